@@ -1,0 +1,83 @@
+"""Who may do what: four roles, one function. Views, API and verbs all ask here; what is not listed is refused."""
+
+from typing import Protocol
+
+ROLES = ("viewer", "engineer", "reviewer", "admin")
+
+_VIEWER = {"overview.read", "model.read", "job.read", "call.read", "playground.use", "profile.change"}
+_ENGINEER = _VIEWER | {
+    "model.create",
+    "model.change",
+    "model.delete",
+    "model.probe",
+    "model.import",
+    "model.detect",
+    "credential.read",
+    "credential.create",
+    "credential.change",
+    "credential.delete",
+    "key.read",
+    "key.create",
+    "key.revoke",
+    "job.cancel",
+}
+_REVIEWER = _ENGINEER | {"audit.read", "review.approve"}
+_ADMIN = _REVIEWER | {
+    "settings.read",
+    "settings.change",
+    "user.read",
+    "user.invite",
+    "user.change",
+    "key.read_all",
+    "key.revoke_all",
+}
+
+VERBS: dict[str, frozenset[str]] = {
+    "viewer": frozenset(_VIEWER),
+    "engineer": frozenset(_ENGINEER),
+    "reviewer": frozenset(_REVIEWER),
+    "admin": frozenset(_ADMIN),
+}
+
+SCOPES: dict[str, frozenset[str]] = {
+    "call": frozenset(),
+    "read": frozenset(_VIEWER - {"playground.use", "profile.change"}),
+    "manage": frozenset(_ENGINEER - {"playground.use", "profile.change", "key.create", "key.revoke"}),
+}
+"""Verbs that each scope of an API key opens in the REST API; never more than its creator's role. "call" opens /v1 alone."""
+
+
+class Actor(Protocol):
+    """Anyone who acts: a signed-in user, or a key acting for its creator (`scopes` narrows its role)."""
+
+    role: str
+    is_active: bool
+
+
+class Forbidden(Exception):
+    """An actor asked for a verb that its role does not have."""
+
+    def __init__(self, verb: str, role: str) -> None:
+        self.verb, self.role = verb, role
+        needed = next((name for name in ROLES if verb in VERBS[name]), "nobody")
+        self.needed = needed
+        super().__init__(f"{verb} needs the role {needed}; yours is {role}. Ask an admin to change it.")
+
+
+def can(actor: Actor | None, verb: str, obj: object = None) -> bool:
+    """Whether `actor` may do `verb` to `obj`. An object with `created_by_id` may demand ownership (keys)."""
+    if actor is None or not actor.is_active or verb not in VERBS.get(actor.role, frozenset()):
+        return False
+    scopes = getattr(actor, "scopes", None)
+    if scopes is not None and not any(verb in SCOPES.get(scope, ()) for scope in scopes):
+        return False
+    owner = getattr(obj, "created_by_id", None)
+    if verb in {"key.read", "key.revoke"} and obj is not None and owner != getattr(actor, "id", None):
+        return f"{verb}_all" in VERBS[actor.role]
+    return True
+
+
+def require(actor: Actor | None, verb: str, obj: object = None) -> None:
+    """Raise Forbidden unless `can`."""
+    if not can(actor, verb, obj):
+        raise Forbidden(verb, actor.role if actor is not None else "anonymous")

@@ -1,0 +1,1 @@
+"""The embedded stores and the process supervisor. Nothing here imports Django."""

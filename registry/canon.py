@@ -1,0 +1,136 @@
+"""The neutral form of a call: what every adapter translates from and to.
+
+Chat, completion and embedding use OpenAI's field names; the generic predict uses KServe V2's typed tensors. Fields stay raw JSON
+(`msgspec.Raw`) until something has to change them.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from msgspec import Raw
+
+
+class Task(StrEnum):
+    """What a call asks for."""
+
+    CHAT = "chat"
+    COMPLETION = "completion"
+    EMBEDDING = "embedding"
+    RERANK = "rerank"
+    IMAGE = "image"
+    SPEECH = "speech"
+    TRANSCRIPTION = "transcription"
+    MODERATION = "moderation"
+    CLASSIFICATION = "classification"
+    DETECTION = "detection"
+    TENSOR = "tensor"
+
+
+class UsageBasis(StrEnum):
+    """Where token counts come from."""
+
+    REPORTED = "reported"
+    ESTIMATED = "estimated"
+    PARTIAL = "partial"
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one call; None where the upstream did not say."""
+
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    basis: UsageBasis = UsageBasis.REPORTED
+
+
+@dataclass(frozen=True, slots=True)
+class Adaptation:
+    """One parameter that did not travel as given. `action` is renamed, converted, clamped, defaulted, mapped or dropped."""
+
+    parameter: str
+    action: str
+    given: Any = None
+    sent: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A call in neutral form. `fields` holds the caller's top-level JSON fields without `model` and `stream`."""
+
+    task: Task
+    fields: dict[str, Raw]
+    stream: bool = False
+    strict: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CallContext:
+    """What a decoder writes into replies: the model's public name, the request id and the time in Unix seconds."""
+
+    model: str
+    request_id: str
+    created: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A whole answer: the JSON body for the caller, in neutral form, and its usage."""
+
+    body: bytes
+    usage: Usage | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fragment:
+    """Part of a streamed answer: complete SSE lines for the caller (perhaps empty) and what was learnt from them.
+
+    `failure` ends the stream as an error; `finished` says that the upstream's own end mark was seen.
+    """
+
+    output: bytes = b""
+    usage: Usage | None = None
+    failure: "Failure | None" = None
+    finished: bool = False
+    tokens: int = 0
+
+
+class FailureKind(StrEnum):
+    """Why a call failed. The gateway maps each kind to one HTTP status and one OpenAI error type."""
+
+    INVALID_REQUEST = "invalid_request"
+    AUTHENTICATION = "authentication"
+    PERMISSION = "permission"
+    NOT_FOUND = "not_found"
+    TOO_LARGE = "too_large"
+    RATE_LIMITED = "rate_limited"
+    UNSUPPORTED = "unsupported"
+    UPSTREAM_REFUSED = "upstream_refused"
+    UPSTREAM_AUTHENTICATION = "upstream_authentication"
+    UPSTREAM_RATE_LIMITED = "upstream_rate_limited"
+    UPSTREAM_ERROR = "upstream_error"
+    UPSTREAM_INVALID = "upstream_invalid"
+    UPSTREAM_UNREACHABLE = "upstream_unreachable"
+    UPSTREAM_TIMEOUT = "upstream_timeout"
+    UNAVAILABLE = "unavailable"
+
+
+@dataclass(slots=True)
+class Failure(Exception):
+    """A call that cannot be answered. `message` names the thing, the value, what was expected and what to do.
+
+    `upstream_status` and `upstream_words` keep what the upstream itself said. `retryable` allows another replica.
+    """
+
+    kind: FailureKind
+    message: str
+    parameter: str | None = None
+    code: str | None = None
+    upstream_status: int | None = None
+    upstream_words: str = ""
+    retry_after: float | None = None
+    retryable: bool = False
+    detail: dict[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return self.message

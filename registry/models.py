@@ -1,0 +1,84 @@
+"""Tables of the registry: models, their releases, upstream credentials and callers' keys."""
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+
+
+class Credential(models.Model):
+    """A secret for one upstream. The ciphertext is bound to this row and to `origin`, so it cannot be sent elsewhere."""
+
+    name = models.CharField(max_length=200, unique=True)
+    origin = models.CharField(max_length=300, help_text="scheme://host:port")
+    ciphertext = models.BinaryField()
+    hint = models.CharField(max_length=16, blank=True, help_text="the last characters, for recognition")
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+
+class ModelState(models.TextChoices):
+    """What a caller may expect of a model."""
+
+    PROBING = "probing", "probing"
+    READY = "ready", "ready"
+    UNREACHABLE = "unreachable", "unreachable"
+    DISABLED = "disabled", "disabled"
+
+
+class Model(models.Model):
+    """A name that applications call. Type, protocol, endpoint and tags are copies of its release's spec, for listing."""
+
+    name = models.CharField(max_length=200, unique=True)
+    type = models.CharField(max_length=32)
+    protocol = models.CharField(max_length=64)
+    endpoint = models.CharField(max_length=500)
+    state = models.CharField(max_length=16, choices=ModelState.choices, default=ModelState.PROBING)
+    state_reason = models.TextField(blank=True, help_text="the upstream's own words after a failed probe")
+    tags = ArrayField(models.CharField(max_length=64), default=list, blank=True)
+    owner = models.CharField(max_length=150, blank=True)
+    release = models.ForeignKey("Release", null=True, on_delete=models.PROTECT, related_name="+")
+    credential = models.ForeignKey(Credential, null=True, blank=True, on_delete=models.PROTECT, related_name="models")
+    probed_at = models.DateTimeField(null=True)
+    probe_ms = models.FloatField(null=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["state", "name"], name="model_state_name"),
+            models.Index(fields=["type", "name"], name="model_type_name"),
+            models.Index(fields=["protocol", "name"], name="model_protocol_name"),
+            models.Index(fields=["-updated_at"], name="model_updated"),
+        ]
+
+
+class Release(models.Model):
+    """One immutable version of a model: its spec and the spec's SHA-256."""
+
+    model = models.ForeignKey(Model, on_delete=models.CASCADE, related_name="releases")
+    number = models.PositiveIntegerField()
+    spec = models.JSONField()
+    digest = models.CharField(max_length=64)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["model", "number"], name="release_number")]
+
+
+class ApiKey(models.Model):
+    """A caller. Only the HMAC of the key is kept; `prefix` is for display."""
+
+    name = models.CharField(max_length=200)
+    prefix = models.CharField(max_length=16)
+    key_hash = models.CharField(max_length=64, unique=True)
+    scopes = ArrayField(models.CharField(max_length=16), default=list)
+    model_patterns = ArrayField(models.CharField(max_length=200), default=list, help_text="empty means every model")
+    strict = models.BooleanField(default=False)
+    calls_per_minute = models.PositiveIntegerField(null=True, blank=True)
+    max_concurrency = models.PositiveIntegerField(null=True, blank=True)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="api_keys")
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)

@@ -1,0 +1,86 @@
+"""What the compiler produces: an Adapter, one Operation a task."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol as Interface
+
+from registry.canon import Adaptation, CallContext, Fragment, Reply, Request, Task
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """Bytes to send. `path` starts with "/" and is relative to the endpoint's base; `query` is already percent-encoded."""
+
+    method: str
+    path: str
+    body: bytes = b""
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    query: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A request on the wire and everything that was changed on the way."""
+
+    wire: Wire
+    adapted: tuple[Adaptation, ...] = ()
+
+
+class StreamDecoder(Interface):
+    """Turns upstream stream bytes into SSE for the caller. One instance a stream; memory is constant and capped."""
+
+    def feed(self, data: bytes) -> Fragment:
+        """Take the next upstream bytes, cut anywhere."""
+
+    def close(self) -> Fragment:
+        """Take the end of the upstream's body. Carries a failure where the end mark is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One task of one protocol, bound to one spec's parameters.
+
+    `encode(request, upstream_model)` raises Failure for a refused parameter. `decode(status, headers, body, context)` raises Failure
+    for every upstream error, HTTP 200 with an error body included. `decoder(context)` opens a stream; None where the
+    operation cannot stream.
+    """
+
+    task: Task
+    encode: Callable[[Request, str], Encoded]
+    decode: Callable[[int, Mapping[str, str], bytes, CallContext], Reply]
+    decoder: Callable[[CallContext], StreamDecoder] | None = None
+
+
+class AuthKind(Interface):
+    """Turns a secret into request headers and a query suffix."""
+
+    def __call__(self, secret: str) -> tuple[tuple[tuple[bytes, bytes], ...], bytes]:
+        """Headers and percent-encoded query for `secret`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """An upstream call of init, terminate, health or discovery; no body mapping."""
+
+    wire: Wire
+    expect_status: tuple[int, ...] = (200,)
+
+
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """Generated code for one protocol and one spec's type and parameters. `source` is the Python text that runs.
+
+    `base_path` is the path that belongs to the protocol (for example /v1): an endpoint that already ends with it is cut.
+    `init` and `terminate` are the wires of those verbs, empty where the protocol has none; `health` is used by probes and detection.
+    """
+
+    protocol: str
+    digest: str
+    source: str
+    base_path: str
+    authorize: AuthKind
+    headers: tuple[tuple[bytes, bytes], ...]
+    operations: Mapping[Task, Operation]
+    init: tuple[Verb, ...] = ()
+    terminate: tuple[Verb, ...] = ()
+    health: tuple[Verb, ...] = ()

@@ -1,0 +1,33 @@
+"""Tables of routing: what was called."""
+
+from django.db import models
+
+
+class CallRecord(models.Model):
+    """One call through the gateway, written in batches by COPY. No foreign keys: a record outlives what it names."""
+
+    id = models.UUIDField(primary_key=True)
+    at = models.DateTimeField(db_index=True)
+    model = models.CharField(max_length=200)
+    task = models.CharField(max_length=32)
+    api_key_id = models.BigIntegerField(null=True)
+    endpoint = models.CharField(max_length=500, blank=True)
+    status = models.PositiveSmallIntegerField()
+    failure = models.CharField(max_length=64, blank=True)
+    message = models.TextField(blank=True)
+    stream = models.BooleanField(default=False)
+    attempts = models.PositiveSmallIntegerField(default=1)
+    duration_ms = models.FloatField()
+    first_byte_ms = models.FloatField(null=True)
+    prompt_tokens = models.IntegerField(null=True)
+    completion_tokens = models.IntegerField(null=True)
+    usage_basis = models.CharField(max_length=16, blank=True, help_text="reported, estimated or partial")
+    adapted = models.JSONField(default=list)
+    revision = models.BigIntegerField()
+    job_id = models.UUIDField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["model", "-at"], name="call_model_at"),
+            models.Index(fields=["api_key_id", "-at"], name="call_key_at"),
+        ]

@@ -1,0 +1,76 @@
+"""The Table: everything that the data plane reads, frozen. Rebuilt and swapped whole when the revision moves."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from registry.protocols.adapter import Adapter
+from registry.spec import Spec, Timeouts
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """An API key as the data plane sees it. `models` are name patterns; empty means all. Times are Unix seconds."""
+
+    key_id: int
+    name: str
+    scopes: frozenset[str]
+    models: tuple[str, ...] = ()
+    strict: bool = False
+    calls_per_minute: int | None = None
+    max_concurrency: int | None = None
+    expires_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where bytes go: a parsed endpoint, the headers that never change and the query its auth adds."""
+
+    scheme: str
+    host: str
+    port: int
+    base_path: str
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    query: bytes = b""
+
+    @property
+    def origin(self) -> str:
+        """scheme://host:port."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Replica:
+    """One endpoint of a model. `key` identifies it to breakers and limits."""
+
+    key: str
+    target: Target
+
+
+@dataclass(frozen=True, slots=True)
+class ServedModel:
+    """A callable model. `adapter` is None where `unavailable` says why it cannot be called (disabled, a spec that no longer compiles)."""
+
+    name: str
+    spec: Spec
+    adapter: Adapter | None
+    replicas: tuple[Replica, ...]
+    timeouts: Timeouts
+    created: int
+    owner: str = ""
+    state: str = "ready"
+    unavailable: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One revision of the world. `callers` is keyed by the HMAC-SHA-256 hex of the key; `aliases` by public alias.
+
+    Whether it is stale is a matter of time, so the gateway holds that, not the Table.
+    """
+
+    revision: int
+    callers: Mapping[str, Caller]
+    models: Mapping[str, ServedModel]
+    aliases: Mapping[str, str]
+    egress_allow: tuple[str, ...]
