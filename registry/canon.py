@@ -1,7 +1,7 @@
 """The neutral form of a call: what every adapter translates from and to.
 
-Chat, completion and embedding use OpenAI's field names; the generic predict uses KServe V2's typed tensors. Fields stay raw JSON
-(`msgspec.Raw`) until something has to change them.
+Chat, completion and embedding use OpenAI's field names; the generic predict uses KServe V2's typed tensors. Fields stay
+raw JSON (`msgspec.Raw`) until something has to change them.
 """
 
 from dataclasses import dataclass, field
@@ -46,7 +46,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Adaptation:
-    """One parameter that did not travel as given. `action` is renamed, converted, clamped, defaulted, mapped or dropped."""
+    """One parameter that did not travel as given: it was renamed, converted, clamped, defaulted, mapped or dropped."""
 
     parameter: str
     action: str

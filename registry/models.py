@@ -6,7 +6,7 @@ from django.db import models
 
 
 class Credential(models.Model):
-    """A secret for one upstream. The ciphertext is bound to this row and to `origin`, so it cannot be sent elsewhere."""
+    """A secret for one upstream. The ciphertext is bound to this row and to `origin`: it cannot be sent elsewhere."""
 
     name = models.CharField(max_length=200, unique=True)
     origin = models.CharField(max_length=300, help_text="scheme://host:port")
@@ -27,7 +27,7 @@ class ModelState(models.TextChoices):
 
 
 class Model(models.Model):
-    """A name that applications call. Type, protocol, endpoint and tags are copies of its release's spec, for listing."""
+    """A name that applications call. Type, protocol, endpoint and tags copy its release's spec, for listing."""
 
     name = models.CharField(max_length=200, unique=True)
     type = models.CharField(max_length=32)

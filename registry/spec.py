@@ -8,7 +8,7 @@ from registry.canon import Task
 
 @dataclass(frozen=True, slots=True)
 class UnitConversion:
-    """Linear map from the caller's range to the upstream's: sent = upstream_low + (given - low) * (upstream width / width)."""
+    """Linear map of ranges: sent = upstream_low + (given - low) * (upstream width / caller's width)."""
 
     upstream_low: float
     upstream_high: float
@@ -18,8 +18,8 @@ class UnitConversion:
 class Parameter:
     """One caller-facing parameter. `outside` says what happens beyond `low`/`high`/`options`: "refuse" or "clamp".
 
-    `type` is one of float, int, bool, string, array, object. `upstream` is the upstream's name where it differs; `values` maps a
-    caller's option to the upstream's.
+    `type` is one of float, int, bool, string, array, object. `upstream` is the upstream's name where it differs;
+    `values` maps a caller's option to the upstream's.
     """
 
     name: str

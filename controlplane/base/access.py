@@ -44,7 +44,7 @@ SCOPES: dict[str, frozenset[str]] = {
     "read": frozenset(_VIEWER - {"playground.use", "profile.change"}),
     "manage": frozenset(_ENGINEER - {"playground.use", "profile.change", "key.create", "key.revoke"}),
 }
-"""Verbs that each scope of an API key opens in the REST API; never more than its creator's role. "call" opens /v1 alone."""
+"""Verbs that each scope of an API key opens in the REST API, within its creator's role. "call" opens /v1 alone."""
 
 
 class Actor(Protocol):

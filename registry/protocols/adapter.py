@@ -9,7 +9,7 @@ from registry.canon import Adaptation, CallContext, Fragment, Reply, Request, Ta
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """Bytes to send. `path` starts with "/" and is relative to the endpoint's base; `query` is already percent-encoded."""
+    """Bytes to send. `path` starts with "/", relative to the endpoint's base; `query` is already percent-encoded."""
 
     method: str
     path: str
@@ -40,8 +40,8 @@ class StreamDecoder(Interface):
 class Operation:
     """One task of one protocol, bound to one spec's parameters.
 
-    `encode(request, upstream_model)` raises Failure for a refused parameter. `decode(status, headers, body, context)` raises Failure
-    for every upstream error, HTTP 200 with an error body included. `decoder(context)` opens a stream; None where the
+    `encode(request, upstream_model)` raises Failure for a refused parameter. `decode(status, headers, body, context)`
+    raises Failure for every upstream error, HTTP 200 with an error body included. `decoder(context)` opens a stream; None where the
     operation cannot stream.
     """
 
@@ -70,8 +70,9 @@ class Verb:
 class Adapter:
     """Generated code for one protocol and one spec's type and parameters. `source` is the Python text that runs.
 
-    `base_path` is the path that belongs to the protocol (for example /v1): an endpoint that already ends with it is cut.
-    `init` and `terminate` are the wires of those verbs, empty where the protocol has none; `health` is used by probes and detection.
+    `base_path` is the path that belongs to the protocol (for example /v1): an endpoint that already ends with it is
+    cut. `init` and `terminate` are the wires of those verbs, empty where the protocol has none; `health` is used by
+    probes and detection.
     """
 
     protocol: str
