@@ -24,7 +24,8 @@ def start_stores() -> None:
     atexit.register(valkey.stop)
     postgres.start()
     valkey.start()
-    os.environ["DATABASE_URL"], os.environ["REDIS_URL"] = postgres.url("patchbay"), valkey.url
+    os.environ["DATABASE_URL"] = postgres.url("patchbay") + "?options=-c%20patchbay.flush%3Don"
+    os.environ["REDIS_URL"] = valkey.url
 
 
 @pytest.hookimpl(tryfirst=True)

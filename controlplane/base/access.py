@@ -4,7 +4,7 @@ from typing import Protocol
 
 ROLES = ("viewer", "engineer", "reviewer", "admin")
 
-_VIEWER = {"overview.read", "model.read", "job.read", "call.read", "playground.use", "profile.change"}
+_VIEWER = {"overview.read", "model.read", "job.read", "job.cancel", "call.read", "playground.use", "profile.change"}
 _ENGINEER = _VIEWER | {
     "model.create",
     "model.change",
@@ -19,7 +19,6 @@ _ENGINEER = _VIEWER | {
     "key.read",
     "key.create",
     "key.revoke",
-    "job.cancel",
 }
 _REVIEWER = _ENGINEER | {"audit.read", "review.approve"}
 _ADMIN = _REVIEWER | {
@@ -30,7 +29,11 @@ _ADMIN = _REVIEWER | {
     "user.change",
     "key.read_all",
     "key.revoke_all",
+    "job.read_all",
+    "job.cancel_all",
 }
+_OWNED = {"key.read", "key.revoke", "job.read", "job.cancel"}
+"""Verbs that without `_all` open an actor's own objects only."""
 
 VERBS: dict[str, frozenset[str]] = {
     "viewer": frozenset(_VIEWER),
@@ -40,8 +43,8 @@ VERBS: dict[str, frozenset[str]] = {
 }
 
 SCOPES: dict[str, frozenset[str]] = {
-    "call": frozenset(),
-    "read": frozenset(_VIEWER - {"playground.use", "profile.change"}),
+    "call": frozenset({"job.read", "job.cancel"}),
+    "read": frozenset(_VIEWER - {"playground.use", "profile.change", "job.cancel"}),
     "manage": frozenset(_ENGINEER - {"playground.use", "profile.change", "key.create", "key.revoke"}),
 }
 """Verbs that each scope of an API key opens in the REST API, within its creator's role. "call" opens /v1 alone."""
@@ -65,16 +68,24 @@ class Forbidden(Exception):
 
 
 def can(actor: Actor | None, verb: str, obj: object = None) -> bool:
-    """Whether `actor` may do `verb` to `obj`. An object with `created_by_id` may demand ownership (keys)."""
+    """Whether `actor` may do `verb` to `obj`. Some verbs need the actor's own object, or VERB_all."""
     if actor is None or not actor.is_active or verb not in VERBS.get(actor.role, frozenset()):
         return False
     scopes = getattr(actor, "scopes", None)
     if scopes is not None and not any(verb in SCOPES.get(scope, ()) for scope in scopes):
         return False
-    owner = getattr(obj, "created_by_id", None)
-    if verb in {"key.read", "key.revoke"} and obj is not None and owner != getattr(actor, "id", None):
-        return f"{verb}_all" in VERBS[actor.role]
+    if verb in _OWNED and obj is not None and not owns(actor, obj):
+        return can(actor, f"{verb}_all")
     return True
+
+
+def owns(actor: object, obj: object) -> bool:
+    """Whether `actor` made `obj`. A key owns what it made itself, not what its account or other keys made."""
+    key_id = getattr(actor, "key_id", None)
+    if key_id is not None and hasattr(obj, "api_key_id"):
+        return bool(obj.api_key_id == key_id)
+    owner = getattr(obj, "created_by_id", None)
+    return owner is not None and owner == getattr(actor, "id", None)
 
 
 def require(actor: Actor | None, verb: str, obj: object = None) -> None:

@@ -1,0 +1,190 @@
+"""Accounts: one-time links make them, admins change them, their owners choose language and theme."""
+
+import secrets
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from controlplane.base import access, audit, revision
+from controlplane.base.models import Role, SetupLink, Theme, User
+from controlplane.base.refusals import Conflict, Invalid, Missing
+from controlplane.base.secrets import token_hash
+
+INVITATION = timedelta(days=3)
+
+
+@transaction.atomic
+def setup_link(role: str, actor: access.Actor | None, ttl: timedelta | None) -> str:
+    """A one-time token for one account with `role`. Without an actor only while there is no admin."""
+    if actor is not None:
+        access.require(actor, "user.invite")
+    elif has_admin():
+        raise Conflict("admin_exists", "an admin exists already: sign in and invite others under Settings > People")
+    checked_role(role)
+    token = secrets.token_urlsafe(32)
+    link = SetupLink.objects.create(
+        token_hash=token_hash(token),
+        role=role,
+        created_by=actor if isinstance(actor, User) else None,
+        expires_at=timezone.now() + ttl if ttl is not None else None,
+    )
+    audit.record(actor, "user.invite", "setup_link", link.pk, {"role": role})
+    return token
+
+
+def invite(actor: access.Actor, role: str) -> str:
+    """A token for somebody new, good for three days. Raises Forbidden, Invalid."""
+    access.require(actor, "user.invite")
+    return setup_link(role, actor, INVITATION)
+
+
+def open_setup_link(token: str) -> SetupLink:
+    """The unused, unexpired link of `token`. Raises Missing."""
+    now = timezone.now()
+    usable = Q(expires_at__isnull=True) | Q(expires_at__gt=now)
+    link = SetupLink.objects.filter(usable, token_hash=_hash(token), used_at__isnull=True).first()
+    if link is None:
+        raise Missing("setup_link", "this set-up link was used already or has expired; ask an admin for a new one")
+    return link
+
+
+@transaction.atomic
+def use_setup_link(token: str, username: str, password: str, language: str = "en") -> User:
+    """Make the account that the link promises; the link works once. Raises Missing, Invalid, Conflict."""
+    link = open_setup_link(token)
+    if not SetupLink.objects.filter(pk=link.pk, used_at__isnull=True).update(used_at=timezone.now()):
+        raise Missing("setup_link", "this set-up link was used already; ask an admin for a new one")
+    user = User(username=username, role=link.role, language=checked_language(language))
+    _check_account(user, password)
+    user.set_password(password)
+    try:
+        with transaction.atomic():
+            user.save()
+    except IntegrityError as error:
+        raise Conflict("username_taken", f"the name {username!r} is taken; choose another") from error
+    audit.record(user, "user.create", "user", user.pk, {"username": username, "role": user.role, "link": link.pk})
+    return user
+
+
+def listing(actor: access.Actor | None) -> QuerySet[User]:
+    """Every account, by name. Raises Forbidden."""
+    access.require(actor, "user.read")
+    return User.objects.order_by("username")
+
+
+@transaction.atomic
+def change_role(actor: access.Actor | None, user_id: int, role: str, request_id: str = "") -> User:
+    """Give an account another role; the last admin keeps theirs. Raises Forbidden, Missing, Invalid, Conflict."""
+    access.require(actor, "user.change")
+    checked_role(role)
+    user = _locked(user_id)
+    if user.role == role:
+        return user
+    _keep_an_admin(user)
+    before, user.role = user.role, role
+    user.save(update_fields=["role"])
+    revision.bump()
+    audit.record(actor, "user.change", "user", user.pk, {"role": {"from": before, "to": role}}, request_id)
+    return user
+
+
+@transaction.atomic
+def deactivate(actor: access.Actor | None, user_id: int, request_id: str = "") -> User:
+    """Shut an account out; its keys stop with it. Raises Forbidden, Missing, Conflict."""
+    access.require(actor, "user.change")
+    user = _locked(user_id)
+    if user.is_active:
+        _keep_an_admin(user)
+        _set_active(actor, user, "user.deactivate", request_id)
+    return user
+
+
+@transaction.atomic
+def activate(actor: access.Actor | None, user_id: int, request_id: str = "") -> User:
+    """Let an account in again. Raises Forbidden, Missing."""
+    access.require(actor, "user.change")
+    user = _locked(user_id)
+    if not user.is_active:
+        _set_active(actor, user, "user.activate", request_id)
+    return user
+
+
+def change_profile(user: User, language: str, theme: str) -> User:
+    """The owner's own language and theme. Raises Forbidden, Invalid."""
+    access.require(user, "profile.change")
+    if theme not in Theme.values:
+        raise Invalid("theme", f"theme {theme[:40]!r} is none of {', '.join(Theme.values)}")
+    user.language, user.theme = checked_language(language), theme
+    user.save(update_fields=["language", "theme"])
+    return user
+
+
+@transaction.atomic
+def change_password(user: User, old: str, new: str) -> User:
+    """The owner's own password. Raises Forbidden, Invalid."""
+    access.require(user, "profile.change")
+    if not user.check_password(old):
+        raise Invalid("password", "the current password is not right")
+    _check_account(user, new)
+    user.set_password(new)
+    user.save(update_fields=["password"])
+    audit.record(user, "user.password", "user", user.pk)
+    return user
+
+
+def has_admin() -> bool:
+    """Whether somebody can administer this installation."""
+    return User.objects.filter(role=Role.ADMIN, is_active=True).exists()
+
+
+def checked_role(role: str) -> str:
+    """`role` if it is one. Raises Invalid."""
+    if role not in Role.values:
+        raise Invalid("role", f"role {str(role)[:40]!r} is none of {', '.join(Role.values)}")
+    return role
+
+
+def checked_language(language: str) -> str:
+    """`language` if the console speaks it. Raises Invalid."""
+    known = [code for code, _ in settings.LANGUAGES]
+    if language not in known:
+        raise Invalid("language", f"language {str(language)[:40]!r} is none of {', '.join(known)}")
+    return language
+
+
+def _check_account(user: User, password: str) -> None:
+    try:
+        user.clean_fields(exclude=["password"])
+        validate_password(password, user)
+    except ValidationError as error:
+        raise Invalid("account", " ".join(error.messages), error.messages) from error
+
+
+def _locked(user_id: int) -> User:
+    user = User.objects.select_for_update().filter(pk=user_id).first()
+    if user is None:
+        raise Missing("user", f"there is no account {user_id}")
+    return user
+
+
+def _keep_an_admin(user: User) -> None:
+    others = User.objects.select_for_update().filter(role=Role.ADMIN, is_active=True).exclude(pk=user.pk)
+    if user.role == Role.ADMIN and user.is_active and not list(others):
+        raise Conflict("last_admin", f"{user.username} is the last admin; make somebody else admin first")
+
+
+def _set_active(actor: Any, user: User, verb: str, request_id: str) -> None:
+    user.is_active = not user.is_active
+    user.save(update_fields=["is_active"])
+    revision.bump()
+    audit.record(actor, verb, "user", user.pk, {"username": user.username}, request_id)
+
+
+def _hash(token: str) -> str:
+    return token_hash(token.encode("utf-8", "replace").decode())
