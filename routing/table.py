@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from registry.protocols.adapter import Adapter
 from registry.spec import Spec, Timeouts
+from registry.transports.target import Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,24 +23,6 @@ class Caller:
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
-    """Where bytes go: a parsed endpoint, the headers that never change and the query its auth adds."""
-
-    scheme: str
-    host: str
-    port: int
-    base_path: str
-    headers: tuple[tuple[bytes, bytes], ...] = ()
-    query: bytes = b""
-
-    @property
-    def origin(self) -> str:
-        """scheme://host:port."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.scheme}://{host}:{self.port}"
-
-
-@dataclass(frozen=True, slots=True)
 class Replica:
     """One endpoint of a model. `key` identifies it to breakers and limits."""
 
@@ -49,7 +32,7 @@ class Replica:
 
 @dataclass(frozen=True, slots=True)
 class ServedModel:
-    """A callable model. `adapter` is None where `unavailable` says why it cannot be called (disabled, a spec that no longer compiles)."""
+    """A callable model. `adapter` is None where `unavailable` says why not (disabled, a spec that no longer compiles)."""
 
     name: str
     spec: Spec

@@ -1,0 +1,193 @@
+"""One HTTP/1.1 connection to an upstream: an asyncio protocol over httptools."""
+
+import asyncio
+from collections.abc import Callable
+from typing import cast
+
+import httptools
+
+from registry.spec import Timeouts
+from registry.transports.decompress import DecompressionRefused, Decompressor
+from registry.transports.egress import Egress
+from registry.transports.response import Limits, Response, Stale, invalid, timed_out
+
+STALE_WITHIN = 1.0
+
+
+class Connection(asyncio.Protocol):
+    """A socket to one checked IP. At most one response is read at a time."""
+
+    def __init__(self, limits: Limits, egress: Egress, ip: str, on_free: Callable[["Connection", bool], None]) -> None:
+        """`on_free(connection, reusable)` is called when a response has ended or the socket is gone."""
+        self.limits = limits
+        self.egress = egress
+        self.ip = ip
+        self.pool_key = ("", "", 0)
+        self.closed = False
+        self.idle_since = 0.0
+        self._on_free = on_free
+        self._parser = httptools.HttpResponseParser(self)
+        self._transport: asyncio.Transport | None = None
+        self._response: Response | None = None
+        self._finished = self._bounded = self._paused = self._active = self._reused = self._seen = self._surplus = False
+        self._keep = False
+        self._silent = 0
+        self._since = self._total = 0.0
+        self._timeouts = Timeouts()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """asyncio: the socket is open."""
+        self._transport = cast(asyncio.Transport, transport)
+
+    def start(self, request: bytes, response: Response, timeouts: Timeouts, deadline: float, now: float) -> None:
+        """Send `request` and fill `response`. `deadline` and `now` are loop times in seconds."""
+        self._response = response
+        self._finished = self._bounded = self._active = self._seen = self._surplus = False
+        self._silent = 0
+        self._since, self._total, self._timeouts = now, deadline, timeouts
+        if self._transport is not None and not self.closed:
+            self._transport.write(request)
+        else:
+            response.fail(Stale())
+
+    def data_received(self, data: bytes) -> None:
+        """asyncio: bytes from the upstream."""
+        response = self._response
+        if response is None:
+            self.abort()
+            return
+        self._active = self._seen = True
+        self._silent += len(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError as error:
+            self._surplus = self._finished
+            if not self._surplus:
+                response.fail(invalid(response.origin, f"does not speak HTTP/1.1: {error}"))
+                return
+        if self._surplus:
+            response.fail(invalid(response.origin, "sent bytes after its body's end: its Content-Length is wrong"))
+        elif self._finished:
+            self._release(response)
+        elif self._silent > self.limits.silent:
+            response.fail(invalid(response.origin, f"sent over {self.limits.silent} bytes of headers or framing"))
+        elif response.buffered > self.limits.high_water and not response.gather:
+            self._pause()
+        response.wake()
+
+    def on_message_begin(self) -> None:
+        """httptools: a message starts. A second one in the same answer is a smuggling attempt or a wrong length."""
+        self._surplus = self._finished
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """httptools: one header or trailer."""
+        response = self._response
+        if response is None or response.ready:
+            return
+        key = name.decode("latin-1").lower()
+        text = value.decode("latin-1")
+        if key in response.headers:
+            text = f"{response.headers[key]}, {text}"
+        response.headers[key] = text
+        if key in ("content-length", "transfer-encoding"):
+            self._bounded = True
+
+    def on_headers_complete(self) -> None:
+        """httptools: the head is whole."""
+        response = self._response
+        if response is None:
+            return
+        status = self._parser.get_status_code()
+        if status < 200:
+            response.headers.clear()
+            self._bounded = False
+            return
+        response.status = status
+        encoding = response.headers.get("content-encoding", "identity").lower()
+        try:
+            response.begin_body(None if encoding in ("identity", "") else Decompressor(encoding, self.limits.body))
+        except DecompressionRefused as error:
+            response.fail(invalid(response.origin, str(error)))
+        self._bounded = self._bounded or status in (204, 304)
+
+    def on_body(self, data: bytes) -> None:
+        """httptools: body bytes, framing removed."""
+        self._silent = 0
+        if self._response is not None:
+            self._response.add(data)
+
+    def on_message_complete(self) -> None:
+        """httptools: the message is whole, unless it was an interim (1xx) one."""
+        if self._response is not None and self._response.ready:
+            self._finished = True
+            self._keep = self._bounded and self._parser.should_keep_alive()
+
+    def eof_received(self) -> bool:
+        """asyncio: the upstream closed its side; so do we."""
+        return False
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """asyncio: the socket is gone. Tells a body that ends by closing from one that was cut."""
+        self.closed = True
+        response, self._response = self._response, None
+        if response is not None:
+            self._end_cut(response, error)
+        self._on_free(self, False)
+
+    def _end_cut(self, response: Response, error: Exception | None) -> None:
+        if response.ready and not self._bounded and error is None:
+            response.finish()
+            return
+        now = asyncio.get_running_loop().time()
+        if self._reused and not self._seen and now - self._since < STALE_WITHIN:
+            response.fail(Stale())
+            return
+        how = f"broke the connection ({error})" if error else "closed the connection"
+        when = "before its whole body was sent" if response.ready else "before it answered"
+        response.fail(invalid(response.origin, f"{how} {when}", retryable=not response.started_body))
+
+    def _release(self, response: Response) -> None:
+        """Give a finished connection back for reuse, where the upstream keeps it open."""
+        self._response = None
+        self._reused = True
+        response.finish()
+        if not self._keep:
+            self.abort()
+            return
+        self.resume()
+        self._on_free(self, True)
+
+    def _pause(self) -> None:
+        if not self._paused and self._transport is not None:
+            self._paused = True
+            self._transport.pause_reading()
+
+    def resume(self) -> None:
+        """Read on after the reader has caught up."""
+        if self._paused and self._transport is not None and not self.closed:
+            self._paused = False
+            self._active = True
+            self._transport.resume_reading()
+
+    def abort(self) -> None:
+        """Close the socket at once, unsent bytes included."""
+        self._response = None
+        if self._transport is not None and not self.closed:
+            self.closed = True
+            self._transport.abort()
+
+    def tick(self, now: float) -> None:
+        """Enforce time limits, about ten times a second. Time during which our own reader is slow is not silence."""
+        response = self._response
+        if response is None:
+            if self.idle_since and now - self.idle_since > self.limits.keep_alive:
+                self.abort()
+            return
+        if now >= self._total:
+            response.fail(timed_out(response, "did not finish within the total limit"))
+        elif self._paused or (response.buffered and not response.gather) or (response.started_body and self._active):
+            self._since, self._active = now, False
+        elif not response.started_body and now - self._since > self._timeouts.first_byte:
+            response.fail(timed_out(response, f"sent no body within {self._timeouts.first_byte:g} s"))
+        elif response.started_body and now - self._since > self._timeouts.idle:
+            response.fail(timed_out(response, f"was silent for {self._timeouts.idle:g} s"))

@@ -1,0 +1,220 @@
+"""The egress guard: which addresses upstream calls may go to.
+
+An address is parsed once, resolved, and every resolved IP is checked against an allow-list that an admin owns and a
+deny-list that nobody can open (cloud metadata, link-local, multicast, our own stores). The checked IP is connected to.
+"""
+
+import asyncio
+import ipaddress
+import re
+import socket
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from urllib.parse import urlsplit
+
+Address = IPv4Address | IPv6Address
+
+DENIED = {
+    "169.254.0.0/16": "link-local and cloud metadata",
+    "100.100.100.200/32": "cloud metadata",
+    "0.0.0.0/8": "this network",
+    "224.0.0.0/4": "multicast",
+    "240.0.0.0/4": "reserved and broadcast",
+    "fd00:ec2::254/128": "cloud metadata",
+    "fe80::/10": "link-local",
+    "ff00::/8": "multicast",
+    "::/128": "unspecified",
+}
+_DENIED = tuple((ipaddress.ip_network(network), why) for network, why in DENIED.items())
+_NAT64 = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"))
+_COMPATIBLE = IPv6Network("::/96")
+_HOST = re.compile(r"(?!-)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?")
+_NUMERIC = re.compile(r"(0x[0-9a-f]*|[0-9]+)")
+_PATH = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@%/-]*")
+
+
+class EndpointInvalid(ValueError):
+    """An endpoint that is not a plain http or https address. The message names it and what is expected."""
+
+
+class EgressRefused(Exception):
+    """An address that upstream calls may not go to. The message names host, address, rule and the way out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A parsed endpoint. `host` is lower case, an IPv6 address without brackets; `path` has no trailing slash."""
+
+    scheme: str
+    host: str
+    port: int
+    path: str
+
+    @property
+    def origin(self) -> str:
+        """scheme://host:port, the thing that a credential is bound to."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}:{self.port}"
+
+
+def parse_endpoint(url: str) -> Endpoint:
+    """Read `http(s)://host[:port][/path]`. Raises EndpointInvalid for all else (user info, query, odd IPs)."""
+    if "@" in url.partition("://")[2].partition("/")[0]:
+        raise EndpointInvalid("an endpoint may not hold a user name or password; store the secret as a credential")
+    shown = repr(url[:200])
+    if not url.isascii() or any(char <= " " or char in '\\"<>^`{|}\x7f' for char in url):
+        raise EndpointInvalid(
+            f"endpoint {shown} holds a space, control or non-ASCII character; write the host in punycode"
+        )
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+        host = (parts.hostname or "").rstrip(".")
+    except ValueError as error:
+        raise EndpointInvalid(f"endpoint {shown} cannot be read: {error}") from error
+    if parts.scheme not in ("http", "https"):
+        raise EndpointInvalid(f"endpoint {shown} must start with http:// or https://")
+    if "@" in parts.netloc or "?" in url or "#" in url:
+        raise EndpointInvalid(f"endpoint {shown} may not hold a query or fragment; give scheme, host, port and path")
+    if port == 0:
+        raise EndpointInvalid(f"endpoint {shown} has port 0; expected 1 to 65535")
+    if not _PATH.fullmatch(parts.path) or "/../" in f"{parts.path}/" or "/./" in f"{parts.path}/":
+        raise EndpointInvalid(f"the path of endpoint {shown} holds a character or step that is not plain")
+    return Endpoint(parts.scheme, _host(host, shown), port or _default_port(parts.scheme), parts.path.rstrip("/"))
+
+
+def _default_port(scheme: str) -> int:
+    return 443 if scheme == "https" else 80
+
+
+def _host(host: str, shown: str) -> str:
+    """`host` where it is a DNS name or a canonical IP address. Raises EndpointInvalid for 127.1 and its kin."""
+    if ":" in host:
+        try:
+            return str(IPv6Address(host)) if "%" not in host else _refuse_zone(shown)
+        except ValueError as error:
+            raise EndpointInvalid(f"endpoint {shown} holds no valid IPv6 address: {error}") from error
+    if _NUMERIC.fullmatch(host.rpartition(".")[2]):
+        try:
+            return str(IPv4Address(host))
+        except ValueError as error:
+            raise EndpointInvalid(f"endpoint {shown}: write the IPv4 address as four decimal numbers") from error
+    if len(host) > 253 or not _HOST.fullmatch(host):
+        raise EndpointInvalid(f"endpoint {shown} has no valid host; expected a DNS name or an IP address")
+    return host
+
+
+def _refuse_zone(shown: str) -> str:
+    raise EndpointInvalid(f"endpoint {shown} names a network zone; link-local addresses are not allowed")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One allow entry: `public`, a network, a host or a `*.domain`; `port` None means every port."""
+
+    text: str
+    kind: str
+    host: str = ""
+    network: IPv4Network | IPv6Network | None = None
+    port: int | None = None
+
+    def allows(self, host: str, port: int, address: Address) -> bool:
+        """Whether this entry opens `address`, reached under the name `host`, at `port`."""
+        if self.port is not None and self.port != port:
+            return False
+        if self.kind == "public":
+            return address.is_global
+        if self.network is not None:
+            return address.version == self.network.version and address in self.network
+        if address.is_loopback and host != "localhost":
+            return False
+        return host.endswith(self.host) if self.kind == "domain" else host == self.host
+
+
+def parse_rule(entry: str) -> Rule:
+    """Read one allow entry. Raises ValueError that names the entry and the forms that are understood."""
+    text = entry.strip().lower()
+    if text == "public":
+        return Rule(text, "public")
+    network = _network(text)
+    if network is not None:
+        return Rule(text, "network", network=network)
+    host, colon, port_text = text.rpartition(":")
+    if not colon or not port_text.isdigit():
+        host, port_text = text, ""
+    if port_text and not 1 <= int(port_text) <= 65535:
+        raise ValueError(f"egress entry {entry!r} has port {port_text}; expected 1 to 65535")
+    port = int(port_text) if port_text else None
+    network = _network(host.removeprefix("[").removesuffix("]"))
+    if network is not None:
+        return Rule(text, "network", network=network, port=port)
+    bare = host.removeprefix("*.")
+    if not _HOST.fullmatch(bare) or _NUMERIC.fullmatch(bare.rpartition(".")[2]):
+        raise ValueError(
+            f"egress entry {entry!r} is not understood; expected public, 10.0.0.0/8, 10.1.2.3:8000, host, host:port "
+            "or *.domain"
+        )
+    return Rule(text, "domain", host=host[1:], port=port) if bare != host else Rule(text, "host", host=host, port=port)
+
+
+def _network(text: str) -> IPv4Network | IPv6Network | None:
+    try:
+        return ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return None
+
+
+def unwrap(address: Address) -> Address:
+    """The IPv4 address inside an IPv4-mapped, IPv4-compatible, NAT64 or 6to4 form; else the address itself."""
+    if isinstance(address, IPv4Address):
+        return address
+    inner = address.ipv4_mapped or address.sixtofour
+    if inner is not None:
+        return inner
+    if any(address in network for network in _NAT64) or (address in _COMPATIBLE and int(address) > 0xFFFF):
+        return IPv4Address(int(address) & 0xFFFFFFFF)
+    return address
+
+
+@dataclass(frozen=True, slots=True)
+class Egress:
+    """The guard for one allow-list. `own` holds (ip, port) of our own stores and console, which are never reachable."""
+
+    allow: tuple[str, ...]
+    own: frozenset[tuple[str, int]] = frozenset()
+    rules: tuple[Rule, ...] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Read the allow entries once."""
+        object.__setattr__(self, "rules", tuple(parse_rule(entry) for entry in self.allow))
+
+    def check(self, host: str, port: int, ip: str) -> None:
+        """Raise EgressRefused unless `ip`, which `host` resolved to, may be reached at `port`."""
+        address = unwrap(ipaddress.ip_address(ip.partition("%")[0]))
+        where = host if host == ip else f"{host} ({ip})"
+        for network, why in _DENIED:
+            if address.version == network.version and address in network:
+                raise EgressRefused(f"{where}:{port} is refused: {network} ({why}) can never be reached")
+        for own_ip, own_port in self.own:
+            own = ipaddress.ip_address(own_ip)
+            if port == own_port and (address == own or (address.is_loopback and own.is_loopback)):
+                raise EgressRefused(f"{where}:{port} is refused: it is one of Patchbay's own services")
+        if not any(rule.allows(host, port, address) for rule in self.rules):
+            raise EgressRefused(
+                f"{where}:{port} is refused: no allow entry covers it. An admin can add it under Settings > Egress, "
+                f"for example {address}:{port}"
+            )
+
+    async def resolve(self, host: str, port: int) -> tuple[str, ...]:
+        """Every IP of `host`, all of them checked. Raises EgressRefused, or OSError where the name does not resolve."""
+        addresses = await self._look_up(host, port)
+        for ip in addresses:
+            self.check(host, port, ip)
+        return addresses
+
+    async def _look_up(self, host: str, port: int) -> tuple[str, ...]:
+        try:
+            return (str(ipaddress.ip_address(host)),)
+        except ValueError:
+            found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        return tuple(dict.fromkeys(str(entry[4][0]) for entry in found))

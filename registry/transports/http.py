@@ -1,0 +1,214 @@
+"""A lean HTTP/1.1 client: kept connections, time and size limits, the egress guard on every new connection.
+
+No redirects, no proxies, no cookies. A cancelled or closed answer closes its socket at once.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from registry.canon import Failure, FailureKind
+from registry.protocols.adapter import Wire
+from registry.spec import Timeouts
+from registry.transports.connection import Connection
+from registry.transports.egress import Egress, EgressRefused
+from registry.transports.response import Limits, Response, Stale
+from registry.transports.target import Target
+
+TICK = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A whole answer. Header names are lower case."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+class Client:
+    """A pool of connections to upstreams. One per event loop; `close` it at the end."""
+
+    def __init__(self, egress: Callable[[], Egress], limits: Limits | None = None) -> None:
+        """`egress` gives the guard in force now; connections checked by an older one are checked again before reuse."""
+        self._egress = egress
+        self._limits = limits or Limits()
+        self._idle: dict[tuple[str, str, int], list[Connection]] = {}
+        self._all: set[Connection] = set()
+        self._tls: ssl.SSLContext | None = None
+        self._ticker: asyncio.TimerHandle | None = None
+
+    async def send(
+        self, target: Target, wire: Wire, timeouts: Timeouts, extra: bytes = b"", deadline: float | None = None
+    ) -> Response:
+        """Send `wire` and wait for the answer's head. The caller reads it to its end or closes it.
+
+        `extra` is complete header lines; `deadline` is the loop time by which the whole answer must be read (default:
+        now plus the total limit). Raises Failure for everything that keeps an answer from arriving, redirects included.
+        """
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        total = deadline if deadline is not None else now + timeouts.total
+        request = target.request(wire, extra)
+        kept = self._checkout(target)
+        if kept is not None:
+            try:
+                return await self._exchange(kept, target, request, timeouts, total)
+            except Stale:
+                pass
+        fresh = await self._connect(target, min(timeouts.connect, max(total - now, 0.001)))
+        try:
+            return await self._exchange(fresh, target, request, timeouts, total)
+        except Stale:
+            raise _unreachable(target, "closed the connection as it was opened") from None
+
+    async def fetch(self, target: Target, wire: Wire, timeouts: Timeouts, extra: bytes = b"") -> Fetched:
+        """Send `wire` and read the whole answer. Raises Failure."""
+        response = await self.send(target, wire, timeouts, extra)
+        try:
+            return Fetched(response.status, response.headers, await response.read())
+        finally:
+            response.close()
+
+    async def close(self) -> None:
+        """Close every connection, those in use included."""
+        for connection in tuple(self._all):
+            connection.abort()
+        self._all.clear()
+        self._idle.clear()
+        if self._ticker is not None:
+            self._ticker.cancel()
+            self._ticker = None
+
+    @property
+    def connections(self) -> int:
+        """Open connections, idle ones included."""
+        return len(self._all)
+
+    async def _exchange(
+        self, connection: Connection, target: Target, request: bytes, timeouts: Timeouts, deadline: float
+    ) -> Response:
+        loop = asyncio.get_running_loop()
+        response = Response(connection, self._limits, target.origin, loop)
+        connection.start(request, response, timeouts, deadline, loop.time())
+        try:
+            await response.head()
+            if 300 <= response.status < 400:
+                raise _redirect(target, response)
+        except BaseException:
+            response.close()
+            raise
+        return response
+
+    def _checkout(self, target: Target) -> Connection | None:
+        """A kept connection to `target` that today's guard still allows."""
+        idle = self._idle.get(target.pool_key)
+        while idle:
+            connection = idle.pop()
+            if connection.closed:
+                continue
+            guard = self._egress()
+            if connection.egress is not guard:
+                try:
+                    guard.check(target.host, target.port, connection.ip)
+                except EgressRefused as error:
+                    connection.abort()
+                    raise _refused(error) from error
+                connection.egress = guard
+            return connection
+        return None
+
+    async def _connect(self, target: Target, limit: float) -> Connection:
+        """Open a connection to a checked IP of `target`, trying each of its addresses within `limit` seconds."""
+        if len(self._all) >= self._limits.connections:
+            raise Failure(FailureKind.UNAVAILABLE, f"all {self._limits.connections} upstream connections are in use")
+        guard = self._egress()
+        try:
+            async with asyncio.timeout(limit):
+                addresses = await guard.resolve(target.host, target.port)
+                return await self._open_any(target, guard, addresses, limit)
+        except EgressRefused as error:
+            raise _refused(error) from error
+        except TimeoutError as error:
+            words = f"did not accept a connection within {limit:g} s"
+            raise Failure(FailureKind.UPSTREAM_TIMEOUT, f"upstream {target.origin} {words}", retryable=True) from error
+        except OSError as error:
+            raise _unreachable(target, f"cannot be reached: {_words(error)}") from error
+
+    async def _open_any(self, target: Target, guard: Egress, addresses: tuple[str, ...], limit: float) -> Connection:
+        for ip in addresses[:-1]:
+            try:
+                async with asyncio.timeout(limit / len(addresses)):
+                    return await self._open(target, guard, ip)
+            except OSError:
+                continue
+        return await self._open(target, guard, addresses[-1])
+
+    async def _open(self, target: Target, guard: Egress, ip: str) -> Connection:
+        loop = asyncio.get_running_loop()
+        tls = self._context() if target.scheme == "https" else None
+        _, connection = await loop.create_connection(
+            lambda: Connection(self._limits, guard, ip, self._freed),
+            ip,
+            target.port,
+            ssl=tls,
+            server_hostname=target.host if tls else None,
+        )
+        connection.pool_key = target.pool_key
+        self._all.add(connection)
+        if self._ticker is None:
+            self._ticker = loop.call_later(TICK, self._tick)
+        return connection
+
+    def _context(self) -> ssl.SSLContext:
+        if self._tls is None:
+            self._tls = ssl.create_default_context()
+        return self._tls
+
+    def _freed(self, connection: Connection, reusable: bool) -> None:
+        """Keep a finished connection for reuse, or forget one that is gone."""
+        if not reusable:
+            self._all.discard(connection)
+            idle = self._idle.get(connection.pool_key)
+            if idle and connection in idle:
+                idle.remove(connection)
+            return
+        idle = self._idle.setdefault(connection.pool_key, [])
+        if len(idle) >= self._limits.idle_per_origin or connection not in self._all:
+            connection.abort()
+            return
+        connection.idle_since = asyncio.get_running_loop().time()
+        idle.append(connection)
+
+    def _tick(self) -> None:
+        """Enforce time limits on every connection, then again a tick later while there are any."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        for connection in tuple(self._all):
+            connection.tick(now)
+        self._idle = {key: idle for key, idle in self._idle.items() if idle}
+        self._ticker = loop.call_later(TICK, self._tick) if self._all else None
+
+
+def _words(error: OSError) -> str:
+    return error.strerror or str(error) or type(error).__name__
+
+
+def _unreachable(target: Target, words: str) -> Failure:
+    return Failure(FailureKind.UPSTREAM_UNREACHABLE, f"upstream {target.origin} {words}", retryable=True)
+
+
+def _refused(error: EgressRefused) -> Failure:
+    return Failure(FailureKind.UPSTREAM_UNREACHABLE, str(error), code="egress_refused")
+
+
+def _redirect(target: Target, response: Response) -> Failure:
+    location = response.headers.get("location", "")[:200]
+    return Failure(
+        FailureKind.UPSTREAM_INVALID,
+        f"upstream {target.origin} answered {response.status} with a redirect to {location!r}; redirects are not "
+        "followed: set the endpoint to the final address",
+        upstream_status=response.status,
+    )

@@ -1,0 +1,185 @@
+"""One answer being read from an upstream, and the failures of its transport."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Protocol
+
+from registry.canon import Failure, FailureKind
+from registry.transports.decompress import DecompressionRefused, Decompressor
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Caps in bytes, counts and seconds. `silent` bounds bytes without any body byte: headers, trailers, framing."""
+
+    body: int = 32 * 1024 * 1024
+    stream: int = 1024 * 1024 * 1024
+    silent: int = 64 * 1024
+    high_water: int = 256 * 1024
+    idle_per_origin: int = 256
+    connections: int = 4096
+    keep_alive: float = 30.0
+
+
+class Source(Protocol):
+    """The connection behind a response."""
+
+    def abort(self) -> None:
+        """Close at once."""
+
+    def resume(self) -> None:
+        """Read on."""
+
+
+class Stale(Exception):
+    """A kept connection that the upstream had closed before it saw the request."""
+
+
+class Response:
+    """One answer being read. `status` and `headers` (lower-case names) are there once `head` returns."""
+
+    __slots__ = (
+        "_inflate",
+        "_limit",
+        "_limits",
+        "_loop",
+        "_pieces",
+        "_size",
+        "_source",
+        "_waiter",
+        "buffered",
+        "complete",
+        "failure",
+        "gather",
+        "headers",
+        "origin",
+        "ready",
+        "started_body",
+        "status",
+    )
+
+    def __init__(self, source: Source, limits: Limits, origin: str, loop: asyncio.AbstractEventLoop) -> None:
+        """A response that `source` will fill."""
+        self._source: Source | None = source
+        self._limits = limits
+        self._loop = loop
+        self._pieces: list[bytes] = []
+        self._waiter: asyncio.Future[None] | None = None
+        self._inflate: Decompressor | None = None
+        self._limit = limits.stream
+        self._size = self.buffered = self.status = 0
+        self.origin = origin
+        self.headers: dict[str, str] = {}
+        self.ready = self.complete = self.gather = self.started_body = False
+        self.failure: Exception | None = None
+
+    async def head(self) -> None:
+        """Wait for status and headers. Raises Failure, or Stale on a kept connection that was already closed."""
+        while not self.ready:
+            if self.failure is not None:
+                raise self.failure
+            await self._wait()
+
+    async def read_some(self) -> bytes:
+        """The body bytes that have arrived, at least one; b"" at the end of a whole body. Raises Failure."""
+        while not self._pieces:
+            if self.failure is not None:
+                raise self.failure
+            if self.complete:
+                return b""
+            await self._wait()
+        data = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+        self._pieces.clear()
+        self.buffered = 0
+        if self._source is not None:
+            self._source.resume()
+        return data
+
+    async def read(self) -> bytes:
+        """The whole body, up to the body cap. Raises Failure for a truncated, damaged or too large one."""
+        self.gather = True
+        self._limit = self._limits.body
+        if self._source is not None:
+            self._source.resume()
+        while not self.complete:
+            if self.failure is not None:
+                raise self.failure
+            if self._size > self._limit:
+                self.fail(self.too_large())
+            else:
+                await self._wait()
+        if self.failure is not None:
+            raise self.failure
+        return self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+
+    def close(self) -> None:
+        """Stop reading. An unfinished answer closes its connection at once; a finished one was given back already."""
+        source, self._source = self._source, None
+        if source is not None:
+            source.abort()
+
+    def begin_body(self, inflate: Decompressor | None) -> None:
+        """Take status and headers as complete."""
+        self.ready, self._inflate = True, inflate
+
+    def add(self, data: bytes) -> None:
+        """Take body bytes from the connection."""
+        self.started_body = True
+        if self._inflate is not None:
+            try:
+                data = self._inflate.feed(data)
+            except DecompressionRefused as error:
+                self.fail(invalid(self.origin, str(error)))
+                return
+            if not data:
+                return
+        size = len(data)
+        self._pieces.append(data)
+        self._size += size
+        self.buffered += size
+        if self._size > self._limit:
+            self.fail(self.too_large())
+
+    def finish(self) -> None:
+        """Take the end of a whole body; the connection is no longer this response's."""
+        self._source = None
+        if self._inflate is not None and self.started_body and not self._inflate.complete:
+            self.fail(invalid(self.origin, "ended its compressed body early"))
+        else:
+            self.complete = True
+        self.wake()
+
+    def fail(self, failure: Exception) -> None:
+        """End with `failure` unless already ended, and close the connection."""
+        if not self.complete and self.failure is None:
+            self.failure = failure
+        self.close()
+        self.wake()
+
+    def too_large(self) -> Failure:
+        """The failure for a body beyond its cap."""
+        return invalid(self.origin, f"sent more than {self._limit} bytes, the most that is accepted")
+
+    def wake(self) -> None:
+        """Let a waiting reader go on."""
+        waiter = self._waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+    async def _wait(self) -> None:
+        self._waiter = self._loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+
+def invalid(origin: str, words: str, *, retryable: bool = True) -> Failure:
+    """The failure for an upstream that breaks the rules of the wire."""
+    return Failure(FailureKind.UPSTREAM_INVALID, f"upstream {origin} {words}", retryable=retryable)
+
+
+def timed_out(response: Response, words: str) -> Failure:
+    """The failure for an upstream that takes too long."""
+    text = f"upstream {response.origin} {words}"
+    return Failure(FailureKind.UPSTREAM_TIMEOUT, text, retryable=not response.started_body)
