@@ -1,0 +1,53 @@
+"""From names to models and from specs to upstreams ready to be called."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from registry.protocols.adapter import Adapter
+from registry.spec import Spec
+from registry.transports.egress import parse_endpoint
+from registry.transports.target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """One endpoint of one model with everything that a call to it needs."""
+
+    spec: Spec
+    adapter: Adapter
+    target: Target
+
+
+def bind(spec: Spec, adapter: Adapter, secret: str | None = None) -> tuple[Upstream, ...]:
+    """The spec's endpoints, in order, with the adapter's headers and the credential's authorisation.
+
+    Raises EndpointInvalid for an endpoint that is no plain address and ValueError for a secret that cannot be a header.
+    """
+    return tuple(Upstream(spec, adapter, target(endpoint, adapter, secret)) for endpoint in spec.endpoints)
+
+
+def target(endpoint: str, adapter: Adapter, secret: str | None = None) -> Target:
+    """Where calls to `endpoint` go. A path that ends with the protocol's own base path is cut by it."""
+    parsed = parse_endpoint(endpoint)
+    path = parsed.path
+    if adapter.base_path and path.endswith(adapter.base_path):
+        path = path[: -len(adapter.base_path)]
+    headers, query = adapter.headers, b""
+    if secret:
+        signed, query = adapter.authorize(secret)
+        headers = (*headers, *signed)
+    return Target(parsed.scheme, parsed.host, parsed.port, path, headers, query)
+
+
+def canonical(name: str, models: Mapping[str, object], aliases: Mapping[str, str]) -> str | None:
+    """The model that a caller's `name` means, by name or alias; None where there is none."""
+    if name in models:
+        return name
+    meant = aliases.get(name)
+    return meant if meant in models else None
+
+
+def permitted(name: str, patterns: tuple[str, ...]) -> bool:
+    """Whether a key with these name patterns (`*` and `?`; empty means every model) may call `name`."""
+    return not patterns or any(fnmatchcase(name, pattern) for pattern in patterns)
