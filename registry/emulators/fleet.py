@@ -1,0 +1,124 @@
+"""The practice fleet (emulated): which server answers at which path, with which latency and faults, and what was counted.
+
+/m/<n>/…            model n alone, speaking its protocol (TGI and Ollama answer OpenAI's /v1 there too, as the real ones do)
+/m/<n>~<fault>/…    the same model, failing; registry.emulators.faults lists the faults
+/m/<n>~key-<key>/…  the same model, asking for that key
+/all/<protocol>/…   every model of one protocol behind one address
+/healthz, /counters, /   the fleet itself
+"""
+
+import asyncio
+import os
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from registry.emulators import anthropic, faults, huggingface, kserve_v2, ollama, openai
+from registry.emulators.latency import Latency
+from registry.emulators.roster import emulated
+from registry.emulators.server import Connection, Timing, listen
+from registry.emulators.wire import Answer, Call, Refused, Site, Wire, to_json
+
+WIRES: Mapping[str, Wire] = {
+    "openai": openai.WIRE,
+    "anthropic": anthropic.WIRE,
+    "huggingface": huggingface.WIRE,
+    "ollama": ollama.WIRE,
+    "kserve_v2": kserve_v2.WIRE,
+}
+_SPEAK_OPENAI_TOO = ("huggingface", "ollama")
+
+
+@dataclass(slots=True)
+class Fleet:
+    """`size` models, numbered from 1."""
+
+    size: int
+    latency: Latency = field(default_factory=Latency)
+    counters: Counter[str] = field(default_factory=Counter)
+
+    def respond(self, call: Call) -> tuple[Answer, Timing]:
+        """The answer to any call; paths outside the fleet get 404 in words."""
+        area, _, rest = call.path.lstrip("/").partition("/")
+        address, _, path = rest.partition("/")
+        if area == "m":
+            number, _, suffix = address.partition("~")
+            if number.isdecimal() and len(number) < 10 and 1 <= int(number) <= self.size:
+                return self._served(_alone(int(number), suffix), call, f"/{path}", suffix)
+        if area == "all" and address in WIRES:
+            return self._served(_together(address, self.size), call, f"/{path}", "")
+        return self._own(call), Timing()
+
+    def _served(self, site: Site, call: Call, path: str, suffix: str) -> tuple[Answer, Timing]:
+        model = site.models[0]
+        wire = WIRES[model.protocol]
+        if path.startswith("/v1/") and model.protocol in _SPEAK_OPENAI_TOO:
+            wire = openai.WIRE
+        call = Call(call.method, path, call.headers, call.body)
+        answer = _answer(wire, site, call)
+        fault = faults.asked(call, suffix)
+        if fault:
+            answer = faults.spoil(fault, answer, wire)
+            self.counters[f"fault:{fault}"] += 1
+        self.counters["calls"] += 1
+        self.counters[f"calls:{model.protocol}"] += 1
+        self.counters[f"status:{answer.status}"] += 1
+        if not answer.inference:
+            return answer, Timing()
+        self.counters["inferences"] += 1
+        gap = 0.0 if answer.frames is None else self.latency.gap(model.number)
+        return answer, Timing(self.latency.first(model.number), gap)
+
+    def _own(self, call: Call) -> Answer:
+        if call.path in ("/", "/healthz"):
+            return Answer(to_json({"name": "practice fleet (emulated)", "models": self.size, "paths": "/m/<number>/"}))
+        if call.path == "/counters":
+            return Answer(to_json(dict(sorted(self.counters.items()))))
+        words = (
+            f"The practice fleet (emulated) has models at /m/1/ to /m/{self.size}/; there is nothing at {call.path}.\n"
+        )
+        return Answer(words.encode(), 404, "text/plain")
+
+
+def _answer(wire: Wire, site: Site, call: Call) -> Answer:
+    try:
+        if site.key and wire.key(call.headers) != site.key:
+            given = wire.key(call.headers)
+            raise Refused(
+                wire.refusal(
+                    401, f"Incorrect API key provided: {given[:3]}***." if given else "No API key was provided."
+                )
+            )
+        return wire.answer(site, call)
+    except Refused as refused:
+        return refused.answer
+
+
+@lru_cache(maxsize=8192)
+def _alone(number: int, suffix: str) -> Site:
+    return Site((emulated(number),), suffix.removeprefix("key-") if suffix.startswith("key-") else "")
+
+
+@lru_cache(maxsize=32)
+def _together(protocol: str, size: int) -> Site:
+    return Site(tuple(model for number in range(1, size + 1) if (model := emulated(number)).protocol == protocol))
+
+
+def latency_from_environment() -> Latency:
+    """PRACTICE_LATENCY_MS and PRACTICE_TOKEN_MS set every model's medians in milliseconds; 0 is no wait at all."""
+    first, token = os.environ.get("PRACTICE_LATENCY_MS"), os.environ.get("PRACTICE_TOKEN_MS")
+    return Latency(float(first) if first else None, float(token) if token else None)
+
+
+async def start(host: str, port: int, size: int, latency: Latency | None = None) -> tuple[asyncio.Server, Fleet]:
+    """A listening fleet; port 0 takes a free one (`server.sockets[0].getsockname()[1]`). Close the server to end it."""
+    fleet = Fleet(size, latency or latency_from_environment())
+    return await listen(lambda: Connection(fleet), host, port), fleet
+
+
+async def serve(host: str, port: int, size: int) -> None:
+    """Serve `size` models on `host`:`port` until cancelled."""
+    server, _ = await start(host, port, size)
+    async with server:
+        await server.serve_forever()
