@@ -1,4 +1,6 @@
-"""`python -m registry.emulators --port P --size N`: the practice fleet (emulated) as a process of its own, without Django."""
+"""`python -m registry.emulators --port P --size N`: the practice fleet (emulated) as a process of its own, without
+Django.
+"""
 
 import argparse
 import asyncio

@@ -1,4 +1,6 @@
-"""Deterministic content: the same model asked the same thing says the same thing, whatever the wire and streamed or not."""
+"""Deterministic content: the same model asked the same thing says the same thing, whatever the wire and streamed or
+not.
+"""
 
 import re
 from collections.abc import Iterable
@@ -7,12 +9,16 @@ from functools import lru_cache
 from hashlib import blake2b, shake_128
 from math import exp, sqrt
 
-WORDS = (
-    "amber anchor apple autumn basalt beacon birch bridge canyon cedar cloud copper coral crystal current delta ember falcon fern "
-    "fjord forest garden glacier granite harbor hazel horizon island ivory jasmine juniper kernel lagoon lantern maple marble meadow "
-    "meteor mosaic nectar nimbus north ocean olive orchid pebble pine prairie quartz quiet rain river saffron signal silver spruce "
-    "stone summit thunder tide timber valley velvet willow winter"
-).split()
+WORDS = re.findall(
+    r"\w+",
+    """
+    amber anchor apple autumn basalt beacon birch bridge canyon cedar cloud copper coral crystal current delta
+    ember falcon fern fjord forest garden glacier granite harbor hazel horizon island ivory jasmine juniper
+    kernel lagoon lantern maple marble meadow meteor mosaic nectar nimbus north ocean olive orchid pebble pine
+    prairie quartz quiet rain river saffron signal silver spruce stone summit thunder tide timber valley
+    velvet willow winter
+    """,
+)
 LONGEST_ANSWER = 20_000
 _TOKEN = re.compile(r"\s*\S+")
 _WORD = re.compile(r"\w+")
@@ -21,7 +27,9 @@ _LENGTH_WISH = re.compile(r"\[practice words=(\d{1,6})\]")
 
 @dataclass(frozen=True, slots=True)
 class Speech:
-    """A generated text as tokens, and why it ended: "stop", "length" or "sequence" (a stop sequence, named in `stopped_by`)."""
+    """A generated text as tokens, and why it ended: "stop", "length" or "sequence" (a stop sequence, named in
+    `stopped_by`).
+    """
 
     tokens: tuple[str, ...]
     finish: str
@@ -89,7 +97,7 @@ def scores(model: str, row: list[float], classes: int) -> list[float]:
     logits = []
     for label in range(classes):
         weights = _direction(f"{model}/{label}", len(row)) if row else ()
-        logits.append(sum(weight * value for weight, value in zip(weights, row, strict=True)) / 128)
+        logits.append(sum(weight * value for weight, value in zip(weights, row, strict=True)) / 128 / len(row))
     top = max(logits)
     raised = [exp(max(logit - top, -60.0)) for logit in logits]
     return [round(value / sum(raised), 6) for value in raised]

@@ -1,7 +1,8 @@
 """Anthropic's messages wire: event-named SSE, content blocks, tool_use, and its error object.
 
-`anthropic-version` is required, as at Anthropic. `x-api-key` is asked for only at an address with a key (/m/<n>~key-<key>): servers that
-people run themselves (llama.cpp, vLLM) speak this wire without one, and a fleet of hundreds needs no secrets set up by hand.
+`anthropic-version` is required, as at Anthropic. `x-api-key` is asked for only at an address with a key
+(/m/<n>~key-<key>): servers that people run themselves (llama.cpp, vLLM) speak this wire without one, and a fleet of
+hundreds needs no secrets set up by hand.
 """
 
 from collections.abc import Iterator, Mapping
@@ -145,7 +146,10 @@ def _conversation(body: dict[str, Any]) -> tuple[str, str]:
     for index, message in enumerate(messages):
         role = message.get("role") if isinstance(message, dict) else None
         if role == "system":
-            words = 'messages: Unexpected role "system". The Messages API accepts a top-level `system` parameter, not "system" as an input message role.'
+            words = (
+                'messages: Unexpected role "system". The Messages API accepts a top-level `system` parameter, '
+                'not "system" as an input message role.'
+            )
             raise Refused(refusal(400, words))
         if role not in ("user", "assistant"):
             raise Refused(refusal(400, f"messages.{index}.role: Input should be 'user' or 'assistant'"))
@@ -154,7 +158,8 @@ def _conversation(body: dict[str, Any]) -> tuple[str, str]:
             raise Refused(
                 refusal(
                     400,
-                    f"messages.{index}: all messages must have non-empty content except for the optional final assistant message",
+                    f"messages.{index}: all messages must have non-empty content except for the optional final "
+                    "assistant message",
                 )
             )
         texts.append(text)

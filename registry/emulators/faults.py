@@ -1,7 +1,7 @@
 """Errors on request: every way in which a real upstream fails, so that it can be met in practice first.
 
-A fault is asked for by the header `x-practice-fault: NAME`, by the text `[practice fault=NAME]` anywhere in the request's body, or, for
-every call of an address, by a suffix of its path: /m/7~NAME.
+A fault is asked for by the header `x-practice-fault: NAME`, by the text `[practice fault=NAME]` anywhere in the
+request's body, or, for every call of an address, by a suffix of its path: /m/7~NAME.
 """
 
 import gzip

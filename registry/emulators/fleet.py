@@ -1,6 +1,8 @@
-"""The practice fleet (emulated): which server answers at which path, with which latency and faults, and what was counted.
+"""The practice fleet (emulated): which server answers at which path, with which latency and faults, and what was
+counted.
 
-/m/<n>/…            model n alone, speaking its protocol (TGI and Ollama answer OpenAI's /v1 there too, as the real ones do)
+/m/<n>/…            model n alone, speaking its protocol (TGI and Ollama answer OpenAI's /v1 there too, as the real
+ones do)
 /m/<n>~<fault>/…    the same model, failing; registry.emulators.faults lists the faults
 /m/<n>~key-<key>/…  the same model, asking for that key
 /all/<protocol>/…   every model of one protocol behind one address

@@ -1,7 +1,8 @@
 """Hugging Face's text-generation-inference (TGI) wire: /generate, /generate_stream, /info, /health, /tokenize.
 
-Errors are {error, error_type} with 422 for validation, 429 overloaded, 424 generation; a body that does not deserialise is 422 in plain
-text. A stream is data-only SSE without [DONE]: its last event carries generated_text and details.
+Errors are {error, error_type} with 422 for validation, 429 overloaded, 424 generation; a body that does not
+deserialise is 422 in plain text. A stream is data-only SSE without [DONE]: its last event carries generated_text and
+details.
 """
 
 from collections.abc import Iterator
@@ -141,7 +142,10 @@ def _check_lengths(inputs: str, parameters: dict[str, Any]) -> None:
     if given > MAX_INPUT_TOKENS:
         raise _invalid(f"`inputs` must have less than {MAX_INPUT_TOKENS} tokens. Given: {given}")
     if given + wanted > MAX_TOTAL_TOKENS:
-        words = f"`inputs` tokens + `max_new_tokens` must be <= {MAX_TOTAL_TOKENS}. Given: {given} `inputs` tokens and {wanted} `max_new_tokens`"
+        words = (
+            f"`inputs` tokens + `max_new_tokens` must be <= {MAX_TOTAL_TOKENS}. "
+            f"Given: {given} `inputs` tokens and {wanted} `max_new_tokens`"
+        )
         raise _invalid(words)
 
 

@@ -1,7 +1,7 @@
 """KServe's Open Inference Protocol V2 over REST, as Triton serves it: health, metadata and infer with typed tensors.
 
-Every practice tensor model scores rows: FEATURES FP32 [-1, width] to SCORES FP32 [-1, 3] (probabilities) and LABEL BYTES [-1, 1].
-Errors are {error: string}, in Triton's words.
+Every practice tensor model scores rows: FEATURES FP32 [-1, width] to SCORES FP32 [-1, 3] (probabilities) and LABEL
+BYTES [-1, 1]. Errors are {error: string}, in Triton's words.
 """
 
 from typing import Any

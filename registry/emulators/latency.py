@@ -15,8 +15,8 @@ _NORMAL = NormalDist()
 class Latency:
     """Times of a fleet. `first_ms` and `token_ms` set every model's median in milliseconds; None leaves each its own.
 
-    A model's own median is 20 to 80 ms to the first byte and 2 to 8 ms between streamed tokens. Each call gives the next draw of the
-    model's own sequence.
+    A model's own median is 20 to 80 ms to the first byte and 2 to 8 ms between streamed tokens. Each call gives the
+    next draw of the model's own sequence.
     """
 
     first_ms: float | None = None

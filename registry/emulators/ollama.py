@@ -1,4 +1,5 @@
-"""Ollama's wire: /api/chat, /api/generate, /api/embed, /api/tags, /api/show and friends; NDJSON that streams unless told not to.
+"""Ollama's wire: /api/chat, /api/generate, /api/embed, /api/tags, /api/show and friends; NDJSON that streams unless
+told not to.
 
 Durations are nanoseconds. Errors are {error: string}; inside a stream the error is a line of its own under HTTP 200.
 """
@@ -14,6 +15,9 @@ from registry.emulators.tools import Tool, ToolCall, example, tool_call
 from registry.emulators.wire import Answer, Call, Emulated, Refused, Rule, Site, Wire, breach, to_json
 
 CONTEXT_LENGTH = 8192
+_PARAMETERS = (
+    'temperature                    0.7\nnum_ctx                        8192\nstop                           "</s>"'
+)
 _FLOAT, _INT = (int, float), (int,)
 _OPTIONS = (
     *(
@@ -137,7 +141,7 @@ def _show(model: Emulated, body: dict[str, Any]) -> Answer:
         to_json(
             {
                 "modelfile": f"FROM {model.name}\n",
-                "parameters": 'temperature                    0.7\nnum_ctx                        8192\nstop                           "</s>"',
+                "parameters": _PARAMETERS,
                 "template": "{{ .Prompt }}",
                 "details": _details(),
                 "model_info": information,
@@ -158,7 +162,7 @@ def _options(body: dict[str, Any]) -> dict[str, Any]:
         )
     broken = breach(options, _OPTIONS)
     if broken:
-        kind = {_FLOAT: "float32", _INT: "integer"}.get(broken.rule.types, "of type array")
+        kind = "float32" if float in broken.rule.types else "integer" if int in broken.rule.types else "array"
         raise Refused(refusal(400, f'option "{broken.rule.name}" must be of type {kind}'))
     return options
 
@@ -264,7 +268,9 @@ def _played(
     endings: tuple[dict[str, Any], dict[str, Any]],
     last: dict[str, Any],
 ) -> Answer:
-    """Streamed lines and the last one with statistics, or all in one object; `endings` are the last line's content for each."""
+    """Streamed lines and the last one with statistics, or all in one object; `endings` are the last line's content for
+    each.
+    """
     if body.get("stream") is False:
         return Answer(
             to_json({**_stamp(model), **endings[1], **last}),

@@ -76,7 +76,8 @@ def _conversation(messages: list[Any]) -> tuple[str, str]:
                 refusal(400, f"Missing required parameter: 'messages[{index}].role'.", f"messages[{index}].role")
             )
         if message["role"] not in ("system", "developer", "user", "assistant", "tool", "function"):
-            words = f"Invalid value: '{message['role']}'. Supported values are: 'system', 'assistant', 'user', 'function', 'tool', and 'developer'."
+            known = "'system', 'assistant', 'user', 'function', 'tool', and 'developer'"
+            words = f"Invalid value: '{message['role']}'. Supported values are: {known}."
             raise Refused(refusal(400, words, f"messages[{index}].role", "invalid_value"))
         text = _text(message.get("content"))
         texts.append(text)
@@ -133,8 +134,8 @@ def _chat_frames(
     """A role chunk, content or tool chunks, a chunk with the finish reason, the usage chunk where asked for, [DONE]."""
     extra = {} if usage is None else {"usage": None}
     for index, speech in enumerate(speeches):
-        for delta, finish in _deltas(speech, wanted):
-            choice = {"index": index, "delta": delta, "logprobs": None, "finish_reason": finish}
+        for delta, ending in _deltas(speech, wanted):
+            choice = {"index": index, "delta": delta, "logprobs": None, "finish_reason": ending}
             yield event({**base, "choices": [choice], **extra})
     if usage is not None:
         yield event({**base, "choices": [], "usage": usage})

@@ -1,6 +1,8 @@
-"""What the calls of OpenAI's wire share: the error object, the fields taken and their bounds, generation, usage and events.
+"""What the calls of OpenAI's wire share: the error object, the fields taken and their bounds, generation, usage and
+events.
 
-Sampling fields that self-hosted servers add (top_k, min_p, repetition_penalty) are taken too, as vLLM does.
+Sampling fields that self-hosted servers add (top_k, min_p, repetition_penalty) are taken too, as vLLM does; so is
+`creative_level`, 0 to 10, the kind of field that an in-house dialect has instead of a temperature.
 """
 
 from collections.abc import Mapping
@@ -28,6 +30,7 @@ SAMPLING = (
     Rule("top_k", (int,), low=-1),
     Rule("min_p", low=0, high=1),
     Rule("repetition_penalty", low=0, open_low=True),
+    Rule("creative_level", low=0, high=10),
 )
 COMMON = frozenset(rule.name for rule in SAMPLING) | frozenset(("model", "logit_bias", "logprobs", "user", "metadata"))
 
@@ -59,7 +62,10 @@ def check(body: Mapping[str, Any], known: frozenset[str], rules: tuple[Rule, ...
         raise Refused(refusal(400, words, "stream_options"))
     stops = body.get("stop")
     if isinstance(stops, list) and len(stops) > 4:
-        words = f"Invalid 'stop': array too long. Expected an array with maximum length 4, but got an array with length {len(stops)} instead."
+        words = (
+            "Invalid 'stop': array too long. Expected an array with maximum length 4, "
+            f"but got an array with length {len(stops)} instead."
+        )
         raise Refused(refusal(400, words, "stop", "array_above_max_length"))
 
 

@@ -1,4 +1,6 @@
-"""The YAML that onboards the practice fleet: one spec a model, with the parameters, renames and units that real fleets need."""
+"""The YAML that onboards the practice fleet: one spec a model, with the parameters, renames and units that real fleets
+need.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -42,6 +44,15 @@ def _row(model: Emulated, base: str) -> dict[str, Any]:
 
 def _openai_llm(number: int) -> dict[str, Any]:
     length = {"type": "int", "default": 256 * (1 + number % 8), "range": [1, 32768]}
+    if number % 6 == 0:
+        dial = {
+            "type": "float",
+            "default": 1,
+            "range": [0, 2],
+            "upstream": "creative_level",
+            "convert": {"range": [0, 10]},
+        }
+        return {"temperature": dial, "max_tokens": length}
     if number % 3 == 0:
         warmth = {
             "type": "float",

@@ -1,4 +1,6 @@
-"""What a wire of the practice fleet is made of: the call as received, the answer to play, and the models of one address."""
+"""What a wire of the practice fleet is made of: the call as received, the answer to play, and the models of one
+address.
+"""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -33,8 +35,9 @@ class Call:
 class Answer:
     """What to send, and how. `frames` streams in chunks; otherwise `body` goes out whole.
 
-    `inference` answers wait for the model's latency; `hold` adds seconds before the first byte (None for ever). `length` is the
-    declared Content-Length where it lies; `cut` closes the connection without the proper end; `reset` closes it with no answer.
+    `inference` answers wait for the model's latency; `hold` adds seconds before the first byte (None for ever).
+    `length` is the declared Content-Length where it lies; `cut` closes the connection without the proper end; `reset`
+    closes it with no answer.
     """
 
     body: bytes = b""
@@ -78,7 +81,9 @@ def bearer(headers: Mapping[str, str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """One protocol's server. `refusal` shapes an error for a status and words; `stream_error` is an error inside a stream."""
+    """One protocol's server. `refusal` shapes an error for a status and words; `stream_error` is an error inside a
+    stream.
+    """
 
     answer: Callable[[Site, Call], Answer]
     refusal: Callable[[int, str], Answer]

@@ -9,7 +9,9 @@ from django.core.management.base import BaseCommand
 
 
 class Command(BaseCommand):
-    """Becomes `python -m registry.emulators`, which needs neither Django nor a database, so that the fleet stays small."""
+    """Becomes `python -m registry.emulators`, which needs neither Django nor a database, so that the fleet stays
+    small.
+    """
 
     help = "Serve the practice fleet (emulated), or print its spec file with --specs."
     requires_system_checks: list[str] = []
