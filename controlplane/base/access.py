@@ -53,8 +53,17 @@ SCOPES: dict[str, frozenset[str]] = {
 class Actor(Protocol):
     """Anyone who acts: a signed-in user, or a key acting for its creator (`scopes` narrows its role)."""
 
-    role: str
-    is_active: bool
+    @property
+    def id(self) -> int:
+        """The account's id."""
+
+    @property
+    def role(self) -> str:
+        """One of ROLES."""
+
+    @property
+    def is_active(self) -> bool:
+        """False for accounts that were shut out."""
 
 
 class Forbidden(Exception):

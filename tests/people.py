@@ -1,4 +1,4 @@
-"""People of each role."""
+"""Fixtures: people of each role, and work in several threads at once."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
