@@ -1,0 +1,155 @@
+"""Call records on their way out: a bounded queue, one packed message every 200 ms, a spool while Redis is away."""
+
+import asyncio
+import fcntl
+import logging
+import os
+import time
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+
+from registry.canon import Adaptation
+
+log = logging.getLogger(__name__)
+
+FLUSH_SECONDS = 0.2
+AWAY_SECONDS = 1.0
+QUEUE_RECORDS = 50_000
+PACK_RECORDS = 500
+SPOOL_BYTES = 512 * 1024 * 1024
+
+
+class Record(msgspec.Struct):
+    """One call. The fields are CallRecord's columns; times in milliseconds, `at` is when the call began."""
+
+    id: str
+    at: datetime
+    model: str
+    task: str
+    api_key_id: int | None
+    endpoint: str
+    status: int
+    failure: str
+    message: str
+    stream: bool
+    attempts: int
+    duration_ms: float
+    first_byte_ms: float | None
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    usage_basis: str
+    adapted: tuple[Adaptation, ...]
+    revision: int
+    job_id: str | None = None
+
+
+Deliver = Callable[[bytes], Awaitable[None]]
+"""Hands one packed message (a JSON array of records) to Redis; raises DeliveryFailed where it cannot."""
+
+
+class DeliveryFailed(Exception):
+    """Redis did not take a message."""
+
+
+class Recorder:
+    """Takes records without waiting; a task delivers them. What cannot be kept is counted in `dropped`."""
+
+    def __init__(self, deliver: Deliver, spool: Path) -> None:
+        """`spool` is a folder of this process's user; it is made when needed and shared by processes."""
+        self._deliver = deliver
+        self._spool = spool
+        self._queue: list[Record] = []
+        self._away = False
+        self.recorded = self.delivered = self.spooled = self.dropped = 0
+
+    def add(self, record: Record) -> None:
+        """Queue a record; drops and counts it where the queue is full."""
+        if len(self._queue) >= QUEUE_RECORDS:
+            self.dropped += 1
+            return
+        self._queue.append(record)
+        self.recorded += 1
+
+    @property
+    def waiting(self) -> int:
+        """Records in the queue."""
+        return len(self._queue)
+
+    async def run(self) -> None:
+        """Deliver for ever, less often while Redis is away; cancel to stop, then call `flush` once more."""
+        while True:
+            await asyncio.sleep(AWAY_SECONDS if self._away else FLUSH_SECONDS)
+            await self.flush()
+            if not self._away:
+                await self.deliver_spool()
+
+    async def flush(self) -> None:
+        """Deliver what is queued now, or spool it. A record leaves the queue only once it is safe elsewhere."""
+        while self._queue:
+            batch = self._queue[:PACK_RECORDS]
+            packed = msgspec.json.encode(batch)
+            try:
+                await self._deliver(packed)
+                self.delivered += len(batch)
+                self._away = False
+            except DeliveryFailed as error:
+                if not self._away:
+                    log.warning("call records go to the spool %s: %s", self._spool, error)
+                self._away = True
+                if not await self._to_spool(packed, len(batch)):
+                    return
+            del self._queue[: len(batch)]
+
+    async def deliver_spool(self) -> None:
+        """Deliver what an earlier outage left in the spool; at least once, as records have ids."""
+        for path in await asyncio.to_thread(self._spool_files):
+            with path.open("rb") as file:
+                if not _locked(file.fileno()):
+                    continue
+                try:
+                    await self._deliver(await asyncio.to_thread(file.read))
+                except DeliveryFailed:
+                    self._away = True
+                    return
+                path.unlink(missing_ok=True)
+
+    async def _to_spool(self, packed: bytes, count: int) -> bool:
+        """Write one message to disk. Where that fails it stays queued, and what no longer fits there is counted."""
+        try:
+            await asyncio.to_thread(self._write, packed)
+        except OSError as error:
+            log.error("the spool %s cannot be written, %d call records wait in memory: %s", self._spool, count, error)
+            return False
+        self.spooled += count
+        return True
+
+    def _write(self, packed: bytes) -> None:
+        self._spool.mkdir(mode=0o700, parents=True, exist_ok=True)
+        used = sum(path.stat().st_size for path in self._spool.iterdir())
+        if used + len(packed) > SPOOL_BYTES:
+            raise OSError(f"it holds {used} bytes, its most is {SPOOL_BYTES}")
+        name = f"{time.time_ns()}-{os.getpid()}"
+        draft = self._spool / f"{name}.draft"
+        try:
+            with draft.open("wb") as file:
+                file.write(packed)
+                file.flush()
+                os.fsync(file.fileno())
+            draft.rename(self._spool / f"{name}.calls")
+        finally:
+            draft.unlink(missing_ok=True)
+
+    def _spool_files(self) -> list[Path]:
+        return sorted(self._spool.glob("*.calls")) if self._spool.is_dir() else []
+
+
+def _locked(descriptor: int) -> bool:
+    """Whether this process may deliver an open spool file; the lock goes with the file or the process."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
