@@ -8,7 +8,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from msgspec import Raw
+from msgspec import DecodeError, Raw
+from msgspec.json import Decoder
+
+decode = Decoder().decode
 
 
 class Task(StrEnum):
@@ -66,11 +69,35 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class CallContext:
-    """What a decoder writes into replies: the model's public name, the request id and the time in Unix seconds."""
+    """What a decoder writes into replies: the model's public name, the request id and the time in Unix seconds.
+
+    `usage_wanted` is the caller's `stream_options.include_usage`; `encoding_format` its wish for embeddings, float or
+    base64. `context_of` reads both from the request.
+    """
 
     model: str
     request_id: str
     created: int
+    usage_wanted: bool = False
+    encoding_format: str = "float"
+
+
+def context_of(request: Request, model: str, request_id: str, created: int) -> CallContext:
+    """The context in which `request` is answered. What cannot be read of its options counts as not given."""
+    options = plain(request.fields.get("stream_options"))
+    usage_wanted = isinstance(options, dict) and options.get("include_usage") is True
+    encoding = plain(request.fields.get("encoding_format"))
+    return CallContext(model, request_id, created, usage_wanted, "base64" if encoding == "base64" else "float")
+
+
+def plain(raw: Raw | None) -> Any:
+    """The value of a raw field; None where there is none or it is no JSON."""
+    if raw is None:
+        return None
+    try:
+        return decode(raw)
+    except (DecodeError, RecursionError):
+        return None
 
 
 @dataclass(frozen=True, slots=True)

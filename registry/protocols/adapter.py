@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol as Interface
+from urllib.parse import quote
 
 from registry.canon import Adaptation, CallContext, Fragment, Reply, Request, Task
 
@@ -26,6 +27,11 @@ class Encoded:
     adapted: tuple[Adaptation, ...] = ()
 
 
+def segment(name: str) -> str:
+    """A model's name as one or more path segments, percent-encoded; slashes stay."""
+    return quote(name, safe="/:@+")
+
+
 class StreamDecoder(Interface):
     """Turns upstream stream bytes into SSE for the caller. One instance a stream; memory is constant and capped."""
 
@@ -41,8 +47,8 @@ class Operation:
     """One task of one protocol, bound to one spec's parameters.
 
     `encode(request, upstream_model)` raises Failure for a refused parameter. `decode(status, headers, body, context)`
-    raises Failure for every upstream error, HTTP 200 with an error body included. `decoder(context)` opens a stream; None where the
-    operation cannot stream.
+    raises Failure for every upstream error, HTTP 200 with an error body included. `decoder(context)` opens a
+    stream; None where the operation cannot stream.
     """
 
     task: Task

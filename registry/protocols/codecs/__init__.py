@@ -1,0 +1,15 @@
+"""Pure functions that protocol documents name where a mapping needs a loop or a branch. One module a protocol."""
+
+from types import ModuleType
+
+MODULES: dict[str, ModuleType] = {}
+
+
+def known() -> tuple[str, ...]:
+    """Every codec as documents name it, such as ollama.messages."""
+    return tuple(f"{module}.{name}" for module, found in MODULES.items() for name in found.__all__)
+
+
+def exists(codec: str) -> bool:
+    """Whether `codec` can be named."""
+    return codec in known()

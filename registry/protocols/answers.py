@@ -1,0 +1,209 @@
+"""Reads whole upstream answers: finds errors in them, HTTP 200 or not, and takes out values by dotted path.
+
+An answer is untrusted: every way in which it can be wrong ends in a Failure that keeps the upstream's own words.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from msgspec import DecodeError, Raw, ValidationError
+from msgspec.json import Decoder, encode
+
+from registry.canon import Failure, FailureKind, Reply, Usage, plain
+from registry.protocols.document import ErrorRule, UsagePaths
+
+__all__ = ["ErrorRule", "UsagePaths", "failure_in", "fields", "first", "read", "reply", "same_reply", "usage_of"]
+
+decode = Decoder().decode
+decode_fields = Decoder(dict[str, Raw]).decode
+WORDS = 2000
+
+KIND_BY_STATUS = {
+    400: FailureKind.UPSTREAM_REFUSED,
+    401: FailureKind.UPSTREAM_AUTHENTICATION,
+    402: FailureKind.UPSTREAM_RATE_LIMITED,
+    403: FailureKind.UPSTREAM_AUTHENTICATION,
+    404: FailureKind.UPSTREAM_REFUSED,
+    408: FailureKind.UPSTREAM_TIMEOUT,
+    409: FailureKind.UPSTREAM_REFUSED,
+    413: FailureKind.TOO_LARGE,
+    422: FailureKind.UPSTREAM_REFUSED,
+    424: FailureKind.UPSTREAM_REFUSED,
+    429: FailureKind.UPSTREAM_RATE_LIMITED,
+    504: FailureKind.UPSTREAM_TIMEOUT,
+}
+RETRYABLE = frozenset(
+    {
+        FailureKind.UPSTREAM_RATE_LIMITED,
+        FailureKind.UPSTREAM_ERROR,
+        FailureKind.UPSTREAM_INVALID,
+        FailureKind.UPSTREAM_TIMEOUT,
+    }
+)
+RETRY_AFTER_MAX = 3600.0
+
+
+def words(body: bytes) -> str:
+    """The upstream's own words, at most 2,000 characters, without control characters."""
+    text = body[: WORDS * 4].decode(errors="replace")
+    return "".join(letter if letter.isprintable() or letter in "\n\t" else " " for letter in text)[:WORDS].strip()
+
+
+def read(status: int, headers: Mapping[str, str], body: bytes, rules: Sequence[ErrorRule]) -> Any:
+    """The decoded JSON of a successful answer. Raises Failure for every other."""
+    judge(status, headers, body, rules)
+    try:
+        answer = decode(body)
+    except (DecodeError, RecursionError) as error:
+        raise invalid(f"is not JSON ({error})", status, body) from error
+    failure = failure_in(answer, rules, status, body)
+    if failure is not None:
+        raise failure
+    return answer
+
+
+def fields(status: int, headers: Mapping[str, str], body: bytes, rules: Sequence[ErrorRule]) -> dict[str, Raw]:
+    """The raw top-level fields of a successful answer, their values not decoded. Raises Failure for every other."""
+    judge(status, headers, body, rules)
+    try:
+        body.decode()
+        found = decode_fields(body)
+        marked = any(rule.when.partition(".")[0] in found for rule in rules)
+        failure = failure_in(decode(body), rules, status, body) if marked else None
+    except ValidationError as error:
+        raise invalid(f"is no JSON object ({error})", status, body) from error
+    except (DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise invalid(f"is not JSON ({error})", status, body) from error
+    if failure is not None:
+        raise failure
+    return found
+
+
+def judge(status: int, headers: Mapping[str, str], body: bytes, rules: Sequence[ErrorRule]) -> None:
+    """Raise the Failure of a status that is no success or of a content type that is no JSON."""
+    if 300 <= status < 400:
+        location = headers.get("location", "nowhere")[:200]
+        raise invalid(f"redirects to {location!r}, which is not followed; use that address in the spec", status, body)
+    if not 200 <= status < 300:
+        raise refusal(status, headers, body, rules)
+    content_type = headers.get("content-type", "")
+    if content_type and "json" not in content_type.lower():
+        raise invalid(f"has content type {content_type[:100]!r}; expected JSON", status, body)
+
+
+def refusal(status: int, headers: Mapping[str, str], body: bytes, rules: Sequence[ErrorRule]) -> Failure:
+    """The Failure that a status of 400 or above (or below 200) means."""
+    failure: Failure | None = None
+    try:
+        failure = failure_in(decode(body), rules, status, body)
+    except (DecodeError, RecursionError):
+        failure = None
+    if failure is None:
+        said = words(body)
+        text = f"The upstream answered with status {status}" + (f": {said[:300]}" if said else " and no words.")
+        failure = Failure(kind_of(status), text, upstream_status=status, upstream_words=said)
+        failure.retryable = failure.kind in RETRYABLE
+    failure.retry_after = retry_after(headers.get("retry-after", ""))
+    return failure
+
+
+def failure_in(answer: Any, rules: Sequence[ErrorRule], status: int, body: bytes) -> Failure | None:
+    """The Failure that an answer's body tells of, by the protocol's error rules; None where there is none."""
+    for rule in rules:
+        marked = first(answer, (rule.when,))
+        if marked in (None, False, "", {}, []) or marked in rule.unless or (rule.equals and marked not in rule.equals):
+            continue
+        said = first(answer, rule.message)
+        text = said if isinstance(said, str) else encode(said if said is not None else marked).decode()
+        code = first(answer, rule.code)
+        kind = FailureKind(rule.kinds[str(code)]) if str(code) in rule.kinds else kind_of(status)
+        parameter = first(answer, rule.parameter)
+        return Failure(
+            kind,
+            f"The upstream says: {text[:WORDS]}",
+            parameter=parameter if isinstance(parameter, str) else None,
+            code=str(code)[:100] if isinstance(code, str | int) else None,
+            upstream_status=status,
+            upstream_words=words(body),
+            retryable=kind in RETRYABLE,
+        )
+    return None
+
+
+def kind_of(status: int) -> FailureKind:
+    """What a status means; an error told with status 200 is the upstream's."""
+    if 400 <= status < 500:
+        return KIND_BY_STATUS.get(status, FailureKind.UPSTREAM_REFUSED)
+    return KIND_BY_STATUS.get(status, FailureKind.UPSTREAM_ERROR)
+
+
+def invalid(what: str, status: int, body: bytes) -> Failure:
+    """The Failure for an answer that does not fit the protocol."""
+    return Failure(
+        FailureKind.UPSTREAM_INVALID,
+        f"The upstream's answer {what}. Check the model's endpoint and protocol.",
+        upstream_status=status,
+        upstream_words=words(body),
+        retryable=True,
+    )
+
+
+def retry_after(value: str) -> float | None:
+    """Seconds of a Retry-After header; None where it is absent or a date."""
+    if not value.strip().replace(".", "", 1).isascii() or not value.strip().replace(".", "", 1).isdigit():
+        return None
+    return min(float(value), RETRY_AFTER_MAX)
+
+
+def first(data: Any, paths: Sequence[str]) -> Any:
+    """The first value found at one of the dotted `paths`; None where none is. Digits index lists."""
+    for path in paths:
+        found = data
+        for part in path.split("."):
+            if isinstance(found, dict):
+                found = found.get(part)
+            elif isinstance(found, list) and part.isdigit() and len(part) < 6 and int(part) < len(found):
+                found = found[int(part)]
+            else:
+                found = None
+                break
+        if found is not None:
+            return found
+    return None
+
+
+def count(data: Any, paths: Sequence[str]) -> int | None:
+    """The sum of the whole numbers at `paths`; None where none of them is one."""
+    found = [value for path in paths if isinstance(value := first(data, (path,)), int) and not isinstance(value, bool)]
+    numbers = [value for value in found if 0 <= value < 2**31]
+    return sum(numbers) if numbers else None
+
+
+def usage_of(data: Any, paths: UsagePaths) -> Usage | None:
+    """Token counts of an answer or a stream's message; None where it has none."""
+    prompt, completion = count(data, paths.prompt), count(data, paths.completion)
+    return None if prompt is None and completion is None else Usage(prompt, completion)
+
+
+def usage_body(usage: Usage | None) -> dict[str, int | None] | None:
+    """OpenAI's usage object; null stands for what the upstream did not say."""
+    if usage is None:
+        return None
+    prompt, completion = usage.prompt_tokens, usage.completion_tokens
+    total = None if prompt is None else prompt + (completion or 0)
+    return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": total}
+
+
+def reply(body: dict[str, Any], usage: Usage | None) -> Reply:
+    """A whole answer for the caller, with its usage in OpenAI's form."""
+    told = usage_body(usage)
+    return Reply(encode({**body, "usage": told} if told else body), usage)
+
+
+def same_reply(found: dict[str, Raw], needed: str, model: str, paths: UsagePaths) -> Reply:
+    """An answer in the caller's format already: it must have the field `needed`; only the model's name is replaced."""
+    if needed not in found:
+        raise invalid(f"has no field {needed!r}", 200, encode(found))
+    usage = usage_of({"usage": plain(found.get("usage"))}, paths)
+    found["model"] = Raw(encode(model))
+    return Reply(encode(found), usage)

@@ -1,0 +1,273 @@
+"""The schema of a protocol document: one YAML file that says how a wire format is spoken.
+
+It has room for every difference that model APIs are known to have. What the compiler cannot build yet it refuses by
+name. The mapping language is data only: no template, expression or regular expression of a person's making.
+"""
+
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from registry.canon import Task
+
+
+class AuthKind(StrEnum):
+    """How a secret travels."""
+
+    NONE = "none"
+    BEARER = "bearer"
+    HEADER = "header"
+    QUERY = "query"
+    BASIC = "basic"
+    OAUTH2 = "oauth2"
+    SIGV4 = "sigv4"
+    TC3 = "tc3"
+    HMAC_URL = "hmac_url"
+    JWT = "jwt"
+
+
+class Framing(StrEnum):
+    """How a stream is cut into messages."""
+
+    SSE = "sse"
+    NDJSON = "ndjson"
+    JSON_ARRAY = "json_array"
+    AWS_EVENT_STREAM = "aws_event_stream"
+    WEBSOCKET = "websocket"
+    GRPC = "grpc"
+
+
+class Transport(StrEnum):
+    """What carries the bytes."""
+
+    HTTP = "http"
+    WEBSOCKET = "websocket"
+    GRPC = "grpc"
+
+
+class Rest(StrEnum):
+    """What becomes of a caller's field that no step names: sent as it is, put into `home`, or dropped and told."""
+
+    SEND = "send"
+    HOME = "home"
+    DROP = "drop"
+
+
+class Part(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A mapping of a protocol document; an unknown key is an error."""
+
+
+class Auth(Part, frozen=True):
+    """`name` is the header or query key; `prefix` goes before the secret; the rest is for kinds that mint tokens."""
+
+    kind: AuthKind = AuthKind.NONE
+    name: str = ""
+    prefix: str = ""
+    token_url: str = ""
+    scopes: tuple[str, ...] = ()
+    service: str = ""
+    region: str = ""
+    lifetime_s: float = 3600.0
+
+
+class Probe(Part, frozen=True):
+    """A request without a body, and what its answer must look like: a status and the dotted paths that its JSON has."""
+
+    path: str
+    method: str = "GET"
+    status: tuple[int, ...] = (200,)
+    has: tuple[str, ...] = ()
+    equals: dict[str, Any] = {}
+    evidence: str = ""
+    weight: float = 1.0
+
+
+class Discovery(Part, frozen=True):
+    """Where the upstream lists its models: `items` leads to the list, `id` to a model's name within an item."""
+
+    path: str
+    method: str = "GET"
+    items: str = ""
+    id: str = ""
+    metadata_path: str = ""
+
+
+class Call(Part, frozen=True):
+    """An upstream call of init or terminate. `body` is sent as JSON; the value `$model` stands for its model."""
+
+    path: str
+    method: str = "POST"
+    body: dict[str, Any] = {}
+    status: tuple[int, ...] = (200,)
+
+
+class Step(Part, frozen=True):
+    """One line of a body mapping.
+
+    `get` names a caller's field, or several of which the first given is chosen; `put` is the dotted path in the
+    upstream's body. `convert` names a codec function; `default` is sent where nothing was given; `value` is a
+    constant, or `$model` or `$stream`.
+    """
+
+    put: str
+    get: str | tuple[str, ...] = ()
+    value: Any | UnsetType = UNSET
+    convert: str = ""
+    default: Any | UnsetType = UNSET
+    required: bool = False
+    range: tuple[float, float] | None = None
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The caller's fields, in order of preference."""
+        return (self.get,) if isinstance(self.get, str) else self.get
+
+
+class ErrorRule(Part, frozen=True):
+    """How an upstream says that something went wrong.
+
+    `when` is a dotted path whose presence marks an error body, HTTP 200 included; with `equals` only where its value
+    is among those, with `unless` only where it is not. `message`, `code` and `parameter` lead to the words; `kinds`
+    maps a code to a failure kind.
+    """
+
+    when: str
+    equals: tuple[Any, ...] = ()
+    unless: tuple[Any, ...] = ()
+    message: tuple[str, ...] = ()
+    code: tuple[str, ...] = ()
+    parameter: tuple[str, ...] = ()
+    kinds: dict[str, str] = {}
+
+
+class UsagePaths(Part, frozen=True):
+    """Dotted paths to token counts. Several paths are added up."""
+
+    prompt: tuple[str, ...] = ()
+    completion: tuple[str, ...] = ()
+    cached: tuple[str, ...] = ()
+    reasoning: tuple[str, ...] = ()
+
+
+class Delta(StrEnum):
+    """Whether each message of a stream holds what is new or everything so far."""
+
+    DELTA = "delta"
+    CUMULATIVE = "cumulative"
+
+
+class Stream(Part, frozen=True):
+    """How a streamed answer arrives. `end` is the last message's text; without it the codec recognises the end.
+
+    `splice` sends messages on as bytes, for upstreams that speak the caller's own format. `body` holds constants by
+    dotted path that only a streaming call sends.
+    """
+
+    framing: Framing
+    codec: str = ""
+    end: str = ""
+    splice: bool = False
+    body: dict[str, Any] = {}
+    text: Delta = Delta.DELTA
+    content_type: str = ""
+
+
+class Polling(Part, frozen=True):
+    """An asynchronous upstream job: its id, where to ask, what its states mean, where the result is. In seconds."""
+
+    id: str
+    poll: str
+    state: str
+    succeeded: tuple[Any, ...]
+    failed: tuple[Any, ...]
+    result: str = ""
+    result_url: str = ""
+    cancel: str = ""
+    webhook: str = ""
+    submit_headers: dict[str, str] = {}
+    interval_s: float = 2.0
+    deadline_s: float = 3600.0
+
+
+class Media(StrEnum):
+    """How bytes of images and sound travel."""
+
+    RAW = "raw"
+    BASE64 = "base64"
+    HEX = "hex"
+    URL = "url"
+    MULTIPART = "multipart"
+    FILE_ID = "file_id"
+
+
+class Operation(Part, frozen=True):
+    """One task: where it is sent, how its body is made and how the answer is read.
+
+    `{model}` in a path stands for the upstream's model name, percent-encoded. `home` is the dotted path for
+    parameters that a spec declares and no step names. `without_effect` lists values that mean nothing here and vanish
+    silently (an empty list: any). `reply` is the codec that reads the answer; `same_format` instead says that the
+    answer is in the caller's format already and names the field that it must have.
+    """
+
+    path: str
+    reply: str = ""
+    same_format: str = ""
+    method: str = "POST"
+    stream_path: str = ""
+    transport: Transport = Transport.HTTP
+    query: dict[str, str] = {}
+    headers: dict[str, str] = {}
+    body: tuple[Step, ...] = ()
+    rest: Rest = Rest.DROP
+    home: str = ""
+    without_effect: dict[str, tuple[Any, ...]] = {}
+    usage: UsagePaths = UsagePaths()
+    stream: Stream | None = None
+    polling: Polling | None = None
+    request_media: Media | None = None
+    reply_media: Media | None = None
+
+
+class Control(Part, frozen=True):
+    """Calls that load a model before use and unload it after."""
+
+    init: tuple[Call, ...] = ()
+    terminate: tuple[Call, ...] = ()
+
+
+class Document(Part, frozen=True):
+    """A whole protocol document. `base_path` is the protocol's own: an endpoint that ends with it is not doubled."""
+
+    name: str
+    title: str
+    types: tuple[str, ...]
+    operations: dict[Task, Operation]
+    description: str = ""
+    aliases: tuple[str, ...] = ()
+    base_path: str = ""
+    auth: Auth = Auth()
+    headers: dict[str, str] = {}
+    detection: tuple[Probe, ...] = ()
+    discovery: Discovery | None = None
+    health: tuple[Probe, ...] = ()
+    control: Control = Control()
+    errors: tuple[ErrorRule, ...] = ()
+
+
+class DocumentInvalid(Exception):
+    """A protocol document that does not fit the schema; the message names the path."""
+
+
+def read(value: Any, file: str) -> Document:
+    """The document in a parsed YAML `value`. Raises DocumentInvalid naming `file` and the path inside it."""
+    try:
+        return msgspec.convert(value, Document)
+    except msgspec.ValidationError as error:
+        raise DocumentInvalid(f"{file}: {error}") from error
+
+
+def schema() -> dict[str, Any]:
+    """JSON Schema 2020-12 of a protocol document."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(Document)}

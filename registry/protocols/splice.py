@@ -1,0 +1,136 @@
+"""Streams of the caller's own format, sent on as bytes: whole events, only the model's name replaced.
+
+An event is decoded only where its bytes show usage or an error; so a stream costs about what copying it costs.
+"""
+
+import re
+from collections.abc import Sequence
+
+from msgspec import DecodeError
+from msgspec.json import Decoder, encode
+
+from registry.canon import CallContext, Failure, Fragment, Usage
+from registry.protocols.answers import ErrorRule, UsagePaths, failure_in, usage_of, words
+from registry.protocols.framing import MAX_MESSAGE, too_long
+from registry.protocols.streams import wrong
+
+decode = Decoder().decode
+MODEL = re.compile(rb'("model"\s*:\s*)"(?:[^"\\]|\\.)*"')
+TELLING = re.compile(rb'"usage"\s*:\s*\{|"error"|\[DONE\]')
+DONE = b"[DONE]"
+
+
+class SpliceStream:
+    """A StreamDecoder for OpenAI's SSE from an upstream that speaks it too."""
+
+    __slots__ = ("done", "errors", "heard", "held", "model", "over", "paths", "searched", "usage", "usage_wanted")
+
+    def __init__(self, context: CallContext, errors: Sequence[ErrorRule], paths: UsagePaths) -> None:
+        self.errors, self.paths = errors, paths
+        self.usage_wanted = context.usage_wanted
+        self.model = rb"\g<1>" + encode(context.model).replace(b"\\", rb"\\")
+        self.held = bytearray()
+        self.searched = 0
+        self.usage: Usage | None = None
+        self.heard = b""
+        self.done = self.over = False
+
+    def feed(self, data: bytes) -> Fragment:
+        """Take the next upstream bytes, cut anywhere. Never raises."""
+        if self.over:
+            return Fragment()
+        if len(self.heard) < 500:
+            self.heard += data[:500]
+        if not self.held and data.endswith(b"\n\n"):
+            return self.events(data)
+        self.held += data
+        start = max(0, self.searched - 3)
+        end = max(self.held.rfind(b"\n\n", start) + 2, self.held.rfind(b"\n\r\n", start) + 3)
+        self.searched = len(self.held)
+        if end >= 3 or (end == 2 and self.held.startswith(b"\n\n")):
+            block = bytes(self.held[:end])
+            del self.held[:end]
+            self.searched = len(self.held)
+            return self.events(block)
+        if self.searched > MAX_MESSAGE:
+            return self.failed(b"", too_long(self.held))
+        return Fragment()
+
+    def close(self) -> Fragment:
+        """Take the end of the upstream's body; a missing [DONE] is a failure."""
+        if self.over:
+            return Fragment(finished=self.done)
+        rest = bytes(self.held)
+        last = self.events(rest.rstrip() + b"\n\n") if rest.strip() else Fragment()
+        if self.over:
+            return last
+        heard = words(self.heard)
+        if not heard:
+            return self.failed(last.output, wrong("is empty", b""))
+        problem = wrong("ended before data: [DONE], so the answer is incomplete", self.heard)
+        return self.failed(last.output, problem)
+
+    def events(self, block: bytes) -> Fragment:
+        """Send complete events on."""
+        if len(block) > MAX_MESSAGE and max(map(len, block.split(b"\n"))) > MAX_MESSAGE:
+            return self.failed(b"", too_long(block))
+        if TELLING.search(block) is not None:
+            return self.careful(block)
+        stray = stray_line(block)
+        if stray:
+            return self.failed(b"", wrong("holds a line that is no server-sent event", stray))
+        return Fragment(MODEL.sub(self.model, block), tokens=block.count(b"data:"))
+
+    def careful(self, block: bytes) -> Fragment:
+        """Send events on one by one, because one of them carries usage, an error or the end."""
+        kept: list[bytes] = []
+        for event in block.replace(b"\r\n", b"\n").split(b"\n\n"):
+            if not event.strip():
+                continue
+            try:
+                keep = self.look(event)
+            except Failure as failure:
+                return self.failed(b"".join(kept), failure)
+            if keep:
+                kept.append(MODEL.sub(self.model, event.strip(b"\n")) + b"\n\n")
+            if self.done:
+                self.over = True
+                break
+        output = b"".join(kept)
+        return Fragment(output, self.usage if self.over else None, None, self.done, output.count(b"data:"))
+
+    def look(self, event: bytes) -> bool:
+        """Whether `event` goes to the caller. Raises Failure where it tells of an error."""
+        stray = stray_line(event)
+        if stray:
+            raise wrong("holds a line that is no server-sent event", stray)
+        lines = event.split(b"\n")
+        data = b"\n".join(line[5:].strip() for line in lines if line.startswith(b"data:"))
+        if data == DONE:
+            self.done = True
+            return True
+        if TELLING.search(data) is None:
+            return True
+        try:
+            value = decode(data)
+        except (DecodeError, RecursionError) as error:
+            raise wrong(f"holds an event that is not JSON ({error})", data) from error
+        failure = failure_in(value, self.errors, 200, data)
+        if failure is not None:
+            raise failure
+        usage = usage_of(value, self.paths)
+        self.usage = usage or self.usage
+        return usage is None or self.usage_wanted or bool(value.get("choices"))
+
+    def failed(self, output: bytes, failure: Failure) -> Fragment:
+        """The end of the stream as an error."""
+        self.over = True
+        return Fragment(output, self.usage, failure)
+
+
+def stray_line(block: bytes) -> bytes:
+    """The first line that cannot belong to server-sent events; empty where all can."""
+    for line in block.split(b"\n"):
+        if line and line[:1] not in b":\r" and not line.startswith((b"data:", b"event:", b"id:", b"retry:")):
+            return line[:2000]
+    return b""

@@ -1,0 +1,234 @@
+"""Streams of foreign formats: upstream messages through a codec into OpenAI's chunks.
+
+A codec sees one decoded message at a time and says what is new in it. Everything else (framing, errors, the chunks'
+envelope, usage, the end mark) is here, the same for every protocol.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from msgspec import DecodeError
+from msgspec.json import Decoder, encode
+
+from registry.canon import CallContext, Failure, FailureKind, Fragment, Usage
+from registry.protocols.answers import ErrorRule, UsagePaths, failure_in, usage_body, usage_of, words
+from registry.protocols.framing import FramingKind, Message
+
+decode = Decoder().decode
+DONE = b"data: [DONE]\n\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """What one upstream message adds. `tools` are OpenAI's tool_calls deltas; `done` marks the upstream's own end."""
+
+    text: str = ""
+    reasoning: str = ""
+    tools: tuple[dict[str, Any], ...] = ()
+    finish: str | None = None
+    done: bool = False
+
+
+NOTHING = Delta()
+State = dict[str, Any]
+DeltaCodec = Callable[[State, str, Any], Delta]
+
+
+@dataclass(frozen=True, slots=True)
+class StreamRules:
+    """What a protocol says about its stream. `cumulative` text repeats everything so far in each message."""
+
+    codec: DeltaCodec
+    errors: Sequence[ErrorRule]
+    usage: UsagePaths
+    end: str = ""
+    cumulative: bool = False
+
+
+class ChunkStream:
+    """A StreamDecoder that writes OpenAI chunks; its subclasses know the shape of one chunk."""
+
+    def __init__(self, context: CallContext, framing: FramingKind, rules: StreamRules) -> None:
+        self.context, self.framing, self.rules = context, framing, rules
+        self.state: State = {}
+        self.prompt: int | None = None
+        self.completion: int | None = None
+        self.seen = 0
+        self.tokens = 0
+        self.finish: str | None = None
+        self.over = False
+        self.heard = b""
+
+    def feed(self, data: bytes) -> Fragment:
+        """Take the next upstream bytes, cut anywhere. Never raises."""
+        if len(self.heard) < 500:
+            self.heard += data[:500]
+        return self.run(data, ending=False)
+
+    def close(self) -> Fragment:
+        """Take the end of the upstream's body; a missing end mark is a failure."""
+        return self.run(b"", ending=True)
+
+    def run(self, data: bytes, *, ending: bool) -> Fragment:
+        """Handle every message that is complete."""
+        if self.over:
+            return Fragment(finished=ending)
+        output: list[bytes] = []
+        before = self.tokens
+        failure = None
+        try:
+            for message in self.framing.close() if ending else self.framing.feed(data):
+                self.message(message, output)
+                if self.over:
+                    break
+            if ending and not self.over:
+                raise self.cut_short()
+        except Failure as caught:
+            failure, self.over = caught, True
+        finished = self.over and failure is None
+        usage = self.usage() if self.over else None
+        return Fragment(b"".join(output), usage, failure, finished, self.tokens - before)
+
+    def message(self, message: Message, output: list[bytes]) -> None:
+        """Turn one upstream message into chunks."""
+        name, data = message
+        if self.rules.end and data.strip() == self.rules.end.encode():
+            self.finished(output)
+            return
+        if not data.strip():
+            return
+        try:
+            value = decode(data)
+        except (DecodeError, RecursionError) as error:
+            raise wrong(f"holds a message that is not JSON ({error})", data) from error
+        failure = failure_in(value, self.rules.errors, 200, data)
+        if failure is not None:
+            raise failure
+        try:
+            delta = self.rules.codec(self.state, name, value)
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            raise wrong(f"holds a message of an unknown form ({type(error).__name__}: {error})", data) from error
+        self.learn(value)
+        self.emit(delta, output)
+
+    def learn(self, value: Any) -> None:
+        """Keep the token counts of a message; later ones replace earlier ones."""
+        found = usage_of(value, self.rules.usage)
+        if found is not None:
+            self.prompt = self.prompt if found.prompt_tokens is None else found.prompt_tokens
+            self.completion = self.completion if found.completion_tokens is None else found.completion_tokens
+
+    def emit(self, delta: Delta, output: list[bytes]) -> None:
+        """Write the chunks for what is new."""
+        text = delta.text
+        if self.rules.cumulative:
+            text, self.seen = text[self.seen :], max(self.seen, len(text))
+        if text or delta.reasoning or delta.tools:
+            self.tokens += 1
+            output.append(self.chunk(text, delta.reasoning, delta.tools))
+        self.finish = delta.finish or self.finish
+        if delta.done:
+            self.finished(output)
+
+    def finished(self, output: list[bytes]) -> None:
+        """Write the last chunks and the end mark."""
+        self.over = True
+        output.append(self.last_chunk(self.finish or "stop"))
+        if self.context.usage_wanted:
+            output.append(self.usage_chunk())
+        output.append(DONE)
+
+    def usage(self) -> Usage | None:
+        """The token counts learnt so far."""
+        if self.prompt is None and self.completion is None:
+            return None
+        return Usage(self.prompt, self.completion)
+
+    def cut_short(self) -> Failure:
+        """The failure for a body that ends before the stream does."""
+        heard = words(self.heard)
+        if self.tokens == 0 and not heard:
+            return wrong("is empty", b"")
+        if self.tokens == 0 and heard.startswith(("<", "{", "[")):
+            return wrong("is no stream of this protocol", self.heard)
+        return wrong("ended before its end mark, so the answer is incomplete", self.heard)
+
+    def chunk(self, text: str, reasoning: str, tools: tuple[dict[str, Any], ...]) -> bytes:
+        """One chunk of content as an SSE event."""
+        raise NotImplementedError
+
+    def last_chunk(self, finish: str) -> bytes:
+        """The chunk that says why the answer ended."""
+        raise NotImplementedError
+
+    def usage_chunk(self) -> bytes:
+        """The chunk with no choices that carries usage."""
+        raise NotImplementedError
+
+
+def wrong(what: str, data: bytes) -> Failure:
+    """The failure for a stream that does not fit the protocol."""
+    return Failure(
+        FailureKind.UPSTREAM_INVALID,
+        f"The upstream's stream {what}. Check the model's endpoint and protocol.",
+        upstream_status=200,
+        upstream_words=words(data),
+        retryable=True,
+    )
+
+
+def envelope(context: CallContext, prefix: str, kind: str) -> bytes:
+    """The bytes that every chunk of one stream starts with, up to the value of `choices`."""
+    head = {"id": f"{prefix}-{context.request_id}", "object": kind, "created": context.created, "model": context.model}
+    return b"data: " + encode(head)[:-1] + b',"choices":'
+
+
+class ChatStream(ChunkStream):
+    """Chunks of a chat: the first one carries the role."""
+
+    def __init__(self, context: CallContext, framing: FramingKind, rules: StreamRules) -> None:
+        super().__init__(context, framing, rules)
+        self.head = envelope(context, "chatcmpl", "chat.completion.chunk")
+        self.started = False
+
+    def chunk(self, text: str, reasoning: str, tools: tuple[dict[str, Any], ...]) -> bytes:
+        """A chunk with a message delta."""
+        delta: dict[str, Any] = {} if self.started else {"role": "assistant", "content": ""}
+        self.started = True
+        if text:
+            delta["content"] = text
+        if reasoning:
+            delta["reasoning_content"] = reasoning
+        if tools:
+            delta["tool_calls"] = tools
+        return self.head + b'[{"index":0,"delta":' + encode(delta) + b',"finish_reason":null}]}\n\n'
+
+    def last_chunk(self, finish: str) -> bytes:
+        """An empty delta with the finish reason; an answer without content still names its role."""
+        first = b"" if self.started else self.chunk("", "", ())
+        return first + self.head + b'[{"index":0,"delta":{},"finish_reason":' + encode(finish) + b"}]}\n\n"
+
+    def usage_chunk(self) -> bytes:
+        """No choices, and usage."""
+        return self.head + b'[],"usage":' + encode(usage_body(self.usage())) + b"}\n\n"
+
+
+class CompletionStream(ChunkStream):
+    """Chunks of a text completion."""
+
+    def __init__(self, context: CallContext, framing: FramingKind, rules: StreamRules) -> None:
+        super().__init__(context, framing, rules)
+        self.head = envelope(context, "cmpl", "text_completion")
+
+    def chunk(self, text: str, reasoning: str, tools: tuple[dict[str, Any], ...]) -> bytes:
+        """A chunk with text."""
+        return self.head + b'[{"index":0,"text":' + encode(text) + b',"logprobs":null,"finish_reason":null}]}\n\n'
+
+    def last_chunk(self, finish: str) -> bytes:
+        """No text and the finish reason."""
+        return self.head + b'[{"index":0,"text":"","logprobs":null,"finish_reason":' + encode(finish) + b"}]}\n\n"
+
+    def usage_chunk(self) -> bytes:
+        """No choices, and usage."""
+        return self.head + b'[],"usage":' + encode(usage_body(self.usage())) + b"}\n\n"

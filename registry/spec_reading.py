@@ -1,0 +1,131 @@
+"""Reads one spec document, whatever door it came through, and notes every error in it."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from registry import spec_params as params
+from registry import spec_values as values
+from registry.protocols.catalog import ALIASES, PROTOCOLS, canonical_name
+from registry.spec import TASKS_BY_TYPE, Resources, Spec, Timeouts
+from registry.spec_errors import Findings, Path, show, suggestion
+
+REQUIRED = ("name", "type", "protocol", "endpoint")
+TYPE_ALIASES = {
+    "chat": "llm", "text-generation": "llm", "completion": "llm", "text": "llm", "conversational": "llm",
+    "embeddings": "embedding", "feature-extraction": "embedding", "sentence-similarity": "embedding",
+    "reranker": "rerank", "reranking": "rerank", "text-to-image": "image", "text-to-speech": "speech", "tts": "speech",
+    "asr": "transcription", "automatic-speech-recognition": "transcription", "speech-to-text": "transcription",
+    "moderations": "moderation", "classifier": "classification", "text-classification": "classification",
+    "image-classification": "classification", "object-detection": "detection", "detector": "detection",
+    "generic": "tensor", "tensors": "tensor",
+}  # fmt: skip
+
+
+def examine(document: Any) -> tuple[Spec | None, Findings]:
+    """The spec in `document` and everything that is wrong with it; the spec is None where anything is."""
+    findings = Findings()
+    if not isinstance(document, Mapping):
+        findings.add((), document, "a mapping with name, type, protocol and endpoint")
+        return None, findings
+    values.known_keys(document, tuple(READERS), (), findings)
+    for key in REQUIRED:
+        if document.get(key) is None:
+            findings.add((key,), None, "a value", f"{key} is missing")
+    read: dict[str, Any] = {}
+    for key, (attribute, reader) in READERS.items():
+        if document.get(key) is not None:
+            read[attribute] = reader(document[key], (key,), findings)
+    cross_check(read, findings)
+    if findings:
+        return None, findings
+    read.setdefault("upstream_model", read["name"])
+    return Spec(**read), findings
+
+
+def cross_check(read: Mapping[str, Any], findings: Findings) -> None:
+    """Checks that need several keys at once."""
+    protocol, kind, name = read.get("protocol"), read.get("type"), read.get("name")
+    if protocol and kind and kind not in PROTOCOLS[protocol].types:
+        served = ", ".join(PROTOCOLS[protocol].types)
+        findings.add(
+            ("type",), kind, f"one of {served}", f"protocol {protocol} does not serve type {kind}; it serves {served}"
+        )
+    for index, alias in enumerate(read.get("aliases", ())):
+        if alias == name:
+            findings.add(("aliases", index), alias, "another name than the model's own")
+
+
+def model_type(value: Any, path: Path, findings: Findings) -> str:
+    """The canonical type, from any case or alias."""
+    given = value.strip().lower().replace("_", "-") if isinstance(value, str) else ""
+    kind = TYPE_ALIASES.get(given, given)
+    if kind not in TASKS_BY_TYPE:
+        expected = f"one of {', '.join(TASKS_BY_TYPE)}"
+        hint = suggestion(value, [*TASKS_BY_TYPE, *TYPE_ALIASES])
+        findings.add(path, value, expected, f"type is {show(value)}; expected {expected}.{hint}")
+        return ""
+    return kind
+
+
+def protocol_name(value: Any, path: Path, findings: Findings) -> str:
+    """The canonical protocol, from any case or alias."""
+    name = canonical_name(value) if isinstance(value, str) else None
+    if name is None:
+        expected = f"one of {', '.join(PROTOCOLS)}"
+        hint = suggestion(value, list(ALIASES))
+        findings.add(path, value, expected, f"protocol is {show(value)}; expected {expected}.{hint}")
+        return ""
+    return name
+
+
+def resources(value: Any, path: Path, findings: Findings) -> Resources:
+    """`resources`: what one replica needs."""
+    if not isinstance(value, dict):
+        findings.add(path, value, "a mapping such as {gpu_memory: 12GB}")
+        return Resources()
+    values.known_keys(value, Resources.__slots__, path, findings)
+    read = {
+        key: values.size(value[key], (*path, key), findings)
+        for key in Resources.__slots__
+        if value.get(key) is not None
+    }
+    return Resources(**read)
+
+
+def timeouts(value: Any, path: Path, findings: Findings) -> Timeouts:
+    """`timeouts`, in seconds."""
+    if not isinstance(value, dict):
+        findings.add(path, value, "a mapping such as {connect: 3, total: 600}")
+        return Timeouts()
+    values.known_keys(value, Timeouts.__slots__, path, findings)
+    read = {
+        key: values.seconds(value[key], (*path, key), findings)
+        for key in Timeouts.__slots__
+        if value.get(key) is not None
+    }
+    return Timeouts(**read)
+
+
+def owner(value: Any, path: Path, findings: Findings) -> str:
+    """Who answers for the model, at most 150 characters."""
+    return values.text(value, path, findings, 150)
+
+
+Reader = Callable[[Any, Path, Findings], Any]
+READERS: dict[str, tuple[str, Reader]] = {
+    "name": ("name", values.name),
+    "type": ("type", model_type),
+    "protocol": ("protocol", protocol_name),
+    "endpoint": ("endpoints", values.endpoints),
+    "params": ("params", params.parameters),
+    "constraints": ("constraints", params.constraints),
+    "resources": ("resources", resources),
+    "timeouts": ("timeouts", timeouts),
+    "upstream_model": ("upstream_model", values.upstream_model),
+    "credential": ("credential", values.credential),
+    "tags": ("tags", values.tags),
+    "aliases": ("aliases", values.names),
+    "owner": ("owner", owner),
+    "description": ("description", values.text),
+    "strict": ("strict", values.boolean),
+}
