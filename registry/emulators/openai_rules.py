@@ -70,7 +70,7 @@ def check(body: Mapping[str, Any], known: frozenset[str], rules: tuple[Rule, ...
 
 
 def _broken(broken: Breach) -> Answer:
-    name, kind = broken.rule.name, "integer" if int in broken.rule.types else "decimal"
+    name, kind = broken.rule.name, "decimal" if float in broken.rule.types else "integer"
     if broken.problem == "type":
         wanted = " or ".join(kind.__name__ for kind in broken.rule.types)
         words = f"Invalid type for '{name}': expected {wanted}, but got {type(broken.value).__name__} instead."
