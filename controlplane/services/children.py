@@ -1,0 +1,111 @@
+"""Starting and ending child processes that must never outlive the supervisor."""
+
+import contextlib
+import ctypes
+import os
+import pwd
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+LIBC = ctypes.CDLL(None)
+_PR_SET_PDEATHSIG = 1
+
+
+def die_with(parent: int, death: signal.Signals) -> Callable[[], None]:
+    """What a fresh child runs before its program: the kernel sends it `death` when the thread that forked it ends.
+
+    A parent that is gone already sends no signal any more, so that is looked at too.
+    """
+
+    def bind() -> None:
+        LIBC.prctl(_PR_SET_PDEATHSIG, death)
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return bind
+
+
+def dropping_to(account: pwd.struct_passwd | None) -> dict[str, Any]:
+    """Arguments of `subprocess` that run a program as `account`, with none of our groups."""
+    return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []} if account else {}
+
+
+def launch(
+    command: Sequence[str | Path],
+    log: Path,
+    *,
+    death: signal.Signals = signal.SIGTERM,
+    environment: Mapping[str, str] | None = None,
+    folder: str | Path = "/",
+    account: pwd.struct_passwd | None = None,
+) -> subprocess.Popen[bytes]:
+    """Start `command` in its own session, appending its output to `log`; as `account` where one is given."""
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd=folder,
+            env=environment,
+            start_new_session=True,
+            preexec_fn=die_with(os.getpid(), death),
+            **dropping_to(account),
+        )
+
+
+def alive(pid: int) -> int | None:
+    """Start time of process `pid` in clock ticks since boot, None where it is gone or only waits to be reaped.
+
+    A PID and its start time together name one process for ever; a PID alone is used again. proc(5), /proc/[pid]/stat.
+    """
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] in (b"Z", b"X") else int(fields[19])
+
+
+def working_in(folder: Path) -> tuple[int, ...]:
+    """Processes whose current folder is `folder`."""
+    found = []
+    for entry in os.scandir("/proc"):
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                if os.readlink(f"/proc/{entry.name}/cwd") == str(folder) and alive(int(entry.name)):
+                    found.append(int(entry.name))
+    return tuple(found)
+
+
+def send(pid: int, what: signal.Signals) -> None:
+    """Signal `pid`; one that has gone in the meantime needs none."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, what)
+
+
+def send_session(pid: int, what: signal.Signals) -> None:
+    """Signal a child and all that it started."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, what)
+
+
+def wait_for(done: Callable[[], bool], seconds: float) -> bool:
+    """Whether `done` came true within `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not done():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def tail(log: Path, size: int = 1200) -> str:
+    """The last `size` characters of a log."""
+    try:
+        return log.read_bytes()[-size:].decode(errors="replace").strip()
+    except OSError:
+        return ""

@@ -1,0 +1,23 @@
+"""Small files of the data folder: written whole or not at all, logs kept under a cap."""
+
+import os
+import shutil
+from pathlib import Path
+
+LOG_CAP = 10 * 1024 * 1024
+
+
+def write_private(path: Path, text: str) -> None:
+    """Replace `path` by `text`, readable by its owner only; a reader sees the old or the new content, never a half."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.unlink(missing_ok=True)
+    draft.touch(mode=0o600)
+    draft.write_text(text)
+    draft.replace(path)
+
+
+def rotate(log: Path, cap: int = LOG_CAP) -> None:
+    """Move a log that outgrew `cap` bytes to `NAME.1`. Its writer appends, so it goes on at the new beginning."""
+    if log.exists() and log.stat().st_size > cap:
+        shutil.copyfile(log, log.with_name(f"{log.name}.1"))
+        os.truncate(log, 0)

@@ -1,0 +1,29 @@
+"""Processes of an earlier run that outlived it, found again by PID and start time."""
+
+import json
+import signal
+from collections.abc import Mapping
+from pathlib import Path
+
+from controlplane.services.children import alive, send_session, wait_for
+from controlplane.services.files import write_private
+
+
+def remember(file: Path, pids: Mapping[str, int]) -> None:
+    """Write down which processes this run started."""
+    write_private(file, json.dumps({name: [pid, alive(pid)] for name, pid in pids.items()}))
+
+
+def end(file: Path, seconds: float = 4.0) -> tuple[str, ...]:
+    """End what `file` names and still lives: asked first, killed after `seconds`. Returns the names that were ended."""
+    try:
+        written = json.loads(file.read_text())
+    except (OSError, ValueError):
+        return ()
+    left = {name: pid for name, (pid, since) in written.items() if since is not None and alive(pid) == since}
+    for what in (signal.SIGTERM, signal.SIGKILL):
+        for pid in left.values():
+            send_session(pid, what)
+        if wait_for(lambda: not any(alive(pid) for pid in left.values()), seconds):
+            break
+    return tuple(left)

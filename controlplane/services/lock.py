@@ -1,0 +1,61 @@
+"""One run per data folder."""
+
+import fcntl
+import json
+import os
+import time
+
+from controlplane.services.place import Place, Refused
+
+PATIENCE, PATIENCE_WITH_STOPPING = 1.0, 8.0
+
+
+class Lock:
+    """The right to run in a data folder. The kernel gives it back when its holder ends, however that ends."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        path = place.data / "run.lock"
+        path.touch(mode=0o600)
+        self.file = path.open("a+")
+
+    def take(self) -> None:
+        """Take it; a holder that is just stopping is waited for. Raises Refused naming the holder."""
+        began = time.monotonic()
+        while not self._taken():
+            holder = self._holder()
+            patience = PATIENCE_WITH_STOPPING if holder.get("stopping") else PATIENCE
+            if time.monotonic() - began > patience:
+                raise Refused(_busy(self.place, holder))
+            time.sleep(0.05)
+        self.say(stopping=False)
+
+    def say(self, stopping: bool) -> None:
+        """Write down who holds it, for the one who comes next."""
+        self.file.truncate(0)
+        self.file.write(json.dumps({"pid": os.getpid(), "url": self.place.url, "stopping": stopping}))
+        self.file.flush()
+
+    def _taken(self) -> bool:
+        try:
+            fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def _holder(self) -> dict[str, object]:
+        self.file.seek(0)
+        try:
+            found: dict[str, object] = json.loads(self.file.read())
+        except ValueError:
+            return {}
+        return found
+
+
+def _busy(place: Place, holder: dict[str, object]) -> str:
+    pid = holder.get("pid", "unknown")
+    return (
+        f"Patchbay already runs from {place.data}: {holder.get('url', 'still starting')} (process {pid}).\n"
+        f"Stop it with Ctrl-C in its terminal or `kill {pid}`, or start another one beside it:\n"
+        f"  DATA_DIR=/path/to/other/data PORT={place.port + 1} make run"
+    )

@@ -1,0 +1,74 @@
+"""What one run was asked for, read from the environment and checked before anything starts."""
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parent.parent.parent
+DEFAULT_PORT, DEFAULT_PRACTICE = 8000, 500
+MOST_PRACTICE = 20_000
+
+
+class Refused(Exception):
+    """A run that cannot start; the message names what is wrong and what to do."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a run keeps its data, where it listens, and which of its parts come from elsewhere."""
+
+    data: Path
+    port: int
+    practice: int
+    database_url: str
+    redis_url: str
+
+    @property
+    def url(self) -> str:
+        """Address of the console."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def log(self, name: str) -> Path:
+        """Log of the process `name`."""
+        return self.data / "logs" / f"{name}.log"
+
+    def environment(self) -> dict[str, str]:
+        """The environment of every child: ours, with this place spelled out."""
+        own = {"DATA_DIR": str(self.data), "PORT": str(self.port), "PYTHONUNBUFFERED": "1", "MALLOC_ARENA_MAX": "2"}
+        return {**os.environ, **own}
+
+    def manage(self, *arguments: str) -> tuple[str, ...]:
+        """Command line of a management command."""
+        return (sys.executable, str(REPOSITORY / "manage.py"), *arguments)
+
+
+def from_environment(environment: Mapping[str, str]) -> Place:
+    """The place that the environment describes, its folders made. Raises Refused."""
+    data = Path(environment.get("DATA_DIR") or REPOSITORY / ".data").absolute()
+    try:
+        if not data.exists():
+            data.mkdir(parents=True)
+            data.chmod(0o711)
+        (data / "logs").mkdir(mode=0o700, exist_ok=True)
+    except OSError as problem:
+        raise Refused(
+            f"DATA_DIR {data} cannot be used: {problem.strerror}. Set DATA_DIR to a folder of yours."
+        ) from None
+    return Place(
+        data=data.resolve(),
+        port=_number(environment, "PORT", DEFAULT_PORT, 1, 65535),
+        practice=_number(environment, "PRACTICE", DEFAULT_PRACTICE, 0, MOST_PRACTICE),
+        database_url=environment.get("DATABASE_URL", ""),
+        redis_url=environment.get("REDIS_URL", ""),
+    )
+
+
+def _number(environment: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
+    text = environment.get(name, "").strip()
+    if not text:
+        return default
+    if not text.isdecimal() or not low <= int(text) <= high:
+        raise Refused(f"{name}={text!r} is no number from {low} to {high}. Leave it out for {default}.")
+    return int(text)

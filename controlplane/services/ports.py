@@ -1,0 +1,58 @@
+"""Loopback ports: free ones, busy ones, and which of them this data folder used before."""
+
+import json
+import socket
+from pathlib import Path
+
+from controlplane.services.files import write_private
+
+LOOPBACK = "127.0.0.1"
+
+
+def free_port() -> int:
+    """A loopback TCP port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen on `port` now."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+    return True
+
+
+def answers(port: int, question: bytes = b"", expected: bytes = b"") -> bool:
+    """Whether a server on `port` takes a connection and answers `question` with bytes that start with `expected`."""
+    try:
+        with socket.create_connection((LOOPBACK, port), timeout=2) as connection:
+            connection.sendall(question)
+            return not expected or connection.recv(64).startswith(expected)
+    except OSError:
+        return False
+
+
+class Ports:
+    """The ports of one data folder, the same ones in every run as long as nobody else has taken them."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.known: dict[str, int] = json.loads(file.read_text()) if file.exists() else {}
+
+    def take(self, name: str, wanted: int | None = None) -> int:
+        """The port of `name`: last run's, else `wanted`, else any free one."""
+        others = {port for known, port in self.known.items() if known != name}
+        for port in (self.known.get(name), wanted):
+            if port and port not in others and is_free(port):
+                break
+        else:
+            port = free_port()
+        self.known[name] = port
+        write_private(self.file, json.dumps(self.known))
+        return port

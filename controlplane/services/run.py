@@ -1,0 +1,135 @@
+"""`make run`, in order: stores, database, programs, ready, practice fleet, and then watching until the end."""
+
+import json
+
+from controlplane.services import leftovers, programs
+from controlplane.services.console import Console
+from controlplane.services.files import write_private
+from controlplane.services.home import StoreError
+from controlplane.services.launcher import Launcher
+from controlplane.services.lock import Lock
+from controlplane.services.place import Place, Refused
+from controlplane.services.ports import LOOPBACK, Ports, is_free
+from controlplane.services.postgres import Postgres
+from controlplane.services.supervisor import Stopping, Supervisor
+from controlplane.services.valkey import Valkey
+
+TICK = 1.0
+
+
+def run(place: Place, console: Console, launcher: Launcher | None) -> int:
+    """Run until somebody asks for the end; the exit code."""
+    lock = Lock(place)
+    try:
+        lock.take()
+    except Refused as problem:
+        console.problem(str(problem))
+        return 1
+    supervisor = Supervisor(place, console, launcher)
+    supervisor.listen_to_signals()
+    try:
+        return _until_stopped(supervisor)
+    except Stopping:
+        console.plain()
+        console.step("stopping")
+        return 0
+    except (Refused, StoreError) as problem:
+        console.problem(str(problem))
+        return 1
+    finally:
+        lock.say(stopping=True)
+        began = console.elapsed()
+        supervisor.stop()
+        console.step(f"everything is stopped ({console.elapsed() - began:.1f} s)")
+
+
+def _until_stopped(supervisor: Supervisor) -> int:
+    place, console = supervisor.place, supervisor.console
+    console.plain(f"Patchbay: data in {place.data}, logs in {place.data / 'logs'}")
+    _clear(supervisor)
+    ports = Ports(place.data / "ports.json")
+    practice_port = ports.take("practice", place.port + 1) if place.practice else 0
+    fleet = [programs.practice(place, practice_port)] if practice_port else []
+    supervisor.begin(fleet)
+    _start_stores(supervisor, ports)
+    _prepare(supervisor, practice_port)
+    chosen = [programs.web(place), programs.worker(place), programs.beat(place)]
+    supervisor.begin(chosen)
+    supervisor.await_ready([*chosen, *fleet])
+    _say_ready(place, console)
+    if practice_port:
+        _onboard(supervisor, practice_port)
+    console.plain("Stop with Ctrl-C.")
+    while True:
+        supervisor.tend()
+        supervisor.wait(TICK)
+
+
+def _clear(supervisor: Supervisor) -> None:
+    place = supervisor.place
+    ended = leftovers.end(place.data / "processes.json")
+    if ended:
+        supervisor.console.step(f"ended what an earlier run left behind: {', '.join(ended)}")
+    if not is_free(place.port):
+        raise Refused(
+            f"Port {place.port} on {LOOPBACK} is taken by another program. Stop that program, or choose another port:\n"
+            f"  PORT={place.port + 1} make run"
+        )
+
+
+def _start_stores(supervisor: Supervisor, ports: Ports) -> None:
+    """PostgreSQL and Valkey, each only where no address of one was given."""
+    place = supervisor.place
+    addresses: dict[str, str] = {}
+    valkey = Valkey(place.data / "valkey", ports.take("valkey"), place.log("valkey"))
+    postgres = Postgres(place.data / "postgres", ports.take("postgres"), place.log("postgres"))
+    if not place.redis_url:
+        supervisor.begin_store("valkey", valkey)
+    if not place.database_url:
+        supervisor.begin_store("postgres", postgres)
+        postgres.wait_ready()
+        addresses["DATABASE_URL"] = postgres.url("patchbay")
+        supervisor.console.step(f"PostgreSQL answers on {LOOPBACK}:{postgres.port}{_where(postgres)}")
+    if not place.redis_url:
+        valkey.wait_ready()
+        addresses["REDIS_URL"] = valkey.url
+        supervisor.console.step(f"Valkey answers on {LOOPBACK}:{valkey.port}")
+    write_private(place.data / "stores.json", json.dumps(addresses, indent=1))
+
+
+def _where(postgres: Postgres) -> str:
+    """Said only where the files are not below the data folder."""
+    home = postgres.home.folder if postgres.home else postgres.folder
+    return "" if home == postgres.folder else f"; its files are in {home}, because root's folders are closed to it"
+
+
+def _prepare(supervisor: Supervisor, practice_port: int) -> None:
+    place = supervisor.place
+    address = f"{LOOPBACK}:{practice_port}" if practice_port else ""
+    command = place.manage("prepare", "--practice", address, "--practice-models", str(place.practice))
+    if supervisor.finish("prepare", command, supervisor.console.step):
+        raise Refused(f"The database could not be prepared; the whole story is in {place.log('prepare')}")
+
+
+def _say_ready(place: Place, console: Console) -> None:
+    written = json.loads((place.data / "first-run.json").read_text())
+    console.step("ready")
+    console.plain()
+    console.plain(f"  Console   {place.url}/")
+    if written["setup_link"]:
+        console.plain(f"  Set up    {written['setup_link']}  (works once)")
+    else:
+        console.plain(f"  Sign in   {place.url}/sign-in")
+    console.plain(f"  API key   in {place.data / 'first-run.json'}")
+    console.plain()
+
+
+def _onboard(supervisor: Supervisor, practice_port: int) -> None:
+    """Plug in the practice fleet, each model proven by a real call."""
+    place, console = supervisor.place, supervisor.console
+    file = place.data / "practice.yaml"
+    lines: list[str] = []
+    supervisor.finish("practice-specs", programs.practice_specs(place, practice_port), lines.append)
+    file.write_text("\n".join(lines) + "\n")
+    if supervisor.finish("import", place.manage("import_models", str(file), "--apply"), console.step):
+        console.step(f"the practice fleet was not plugged in; the whole story is in {place.log('import')}")
