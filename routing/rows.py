@@ -1,0 +1,113 @@
+"""Reads what the data plane serves out of PostgreSQL, in a thread of its own that no call waits for."""
+
+from datetime import datetime
+
+from django.db import DatabaseError, close_old_connections, connection, transaction
+from django.db.models import TextField
+from django.db.models.functions import Cast
+
+from controlplane.base import config, revision
+from controlplane.base.secrets import SecretError, unseal
+from registry.credentials import bound_to
+from registry.models import ApiKey, Credential, Model, Release
+from routing.snapshot import CallerRow, CredentialRow, ModelRow, Snapshot, Unseal, UnsealFailed
+
+_MODEL_FIELDS = (
+    *("name", "created_at", "release_id", "credential_id"),
+    *("type", "protocol", "state", "state_reason", "owner"),
+)
+
+
+class RowsUnavailable(Exception):
+    """PostgreSQL cannot be read now."""
+
+
+class Rows:
+    """A reader that keeps the specs of releases, which never change, between reads."""
+
+    def __init__(self) -> None:
+        self._specs: dict[int, str] = {}
+
+    def read(self, known: int | None) -> Snapshot | None:
+        """All rows at one revision; None where it is still `known`. Raises RowsUnavailable."""
+        close_old_connections()
+        try:
+            number = revision.current()
+            if number == known:
+                return None
+            with transaction.atomic():
+                with connection.cursor() as cursor:
+                    cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                return self._snapshot()
+        except DatabaseError as error:
+            raise RowsUnavailable(str(error).strip() or type(error).__name__) from error
+
+    def _snapshot(self) -> Snapshot:
+        number = revision.current()
+        models = list(Model.objects.filter(release__isnull=False).order_by("name").values_list(*_MODEL_FIELDS))
+        self._read_specs({row[2] for row in models})
+        return Snapshot(
+            revision=number,
+            egress_allow=config.egress_allow(),
+            callers=tuple(_callers()),
+            credentials=tuple(_credentials()),
+            models=tuple(self._row(*row) for row in models),
+        )
+
+    def _row(self, name: str, created: datetime, release_id: int, credential_id: int | None, *copied: str) -> ModelRow:
+        kind, protocol, state, state_reason, owner = copied
+        return ModelRow(
+            name=name,
+            type=kind,
+            protocol=protocol,
+            state=state,
+            state_reason=state_reason,
+            owner=owner,
+            created=int(created.timestamp()),
+            release_id=release_id,
+            credential_id=credential_id,
+            spec=self._specs[release_id],
+        )
+
+    def _read_specs(self, wanted: set[int]) -> None:
+        """Fetch the specs that are not known yet and forget those that are not served any more."""
+        missing = [number for number in wanted if number not in self._specs]
+        fetched = Release.objects.filter(id__in=missing).annotate(text=Cast("spec", TextField()))
+        self._specs = {number: text for number, text in self._specs.items() if number in wanted}
+        self._specs.update(fetched.values_list("id", "text"))
+
+
+def _callers() -> list[CallerRow]:
+    """Keys that are not revoked and whose account is active; what ended is told apart at the call."""
+    keys = ApiKey.objects.filter(revoked_at=None, created_by__is_active=True)
+    return [
+        CallerRow(
+            key_id=key.pk,
+            key_hash=key.key_hash,
+            name=key.name,
+            scopes=tuple(key.scopes),
+            models=tuple(key.model_patterns),
+            strict=key.strict,
+            calls_per_minute=key.calls_per_minute,
+            max_concurrency=key.max_concurrency,
+            expires_at=key.expires_at.timestamp() if key.expires_at else None,
+        )
+        for key in keys
+    ]
+
+
+def _credentials() -> list[CredentialRow]:
+    rows = Credential.objects.filter(models__isnull=False).distinct()
+    return [CredentialRow(row.pk, row.name, row.origin, bound_to(row), bytes(row.ciphertext)) for row in rows]
+
+
+def unsealing(master_key: bytes) -> Unseal:
+    """A function that opens credentials with `master_key`."""
+
+    def opened(row: CredentialRow) -> str:
+        try:
+            return unseal(row.ciphertext, master_key, row.bound_to)
+        except SecretError as error:
+            raise UnsealFailed(str(error)) from error
+
+    return opened
