@@ -1,0 +1,1 @@
+"""What changed between two descriptions of a model's interface, whom it breaks, and how to adapt. Pure: no Django."""

@@ -1,0 +1,1 @@
+"""Model descriptions: our specs, Dify model files, model metadata; each is a request schema plus facts."""

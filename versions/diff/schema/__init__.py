@@ -1,0 +1,1 @@
+"""JSON Schema as sets of values: read, normal form, inclusion, witnesses, differences."""
