@@ -1,0 +1,48 @@
+# Patchbay's commands. `make help` lists them.
+.DEFAULT_GOAL := help
+.PHONY: help setup run test lint format messages bench clean
+MAKEFLAGS += --no-print-directory
+PY := .venv/bin/python
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+setup: .venv/.runtime ## make the environment: .venv with the pinned requirements
+	@echo "setup: .venv is ready"
+
+run: .venv/.runtime ## start everything; honours PORT, DATA_DIR, PRACTICE, DATABASE_URL, REDIS_URL
+	@exec $(PY) -m controlplane.services run --under-make
+
+test: .venv/.test lint ## set up what the tests need, then run everything
+	$(PY) -m pytest -q -n 2 --dist loadfile
+
+lint: .venv/.test ## ruff, mypy, import-linter, migrations
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy .
+	$(PY) -c 'from importlinter.cli import lint_imports_command; lint_imports_command()'
+
+format: .venv/.test ## rewrite the code as ruff wants it
+	$(PY) -m ruff check --fix --exit-zero .
+	$(PY) -m ruff format .
+
+messages: .venv/.test ## bring the message catalogue up to date
+	$(PY) manage.py messages
+
+bench: .venv/.test ## run the benchmarks
+	$(PY) -m benchmarks.footprint
+	$(PY) -m benchmarks.gateway
+
+clean: ## delete .data, with its database, and caches; .venv stays
+	@! [ -x $(PY) ] || $(PY) -m controlplane.services clean
+	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+	@rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+
+.venv/.runtime: requirements.txt deploy/constraints.txt $(PY)
+	@deploy/environment.sh runtime
+
+# A missing Python, or one whose system Python has gone, makes the environment anew.
+$(PY): ;
+
+.venv/.test: .venv/.runtime tests/requirements.txt tests/constraints.txt
+	@deploy/environment.sh test
