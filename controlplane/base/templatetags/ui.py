@@ -1,5 +1,111 @@
 """Template tags and filters of the console; loaded in every template."""
 
+import json
+from datetime import datetime
+from typing import Any
+
 from django import template
+from django.utils import formats, timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext, ngettext
+
+from controlplane.base import access, icons, words
 
 register = template.Library()
+
+MINUTE, HOUR, DAY = 60, 3600, 86400
+
+
+@register.simple_tag
+def icon(name: str, size: int = 16) -> SafeString:
+    """The icon `name`, hidden from screen readers: words stand beside it."""
+    return format_html(
+        '<svg width="{0}" height="{0}" viewBox="0 0 16 16" fill="none" stroke="currentColor" stroke-width="1.5"'
+        ' stroke-linecap="round" stroke-linejoin="round" aria-hidden="true" focusable="false">{1}</svg>',
+        size,
+        icons.PATHS[name],
+    )
+
+
+@register.simple_tag
+def state(value: str) -> SafeString:
+    """A status as dot and word."""
+    return format_html('<span class="state is-{}">{}</span>', value, words.state(value))
+
+
+@register.filter
+def word(value: object, family: str) -> str:
+    """The reader's word for a stored value, for example `model.type|word:"type"`."""
+    return words.word(family, str(value))
+
+
+@register.filter
+def allowed(user: Any, verb: str) -> bool:
+    """Whether the signed-in person may do `verb`."""
+    return access.can(user if getattr(user, "is_authenticated", False) else None, verb)
+
+
+@register.simple_tag
+def ago(moment: datetime | None) -> SafeString | str:
+    """A moment as "3 min ago", exact on hover."""
+    if moment is None:
+        return "–"
+    seconds = max(0, int((timezone.now() - moment).total_seconds()))
+    return format_html(
+        '<time datetime="{}" title="{}" data-ago>{}</time>',
+        moment.isoformat(timespec="seconds"),
+        formats.date_format(moment, "Y-m-d H:i:s") + " UTC",
+        elapsed(seconds),
+    )
+
+
+def elapsed(seconds: int) -> str:
+    """`seconds` ago, in the reader's words."""
+    if seconds < MINUTE:
+        return gettext("just now")
+    if seconds < HOUR:
+        return ngettext("%(n)d min ago", "%(n)d min ago", seconds // MINUTE) % {"n": seconds // MINUTE}
+    if seconds < DAY:
+        return ngettext("%(n)d h ago", "%(n)d h ago", seconds // HOUR) % {"n": seconds // HOUR}
+    return ngettext("%(n)d day ago", "%(n)d days ago", seconds // DAY) % {"n": seconds // DAY}
+
+
+@register.filter
+def count(value: float | None) -> str:
+    """A whole number with group separators, or a dash."""
+    return "–" if value is None else f"{int(value):,}"
+
+
+@register.filter
+def ms(value: float | None) -> str:
+    """Milliseconds as people read them: 38 ms, 1.24 s."""
+    if value is None:
+        return "–"
+    if value < 1000:
+        return f"{value:.0f} ms" if value >= 10 else f"{value:.1f} ms"
+    return f"{value / 1000:.2f} s" if value < 60_000 else f"{value / 60_000:.1f} min"
+
+
+@register.filter
+def decimal(value: float | None, places: int = 1) -> str:
+    """A number with `places` decimals, or a dash."""
+    return "–" if value is None else f"{value:,.{places}f}"
+
+
+@register.filter
+def as_json(value: object) -> str:
+    """Indented JSON for reading, not for scripts."""
+    return json.dumps(value, indent=2, ensure_ascii=False, default=str)
+
+
+@register.filter
+def get(mapping: Any, key: object) -> Any:
+    """`mapping[key]`, or nothing."""
+    return mapping.get(key) if hasattr(mapping, "get") else None
+
+
+@register.filter
+def status_tone(status: int) -> str:
+    """The colour family of an HTTP status."""
+    return "good" if status < 400 else "warn" if status < 500 else "bad"

@@ -1,0 +1,194 @@
+"""Pages of base: signing in, the first account, one's own choices, settings, people, the audit log."""
+
+from typing import Any
+
+from django.conf import settings as configuration
+from django.contrib import messages
+from django.contrib.auth import authenticate, login, logout, update_session_auth_hash
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.middleware.csrf import get_token
+from django.shortcuts import redirect, render
+from django.utils import translation
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext
+
+from controlplane.base import access, accounts, config, history
+from controlplane.base.doors import go, open_page, page, page_of, partial, request_id
+from controlplane.base.forms import Egress, Invitation, Password, Profile, SetUp, SignIn
+from controlplane.base.models import Role, User
+from controlplane.base.refusals import Missing, Refused
+
+BACKEND = "django.contrib.auth.backends.ModelBackend"
+
+
+@open_page("GET", "POST")
+def sign_in(request: HttpRequest) -> HttpResponse:
+    """Name and password. A page whose session ended asks here too and keeps what was typed."""
+    onward = safe_next(request)
+    if request.method == "GET" and request.user.is_authenticated:
+        return HttpResponseRedirect(onward)
+    form = SignIn(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        user = authenticate(request, **form.cleaned_data)
+        if isinstance(user, User):
+            login(request, user)
+            if partial(request):
+                return JsonResponse({"csrf": get_token(request)})
+            return with_language(HttpResponseRedirect(onward), user.language)
+        form.add_error(None, gettext("Name and password do not match an account here."))
+    status = 422 if form.errors else 200
+    context = {"form": form, "next": onward, "first_run": not accounts.has_admin()}
+    return render(request, "sign_in.html", context, status=status)
+
+
+@page("profile.change", "POST")
+def sign_out(request: HttpRequest) -> HttpResponse:
+    """End the session."""
+    logout(request)
+    return redirect("sign-in")
+
+
+@open_page("GET", "POST")
+def set_up(request: HttpRequest, token: str) -> HttpResponse:
+    """Use a one-time link: make an account and sign in with it."""
+    try:
+        link = accounts.open_setup_link(token)
+    except Missing:
+        return render(request, "set_up_gone.html", status=404)
+    form = SetUp(request.POST or None, initial={"language": translation.get_language()})
+    if request.method == "POST" and form.is_valid():
+        try:
+            user = accounts.use_setup_link(token, **form.cleaned_data)
+        except Refused as refusal:
+            form.add_error("password" if refusal.code == "account" else "username", refusal.message)
+        else:
+            login(request, user, backend=BACKEND)
+            return with_language(redirect("overview"), user.language)
+    return render(request, "set_up.html", {"form": form, "link": link}, status=422 if form.errors else 200)
+
+
+@open_page("POST")
+def language(request: HttpRequest) -> HttpResponse:
+    """Another language, for whoever is reading."""
+    chosen = request.POST.get("language", "")
+    if chosen not in dict(configuration.LANGUAGES):
+        chosen = configuration.LANGUAGE_CODE
+    if isinstance(request.user, User):
+        accounts.change_profile(request.user, chosen, request.user.theme)
+    return with_language(HttpResponseRedirect(safe_next(request)), chosen)
+
+
+@page("profile.change")
+def settings(request: HttpRequest) -> HttpResponse:
+    """One's own choices; for admins the egress list and people too."""
+    return render(request, "settings.html", settings_context(request))
+
+
+@page("profile.change", "POST")
+def profile(request: HttpRequest) -> HttpResponse:
+    """Save one's own language and theme."""
+    form = Profile(request.POST)
+    if not form.is_valid() or not isinstance(request.user, User):
+        return render(request, "settings.html", {**settings_context(request), "profile": form}, status=422)
+    user = accounts.change_profile(request.user, form.cleaned_data["language"], form.cleaned_data["theme"])
+    with translation.override(user.language):
+        messages.success(request, gettext("Saved."))
+    return with_language(go(request, "/settings"), user.language)
+
+
+@page("profile.change", "POST")
+def password(request: HttpRequest) -> HttpResponse:
+    """Change one's own password; other sessions of the account end."""
+    form = Password(request.POST)
+    if form.is_valid() and isinstance(request.user, User):
+        try:
+            accounts.change_password(request.user, form.cleaned_data["old"], form.cleaned_data["new"])
+        except Refused as refusal:
+            form.add_error("old" if refusal.code == "password" else "new", refusal.message)
+        else:
+            update_session_auth_hash(request, request.user)
+            messages.success(request, gettext("Password changed. Other sessions have ended."))
+            return go(request, "/settings")
+    return render(request, "settings.html", {**settings_context(request), "password": form}, status=422)
+
+
+@page("settings.change", "POST")
+def egress(request: HttpRequest) -> HttpResponse:
+    """Replace the egress allow-list."""
+    form = Egress(request.POST)
+    form.is_valid()
+    lines = [line.strip() for line in form.cleaned_data.get("entries", "").splitlines()]
+    try:
+        config.set_egress_allow(request.user, [line for line in lines if line], request_id(request))
+    except Refused as refusal:
+        form.add_error("entries", refusal.message)
+        return render(request, "settings.html", {**settings_context(request), "egress": form}, status=422)
+    messages.success(request, gettext("Saved. The data plane follows within two seconds."))
+    return go(request, "/settings#egress")
+
+
+@page("user.invite", "POST")
+def invite(request: HttpRequest) -> HttpResponse:
+    """Make a one-time link for somebody new and show it once."""
+    token = accounts.invite(request.user, request.POST.get("role", Role.VIEWER))
+    address = request.build_absolute_uri(f"/set-up/{token}")
+    return render(request, "settings.html", {**settings_context(request), "invitation_link": address})
+
+
+@page("user.change", "POST")
+def change_person(request: HttpRequest, user_id: int) -> HttpResponse:
+    """Another role for an account, or shut it out, or let it in again."""
+    wish = request.POST.get("role", "")
+    if wish == "deactivate":
+        user = accounts.deactivate(request.user, user_id, request_id(request))
+    elif wish == "activate":
+        user = accounts.activate(request.user, user_id, request_id(request))
+    else:
+        user = accounts.change_role(request.user, user_id, wish, request_id(request))
+    messages.success(request, gettext("%(name)s was changed.") % {"name": user.username})
+    return go(request, "/settings#people")
+
+
+@page("audit.read")
+def audit_log(request: HttpRequest) -> HttpResponse:
+    """Who did what, and whether the chain holds."""
+    wanted = {name: request.GET.get(name, "").strip()[:200] for name in ("actor", "verb", "object")}
+    listing = history.changes(request.user, wanted, page_of(request))
+    holds, position, at = history.chain(request.user)
+    context = {"listing": listing, "wanted": wanted, "holds": holds, "position": position, "verified_at": at}
+    return render(request, "audit.html", {**context, "verbs": history.verbs(request.user)})
+
+
+def settings_context(request: HttpRequest) -> dict[str, Any]:
+    """What the settings page shows to this person."""
+    user = request.user
+    context: dict[str, Any] = {
+        "profile": Profile(initial={"language": translation.get_language(), "theme": getattr(user, "theme", "")}),
+        "password": Password(),
+        "roles": Role.values,
+    }
+    if access.can(user, "settings.read"):
+        context["egress"] = Egress(initial={"entries": "\n".join(config.egress_allow())})
+    if access.can(user, "user.read"):
+        context["people"] = accounts.listing(user)
+        context["invitation"] = Invitation()
+    return context
+
+
+def safe_next(request: HttpRequest) -> str:
+    """Where to go on: an address of this site, else the overview."""
+    given = request.POST.get("next") or request.GET.get("next") or "/"
+    safe = url_has_allowed_host_and_scheme(given, {request.get_host()}, require_https=request.is_secure())
+    return given if safe else "/"
+
+
+def with_language(response: HttpResponse, chosen: str) -> HttpResponse:
+    """Remember the language in this browser, for pages before signing in too."""
+    response.set_cookie(
+        configuration.LANGUAGE_COOKIE_NAME,
+        chosen,
+        max_age=365 * 24 * 3600,
+        samesite="Lax",
+        secure=bool(configuration.SESSION_COOKIE_SECURE),
+    )
+    return response

@@ -1,0 +1,24 @@
+// Entry of every page. Each module looks for its own elements and does nothing where there are none.
+import { startSession } from "./session.js";
+import { startPage } from "./page.js";
+import { startKeyboard } from "./keyboard.js";
+import { startPalette } from "./palette.js";
+import { startLive } from "./live.js";
+import { startJobs } from "./jobs.js";
+import { startSparks } from "./sparks.js";
+import { startSelection } from "./selection.js";
+import { startForms } from "./forms.js";
+import { startPlayground } from "./playground.js";
+
+startSession();
+startPage();
+startForms();
+startSelection();
+if (document.body.dataset.liveUrl) {
+  startPalette();
+  startKeyboard();
+  startLive(document.body.dataset.liveUrl);
+  startJobs();
+  startSparks();
+  startPlayground();
+}
