@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from registry import spec_file
 from registry.models import Credential, Model, ModelState, Release
+from registry.protocols.compiler import CompileError, compile_adapter
 from registry.spec import Spec
 from registry.spec_errors import SpecError
 from registry.transports.egress import EndpointInvalid, parse_endpoint
@@ -58,7 +59,12 @@ def world() -> World:
 
 def problems(spec: Spec, known: World) -> list[SpecError]:
     """What speaks against writing `spec` beside what exists; empty where nothing does."""
-    return [*_name_problems(spec, known), *_credential_problems(spec, known)]
+    found = [*_name_problems(spec, known), *_credential_problems(spec, known)]
+    try:
+        compile_adapter(spec)
+    except CompileError as error:
+        found.append(_error("", spec.name, "a spec that compiles", str(error)))
+    return found
 
 
 def store(entries: Sequence[Entry], user_id: int | None) -> Stored:

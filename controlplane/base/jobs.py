@@ -5,6 +5,7 @@ A job is written in the transaction of what caused it; the wake-up goes out afte
 
 import uuid
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -16,6 +17,7 @@ from controlplane.base.models import Job, JobState, User
 from controlplane.base.refusals import Conflict, Missing
 
 FINAL = (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
+KEPT = timedelta(days=30)
 LIST_FIELDS = ("input", "result")
 
 
@@ -138,6 +140,11 @@ def due() -> Q:
 def waiting() -> int:
     """How many jobs could be taken now."""
     return Job.objects.filter(due()).count()
+
+
+def forget_old_jobs() -> int:
+    """Delete jobs that ended over 30 days ago. Returns how many."""
+    return Job.objects.filter(state__in=FINAL, finished_at__lt=Now() - KEPT).delete()[0]
 
 
 def _earlier(draft: Job) -> Job | None:

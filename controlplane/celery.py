@@ -1,0 +1,67 @@
+"""The worker: wake-ups, the handlers of every kind of job, and the whole beat table.
+
+Run as `celery -A controlplane.celery:app worker -P threads -c 8` and `celery -A controlplane.celery:app beat`.
+"""
+
+import logging
+import os
+import threading
+
+from controlplane.base.boot import DJANGO_VERSION
+from controlplane.base.engine import Handlers, work
+from controlplane.base.jobs import forget_old_jobs, waiting
+from controlplane.base.queue import WAKE, app, ring
+from registry import callers, importing, probing
+from routing import records
+
+HANDLERS: Handlers = {"import": importing.run, "probe": probing.run}
+JOBS_AT_ONCE = int(os.environ.get("JOBS_AT_ONCE", "6"))
+"""Jobs that one worker runs side by side. Fewer than its threads, so housekeeping never waits for a long job."""
+
+log = logging.getLogger(__name__)
+_slots = threading.BoundedSemaphore(JOBS_AT_ONCE)
+
+
+@app.task(name=WAKE)
+def wake() -> None:
+    """Run due jobs until there are none; where all slots are taken, those who hold them will look again."""
+    if not _slots.acquire(blocking=False):
+        return
+    try:
+        work(HANDLERS)
+    finally:
+        _slots.release()
+
+
+@app.task(name="patchbay.sweep")
+def sweep() -> None:
+    """Find jobs that nobody was woken for: a lost message, a dead worker, a retry whose time has come."""
+    for _ in range(min(waiting(), JOBS_AT_ONCE)):
+        ring()
+
+
+@app.task(name="patchbay.drain")
+def drain() -> None:
+    """Move call records from Redis to PostgreSQL."""
+    records.drain()
+
+
+@app.task(name="patchbay.recover")
+def recover() -> None:
+    """Probe again what was unreachable."""
+    probing.recover()
+
+
+@app.task(name="patchbay.tidy")
+def tidy() -> None:
+    """Forget what is old: call records, finished jobs, playground keys."""
+    gone = (records.forget_old_records(), forget_old_jobs(), callers.forget_playground_keys())
+    log.info("forgot %d call records, %d jobs, %d playground keys (Django %s)", *gone, DJANGO_VERSION)
+
+
+app.conf.beat_schedule = {
+    "sweep": {"task": "patchbay.sweep", "schedule": 5.0, "options": {"expires": 5.0}},
+    "drain": {"task": "patchbay.drain", "schedule": 2.0, "options": {"expires": 2.0}},
+    "recover": {"task": "patchbay.recover", "schedule": 60.0, "options": {"expires": 60.0}},
+    "tidy": {"task": "patchbay.tidy", "schedule": 86_400.0, "options": {"expires": 3_600.0}},
+}
