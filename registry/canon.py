@@ -96,7 +96,7 @@ def plain(raw: Raw | None) -> Any:
         return None
     try:
         return decode(raw)
-    except (DecodeError, RecursionError):
+    except (DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
 

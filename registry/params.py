@@ -45,7 +45,7 @@ class Draft:
             return raw
         try:
             return decode(raw)
-        except (DecodeError, RecursionError) as error:
+        except (DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise refused(name, "(unreadable)", f"valid JSON ({error})") from error
 
     def note(self, name: str, action: str, given: Any, sent: Any) -> None:
@@ -227,6 +227,11 @@ class Draft:
                 FailureKind.INVALID_REQUEST, f"{name!r} is missing.", parameter=name, code="missing_required_parameter"
             )
         place(body, path, raw if convert is None else self.converted(name, raw, convert))
+
+    def spread(self, body: Body, name: str, convert: Converter) -> None:
+        """Put every field that a codec function makes of the call's content at the top of the body."""
+        self.take(body, name, name, convert)
+        body.update(body.pop(name))
 
     def converted(self, name: str, raw: Any, convert: Converter) -> Any:
         """`raw` through a codec function; what the function cannot read is refused naming the parameter."""

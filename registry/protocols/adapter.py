@@ -1,9 +1,11 @@
 """What the compiler produces: an Adapter, one Operation a task."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol as Interface
 from urllib.parse import quote
+
+from msgspec.json import encode
 
 from registry.canon import Adaptation, CallContext, Fragment, Reply, Request, Task
 
@@ -66,10 +68,18 @@ class AuthKind(Interface):
 
 @dataclass(frozen=True, slots=True)
 class Verb:
-    """An upstream call of init, terminate, health or discovery; no body mapping."""
+    """An upstream call of init, terminate, health or discovery; no body mapping.
+
+    `{model}` in the path and `"$model"` in the body stand for the upstream's name of the model: send `wire_for(name)`.
+    """
 
     wire: Wire
     expect_status: tuple[int, ...] = (200,)
+
+    def wire_for(self, upstream_model: str) -> Wire:
+        """The bytes to send for one model."""
+        path = self.wire.path.replace("{model}", segment(upstream_model))
+        return replace(self.wire, path=path, body=self.wire.body.replace(b'"$model"', encode(upstream_model)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,3 +101,4 @@ class Adapter:
     init: tuple[Verb, ...] = ()
     terminate: tuple[Verb, ...] = ()
     health: tuple[Verb, ...] = ()
+    describe: Verb | None = None

@@ -3,16 +3,27 @@
 An answer is untrusted: every way in which it can be wrong ends in a Failure that keeps the upstream's own words.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from msgspec import DecodeError, Raw, ValidationError
 from msgspec.json import Decoder, encode
 
-from registry.canon import Failure, FailureKind, Reply, Usage, plain
+from registry.canon import CallContext, Failure, FailureKind, Reply, Usage, plain
 from registry.protocols.document import ErrorRule, UsagePaths
 
-__all__ = ["ErrorRule", "UsagePaths", "failure_in", "fields", "first", "read", "reply", "same_reply", "usage_of"]
+__all__ = [
+    "ErrorRule",
+    "UsagePaths",
+    "failure_in",
+    "fields",
+    "first",
+    "read",
+    "reply",
+    "same_reply",
+    "translate",
+    "usage_of",
+]
 
 decode = Decoder().decode
 decode_fields = Decoder(dict[str, Raw]).decode
@@ -54,7 +65,7 @@ def read(status: int, headers: Mapping[str, str], body: bytes, rules: Sequence[E
     judge(status, headers, body, rules)
     try:
         answer = decode(body)
-    except (DecodeError, RecursionError) as error:
+    except (DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise invalid(f"is not JSON ({error})", status, body) from error
     failure = failure_in(answer, rules, status, body)
     if failure is not None:
@@ -96,7 +107,7 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes, rules: Sequenc
     failure: Failure | None = None
     try:
         failure = failure_in(decode(body), rules, status, body)
-    except (DecodeError, RecursionError):
+    except (DecodeError, UnicodeDecodeError, RecursionError):
         failure = None
     if failure is None:
         said = words(body)
@@ -192,6 +203,14 @@ def usage_body(usage: Usage | None) -> dict[str, int | None] | None:
     prompt, completion = usage.prompt_tokens, usage.completion_tokens
     total = None if prompt is None else prompt + (completion or 0)
     return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": total}
+
+
+def translate(codec: Callable[[Any, CallContext], dict[str, Any]], answer: Any, context: CallContext) -> dict[str, Any]:
+    """What a codec makes of an answer; an answer of another form is a Failure that keeps its words."""
+    try:
+        return codec(answer, context)
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
+        raise invalid(f"has an unknown form ({type(error).__name__}: {error})", 200, encode(answer)) from error
 
 
 def reply(body: dict[str, Any], usage: Usage | None) -> Reply:

@@ -73,6 +73,7 @@ def compile_document(document: Document, spec: Spec) -> Adapter:
         init=tuple(verb(item) for item in document.control.init),
         terminate=tuple(verb(item) for item in document.control.terminate),
         health=tuple(verb(item) for item in document.health),
+        describe=described_by(document),
     )
 
 
@@ -89,6 +90,12 @@ def verb(described: Call | Probe) -> Verb:
     """An upstream call without a body mapping."""
     body = msgspec.json.encode(described.body) if isinstance(described, Call) and described.body else b""
     return Verb(Wire(described.method, described.path, body), described.status)
+
+
+def described_by(document: Document) -> Verb | None:
+    """The call that describes a model's tensors, where the protocol has one."""
+    path = document.discovery.metadata_path if document.discovery else ""
+    return Verb(Wire("GET", path)) if path else None
 
 
 def refuse_unbuilt(document: Document, tasks: tuple[Task, ...]) -> None:

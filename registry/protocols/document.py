@@ -208,7 +208,8 @@ class Operation(Part, frozen=True):
     `{model}` in a path stands for the upstream's model name, percent-encoded. `home` is the dotted path for
     parameters that a spec declares and no step names. `without_effect` lists values that mean nothing here and vanish
     silently (an empty list: any). `reply` is the codec that reads the answer; `same_format` instead says that the
-    answer is in the caller's format already and names the field that it must have.
+    answer is in the caller's format already and names the field that it must have. `finish` is a codec that completes
+    the body.
     """
 
     path: str
@@ -223,6 +224,7 @@ class Operation(Part, frozen=True):
     rest: Rest = Rest.DROP
     home: str = ""
     without_effect: dict[str, tuple[Any, ...]] = {}
+    finish: str = ""
     usage: UsagePaths = UsagePaths()
     stream: Stream | None = None
     polling: Polling | None = None

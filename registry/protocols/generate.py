@@ -95,9 +95,18 @@ IMPORTS = {
     "collections.abc": ("Mapping",),
     "msgspec.json": ("encode",),
     "registry.canon": ("CallContext", "Reply", "Request"),
-    "registry.params": ("Draft",),
+    "registry.params": ("Draft", "place"),
     "registry.protocols.adapter": ("Encoded", "Wire", "segment"),
-    "registry.protocols.answers": ("ErrorRule", "UsagePaths", "fields", "read", "reply", "same_reply", "usage_of"),
+    "registry.protocols.answers": (
+        "ErrorRule",
+        "UsagePaths",
+        "fields",
+        "read",
+        "reply",
+        "same_reply",
+        "translate",
+        "usage_of",
+    ),
     "registry.protocols.framing": ("NdjsonFraming", "SseFraming"),
     "registry.protocols.splice": ("SpliceStream",),
     "registry.protocols.streams": ("ChatStream", "CompletionStream", "StreamRules"),
@@ -125,7 +134,7 @@ def codec_names(document: Document) -> set[str]:
     """Every codec function that `document` names, such as ollama.messages."""
     found: set[str] = set()
     for operation in document.operations.values():
-        found |= {operation.reply, operation.stream.codec if operation.stream else ""}
+        found |= {operation.reply, operation.finish, operation.stream.codec if operation.stream else ""}
         found |= {step.convert for step in operation.body}
     return found - {""}
 
@@ -134,7 +143,7 @@ def encoder(task: Task, operation: Operation, spec: Spec) -> ast.FunctionDef:
     """`encode_<task>`: neutral request to wire."""
     declared = {item.name: item for item in spec.params}
     body: list[ast.stmt] = [
-        doc(f"{operation.method} {operation.path}"),
+        doc(summary(operation)),
         assign("draft", call("Draft", [name("request")])),
         *checks(spec, declared),
         assign("body", ast.Dict([], [])),
@@ -153,8 +162,16 @@ def encoder(task: Task, operation: Operation, spec: Spec) -> ast.FunctionDef:
     if operation.stream is not None and operation.stream.body:
         body.append(do("draft.streaming", name("body"), name("request.stream"), operation.stream.body))
     body.append(rest_statement(operation))
+    if operation.finish:
+        body.append(do(operation.finish, name("body")))
     body.append(ast.Return(call("Encoded", [wire(operation), call("tuple", [name("draft.adapted")])])))
     return function(f"encode_{task}", {"request": "Request", "upstream_model": "str"}, "Encoded", body)
+
+
+def summary(operation: Operation) -> str:
+    """Where an operation goes, in words."""
+    streamed = f", {operation.stream_path} for a stream" if operation.stream_path else ""
+    return f"{operation.method} {operation.path}{streamed}."
 
 
 def rest_statement(operation: Operation) -> ast.stmt:
@@ -175,6 +192,8 @@ def step_statement(step: Step) -> ast.stmt:
         return do("place", name("body"), step.put, value or step.value)
     extra: dict[str, Any] = {"convert": name(step.convert)} if step.convert else {}
     if step.required:
+        if step.put == "*":
+            return do("draft.spread", name("body"), *step.sources, name(step.convert))
         return do("draft.take", name("body"), step.put, *step.sources, **extra)
     if step.default is not msgspec.UNSET:
         extra["default"] = step.default
@@ -299,11 +318,12 @@ def decoder(task: Task, operation: Operation) -> ast.FunctionDef:
             ),
         ]
     else:
-        translated = call(operation.reply, [name("answer"), name("context")])
+        counted = call("usage_of", [name("answer"), usage])
         body = [
             doc(f"{operation.reply} translates the answer."),
             assign("answer", call("read", arguments)),
-            ast.Return(call("reply", [translated, call("usage_of", [name("answer"), usage])])),
+            assign("translated", call("translate", [name(operation.reply), name("answer"), name("context")])),
+            ast.Return(call("reply", [name("translated"), counted])),
         ]
     return function(f"decode_{task}", DECODER, "Reply", body)
 

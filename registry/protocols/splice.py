@@ -113,7 +113,7 @@ class SpliceStream:
             return True
         try:
             value = decode(data)
-        except (DecodeError, RecursionError) as error:
+        except (DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise wrong(f"holds an event that is not JSON ({error})", data) from error
         failure = failure_in(value, self.errors, 200, data)
         if failure is not None:

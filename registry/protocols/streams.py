@@ -4,7 +4,7 @@ A codec sees one decoded message at a time and says what is new in it. Everythin
 envelope, usage, the end mark) is here, the same for every protocol.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,7 +51,7 @@ class ChunkStream:
 
     def __init__(self, context: CallContext, framing: FramingKind, rules: StreamRules) -> None:
         self.context, self.framing, self.rules = context, framing, rules
-        self.state: State = {}
+        self.state: State = {"request_id": context.request_id}
         self.prompt: int | None = None
         self.completion: int | None = None
         self.seen = 0
@@ -64,31 +64,35 @@ class ChunkStream:
         """Take the next upstream bytes, cut anywhere. Never raises."""
         if len(self.heard) < 500:
             self.heard += data[:500]
-        return self.run(data, ending=False)
+        return self.run(self.framing.feed(data))
 
     def close(self) -> Fragment:
         """Take the end of the upstream's body; a missing end mark is a failure."""
-        return self.run(b"", ending=True)
+        if self.over:
+            return Fragment()
+        last = self.run(self.framing.close())
+        return last if self.over else self.ended(last.output, self.cut_short(), last.tokens)
 
-    def run(self, data: bytes, *, ending: bool) -> Fragment:
+    def run(self, messages: Iterator[Message]) -> Fragment:
         """Handle every message that is complete."""
         if self.over:
-            return Fragment(finished=ending)
+            return Fragment()
         output: list[bytes] = []
         before = self.tokens
-        failure = None
         try:
-            for message in self.framing.close() if ending else self.framing.feed(data):
+            for message in messages:
                 self.message(message, output)
                 if self.over:
                     break
-            if ending and not self.over:
-                raise self.cut_short()
-        except Failure as caught:
-            failure, self.over = caught, True
-        finished = self.over and failure is None
+        except Failure as failure:
+            return self.ended(b"".join(output), failure, self.tokens - before)
         usage = self.usage() if self.over else None
-        return Fragment(b"".join(output), usage, failure, finished, self.tokens - before)
+        return Fragment(b"".join(output), usage, None, self.over, self.tokens - before)
+
+    def ended(self, output: bytes, failure: Failure, tokens: int) -> Fragment:
+        """The end of the stream as an error."""
+        self.over = True
+        return Fragment(output, self.usage(), failure, tokens=tokens)
 
     def message(self, message: Message, output: list[bytes]) -> None:
         """Turn one upstream message into chunks."""
@@ -100,14 +104,14 @@ class ChunkStream:
             return
         try:
             value = decode(data)
-        except (DecodeError, RecursionError) as error:
+        except (DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise wrong(f"holds a message that is not JSON ({error})", data) from error
         failure = failure_in(value, self.rules.errors, 200, data)
         if failure is not None:
             raise failure
         try:
             delta = self.rules.codec(self.state, name, value)
-        except (LookupError, TypeError, ValueError, AttributeError) as error:
+        except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
             raise wrong(f"holds a message of an unknown form ({type(error).__name__}: {error})", data) from error
         self.learn(value)
         self.emit(delta, output)

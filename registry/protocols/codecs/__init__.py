@@ -2,7 +2,14 @@
 
 from types import ModuleType
 
-MODULES: dict[str, ModuleType] = {}
+from registry.protocols.codecs import anthropic, huggingface, kserve, ollama
+
+MODULES: dict[str, ModuleType] = {
+    "anthropic": anthropic,
+    "huggingface": huggingface,
+    "kserve": kserve,
+    "ollama": ollama,
+}
 
 
 def known() -> tuple[str, ...]:

@@ -1,0 +1,70 @@
+"""Whole answers in the caller's format, for codecs to fill in. What an upstream did not send raises TypeError."""
+
+import base64
+from array import array
+from typing import Any
+
+from registry.canon import CallContext
+
+Body = dict[str, Any]
+
+
+def text_of(value: Any) -> str:
+    """`value` as text; empty for null. Raises TypeError for anything else."""
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise TypeError(f"expected text, got {type(value).__name__}")
+    return value
+
+
+def chat(context: CallContext, text: str, finish: str, tools: list[Body] | None = None, reasoning: str = "") -> Body:
+    """A chat completion with one choice."""
+    message: Body = {"role": "assistant", "content": text or (None if tools else "")}
+    if reasoning:
+        message["reasoning_content"] = reasoning
+    if tools:
+        message["tool_calls"] = tools
+    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish}
+    return {**head(context, "chatcmpl", "chat.completion"), "choices": [choice]}
+
+
+def completion(context: CallContext, text: str, finish: str) -> Body:
+    """A text completion with one choice."""
+    choice = {"index": 0, "text": text, "logprobs": None, "finish_reason": finish}
+    return {**head(context, "cmpl", "text_completion"), "choices": [choice]}
+
+
+def embeddings(context: CallContext, vectors: Any) -> Body:
+    """Embeddings; as base64 of little-endian float32 where the caller asked for that."""
+    if not isinstance(vectors, list) or not vectors:
+        raise TypeError("expected a list of vectors")
+    data = []
+    for index, vector in enumerate(vectors):
+        numbers = array("f", vector)
+        if not numbers:
+            raise TypeError("expected vectors that are not empty")
+        encoded = base64.b64encode(numbers.tobytes()).decode() if context.encoding_format == "base64" else vector
+        data.append({"object": "embedding", "index": index, "embedding": encoded})
+    return {"object": "list", "model": context.model, "data": data}
+
+
+def ranking(context: CallContext, results: list[Body]) -> Body:
+    """Documents by relevance: each {index, relevance_score} and perhaps the document."""
+    return {"id": f"rerank-{context.request_id}", "model": context.model, "results": results}
+
+
+def labels(context: CallContext, results: list[list[Body]]) -> Body:
+    """For each input its labels with scores."""
+    data = [{"index": index, "labels": found} for index, found in enumerate(results)]
+    return {"object": "list", "model": context.model, "data": data}
+
+
+def tool_call(identity: str, name: str, arguments: str) -> Body:
+    """One call of a function by the model; `arguments` is JSON text."""
+    return {"id": identity, "type": "function", "function": {"name": name, "arguments": arguments}}
+
+
+def head(context: CallContext, prefix: str, kind: str) -> Body:
+    """What every answer of OpenAI's starts with."""
+    return {"id": f"{prefix}-{context.request_id}", "object": kind, "created": context.created, "model": context.model}
