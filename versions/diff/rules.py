@@ -5,9 +5,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from versions.diff.findings import Direction, Effect, Severity
+from versions.diff.loading import load
 
 TABLE = Path(__file__).with_name("rules.yaml")
 
@@ -38,7 +37,7 @@ class Rule:
 @cache
 def table() -> dict[str, Rule]:
     """Every row by its key."""
-    rows = yaml.load(TABLE.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))["rules"]  # noqa: S506
+    rows = load(TABLE.read_text(encoding="utf-8"))["rules"]
     return {row["key"]: _rule(row) for row in rows}
 
 

@@ -1,0 +1,292 @@
+"""The normal form: equal meanings get equal shapes where that is cheap.
+
+`allOf` is merged into its node, `anyOf`/`oneOf` of one member disappears, nested `anyOf` is flattened, alternatives that
+only differ by type become one node with several types (which unites the three ways to write "or null"), and the bounds
+of integers are whole numbers. What cannot be merged exactly stays as it was written.
+"""
+
+import math
+from fractions import Fraction
+from typing import Any
+
+from versions.diff.schema.keywords import ANNOTATIONS
+from versions.diff.schema.reader import Node
+from versions.diff.values import TYPES, key_of
+
+EVERY_TYPE = frozenset(TYPES) - {"integer"}
+TYPE_KEYWORDS = {
+    "minimum": "number", "maximum": "number", "exclusiveMinimum": "number", "exclusiveMaximum": "number",
+    "multipleOf": "number", "minLength": "string", "maxLength": "string", "pattern": "string", "format": "string",
+    "contentEncoding": "string", "contentMediaType": "string", "items": "array", "prefixItems": "array",
+    "minItems": "array", "maxItems": "array", "uniqueItems": "array", "contains": "array", "minContains": "array",
+    "maxContains": "array", "unevaluatedItems": "array", "properties": "object", "required": "object",
+    "patternProperties": "object", "additionalProperties": "object", "minProperties": "object",
+    "maxProperties": "object", "propertyNames": "object", "dependentRequired": "object", "dependentSchemas": "object",
+    "unevaluatedProperties": "object", "contentSchema": "string",
+}  # fmt: skip
+_LARGER = ("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties", "minContains")
+_SMALLER = ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties", "maxContains")
+
+
+def types_of(node: Node) -> frozenset[str]:
+    """The types that `type` (not `enum`) allows; "number" includes "integer"."""
+    declared = node.get("type")
+    if declared is None:
+        return EVERY_TYPE
+    types = frozenset(declared)
+    return types - {"integer"} if "number" in types else types
+
+
+def finite(node: Node) -> list[Any] | None:
+    """The values of `const` or `enum`, before other keywords; None where neither is there."""
+    if "const" in node:
+        return [node["const"]]
+    values: list[Any] | None = node.get("enum")
+    return values
+
+
+class Normal:
+    """Makes and remembers normal forms. One for a comparison: nodes are known by identity."""
+
+    def __init__(self) -> None:
+        self._memo: dict[int, Node] = {}
+        self._pairs: dict[tuple[int, int], Node] = {}
+        self._kept: list[Node] = []
+        self.source: dict[int, Node] = {}
+
+    def form(self, node: Node) -> Node:
+        """The normal form of a node; its children are normalised when they are visited."""
+        done = self._memo.get(id(node))
+        if done is not None:
+            return done
+        self._memo[id(node)] = node
+        result = self._simplify(node)
+        self._memo[id(node)] = result
+        self._memo[id(result)] = result
+        self._kept += [node, result]
+        if result is not node:
+            self.source.setdefault(id(result), node)
+        return result
+
+    def both(self, left: Node, right: Node) -> Node:
+        """A node for the values that fit both, always the same dict for the same pair."""
+        if left is right or not right:
+            return left
+        if not left:
+            return right
+        pair = (id(left), id(right))
+        if pair not in self._pairs:
+            joined: Node = {"allOf": [left, right]}
+            self._kept += [left, right, joined]
+            self._pairs[pair] = joined
+            self.source[id(joined)] = left
+        return self._pairs[pair]
+
+    def _simplify(self, node: Node) -> Node:
+        result = node
+        if "allOf" in result:
+            result = self._merge_all(result)
+        for name in ("anyOf", "oneOf"):
+            if name in result:
+                result = self._simplify_union(result, name)
+        if types_of(result) == {"integer"} or "enum" in result:
+            result = _whole_bounds(result)
+        return result
+
+    def _merge_all(self, node: Node) -> Node:
+        result = {name: value for name, value in node.items() if name != "allOf"}
+        residual: list[Node] = []
+        for member in node["allOf"]:
+            form = self.form(member)
+            merged = None if form.get("allOf") is node["allOf"] else self._merge(result, form)
+            if merged is None:
+                residual.append(member)
+            else:
+                result = merged
+        if residual:
+            result["allOf"] = residual
+        elif result.get("unevaluatedProperties") == {"type": []} and not _conditional(result):
+            closed = result.pop("unevaluatedProperties")
+            result.setdefault("additionalProperties", closed)
+        return result
+
+    def _merge(self, left: Node, right: Node) -> Node | None:
+        """One node for both, or None where no single node says exactly that."""
+        if not _mergeable_names(left, right) or not _mergeable_names(right, left):
+            return None
+        result = dict(left)
+        for name, value in right.items():
+            if name not in result:
+                result[name] = value
+                continue
+            joined = self._join(name, result[name], value)
+            if joined is None:
+                return None
+            result[name] = joined
+        if "type" in left and "type" in right:
+            result["type"] = _common_types(left["type"], right["type"])
+        return result
+
+    def _join(self, name: str, left: Any, right: Any) -> Any:
+        if name in ANNOTATIONS or name == "type" or name.startswith("x-") or left is right:
+            return left
+        if name in _LARGER:
+            return max(left, right)
+        if name in _SMALLER:
+            return min(left, right)
+        if name == "required":
+            return list(dict.fromkeys([*left, *right]))
+        if name in ("properties", "patternProperties"):
+            joined = dict(left)
+            for key, child in right.items():
+                joined[key] = self.both(joined[key], child) if key in joined else child
+            return joined
+        if name in ("items", "additionalProperties", "propertyNames"):
+            return self.both(left, right)
+        if name == "enum":
+            known = {key_of(value) for value in right}
+            return [value for value in left if key_of(value) in known]
+        if name == "uniqueItems":
+            return left or right
+        if name in ("allOf",):
+            return [*left, *right]
+        return left if key_of_plain(left) == key_of_plain(right) else None
+
+    def _simplify_union(self, node: Node, name: str) -> Node:
+        members: list[Node] = []
+        for member in node[name]:
+            form = self.form(member)
+            nested = form.get("anyOf") if name == "anyOf" and not (set(form) - {"anyOf"} - ANNOTATIONS) else None
+            for item in nested or [form]:
+                if name == "oneOf" or not any(item is known for known in members):
+                    members.append(item)
+        if name == "anyOf" and any(not (set(member) - ANNOTATIONS) for member in members):
+            return {key: value for key, value in node.items() if key != name}
+        members = _united(members)
+        rest = {key: value for key, value in node.items() if key != name}
+        if len(members) == 1:
+            merged = self._merge(rest, members[0])
+            if merged is not None:
+                return merged
+            return self.form({**rest, "allOf": [*rest.get("allOf", []), members[0]]}) if "allOf" not in rest else node
+        rest[name] = members
+        return rest
+
+
+def key_of_plain(value: Any) -> Any:
+    """Equality for keyword values that may hold schema nodes: those are equal only where they are one node."""
+    return id(value) if isinstance(value, dict | list) else key_of(value)
+
+
+def _conditional(node: Node) -> bool:
+    return any(name in node for name in ("anyOf", "oneOf", "if", "not", "dependentSchemas", "allOf"))
+
+
+def _mergeable_names(left: Node, right: Node) -> bool:
+    """Whether joining the two keeps what `additionalProperties`, `items` and neighbours of `left` speak about."""
+    if "additionalProperties" in left or "patternProperties" in left:
+        own = left.get("properties", {})
+        foreign = [name for name in right.get("properties", {}) if name not in own]
+        if left.get("additionalProperties", {}) != {} and (foreign or "patternProperties" in right):
+            return False
+        if "patternProperties" in left and "additionalProperties" in right:
+            return False
+    if ("prefixItems" in left) and ("items" in right or "prefixItems" in right):
+        return False
+    if "unevaluatedProperties" in right or "unevaluatedItems" in right:
+        return False
+    if "contains" in left and ("contains" in right or "minContains" in right or "maxContains" in right):
+        return False
+    return not ("if" in left and ("if" in right or "then" in right or "else" in right))
+
+
+def _common_types(left: list[str], right: list[str]) -> list[str]:
+    common = [name for name in left if name in right or (name == "integer" and "number" in right)]
+    if "number" in left and "integer" in right and "number" not in right:
+        common.append("integer")
+    return common
+
+
+def _united(members: list[Node]) -> list[Node]:
+    """Members that speak about different types, as one node."""
+    members = _one_enum(members)
+    plain = [member for member in members if _speaks_of_own_types(member)]
+    taken: set[str] = set()
+    for member in plain:
+        types = set(types_of(member)) | ({"number"} if "integer" in types_of(member) else set())
+        if types & taken:
+            return members
+        taken |= types
+    if len(plain) < 2:
+        return members
+    united: Node = {}
+    types_listed: list[str] = []
+    for member in plain:
+        for name, value in member.items():
+            if name == "type":
+                types_listed += [word for word in value if word not in types_listed]
+            elif name in ANNOTATIONS or name.startswith("x-"):
+                united.setdefault(name, value)
+            else:
+                united[name] = value
+    united["type"] = types_listed
+    rest = [member for member in members if not any(member is item for item in plain)]
+    if len(rest) == 1 and set(rest[0]) <= {"enum", "type"} | ANNOTATIONS and set(united) <= {"type"} | ANNOTATIONS:
+        values = rest[0].get("enum")
+        if values is not None and types_listed == ["null"]:
+            return [{**rest[0], **({"type": [*rest[0]["type"], "null"]} if "type" in rest[0] else {}), "enum": [*values, None]}]
+    return [united, *rest]
+
+
+def _one_enum(members: list[Node]) -> list[Node]:
+    """`const` and bare `enum` members beside "null" as one enum that holds null."""
+    nulls = [m for m in members if m.get("type") == ["null"] and not (set(m) - {"type"} - ANNOTATIONS)]
+    others = [m for m in members if not any(m is null for null in nulls)]
+    if len(nulls) != 1 or len(others) != 1:
+        return members
+    only = others[0]
+    values = finite(only)
+    if values is None or None in values or "null" in types_of(only) & frozenset(only.get("type", [])):
+        return members
+    joined: Node = {name: value for name, value in only.items() if name not in ("const", "enum", "type")}
+    joined["enum"] = [*values, None]
+    if "type" in only:
+        joined["type"] = [*only["type"], "null"]
+    return [joined] if not (set(only) & {"anyOf", "oneOf", "allOf", "not", "if"}) else members
+
+
+def _speaks_of_own_types(member: Node) -> bool:
+    if "type" not in member or "enum" in member or "const" in member:
+        return False
+    types = types_of(member)
+    for name in member:
+        if name == "type" or name in ANNOTATIONS or name.startswith("x-"):
+            continue
+        subject = TYPE_KEYWORDS.get(name)
+        if subject is None:
+            return False
+        if subject not in types and not (subject == "number" and "integer" in types):
+            return False
+    return True
+
+
+def _whole_bounds(node: Node) -> Node:
+    """Bounds of an integer as the whole numbers that they allow."""
+    if types_of(node) != {"integer"}:
+        return node
+    result = {name: value for name, value in node.items() if name not in ("exclusiveMinimum", "exclusiveMaximum")}
+    lows = [math.ceil(_exact(node["minimum"]))] if "minimum" in node else []
+    if "exclusiveMinimum" in node:
+        lows.append(math.floor(_exact(node["exclusiveMinimum"])) + 1)
+    highs = [math.floor(_exact(node["maximum"]))] if "maximum" in node else []
+    if "exclusiveMaximum" in node:
+        highs.append(math.ceil(_exact(node["exclusiveMaximum"])) - 1)
+    if lows:
+        result["minimum"] = max(lows)
+    if highs:
+        result["maximum"] = min(highs)
+    return result
+
+
+def _exact(value: float) -> Fraction:
+    return Fraction(str(value))
