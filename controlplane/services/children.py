@@ -72,13 +72,15 @@ def alive(pid: int) -> int | None:
 
 def working_in(folder: Path) -> tuple[int, ...]:
     """Processes whose current folder is `folder`."""
-    found = []
-    for entry in os.scandir("/proc"):
-        if entry.name.isdigit():
-            with contextlib.suppress(OSError):
-                if os.readlink(f"/proc/{entry.name}/cwd") == str(folder) and alive(int(entry.name)):
-                    found.append(int(entry.name))
-    return tuple(found)
+    pids = (int(entry.name) for entry in os.scandir("/proc") if entry.name.isdigit())
+    return tuple(pid for pid in pids if _folder_of(pid) == str(folder) and alive(pid))
+
+
+def _folder_of(pid: int) -> str:
+    try:
+        return os.readlink(f"/proc/{pid}/cwd")
+    except OSError:
+        return ""
 
 
 def send(pid: int, what: signal.Signals) -> None:
