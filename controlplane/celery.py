@@ -6,6 +6,9 @@ Run as `celery -A controlplane.celery:app worker -P threads -c 8` and `celery -A
 import logging
 import os
 import threading
+from pathlib import Path
+
+from celery.signals import worker_ready
 
 from controlplane.base.boot import DJANGO_VERSION
 from controlplane.base.engine import Handlers, work
@@ -20,6 +23,13 @@ JOBS_AT_ONCE = int(os.environ.get("JOBS_AT_ONCE", "6"))
 
 log = logging.getLogger(__name__)
 _slots = threading.BoundedSemaphore(JOBS_AT_ONCE)
+
+
+@worker_ready.connect
+def tell_supervisor(**_: object) -> None:
+    """Touch the file that READY_FILE names; whoever started this worker waits for it."""
+    if "READY_FILE" in os.environ:
+        Path(os.environ["READY_FILE"]).touch()
 
 
 @app.task(name=WAKE)
