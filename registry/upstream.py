@@ -4,11 +4,12 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from msgspec import Raw
-from msgspec.json import encode
+from msgspec import DecodeError, Raw
+from msgspec.json import decode, encode
 
 from registry.canon import Adaptation, CallContext, Failure, FailureKind, Fragment, Reply, Request, Task, Usage
 from registry.protocols.adapter import Adapter, Operation, Verb, Wire
+from registry.protocols.tensors import example_inputs
 from registry.resolve import Upstream
 from registry.spec import Parameter, Spec, Timeouts
 from registry.transports.http import Client
@@ -177,12 +178,13 @@ async def health(client: Client, upstream: Upstream) -> None:
 
 async def _run(client: Client, upstream: Upstream, verbs: tuple[Verb, ...]) -> None:
     for verb in verbs:
-        fetched = await client.fetch(upstream.target, verb.wire, PROBE_TIMEOUTS)
+        wire = verb.wire_for(upstream.spec.upstream_model)
+        fetched = await client.fetch(upstream.target, wire, PROBE_TIMEOUTS)
         if fetched.status not in verb.expect_status:
             words = fetched.body[:500].decode("utf-8", "replace")
             raise Failure(
                 FailureKind.UPSTREAM_ERROR,
-                f"{verb.wire.method} {shown_path(upstream, verb.wire)} answered {fetched.status}; expected "
+                f"{wire.method} {shown_path(upstream, wire)} answered {fetched.status}; expected "
                 f"{' or '.join(map(str, verb.expect_status))}: {words[:200]}",
                 upstream_status=fetched.status,
                 upstream_words=words,
@@ -229,4 +231,20 @@ async def probe(client: Client, upstream: Upstream) -> Exchange:
     """One real predict call, with the spec's time limits but none above twenty seconds."""
     context = CallContext(upstream.spec.name, "probe", int(time.time()))
     timeouts = client_timeouts(upstream.spec.timeouts, PROBE_TIMEOUTS.first_byte)
-    return await exchange(client, upstream, probe_request(upstream.spec, upstream.adapter), context, timeouts)
+    request = probe_request(upstream.spec, upstream.adapter)
+    if "inputs" in request.fields and upstream.adapter.describe is not None:
+        request = await _fitting(client, upstream, request, timeouts)
+    return await exchange(client, upstream, request, context, timeouts)
+
+
+async def _fitting(client: Client, upstream: Upstream, request: Request, timeouts: Timeouts) -> Request:
+    """`request` with inputs of the names, types and shapes that the upstream itself describes, where it does."""
+    if upstream.adapter.describe is None:
+        return request
+    wire = upstream.adapter.describe.wire_for(upstream.spec.upstream_model)
+    try:
+        fetched = await client.fetch(upstream.target, wire, timeouts)
+        inputs = example_inputs(decode(fetched.body)) if fetched.status == 200 else None
+    except (Failure, DecodeError, RecursionError):
+        inputs = None
+    return request if inputs is None else replace(request, fields={**request.fields, "inputs": Raw(encode(inputs))})
