@@ -95,6 +95,8 @@ def _answer(wire: Wire, site: Site, call: Call) -> Answer:
         return wire.answer(site, call)
     except Refused as refused:
         return refused.answer
+    except RecursionError:
+        return wire.refusal(400, "the request is nested too deeply")
 
 
 @lru_cache(maxsize=8192)

@@ -8,10 +8,20 @@ details.
 from collections.abc import Iterator
 from typing import Any
 
-import msgspec
-
 from registry.emulators.answers import Speech, count, seed, speak
-from registry.emulators.wire import Answer, Call, Emulated, Refused, Rule, Site, Wire, breach, to_json
+from registry.emulators.wire import (
+    Answer,
+    Call,
+    Emulated,
+    NotJson,
+    Refused,
+    Rule,
+    Site,
+    Wire,
+    breach,
+    from_json,
+    to_json,
+)
 
 MAX_TOTAL_TOKENS = 32_768
 MAX_INPUT_TOKENS = 16_384
@@ -95,8 +105,8 @@ def _info(model: Emulated) -> dict[str, Any]:
 
 def _body(call: Call) -> dict[str, Any]:
     try:
-        body = msgspec.json.decode(call.body)
-    except msgspec.DecodeError as error:
+        body = from_json(call.body)
+    except NotJson as error:
         raise _undeserialised(400, f"Failed to parse the request body as JSON: {error}") from error
     inputs = body.get("inputs") if isinstance(body, dict) else None
     if not isinstance(inputs, str):

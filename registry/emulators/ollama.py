@@ -8,11 +8,21 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
-
 from registry.emulators.answers import Speech, count, seed, speak, vector
 from registry.emulators.tools import Tool, ToolCall, example, tool_call
-from registry.emulators.wire import Answer, Call, Emulated, Refused, Rule, Site, Wire, breach, to_json
+from registry.emulators.wire import (
+    Answer,
+    Call,
+    Emulated,
+    NotJson,
+    Refused,
+    Rule,
+    Site,
+    Wire,
+    breach,
+    from_json,
+    to_json,
+)
 
 CONTEXT_LENGTH = 8192
 _PARAMETERS = (
@@ -76,8 +86,8 @@ def _body(call: Call) -> dict[str, Any]:
     if not call.body:
         raise Refused(refusal(400, "missing request body"))
     try:
-        body = msgspec.json.decode(call.body)
-    except msgspec.DecodeError as error:
+        body = from_json(call.body)
+    except NotJson as error:
         raise Refused(refusal(400, str(error))) from error
     if not isinstance(body, dict):
         raise Refused(

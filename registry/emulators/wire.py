@@ -91,6 +91,18 @@ class Wire:
     key: Callable[[Mapping[str, str]], str] = bearer
 
 
+class NotJson(ValueError):
+    """Bytes that are no JSON, or nested too deeply."""
+
+
+def from_json(data: bytes) -> Any:
+    """The value in `data`. Raises NotJson."""
+    try:
+        return msgspec.json.decode(data)
+    except (ValueError, RecursionError) as error:
+        raise NotJson(str(error)) from error
+
+
 def to_json(value: Any) -> bytes:
     """Compact JSON of `value`."""
     return msgspec.json.encode(value)
@@ -99,8 +111,8 @@ def to_json(value: Any) -> bytes:
 def body_object(call: Call, refuse: Callable[[int, str], Answer]) -> dict[str, Any]:
     """The JSON object in the call's body. Raises Refused with 400 for anything else."""
     try:
-        value = msgspec.json.decode(call.body)
-    except msgspec.DecodeError as error:
+        value = from_json(call.body)
+    except NotJson as error:
         raise Refused(refuse(400, f"We could not parse the JSON body of your request: {error}")) from error
     if not isinstance(value, dict):
         raise Refused(refuse(400, f"The JSON body must be an object, not {type(value).__name__}"))

@@ -1,0 +1,90 @@
+"""Looking at an unknown upstream: one bounded request, its answer as data, and the finding in words."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from registry.canon import Failure
+from registry.protocols.adapter import Wire
+from registry.spec import Timeouts
+from registry.transports.http import Client
+from registry.transports.target import Target
+
+CAP_S = 3.0
+CAP_BYTES = 1024 * 1024
+_TIMEOUTS = Timeouts(connect=CAP_S, first_byte=CAP_S, idle=CAP_S, total=CAP_S)
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What one request showed. `value` is the answer's JSON, None where it is none; `trouble` says in words what is
+    wrong.
+    """
+
+    path: str
+    status: int | None
+    ms: float
+    value: Any = None
+    trouble: str = ""
+
+
+async def look(client: Client, target: Target, wire: Wire) -> Sight:
+    """Send `wire` and read at most 1 MiB within 3 s. Never raises for what the upstream does."""
+    begun = time.perf_counter()
+    status: int | None = None
+    try:
+        async with asyncio.timeout(CAP_S):
+            response = await client.send(target, wire, _TIMEOUTS)
+            status = response.status
+            try:
+                body, whole = bytearray(), False
+                while len(body) <= CAP_BYTES and not whole:
+                    piece = await response.read_some()
+                    body += piece
+                    whole = not piece
+            finally:
+                response.close()
+    except TimeoutError:
+        return Sight(wire.path, status, _since(begun), trouble=f"did not answer within {CAP_S:g} s")
+    except Failure as failure:
+        return Sight(wire.path, status, _since(begun), trouble=failure.message)
+    if not whole:
+        return Sight(wire.path, status, _since(begun), trouble="sent more than 1 MiB, so it was left")
+    value, trouble = _read(bytes(body), response.headers)
+    return Sight(wire.path, status, _since(begun), value, trouble)
+
+
+def _since(begun: float) -> float:
+    return round((time.perf_counter() - begun) * 1000, 1)
+
+
+def _read(body: bytes, headers: Mapping[str, str]) -> tuple[Any, str]:
+    """The JSON of a body, or what it is instead."""
+    if not body:
+        return None, ""
+    try:
+        return msgspec.json.decode(body), ""
+    except (ValueError, RecursionError):
+        pass
+    start = body[:200].lstrip().lower()
+    if start.startswith((b"<!doctype", b"<html")) or "html" in headers.get("content-type", ""):
+        return None, "a web page, not JSON"
+    return None, f"text that is no JSON: {body[:80].decode('utf-8', 'replace')!r}"
+
+
+def at(value: Any, path: str) -> Any:
+    """What a dotted `path` leads to in decoded JSON, None where it leads nowhere; numbers index lists, "" is the
+    whole.
+    """
+    for step in path.split(".") if path else ():
+        if isinstance(value, Mapping):
+            value = value.get(step)
+        elif isinstance(value, list) and step.isdecimal() and int(step) < len(value):
+            value = value[int(step)]
+        else:
+            return None
+    return value
