@@ -1,4 +1,4 @@
-"""The snapshot: all rows that the data plane serves in one document, its last good copy on disk, the Table built of it."""
+"""The snapshot: every row that the data plane serves in one document, its copy on disk, and the Table built of it."""
 
 import hashlib
 import logging
