@@ -172,8 +172,9 @@ async def _attempt(client: Client, subject: Subject) -> Outcome:
 
 def _words(failure: Failure) -> str:
     """What happened, and what the upstream itself said where that is not in the message yet."""
-    said = failure.upstream_words.strip()
-    text = failure.message if not said or said in failure.message else f"{failure.message}: {said}"
+    said, told = failure.upstream_words.strip(), failure.message.partition(": ")[2]
+    known = not said or said in failure.message or (told and told in said)
+    text = failure.message if known else f"{failure.message}: {said}"
     return redact(text).replace("\x00", "\ufffd")[:MAX_WORDS]
 
 
