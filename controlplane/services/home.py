@@ -50,11 +50,12 @@ def find(folder: Path) -> Home:
     account = _account()
     try:
         home = Home(_place(folder, account), _programs(account), account)
-        if not home.cluster.exists():
-            home.cluster.mkdir(mode=0o700)
-            os.chown(home.cluster, account.pw_uid, account.pw_gid)
+        home.cluster.mkdir(mode=0o700, exist_ok=True)
         owner = home.cluster.stat().st_uid
-        return home if owner == account.pw_uid else replace(home, account=pwd.getpwuid(owner))
+        if owner:
+            return replace(home, account=pwd.getpwuid(owner))
+        os.chown(home.cluster, account.pw_uid, account.pw_gid)
+        return home
     except OSError as problem:
         raise StoreError(
             f"PostgreSQL refuses to run as root, the account {ACCOUNT} cannot reach {folder}, and {ELSEWHERE} "

@@ -33,7 +33,13 @@ def answers(port: int, question: bytes = b"", expected: bytes = b"") -> bool:
     try:
         with socket.create_connection((LOOPBACK, port), timeout=2) as connection:
             connection.sendall(question)
-            return not expected or connection.recv(64).startswith(expected)
+            received = b""
+            while len(received) < len(expected):
+                part = connection.recv(len(expected) - len(received))
+                if not part:
+                    return False
+                received += part
+            return received == expected
     except OSError:
         return False
 

@@ -56,7 +56,7 @@ class Valkey:
         question = f"AUTH {self.password_file.read_text()}\r\nPING\r\n".encode()
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline and self.process is not None and self.process.poll() is None:
-            if answers(self.port, question, b"+OK"):
+            if answers(self.port, question, b"+OK\r\n+PONG"):
                 return
             time.sleep(0.01)
         raise StoreError(f"Valkey did not start in {self.folder}: {tail(self.log)}{self._advice()}")
