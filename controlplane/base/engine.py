@@ -15,7 +15,7 @@ from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import close_old_connections, connection, transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.db.models.functions import Coalesce, Now
 
 from controlplane.base import jobs
@@ -26,6 +26,7 @@ LEASE = timedelta(seconds=20)
 RENEW_SECONDS = 5.0
 PROGRESS_SECONDS = 0.4
 BACKOFF_SECONDS = 2.0
+ANY = Q()
 log = logging.getLogger(__name__)
 
 
@@ -121,17 +122,18 @@ class Lease:
 Handlers = Mapping[str, Callable[[Lease], dict[str, Any]]]
 
 
-def claim(limit: int = 1) -> list[Lease]:
-    """Take up to `limit` due jobs. Attempts and fence move here, before anything runs."""
+def claim(limit: int = 1, only: Q = ANY) -> list[Lease]:
+    """Take up to `limit` due jobs (among `only`). Attempts and fence move here, before anything runs."""
     with transaction.atomic():
-        rows = list(Job.objects.select_for_update(skip_locked=True).filter(jobs.due()).order_by("due_at")[:limit])
+        due = Job.objects.select_for_update(skip_locked=True).filter(jobs.due(), only)
+        rows = list(due.order_by("due_at")[:limit])
         return [lease for lease in map(_take, rows) if lease is not None]
 
 
-def work(handlers: Handlers) -> int:
-    """Run due jobs one after the other until there are none. Returns how many ran."""
+def work(handlers: Handlers, only: Q = ANY) -> int:
+    """Run due jobs (among `only`) one after the other until there are none. Returns how many ran."""
     ran = 0
-    for lease in _claims():
+    for lease in _claims(only):
         run(lease, handlers)
         ran += 1
     return ran
@@ -158,10 +160,10 @@ def run(lease: Lease, handlers: Handlers) -> None:
         lease.retry({"code": "exception", "message": redact(f"{type(error).__name__}: {error}")[:2000]})
 
 
-def _claims() -> Iterator[Lease]:
+def _claims(only: Q) -> Iterator[Lease]:
     while True:
         close_old_connections()
-        claimed = claim(1)
+        claimed = claim(1, only)
         if not claimed:
             return
         yield from claimed
