@@ -12,6 +12,7 @@ from registry.canon import Failure
 from registry.protocols.adapter import Wire
 from registry.spec import Timeouts
 from registry.transports.http import Client
+from registry.transports.response import Response
 from registry.transports.target import Target
 
 CAP_S = 3.0
@@ -35,27 +36,32 @@ class Sight:
 async def look(client: Client, target: Target, wire: Wire) -> Sight:
     """Send `wire` and read at most 1 MiB within 3 s. Never raises for what the upstream does."""
     begun = time.perf_counter()
-    status: int | None = None
+    response: Response | None = None
     try:
         async with asyncio.timeout(CAP_S):
             response = await client.send(target, wire, _TIMEOUTS)
-            status = response.status
-            try:
-                body, whole = bytearray(), False
-                while len(body) <= CAP_BYTES and not whole:
-                    piece = await response.read_some()
-                    body += piece
-                    whole = not piece
-            finally:
-                response.close()
+            body = await _body(response)
+        value, trouble = (
+            (None, "sent more than 1 MiB, so it was left") if body is None else _read(body, response.headers)
+        )
     except TimeoutError:
-        return Sight(wire.path, status, _since(begun), trouble=f"did not answer within {CAP_S:g} s")
+        value, trouble = None, f"did not answer within {CAP_S:g} s"
     except Failure as failure:
-        return Sight(wire.path, status, _since(begun), trouble=failure.message)
-    if not whole:
-        return Sight(wire.path, status, _since(begun), trouble="sent more than 1 MiB, so it was left")
-    value, trouble = _read(bytes(body), response.headers)
-    return Sight(wire.path, status, _since(begun), value, trouble)
+        value, trouble = None, failure.message
+    finally:
+        if response is not None:
+            response.close()
+    return Sight(wire.path, response.status if response else None, _since(begun), value, trouble)
+
+
+async def _body(response: Response) -> bytes | None:
+    """The whole body, None where it is larger than 1 MiB. Raises Failure."""
+    body = bytearray()
+    while piece := await response.read_some():
+        body += piece
+        if len(body) > CAP_BYTES:
+            return None
+    return bytes(body)
 
 
 def _since(begun: float) -> float:

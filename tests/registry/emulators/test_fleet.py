@@ -2,14 +2,17 @@
 
 import asyncio
 import json
+import socket
 import subprocess
 import sys
 from itertools import pairwise
+from typing import Any
 
 import httpx
+import psutil
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from registry.emulators.answers import scores, speak, vector
@@ -22,6 +25,17 @@ from registry.emulators.wire import Call
 from tests.registry.emulators.conftest import Practice
 
 PROMPTS = st.text(max_size=200)
+MESSAGES = [{"role": "user", "content": "ping"}]
+TENSOR = {"name": "FEATURES", "datatype": "FP32", "shape": [1, "WIDTH"]}
+INFERENCES: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {
+    ("openai", "llm"): ("/v1/chat/completions", {"model": "MODEL", "messages": MESSAGES}),
+    ("openai", "embedding"): ("/v1/embeddings", {"model": "MODEL", "input": "ping"}),
+    ("anthropic", "llm"): ("/v1/messages", {"model": "MODEL", "messages": MESSAGES, "max_tokens": 9}),
+    ("huggingface", "llm"): ("/generate", {"inputs": "ping"}),
+    ("ollama", "llm"): ("/api/chat", {"model": "MODEL", "messages": MESSAGES, "stream": False}),
+    ("ollama", "embedding"): ("/api/embed", {"model": "MODEL", "input": "ping"}),
+    ("kserve_v2", "tensor"): ("/v2/models/MODEL/infer", {"inputs": [TENSOR]}),
+}
 PATHS = {
     "openai": "/v1/chat/completions",
     "anthropic": "/v1/messages",
@@ -58,6 +72,9 @@ def test_scores_are_probabilities(row: list[float]) -> None:
 
 
 @settings(max_examples=200)
+@example("kserve_v2", b'{"inputs": [{"name": "FEATURES", "datatype": "FP32", "shape": [1, 16], "data": ' + b"[" * 900)
+@example("openai", b"[" * 100_000)
+@example("openai", b'{"model": "\xff"}')
 @given(
     st.sampled_from(sorted(PATHS)),
     st.binary(max_size=200)
@@ -200,3 +217,42 @@ async def test_paths_outside_the_fleet_are_answered_in_words(practice: Practice)
             assert "practice fleet (emulated)" in reply.text
         assert (await client.get(f"{practice.url}/healthz")).json()["models"] == 32
     assert (await raw_call(practice, "/ not http", b"")).startswith(b"HTTP/1.1 400 ")
+
+
+def test_the_process_is_small_and_cheap() -> None:
+    """500 calls at 64 at once cost the fleet less than 2 s of CPU; it stays below 60 MB and ends when asked."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "registry.emulators", "--port", str(port), "--size", "500"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert "practice fleet (emulated): 500 models" in process.stdout.readline()
+        statuses = asyncio.run(call_all(f"http://127.0.0.1:{port}", 500))
+        watched = psutil.Process(process.pid)
+        used, memory = sum(watched.cpu_times()[:2]), watched.memory_info().rss
+        process.terminate()
+        assert process.wait(5) == 0
+    assert statuses == [200] * 500
+    assert used < 2
+    assert memory < 60_000_000
+
+
+async def call_all(url: str, count: int) -> list[int]:
+    """The status of each model's own inference call."""
+    limits = httpx.Limits(max_connections=64)
+    async with httpx.AsyncClient(base_url=url, limits=limits, timeout=30) as client:
+
+        async def one(number: int) -> int:
+            model = emulated(number)
+            path, body = INFERENCES[model.protocol, model.type]
+            body = json.loads(
+                json.dumps(body).replace('"MODEL"', f'"{model.name}"').replace('"WIDTH"', str(model.size))
+            )
+            if model.type == "tensor":
+                body["inputs"][0]["data"] = [0.5] * model.size
+            headers = {"anthropic-version": "2023-06-01"}
+            reply = await client.post(f"/m/{number}{path.replace('MODEL', model.name)}", json=body, headers=headers)
+            return reply.status_code
+
+        return await asyncio.gather(*(one(number) for number in range(1, count + 1)))
