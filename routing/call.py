@@ -2,11 +2,10 @@
 
 import os
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from registry.canon import CallContext, Failure, Reply, Request, Usage, UsageBasis
+from registry.canon import CallContext, Failure, Request, Usage, UsageBasis
 from registry.protocols.adapter import Encoded
 from routing.endpoints import Address, Head, status_of
 from routing.recorder import Record
@@ -44,7 +43,6 @@ class Call:
     model: ServedModel | None = None
     asked_for: str = ""
     request: Request | None = None
-    wrap: Callable[[Reply], bytes] | None = None
     encoded: Encoded | None = None
     context: CallContext | None = None
     replica: Replica | None = None

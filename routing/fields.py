@@ -18,7 +18,12 @@ flag = Decoder(bool | None).decode
 def read_fields(body: bytes) -> Fields:
     """The top-level fields of a JSON body, not decoded. Raises Failure."""
     try:
+        if not body.isascii():
+            body.decode()
         return _fields(body)
+    except UnicodeDecodeError as error:
+        words = f"The body is not UTF-8: {error}."
+        raise Failure(FailureKind.INVALID_REQUEST, words, code="invalid_json") from error
     except RecursionError as error:
         words = "The body is nested too deep; send fewer levels."
         raise Failure(FailureKind.INVALID_REQUEST, words, code="json_too_deep") from error

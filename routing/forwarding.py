@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from registry.canon import Failure, FailureKind, Fragment, context_of
+from registry.predict_form import to_reply
 from registry.protocols.adapter import Operation
 from registry.transports.http import Client
 from registry.transports.response import Response
@@ -93,6 +94,9 @@ class Forwarder:
             else:
                 self._breakers.succeeded(key)
             raise
+        except UnicodeDecodeError as error:
+            self._breakers.failed(key)
+            raise _not_text(replica, error) from error
         except asyncio.CancelledError:
             self._breakers.abandoned(key)
             raise
@@ -111,10 +115,11 @@ class Forwarder:
         body = await response.read()
         call.first_byte_ms = call.elapsed_ms()
         reply = operation.decode(response.status, response.headers, body, call.context)
+        if call.address.task is None:
+            reply = to_reply(operation.task, call.context.model, reply)
         call.usage = reply.usage
         call.status = 200
-        body = reply.body if call.wrap is None else call.wrap(reply)
-        await answer(send, 200, [JSON, *reply_headers(call)], body)
+        await answer(send, 200, [JSON, *reply_headers(call)], reply.body)
 
     def _done(self, key: str) -> None:
         count = self._outstanding[key] - 1
@@ -197,6 +202,11 @@ def _require_stream(response: Response) -> None:
             upstream_status=response.status,
             retryable=True,
         )
+
+
+def _not_text(replica: Replica, error: UnicodeDecodeError) -> Failure:
+    words = f"upstream {replica.target.origin} sent bytes that are not UTF-8: {error.reason}"
+    return Failure(FailureKind.UPSTREAM_INVALID, words, retryable=True)
 
 
 def _explain(failure: Failure, model: ServedModel) -> None:

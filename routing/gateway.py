@@ -4,15 +4,15 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from msgspec.json import encode
 
-from registry import keys, resolve
+from registry import keys, predict_form, resolve
 from registry.canon import Failure, FailureKind, Request
 from registry.protocols.adapter import Adapter
 from registry.upstream import operation_for
-from routing import endpoints, predict
+from routing import endpoints
 from routing.call import Call, new_id
 from routing.caller import CallerLeft, Collected, Leaving, Message, Receive, Send, answer, empty, read_body
 from routing.endpoints import JSON, Address, Headers, address, error_body, error_event, error_headers, read_head
@@ -58,7 +58,7 @@ async def _nothing_newer() -> None:
 
 
 @dataclass(slots=True)
-class Plane:
+class World:
     """What the gateway asks of the world: whether its table is fresh, a newer one, and durable calls."""
 
     fresh: Callable[[], bool] = lambda: True
@@ -78,7 +78,7 @@ class Gateway:
         self._limits = Limits(time.monotonic)
         self._listings: dict[tuple[str, ...], bytes] = {}
         self.table: Table | None = None
-        self.plane = Plane()
+        self.world = World()
 
     def serve(self, table: Table) -> None:
         """Serve `table` from now on. Calls in flight keep the one they began with."""
@@ -151,7 +151,7 @@ class Gateway:
 
     async def _enter(self, call: Call, receive: Receive) -> bytes:
         """Step 1, authenticate; then read the body. Nobody unknown makes us read one."""
-        call.caller = await self._authenticate(call.head.authorization)
+        call.caller = await self.authenticate(call.head.authorization)
         if "call" not in call.caller.scopes:
             raise _scope_missing(call.caller, "call")
         return await read_body(receive, call.head)
@@ -172,7 +172,7 @@ class Gateway:
         finally:
             self._limits.release(caller)
 
-    async def _authenticate(self, authorization: bytes) -> Caller:
+    async def authenticate(self, authorization: bytes) -> Caller:
         """The caller behind a key. Raises Failure: 401 only where the key is surely unknown, else 503."""
         key = keys.bearer(authorization)
         if key is None:
@@ -181,9 +181,9 @@ class Gateway:
         digest = keys.digest(key, self._pepper)
         caller = self._callers().get(digest)
         if caller is None:
-            await self.plane.catch_up()
+            await self.world.catch_up()
             caller = self._callers().get(digest)
-        if caller is None and not self.plane.fresh():
+        if caller is None and not self.world.fresh():
             words = "This API key cannot be checked now: the database has not been reached lately. Retry soon."
             raise Failure(FailureKind.UNAVAILABLE, words, code="key_check_unavailable", retry_after=5.0)
         if caller is None:
@@ -207,18 +207,20 @@ class Gateway:
         model = await self._find(call, caller, name)
         call.model = model
         strict = caller.strict or model.spec.strict or call.head.strict
-        if call.address.task is None:
-            fields.pop("model", None)
-            call.request, call.wrap = predict.to_request(model.spec, fields, strict)
-            return model
-        stream = "stream" in fields and take(fields, "stream", flag, "true or false") is True
-        call.request = Request(call.address.task, fields, stream and call.job_id is None, strict)
+        task = call.address.task
+        if task is None:
+            call.request = predict_form.to_request(model.spec, fields, strict=strict)
+        else:
+            stream = "stream" in fields and take(fields, "stream", flag, "true or false") is True
+            call.request = Request(task, fields, stream, strict)
+        if call.job_id is not None and call.request.stream:
+            call.request = replace(call.request, stream=False)
         return model
 
     async def _find(self, call: Call, caller: Caller, name: str) -> ServedModel:
         found = resolve.canonical(name, call.table.models, call.table.aliases)
         if found is None and self.table is not None:
-            await self.plane.catch_up()
+            await self.world.catch_up()
             call.table = self.table
             found = resolve.canonical(name, call.table.models, call.table.aliases)
         if caller.models and not resolve.permitted(found or name, caller.models):
@@ -232,11 +234,11 @@ class Gateway:
     async def _submit(self, call: Call, caller: Caller, path: str, body: bytes, send: Send) -> None:
         """Store the call as a job and answer 202 with its address."""
         assert call.model is not None
-        if self.plane.submit_job is None:
+        if self.world.submit_job is None:
             words = "Durable calls are not set up on this server; call without 'Prefer: respond-async'."
             raise Failure(FailureKind.UNSUPPORTED, words, code="async_unavailable")
         order = Submission(caller, path, body, call.model.name, call.request_id, call.head.idempotency_key)
-        job = await self.plane.submit_job(order)
+        job = await self.world.submit_job(order)
         call.status = 202
         headers = [JSON, *reply_headers(call), (b"location", f"/api/jobs/{job}".encode())]
         headers.append((b"preference-applied", b"respond-async"))
@@ -245,7 +247,7 @@ class Gateway:
     async def _list(self, call: Call, send: Send) -> None:
         """GET /v1/models and /v1/models/{name}: what this key may call."""
         try:
-            caller = await self._authenticate(call.head.authorization)
+            caller = await self.authenticate(call.head.authorization)
             if not caller.scopes & {"call", "read"}:
                 raise _scope_missing(caller, "call")
             name = call.address.model

@@ -62,7 +62,7 @@ class Recorder:
         self._deliver = deliver
         self._spool = spool
         self._queue: list[Record] = []
-        self._away = False
+        self.away = False
         self.recorded = self.delivered = self.spooled = self.dropped = 0
 
     def add(self, record: Record) -> None:
@@ -81,9 +81,9 @@ class Recorder:
     async def run(self) -> None:
         """Deliver for ever, less often while Redis is away; cancel to stop, then call `flush` once more."""
         while True:
-            await asyncio.sleep(AWAY_SECONDS if self._away else FLUSH_SECONDS)
+            await asyncio.sleep(AWAY_SECONDS if self.away else FLUSH_SECONDS)
             await self.flush()
-            if not self._away:
+            if not self.away:
                 await self.deliver_spool()
 
     async def flush(self) -> None:
@@ -94,11 +94,11 @@ class Recorder:
             try:
                 await self._deliver(packed)
                 self.delivered += len(batch)
-                self._away = False
+                self.away = False
             except DeliveryFailed as error:
-                if not self._away:
+                if not self.away:
                     log.warning("call records go to the spool %s: %s", self._spool, error)
-                self._away = True
+                self.away = True
                 if not await self._to_spool(packed, len(batch)):
                     return
             del self._queue[: len(batch)]
@@ -112,7 +112,7 @@ class Recorder:
                 try:
                     await self._deliver(await asyncio.to_thread(file.read))
                 except DeliveryFailed:
-                    self._away = True
+                    self.away = True
                     return
                 path.unlink(missing_ok=True)
 

@@ -61,6 +61,12 @@ class Watcher:
             self._refreshing = asyncio.create_task(self._refresh())
         await asyncio.shield(self._refreshing)
 
+    async def first_look(self, limit: float) -> None:
+        """Wait for the first look at the database, `limit` seconds at the most."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(limit):
+                await self.refresh()
+
     async def catch_up(self) -> None:
         """For a key or model that the Table does not know: see whether it is new, waiting a second at the most."""
         if self._since(self._refreshed_at) < DEBOUNCE_SECONDS / 2:

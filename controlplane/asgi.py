@@ -1,0 +1,71 @@
+"""The front door of the web process: the data plane and health before Django, pages and REST behind them."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.asgi import get_asgi_application
+
+from controlplane.base.boot import DJANGO_VERSION
+from registry.guard import own_services
+from routing.caller import Message, Receive, Send
+from routing.gateway import SubmitJob
+from routing.health import PATHS, Health
+from routing.plane import Plane, PlaneSettings
+
+__all__ = ["DJANGO_VERSION", "Application", "application", "plane_settings"]
+
+
+def plane_settings() -> PlaneSettings:
+    """The data plane's settings, out of Django's."""
+    return PlaneSettings(
+        data_dir=settings.DATA_DIR,
+        redis_url=settings.REDIS_URL,
+        pepper=settings.KEY_PEPPER,
+        master_key=settings.MASTER_KEY,
+        own=own_services(),
+    )
+
+
+class Application:
+    """Routes by path: /v1 to the gateway, health to Health, websockets to the live pages, the rest to Django."""
+
+    def __init__(self, submit_job: SubmitJob | None = None) -> None:
+        """Django is loaded here; the data plane starts with the server's lifespan."""
+        self._django: Any = get_asgi_application()
+        self._submit_job = submit_job
+        self._plane: Plane | None = None
+        self._health: Health | None = None
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """One connection, request or lifespan."""
+        kind = scope["type"]
+        if kind == "http":
+            path = scope["path"]
+            if self._plane is not None and path.startswith("/v1/"):
+                await self._plane.gateway(scope, receive, send)
+            elif self._health is not None and path in PATHS:
+                await self._health(scope, receive, send)
+            else:
+                await self._django(scope, receive, send)
+        elif kind == "websocket":
+            await self._refuse_websocket(receive, send)
+        else:
+            await self._lifespan(receive, send)
+
+    async def _refuse_websocket(self, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "websocket.close", "code": 1000})
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        """Start the data plane with the server and stop it after the last call."""
+        await receive()
+        self._plane = Plane(plane_settings(), self._submit_job)
+        await self._plane.start()
+        self._health = Health(self._plane)
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self._plane.stop()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+application = Application()

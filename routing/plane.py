@@ -1,0 +1,89 @@
+"""Assembles the data plane of one process and runs its background tasks."""
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from registry.transports.egress import Egress
+from registry.transports.http import Client
+from routing.breaker import Breakers
+from routing.forwarding import Forwarder
+from routing.gateway import Gateway, SubmitJob, World
+from routing.link import Link
+from routing.measures import Measures
+from routing.recorder import Recorder
+from routing.rows import Rows, unsealing
+from routing.snapshot import Builder
+from routing.table import Table
+from routing.watcher import Watcher
+
+log = logging.getLogger(__name__)
+
+FIRST_READ_SECONDS = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class PlaneSettings:
+    """What the data plane needs to know. `own` holds (ip, port) of our own services, never reachable as upstreams."""
+
+    data_dir: Path
+    redis_url: str
+    pepper: bytes
+    master_key: bytes
+    own: frozenset[tuple[str, int]] = frozenset()
+
+
+class Plane:
+    """The data plane of one event loop: `await start()`, call `gateway`, `await stop()`."""
+
+    def __init__(self, settings: PlaneSettings, submit_job: SubmitJob | None = None) -> None:
+        """Nothing runs or connects before `start`."""
+        self._own = settings.own
+        self._egress = Egress((), settings.own)
+        self._tasks: list[asyncio.Task[None]] = []
+        self.client = Client(lambda: self._egress)
+        self.breakers = Breakers(time.monotonic)
+        self.link = Link(settings.redis_url)
+        self.recorder = Recorder(self.link.deliver, settings.data_dir / "spool")
+        self.measures = Measures()
+        self.forwarder = Forwarder(self.client, self.breakers)
+        self.gateway = Gateway(self.forwarder, self.recorder, self.measures, settings.pepper)
+        builder = Builder(unsealing(settings.master_key))
+        self.watcher = Watcher(Rows().read, builder, settings.data_dir / "snapshot.json", self.serve)
+        self.gateway.world = World(lambda: self.watcher.fresh, self.watcher.catch_up, submit_job)
+
+    async def start(self) -> None:
+        """Serve the last good copy, then what PostgreSQL says, waiting four seconds for it at the most."""
+        await self.watcher.load()
+        following = asyncio.create_task(self.watcher.run(), name="watcher")
+        listening = asyncio.create_task(self.link.listen(self.watcher.notice), name="notices")
+        recording = asyncio.create_task(self.recorder.run(), name="recorder")
+        self._tasks = [following, listening, recording]
+        for task in self._tasks:
+            task.add_done_callback(_tell_of_end)
+        await self.watcher.first_look(FIRST_READ_SECONDS)
+
+    async def stop(self) -> None:
+        """Stop the tasks, deliver or spool what is queued, close connections."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.recorder.flush()
+        await self.client.close()
+        await self.link.close()
+        self.watcher.close()
+
+    def serve(self, table: Table) -> None:
+        """Put a new Table in service."""
+        if table.egress_allow != self._egress.allow:
+            self._egress = Egress(table.egress_allow, self._own)
+        self.breakers.forget(replica.key for served in table.models.values() for replica in served.replicas)
+        self.gateway.serve(table)
+
+
+def _tell_of_end(task: asyncio.Task[None]) -> None:
+    """A background task must not end by itself."""
+    if not task.cancelled() and task.exception() is not None:
+        log.error("the data plane's %s stopped", task.get_name(), exc_info=task.exception())

@@ -1,0 +1,140 @@
+"""A gateway on a loopback port, in this process and event loop, in front of upstreams that tests write by hand."""
+
+import asyncio
+import socket
+import tempfile
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+import openai
+import uvicorn
+
+from controlplane.base.secrets import key_hash
+from registry.transports.egress import Egress
+from registry.transports.http import Client
+from routing.breaker import Breakers
+from routing.forwarding import Forwarder
+from routing.gateway import Gateway, World
+from routing.measures import Measures
+from routing.recorder import Recorder
+from routing.snapshot import Builder, CallerRow, ModelRow, Snapshot
+
+PEPPER = b"p" * 32
+KEY = "pb-test-key"
+
+
+def caller_row(key: str = KEY, **changes: Any) -> CallerRow:
+    fields: dict[str, Any] = {
+        "key_id": 1,
+        "key_hash": key_hash(key, PEPPER),
+        "name": "app",
+        "scopes": ("call",),
+        "models": (),
+        "strict": False,
+        "calls_per_minute": None,
+        "max_concurrency": None,
+        "expires_at": None,
+    }
+    return CallerRow(**{**fields, **changes})
+
+
+def model_row(name: str, *ports: int, state: str = "ready", **spec: Any) -> ModelRow:
+    document = {
+        "name": name,
+        "type": "llm",
+        "protocol": "openai",
+        "endpoint": [f"http://127.0.0.1:{port}" for port in ports] or ["http://127.0.0.1:9"],
+        "upstream_model": "upstream-name",
+        **spec,
+    }
+    return ModelRow(
+        name=name,
+        type=document["type"],
+        protocol=document["protocol"],
+        state=state,
+        state_reason="connection refused" if state == "unreachable" else "",
+        owner="",
+        created=1_700_000_000,
+        release_id=1,
+        credential_id=None,
+        spec=msgspec.json.encode(document).decode(),
+    )
+
+
+def snapshot(models: Sequence[ModelRow], callers: Sequence[CallerRow] = (), revision: int = 7) -> Snapshot:
+    return Snapshot(revision, ("127.0.0.0/8",), tuple(callers) or (caller_row(),), (), tuple(models))
+
+
+@dataclass
+class Running:
+    """A gateway that is being served."""
+
+    port: int
+    gateway: Gateway
+    world: World
+    builder: Builder
+    breakers: Breakers
+    client: Client
+    delivered: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def serve(self, rows: Snapshot) -> None:
+        self.gateway.serve(self.builder.build(rows))
+
+    def http(self, key: str | None = KEY) -> httpx.AsyncClient:
+        headers = {"authorization": f"Bearer {key}"} if key else {}
+        return httpx.AsyncClient(base_url=self.url, headers=headers, timeout=10, trust_env=False)
+
+    def sdk(self, key: str = KEY) -> openai.AsyncOpenAI:
+        return openai.AsyncOpenAI(base_url=f"{self.url}/v1", api_key=key, max_retries=0, timeout=10)
+
+    async def records(self, count: int = 1, within: float = 3.0) -> list[dict[str, Any]]:
+        """The records of `count` calls, once they are there."""
+        recorder = self.gateway._recorder
+        end = time.monotonic() + within
+        while len(self.delivered) < count and time.monotonic() < end:
+            await recorder.flush()
+            await asyncio.sleep(0.01)
+        assert len(self.delivered) == count, self.delivered
+        return self.delivered
+
+
+@asynccontextmanager
+async def gateway_for(models: Sequence[ModelRow], callers: Sequence[CallerRow] = ()) -> AsyncIterator[Running]:
+    """Serve these models to these callers (by default one, whose key is KEY)."""
+    guard = Egress(("127.0.0.0/8",))
+    client = Client(lambda: guard)
+    breakers = Breakers(time.monotonic)
+    delivered: list[dict[str, Any]] = []
+
+    async def deliver(packed: bytes) -> None:
+        delivered.extend(msgspec.json.decode(packed))
+
+    with tempfile.TemporaryDirectory() as spool:
+        gateway = Gateway(Forwarder(client, breakers), Recorder(deliver, Path(spool)), Measures(), PEPPER)
+        builder = Builder(lambda row: "secret")
+        listener = socket.create_server(("127.0.0.1", 0))
+        config = uvicorn.Config(gateway, lifespan="off", http="httptools", log_level="critical", access_log=False)
+        server = uvicorn.Server(config)
+        port = listener.getsockname()[1]
+        running = Running(port, gateway, gateway.world, builder, breakers, client, delivered)
+        running.serve(snapshot(models, callers))
+        task = asyncio.create_task(server._serve([listener]))
+        while not server.started:
+            await asyncio.sleep(0.005)
+        try:
+            yield running
+        finally:
+            server.should_exit = server.force_exit = True
+            await task
+            await client.close()
+            listener.close()
