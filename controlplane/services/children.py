@@ -38,19 +38,19 @@ def launch(
     command: Sequence[str | Path],
     log: Path,
     *,
+    errors: Path | None = None,
     death: signal.Signals = signal.SIGTERM,
     environment: Mapping[str, str] | None = None,
-    folder: str | Path = "/",
     account: pwd.struct_passwd | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start `command` in its own session, appending its output to `log`; as `account` where one is given."""
-    with log.open("ab") as output:
+    """Start `command` in its own session, appending its output to `log` and its errors there too, or to `errors`."""
+    with log.open("ab") as output, (errors or log).open("ab") as complaints:
         return subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=output,
-            stderr=subprocess.STDOUT,
-            cwd=folder,
+            stderr=complaints,
+            cwd="/",
             env=environment,
             start_new_session=True,
             preexec_fn=die_with(os.getpid(), death),

@@ -36,8 +36,9 @@ class Place:
 
     def environment(self) -> dict[str, str]:
         """The environment of every child: ours, with this place spelled out."""
-        own = {"DATA_DIR": str(self.data), "PORT": str(self.port), "PYTHONUNBUFFERED": "1", "MALLOC_ARENA_MAX": "2"}
-        return {**os.environ, **own}
+        python = {"PYTHONPATH": str(REPOSITORY), "PYTHONSAFEPATH": "1", "PYTHONUNBUFFERED": "1"}
+        memory = {"MALLOC_ARENA_MAX": "2"}
+        return {**os.environ, "DATA_DIR": str(self.data), "PORT": str(self.port), **python, **memory}
 
     def manage(self, *arguments: str) -> tuple[str, ...]:
         """Command line of a management command."""

@@ -3,6 +3,7 @@
 import json
 
 from controlplane.services import leftovers, programs
+from controlplane.services.children import tail
 from controlplane.services.console import Console
 from controlplane.services.files import write_private
 from controlplane.services.home import StoreError
@@ -107,8 +108,9 @@ def _prepare(supervisor: Supervisor, practice_port: int) -> None:
     place = supervisor.place
     address = f"{LOOPBACK}:{practice_port}" if practice_port else ""
     command = place.manage("prepare", "--practice", address, "--practice-models", str(place.practice))
-    if supervisor.finish("prepare", command, supervisor.console.step):
-        raise Refused(f"The database could not be prepared; the whole story is in {place.log('prepare')}")
+    if supervisor.finish(command, place.log("prepare"), supervisor.console.step):
+        log = place.log("prepare.errors")
+        raise Refused(f"The database could not be prepared. The end of {log}:\n{tail(log)}")
 
 
 def _say_ready(place: Place, console: Console) -> None:
@@ -128,8 +130,9 @@ def _onboard(supervisor: Supervisor, practice_port: int) -> None:
     """Plug in the practice fleet, each model proven by a real call."""
     place, console = supervisor.place, supervisor.console
     file = place.data / "practice.yaml"
-    lines: list[str] = []
-    supervisor.finish("practice-specs", programs.practice_specs(place, practice_port), lines.append)
-    file.write_text("\n".join(lines) + "\n")
-    if supervisor.finish("import", place.manage("import_models", str(file), "--apply"), console.step):
-        console.step(f"the practice fleet was not plugged in; the whole story is in {place.log('import')}")
+    supervisor.finish(programs.practice_specs(place, practice_port), file, lambda line: None)
+    command = place.manage("import_models", str(file), "--apply", "--user", "first-run")
+    if supervisor.finish(command, place.log("import"), console.step):
+        log = place.log("import.errors")
+        console.step(f"not every model of the practice fleet answered. The end of {log}:")
+        console.plain(tail(log))

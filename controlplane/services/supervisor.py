@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from pathlib import Path
 
 from controlplane.services import leftovers
 from controlplane.services.children import launch, send_session, tail, wait_for
@@ -17,7 +18,7 @@ from controlplane.services.console import Console
 from controlplane.services.files import rotate
 from controlplane.services.home import StoreError
 from controlplane.services.launcher import Launcher
-from controlplane.services.place import REPOSITORY, Place, Refused
+from controlplane.services.place import Place, Refused
 from controlplane.services.postgres import Postgres
 from controlplane.services.programs import Program
 from controlplane.services.valkey import Valkey
@@ -85,16 +86,20 @@ class Supervisor:
                 raise self._not_ready(next(iter(waiting)), f"is not ready after {READY_WITHIN:g} s")
             self.wait(0.05)
 
-    def finish(self, name: str, command: tuple[str, ...], say: Callable[[str], None]) -> int:
-        """Run a program that ends by itself; hand each line it prints to `say`; return its exit code."""
-        log = self.place.log(name)
-        log.write_bytes(b"")
-        process = launch(command, log, environment=self.place.environment(), folder=REPOSITORY)
+    def finish(self, command: tuple[str, ...], output: Path, say: Callable[[str], None]) -> int:
+        """Run a program that ends by itself; hand each line it writes to `output` to `say`; return its exit code.
+
+        What it complains about goes to the log NAME.errors.
+        """
+        errors = self.place.log(f"{output.stem}.errors")
+        for file in (output, errors):
+            file.write_bytes(b"")
+        process = launch(command, output, errors=errors, environment=self.place.environment())
         said, code = 0, None
         try:
             while code is None:
                 code = process.poll()
-                lines, newline, _ = log.read_bytes()[said:].rpartition(b"\n")
+                lines, newline, _ = output.read_bytes()[said:].rpartition(b"\n")
                 said += len(lines) + len(newline)
                 for line in lines.decode(errors="replace").splitlines():
                     say(line)
@@ -141,7 +146,7 @@ class Supervisor:
     def _start_of(self, program: Program) -> Callable[[], subprocess.Popen[bytes]]:
         environment = {**self.place.environment(), **program.environment}
         log = self.place.log(program.name)
-        return lambda: launch(program.command, log, environment=environment, folder=REPOSITORY)
+        return lambda: launch(program.command, log, environment=environment)
 
     def _begin(self, watched: Watched) -> None:
         watched.begin()
