@@ -22,11 +22,16 @@ from registry.emulators.latency import Latency
 from registry.emulators.roster import emulated
 from registry.emulators.specs import specs
 from registry.emulators.wire import Call
+from registry.protocols.adapter import Wire
+from registry.spec import Timeouts
+from registry.transports.egress import Egress
+from registry.transports.http import Client
+from registry.transports.target import Target
 from tests.registry.emulators.conftest import Practice
 
 PROMPTS = st.text(max_size=200)
 MESSAGES = [{"role": "user", "content": "ping"}]
-TENSOR = {"name": "FEATURES", "datatype": "FP32", "shape": [1, "WIDTH"]}
+TENSOR = {"name": "FEATURES", "datatype": "FP32", "shape": [1, "WIDTH"], "data": "DATA"}
 INFERENCES: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {
     ("openai", "llm"): ("/v1/chat/completions", {"model": "MODEL", "messages": MESSAGES}),
     ("openai", "embedding"): ("/v1/embeddings", {"model": "MODEL", "input": "ping"}),
@@ -228,7 +233,7 @@ def test_the_process_is_small_and_cheap() -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         assert "practice fleet (emulated): 500 models" in process.stdout.readline()
-        statuses = asyncio.run(call_all(f"http://127.0.0.1:{port}", 500))
+        statuses = asyncio.run(call_all(port, 500))
         watched = psutil.Process(process.pid)
         used, memory = sum(watched.cpu_times()[:2]), watched.memory_info().rss
         process.terminate()
@@ -238,21 +243,21 @@ def test_the_process_is_small_and_cheap() -> None:
     assert memory < 60_000_000
 
 
-async def call_all(url: str, count: int) -> list[int]:
+async def call_all(port: int, count: int) -> list[int]:
     """The status of each model's own inference call."""
-    limits = httpx.Limits(max_connections=64)
-    async with httpx.AsyncClient(base_url=url, limits=limits, timeout=30) as client:
+    guard = Egress(("127.0.0.1",), frozenset())
+    client, gate = Client(lambda: guard), asyncio.Semaphore(64)
 
-        async def one(number: int) -> int:
-            model = emulated(number)
-            path, body = INFERENCES[model.protocol, model.type]
-            body = json.loads(
-                json.dumps(body).replace('"MODEL"', f'"{model.name}"').replace('"WIDTH"', str(model.size))
-            )
-            if model.type == "tensor":
-                body["inputs"][0]["data"] = [0.5] * model.size
-            headers = {"anthropic-version": "2023-06-01"}
-            reply = await client.post(f"/m/{number}{path.replace('MODEL', model.name)}", json=body, headers=headers)
-            return reply.status_code
+    async def one(number: int) -> int:
+        model = emulated(number)
+        path, body = INFERENCES[model.protocol, model.type]
+        text = json.dumps(body).replace("MODEL", model.name).replace('"WIDTH"', str(model.size))
+        text = text.replace('"DATA"', str([0.5] * model.size))
+        wire = Wire("POST", path.replace("MODEL", model.name), text.encode(), ((b"anthropic-version", b"2023-06-01"),))
+        async with gate:
+            return (await client.fetch(Target("http", "127.0.0.1", port, f"/m/{number}"), wire, Timeouts())).status
 
+    try:
         return await asyncio.gather(*(one(number) for number in range(1, count + 1)))
+    finally:
+        await client.close()
