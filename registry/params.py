@@ -208,7 +208,7 @@ class Draft:
         if value is None:
             if default is not None:
                 place(body, path, default)
-                self.note(source, "defaulted", None, default)
+                self.note(sources[-1], "defaulted", None, default)
             return
         if convert is not None:
             value = self.converted(source, value, convert)

@@ -204,6 +204,6 @@ def resources_document(item: Resources) -> dict[str, Any]:
 
 
 def to_yaml(documents: Iterable[Mapping[str, Any]]) -> str:
-    """A YAML file of model specs."""
+    """A YAML file of model specs. Values that documents share are written out each time: anchors would not be read."""
     body = {"models": [dict(item) for item in documents]}
-    return str(yaml.dump(body, Dumper=DUMPER, sort_keys=False, allow_unicode=True, width=120))
+    return str(yaml.dump(json.loads(json.dumps(body)), Dumper=DUMPER, sort_keys=False, allow_unicode=True, width=120))

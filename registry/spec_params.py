@@ -29,24 +29,7 @@ def parameters(value: Any, path: Path, findings: Findings) -> tuple[Parameter, .
         findings.add(path, value, f"a mapping of at most {MAX_PARAMETERS} parameters, each name: {{type: ...}}")
         return ()
     found = [parameter(str(name), body, (*path, str(name)), findings) for name, body in value.items()]
-    kept = tuple(item for item in found if item is not None)
-    colliding(kept, path, findings)
-    return kept
-
-
-def colliding(found: tuple[Parameter, ...], path: Path, findings: Findings) -> None:
-    """Note two parameters that would be sent under one name."""
-    sent: dict[str, str] = {}
-    for item in found:
-        upstream = item.upstream or item.name
-        if upstream in sent:
-            findings.add(
-                (*path, item.name),
-                upstream,
-                "an upstream name of its own",
-                f"{item.name!r} and {sent[upstream]!r} would both be sent as {upstream!r}; change one `upstream`",
-            )
-        sent.setdefault(upstream, item.name)
+    return tuple(item for item in found if item is not None)
 
 
 def parameter(name: str, body: Any, path: Path, findings: Findings) -> Parameter | None:

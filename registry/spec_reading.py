@@ -6,7 +6,8 @@ from typing import Any
 from registry import spec_params as params
 from registry import spec_values as values
 from registry.protocols.catalog import ALIASES, PROTOCOLS, canonical_name
-from registry.spec import TASKS_BY_TYPE, Resources, Spec, Timeouts
+from registry.protocols.mapping import collision
+from registry.spec import TASKS_BY_TYPE, Parameter, Resources, Spec, Timeouts
 from registry.spec_errors import Findings, Path, show, suggestion
 
 REQUIRED = ("name", "type", "protocol", "endpoint")
@@ -50,9 +51,27 @@ def cross_check(read: Mapping[str, Any], findings: Findings) -> None:
         findings.add(
             ("type",), kind, f"one of {served}", f"protocol {protocol} does not serve type {kind}; it serves {served}"
         )
+    elif protocol and kind:
+        colliding(protocol, kind, read.get("params", ()), findings)
     for index, alias in enumerate(read.get("aliases", ())):
         if alias == name:
             findings.add(("aliases", index), alias, "another name than the model's own")
+
+
+def colliding(protocol: str, kind: str, found: tuple[Parameter, ...], findings: Findings) -> None:
+    """Note two parameters that the protocol would send under one name."""
+    served = PROTOCOLS[protocol].operations
+    for task in TASKS_BY_TYPE[kind]:
+        pair = collision(found, served[task]) if task in served else None
+        if pair is not None:
+            first, second, path = pair
+            findings.add(
+                ("params", second),
+                path,
+                "an upstream name of its own",
+                f"{second!r} and {first!r} would both be sent as {path!r}; remove one or change its `upstream`",
+            )
+            return
 
 
 def model_type(value: Any, path: Path, findings: Findings) -> str:

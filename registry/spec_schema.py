@@ -13,11 +13,13 @@ Schema = dict[str, Any]
 
 def any_case(words: list[str]) -> Schema:
     """Text that is one of `words` in any case."""
-    pattern = "|".join(
-        "".join(f"[{letter.upper()}{letter}]" if letter.isalpha() else "\\" + letter for letter in word)
-        for word in words
-    )
-    return {"type": "string", "pattern": f"^\\s*({pattern})\\s*$", "examples": words}
+    pattern = "|".join("".join(map(either_case, word)) for word in words)
+    return {"anyOf": [{"enum": words}, {"type": "string", "pattern": f"^\\s*({pattern})\\s*$"}]}
+
+
+def either_case(letter: str) -> str:
+    """A regular expression for `letter` in both cases."""
+    return f"[{letter.upper()}{letter}]" if letter.isalpha() else letter.replace(".", "[.]")
 
 
 def text(limit: int, description: str, pattern: str = "") -> Schema:

@@ -60,10 +60,11 @@ class Tree:
 
 @dataclass(slots=True)
 class Frame:
-    """A container being filled. `key` is the mapping key that waits for its value."""
+    """A container being filled, which hangs `under` a key or index. `key` is the key that waits for its value."""
 
     container: Any
     lines: dict[str | int, int]
+    under: str | int
     key: Any = NO_KEY
     line: int = 0
 
@@ -122,10 +123,11 @@ class Builder:
         frame = self.frames[-1] if self.frames else None
         if frame is not None and isinstance(frame.container, dict) and frame.key is NO_KEY:
             raise TextInvalid("a list or mapping cannot be a key", line, "a complex key", "a plain name")
+        under = "" if frame is None else len(frame.container) if isinstance(frame.container, list) else frame.key
         self.place(container, line)
         lines: dict[str | int, int] = {}
         self.lines[id(container)] = lines
-        self.frames.append(Frame(container, lines))
+        self.frames.append(Frame(container, lines, under))
 
     def count(self, event: Any) -> None:
         """Hold the bounds on nodes and refuse anchors and tags."""
@@ -169,17 +171,7 @@ class Builder:
 
     def path(self) -> Path:
         """The path of the innermost open container."""
-        parts: list[str | int] = []
-        for outer, inner in zip(self.frames, self.frames[1:], strict=False):
-            parts.append(self.step(outer.container, inner.container))
-        return tuple(parts)
-
-    @staticmethod
-    def step(outer: Any, inner: Any) -> str | int:
-        """The key or index of the newest child, `inner`, in `outer`."""
-        if isinstance(outer, list):
-            return len(outer) - 1
-        return next((str(key) for key, value in outer.items() if value is inner), "?")
+        return tuple(frame.under for frame in self.frames[1:])
 
 
 def load(text: str | bytes) -> Tree:
@@ -232,7 +224,9 @@ def explain(error: yaml.MarkedYAMLError, source: str, line: int) -> tuple[str, i
     """Message, line, given and expected for a syntax error."""
     lines = source.splitlines()
     given = show(lines[line - 1].strip()) if 0 < line <= len(lines) else ""
-    if "\t" in (error.problem or ""):
+    line = min(line, max(len(lines), 1))
+    start = lines[line - 1][: len(lines[line - 1]) - len(lines[line - 1].lstrip())] if lines else ""
+    if "\t" in start:
         return "a tab is used for indentation; YAML allows spaces only", line, given, "spaces"
     context = f"{error.context}: " if error.context else ""
     return f"not valid YAML: {context}{error.problem}", line, given, "valid YAML"

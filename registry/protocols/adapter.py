@@ -30,8 +30,8 @@ class Encoded:
 
 
 def segment(name: str) -> str:
-    """A model's name as one or more path segments, percent-encoded; slashes stay."""
-    return quote(name, safe="/:@+")
+    """A model's name as one path segment, percent-encoded, slashes too, so that it cannot lead elsewhere."""
+    return quote(name, safe="") if name.strip(".") else "%2E" * len(name)
 
 
 class StreamDecoder(Interface):

@@ -202,7 +202,8 @@ def usage_body(usage: Usage | None) -> dict[str, int | None] | None:
         return None
     prompt, completion = usage.prompt_tokens, usage.completion_tokens
     total = None if prompt is None else prompt + (completion or 0)
-    return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": total}
+    counted = {} if completion is None else {"completion_tokens": completion}
+    return {"prompt_tokens": prompt, **counted, "total_tokens": total}
 
 
 def translate(codec: Callable[[Any, CallContext], dict[str, Any]], answer: Any, context: CallContext) -> dict[str, Any]:
@@ -224,5 +225,6 @@ def same_reply(found: dict[str, Raw], needed: str, model: str, paths: UsagePaths
     if needed not in found:
         raise invalid(f"has no field {needed!r}", 200, encode(found))
     usage = usage_of({"usage": plain(found.get("usage"))}, paths)
-    found["model"] = Raw(encode(model))
+    if "model" in found:
+        found["model"] = Raw(encode(model))
     return Reply(encode(found), usage)

@@ -17,6 +17,7 @@ from registry.protocols.catalog import PROTOCOLS
 from registry.protocols.document import Call, Document, Framing, Probe, Transport
 from registry.protocols.document import Operation as Described
 from registry.protocols.layout import layout
+from registry.protocols.mapping import collision
 from registry.spec import Constraint, Parameter, Spec
 
 CACHED = 4096
@@ -111,6 +112,8 @@ def refuse_unbuilt(document: Document, tasks: tuple[Task, ...]) -> None:
             raise unbuilt(document, f"{where}polling of asynchronous jobs", "answers in one exchange")
         if operation.request_media is not None or operation.reply_media is not None:
             raise unbuilt(document, f"{where}media {operation.request_media or operation.reply_media}", "JSON bodies")
+        if operation.usage.cached or operation.usage.reasoning:
+            raise unbuilt(document, f"{where}usage of cached or reasoning tokens", "prompt and completion")
         framing = operation.stream.framing if operation.stream else Framing.SSE
         if framing not in generate.FRAMINGS:
             raise unbuilt(document, f"{where}framing {framing}", "sse and ndjson")
@@ -138,15 +141,13 @@ def unbuilt(document: Document, feature: str, available: str) -> CompileError:
 
 def refuse_collisions(document: Document, operation: Described, spec: Spec) -> None:
     """Raise CompileError where two parameters of a spec would be sent under one name."""
-    taken: dict[str, str] = {}
-    for item in spec.params:
-        path = generate.wire_path(item, operation)
-        if path in taken:
-            raise CompileError(
-                f"parameters {taken[path]!r} and {item.name!r} would both reach {document.title} as {path!r}; "
-                "remove one or give it another `upstream`"
-            )
-        taken[path] = item.name
+    found = collision(spec.params, operation)
+    if found is not None:
+        first, second, path = found
+        raise CompileError(
+            f"parameters {first!r} and {second!r} would both reach {document.title} as {path!r}; "
+            "remove one or give it another `upstream`"
+        )
 
 
 class GeneratedLoader(importlib.abc.InspectLoader):

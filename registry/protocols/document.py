@@ -60,7 +60,11 @@ class Part(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
 
 
 class Auth(Part, frozen=True):
-    """`name` is the header or query key; `prefix` goes before the secret; the rest is for kinds that mint tokens."""
+    """`name` is the header or query key; `prefix` goes before the secret; the rest is for kinds that mint tokens.
+
+    Those sign the `signed` parts of a request, or `claims`, and put the token in a header or query key: `carried_in`,
+    `carried_as`. Times are in seconds.
+    """
 
     kind: AuthKind = AuthKind.NONE
     name: str = ""
@@ -69,6 +73,12 @@ class Auth(Part, frozen=True):
     scopes: tuple[str, ...] = ()
     service: str = ""
     region: str = ""
+    action: str = ""
+    version: str = ""
+    signed: tuple[str, ...] = ()
+    claims: dict[str, Any] = {}
+    carried_in: str = "header"
+    carried_as: str = ""
     lifetime_s: float = 3600.0
 
 
@@ -202,6 +212,25 @@ class Media(StrEnum):
     FILE_ID = "file_id"
 
 
+class Grpc(Part, frozen=True):
+    """A gRPC method; the operation's path is /package.Service/Method. `proto` names the descriptor that is shipped."""
+
+    proto: str
+    request: str
+    reply: str
+    streaming: str = ""
+
+
+class Websocket(Part, frozen=True):
+    """Messages of a WebSocket call: constants of the first and last one, and the state that ends an answer."""
+
+    start: dict[str, Any] = {}
+    finish: dict[str, Any] = {}
+    state: str = ""
+    ended: tuple[Any, ...] = ()
+    binary: str = ""
+
+
 class Operation(Part, frozen=True):
     """One task: where it is sent, how its body is made and how the answer is read.
 
@@ -228,6 +257,8 @@ class Operation(Part, frozen=True):
     usage: UsagePaths = UsagePaths()
     stream: Stream | None = None
     polling: Polling | None = None
+    grpc: Grpc | None = None
+    websocket: Websocket | None = None
     request_media: Media | None = None
     reply_media: Media | None = None
 

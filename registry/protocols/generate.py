@@ -11,6 +11,7 @@ import msgspec
 
 from registry.canon import Task
 from registry.protocols.document import Document, Operation, Part, Rest, Step
+from registry.protocols.mapping import wire_path
 from registry.spec import Constraint, Parameter, Spec
 
 SYNONYMS = ("max_tokens", "max_completion_tokens")
@@ -267,16 +268,6 @@ def placement(item: Parameter, operation: Operation, declared: Mapping[str, Para
     if item.upstream is not None and last not in declared:
         found.append(do("draft.reserve", last, item.name))
     return [*found, do("draft.put", name("body"), path, item.name)]
-
-
-def wire_path(item: Parameter, operation: Operation) -> str:
-    """The dotted path at which a parameter reaches the upstream."""
-    if item.upstream is None:
-        for step in operation.body:
-            if item.name in step.sources:
-                return step.put
-    upstream = item.upstream or item.name
-    return upstream if "." in upstream or not operation.home else f"{operation.home}.{upstream}"
 
 
 def path_expression(path: str) -> ast.expr:

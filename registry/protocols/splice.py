@@ -72,6 +72,8 @@ class SpliceStream:
 
     def events(self, block: bytes) -> Fragment:
         """Send complete events on."""
+        if b"\r" in block:
+            block = block.replace(b"\r\n", b"\n")
         if len(block) > MAX_MESSAGE and max(map(len, block.split(b"\n"))) > MAX_MESSAGE:
             return self.failed(b"", too_long(block))
         if TELLING.search(block) is not None:
@@ -84,7 +86,7 @@ class SpliceStream:
     def careful(self, block: bytes) -> Fragment:
         """Send events on one by one, because one of them carries usage, an error or the end."""
         kept: list[bytes] = []
-        for event in block.replace(b"\r\n", b"\n").split(b"\n\n"):
+        for event in block.split(b"\n\n"):
             if not event.strip():
                 continue
             try:
@@ -97,7 +99,7 @@ class SpliceStream:
                 self.over = True
                 break
         output = b"".join(kept)
-        return Fragment(output, self.usage if self.over else None, None, self.done, output.count(b"data:"))
+        return Fragment(output, self.usage if self.over else None, None, self.done, output.count(b'"choices":[{'))
 
     def look(self, event: bytes) -> bool:
         """Whether `event` goes to the caller. Raises Failure where it tells of an error."""

@@ -58,7 +58,7 @@ def generated(answer: Any) -> tuple[str, str]:
 def chat(answer: Any, context: CallContext) -> dict[str, Any]:
     """A generation as a chat completion."""
     text, reason = generated(answer)
-    return replies.chat(context, text.removeprefix(" "), reason)
+    return replies.chat(context, text, reason)
 
 
 def completion(answer: Any, context: CallContext) -> dict[str, Any]:

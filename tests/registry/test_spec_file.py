@@ -1,0 +1,383 @@
+"""A spec file is read whole: every error with its line, path, what was given and what is expected."""
+
+import time
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from registry.spec import TASKS_BY_TYPE, Spec
+from registry.spec_errors import SpecError
+from registry.spec_file import SpecInvalid, digest, document, parse, read, to_yaml
+from registry.spec_schema import SCHEMA
+
+ISSUE = """\
+models:
+  - name: gpt-4o
+    type: LLM
+    protocol: OPENAI
+    endpoint: https://api.example.com/v1
+    params:
+      temperature: {type: float, default: 0.7, range: [0,1]}
+      max_tokens: {type: int, default: 2000}
+    resources: {gpu_memory: 12GB, vram_per_token: 0.003GB}
+"""
+ROW = {"name": "m", "type": "llm", "protocol": "openai", "endpoint": "http://h:8000"}
+
+
+def errors(text: str | bytes) -> list[SpecError]:
+    """Every error of a file."""
+    parsed = parse(text, "models.yaml")
+    return [*parsed.errors, *(error for row in parsed.rows for error in row.errors)]
+
+
+def row_errors(**changes: Any) -> list[SpecError]:
+    """The errors of one row with changes; None takes a key away."""
+    row = {key: value for key, value in {**ROW, **changes}.items() if value is not None}
+    return errors(yaml.safe_dump({"models": [row]}))
+
+
+def test_the_founding_example() -> None:
+    parsed = parse(ISSUE)
+    assert parsed.errors == ()
+    row = parsed.rows[0]
+    assert (row.errors, row.line, row.name) == ((), 2, "gpt-4o")
+    spec = row.spec
+    assert isinstance(spec, Spec)
+    assert (spec.type, spec.protocol, spec.endpoints) == ("llm", "openai", ("https://api.example.com/v1",))
+    assert (spec.resources.gpu_memory, spec.resources.vram_per_token) == (12_000_000_000, 3_000_000)
+    assert [(item.name, item.default, item.low, item.high) for item in spec.params] == [
+        ("temperature", 0.7, 0.0, 1.0),
+        ("max_tokens", 2000, None, None),
+    ]
+
+
+def test_every_row_tells_every_error_with_its_place() -> None:
+    text = """\
+models:
+  - name: a
+    type: llmm
+    protocol: OPENAI
+    endpoint: ftp://h
+    parms: {}
+  - name: ok
+    type: embeddings
+    protocol: oLLaMa
+    endpoint: http://h
+  - name: b
+    type: chat
+    protocol: openai
+    endpoint: http://h
+    params:
+      temperature:
+        type: float
+        range: [2, 0]
+      top_p: {type: float, range: [0, 1], default: 3}
+"""
+    parsed = parse(text, "models.yaml")
+    assert parsed.errors == ()
+    assert [bool(row.errors) for row in parsed.rows] == [True, False, True]
+    found = {(error.line, error.path): error for row in parsed.rows for error in row.errors}
+    assert set(found) == {
+        (3, "models[0].type"),
+        (5, "models[0].endpoint"),
+        (6, "models[0].parms"),
+        (18, "models[2].params.temperature.range"),
+        (19, "models[2].params.top_p.default"),
+    }
+    assert "Did you mean 'llm'?" in found[3, "models[0].type"].message
+    assert "Did you mean 'params'?" in found[6, "models[0].parms"].message
+    assert found[18, "models[2].params.temperature.range"].given == "[2, 0]"
+    assert "write [0, 2]" in found[18, "models[2].params.temperature.range"].message
+    assert str(found[3, "models[0].type"]).startswith("models.yaml:3: models[0].type: type is 'llmm'")
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        (b"models:\n  - name: \xff", 2, "not UTF-8"),
+        ("models:\n\x00", 2, "NUL"),
+        ("models:\n\x07", 2, "control character"),
+        ("models:\n\t- name: a", 2, "tab"),
+        ("models: [", 1, "not valid YAML"),
+        ("models: []", 1, "models is []"),
+        ("", 1, "is empty"),
+        ("- 1", 1, "holds [1]"),
+        ("just words", 1, "holds 'just words'"),
+        ("model: []", 1, "no models key"),
+        ("models: []\n---\nmodels: []", 2, "several YAML documents"),
+        ("a: &x [1]\nmodels: *x", 1, "anchor &x"),
+        ("models: *x", 1, "alias *x"),
+        ("models: !!python/object/apply:os.system [ls]", 1, "tag"),
+        ("models: " + "[" * 60, 1, "nested deeper"),
+        ("? [a]\n: b", 1, "cannot be a key"),
+        (b"x" * 50_000_000, 0, "50.0 MB; at most 20 MB"),
+        ("models:\n- " + "[" * 20 + "1" + "]" * 20, 2, "a mapping with name"),
+    ],
+)
+def test_files_that_are_no_spec_file(text: str | bytes, line: int, words: str) -> None:
+    found = errors(text)
+    assert found, "no error"
+    assert any(error.line == line and words in error.message for error in found), [str(error) for error in found]
+
+
+def test_a_bomb_and_a_flood_end_soon() -> None:
+    bomb = "a: &a [x]\n" + "".join(
+        f"{chr(98 + i)}: &{chr(98 + i)} [{'*' + chr(97 + i)}, *{chr(97 + i)}]\n" for i in range(9)
+    )
+    flood = "models: [" + "1," * 1_100_000 + "]"
+    started = time.process_time()
+    assert "anchor" in errors(bomb)[0].message
+    assert "more than 1,000,000 values" in errors(flood)[0].message
+    assert time.process_time() - started < 20
+
+
+def test_keys_that_occur_twice() -> None:
+    found = errors(ISSUE + "    name: other\n    resources:\n      gpu_memory: 1GB\n      gpu_memory: 2GB\n")
+    assert {(error.line, error.path) for error in found} == {
+        (10, "models[0].name"),
+        (11, "models[0].resources"),
+        (13, "models[0].resources.gpu_memory"),
+    }
+    assert "already set in line 2" in found[0].message
+    inner = errors(ISSUE.replace("max_tokens:", "temperature:"))
+    assert [(error.line, error.path) for error in inner] == [(8, "models[0].params.temperature")]
+
+
+def test_names_are_unique_in_a_file() -> None:
+    rows = [{**ROW, "aliases": ["x"]}, {**ROW}, {**ROW, "name": "x"}, {**ROW, "name": "n", "aliases": ["m"]}]
+    parsed = parse(to_yaml(rows))
+    assert [len(row.errors) for row in parsed.rows] == [0, 1, 1, 1]
+    assert "already taken in line 2" in parsed.rows[1].errors[0].message
+    assert parsed.rows[3].errors[0].path == "models[3].aliases[0]"
+
+
+@pytest.mark.parametrize("key", ROW)
+def test_required_keys(key: str) -> None:
+    (found,) = row_errors(**{key: None})
+    assert (found.path, found.message) == (f"models[0].{key}", f"{key} is missing")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"name": value}
+        for value in ("a b", "", "x" * 201, "../x", "a//b", "a/", "a\n", "名", "-a", 7, 0.5, True, [], {}, "a\u202eb")
+    ]
+    + [
+        {"endpoint": value}
+        for value in (
+            "h:80", "//h", "ftp://h", "file:///etc/passwd", "http://", "http://u:p@h", "http://h:0",
+            "http://h:99999", "http://h:",
+            "http://h?x=1", "http://h#f", "http://h/../x", "http://h/%2e%2e/x", "http://a b", "http://h\\x",
+            "http://0x7f.1",
+            "http://2130706433", "http://[::1", "http://[fe80::1%25eth0]", "http://é", "http://-h",
+            "http://h..x", 7, [], {},
+            ["http://h", "http://h"], ["http://h", 3],
+        )
+    ]
+    + [{"type": value} for value in ("", "llmx", 3, None, [], {})][:3]
+    + [{"type": "embedding", "protocol": "anthropic"}, {"protocol": "soap"}, {"protocol": ["openai"]}]
+    + [{"resources": value} for value in ("12GB", {"gpu_memory": "12 parsecs"}, {"gpu_memory": -1},
+    {"gpu": "1GB"}, {"gpu_memory": 1.5})]
+    + [{"timeouts": value} for value in ({"connect": 0}, {"total": 1e9}, {"idle": True}, {"first": 1}, 3)]
+    + [{"tags": value} for value in ("a", ["a,b"], ["a", "a"], [""], [1], ["x" * 65])]
+    + [{"aliases": value} for value in (["m"], ["a b"], ["a", "a"], "a")]
+    + [{"credential": value} for value in ("sk-live-123", "hf_abc", "a b", 7)]
+    + [{"strict": "yes"}, {"owner": "x" * 151}, {"description": "a\u0007"}, {"upstream_model": " m"},
+    {"upstream_model": 4}],
+)  # fmt: skip
+def test_values_that_are_refused(changes: dict[str, Any]) -> None:
+    found = row_errors(**changes)
+    assert found
+    assert all(error.message and error.expected and error.path.startswith("models[0].") for error in found)
+
+
+@pytest.mark.parametrize(
+    "parameter",
+    [
+        {}, {"type": "complex"}, {"type": 3}, 7, [], None, {"type": "float", "range": [1]},
+        {"type": "float", "range": [1, "2"]},
+        {"type": "float", "range": [None, None]}, {"type": "string", "range": [0, 1]},
+        {"type": "float", "range": [0, 1], "default": 2},
+        {"type": "int", "default": 1.5}, {"type": "int", "default": True}, {"type": "bool", "default": 1},
+        {"type": "string", "default": 3}, {"type": "string", "options": []}, {"type": "string", "options": ["a", "a"]},
+        {"type": "string", "options": ["a"], "default": "b"}, {"type": "string", "options": ["a", 1]},
+        {"type": "array", "options": [[1]]}, {"type": "float", "convert": {"range": [0, 1]}},
+        {"type": "float", "range": [0, 1], "convert": {"range": [1, 1]}},
+        {"type": "float", "range": [0, 1], "convert": 3},
+        {"type": "string", "values": {"a": ["b"]}}, {"type": "string", "options": ["a"], "values": {"b": "c"}},
+        {"type": "string", "options": ["a", "b"], "values": {"a": "c"}}, {"type": "int", "values": {"x": 1}},
+        {"type": "string", "options": ["a"], "outside": "clamp"}, {"type": "float", "outside": "ignore"},
+        {"type": "float", "upstream": "a b"}, {"type": "float", "upstream": "model"},
+        {"type": "float", "required": "no"},
+        {"type": "float", "minimum": 0}, {"type": "int", "default": 10**30}, {"type": "float", "range": [0, 10**400]},
+    ],
+)  # fmt: skip
+def test_parameters_that_are_refused(parameter: Any) -> None:
+    found = row_errors(params={"heat": parameter})
+    assert found
+    assert all(error.path.startswith("models[0].params.heat") for error in found)
+
+
+def test_parameters_that_collide_or_are_reserved() -> None:
+    assert (
+        "both be sent as 'x'"
+        in row_errors(params={"x": {"type": "int"}, "y": {"type": "int", "upstream": "x"}})[0].message
+    )
+    assert "part of every call" in row_errors(params={"messages": {"type": "array"}})[0].message
+    both = {"max_tokens": {"type": "int"}, "num_predict": {"type": "int"}}
+    assert "num_predict" in row_errors(protocol="ollama", params=both)[0].message
+
+
+@pytest.mark.parametrize(
+    "constraint",
+    [
+        3, {}, {"exclusive": ["a"]}, {"exclusive": ["a", "b"], "range": [0, 1]}, {"requires": "a"},
+        {"requires": "a", "when": "b", "above": "x", "range": [0, 1]}, {"requires": "a", "when": "b", "above": 1},
+        {"exclusive": ["a", "b"], "requires": "c"}, {"exclusiv": ["a", "b"]},
+    ],
+)  # fmt: skip
+def test_constraints_that_are_refused(constraint: Any) -> None:
+    assert row_errors(constraints=[constraint])
+
+
+def test_secrets_are_not_repeated() -> None:
+    found = row_errors(endpoint="https://user:hunter2@h", credential="sk-hunter2", api_key="hunter2")
+    assert len(found) == 3
+    assert "hunter2" not in "".join(str(error) + error.given + error.expected for error in found)
+
+
+def test_scalars_follow_yaml_1_2() -> None:
+    text = ISSUE.replace(
+        "name: gpt-4o", "name: no\n    description: yes\n    owner: 2026-01-01\n    upstream_model: 012"
+    )
+    spec = parse(text).rows[0].spec
+    assert spec is not None
+    assert (spec.name, spec.description, spec.owner, spec.upstream_model) == ("no", "yes", "2026-01-01", "012")
+
+
+@pytest.mark.parametrize("spelling", ["OPENAI", "openai", "vLLM", " OpenAI ", "openai-compatible"])
+def test_protocols_in_any_case(spelling: str) -> None:
+    assert read({**ROW, "protocol": spelling}).protocol == "openai"
+
+
+def test_two_spellings_of_one_spec_have_one_digest() -> None:
+    longer = {
+        **ROW,
+        "type": "LLM",
+        "upstream_model": "m",
+        "tags": [],
+        "params": {"t": {"type": "number", "range": [0, 1]}},
+    }
+    other = {
+        **ROW,
+        "protocol": "VLLM",
+        "endpoint": ["http://h:8000/"],
+        "params": {"t": {"type": "float", "range": [0.0, 1.0]}},
+    }
+    assert digest(longer) == digest(other)
+    assert digest(longer) != digest({**longer, "tags": ["a"]})
+
+
+NAMES = st.from_regex(r"[a-z][a-z0-9_]{0,9}", fullmatch=True).filter(
+    lambda name: name not in ("model", "stream", "messages", "prompt", "input", "inputs", "task", "parameters")
+)
+NUMBERS = st.floats(-1e6, 1e6).map(lambda number: round(number, 3))
+RANGES = st.tuples(NUMBERS, NUMBERS).map(sorted).filter(lambda pair: pair[0] < pair[1])
+PARAMETERS = st.one_of(
+    st.builds(lambda pair: {"type": "float", "range": pair, "default": pair[0], "outside": "clamp"}, RANGES),
+    st.builds(lambda pair: {"type": "float", "range": pair, "convert": {"range": [0, 1]}}, RANGES),
+    st.builds(lambda value: {"type": "int", "default": value, "required": True}, st.integers(-(2**40), 2**40)),
+    st.builds(
+        lambda options: {"type": "string", "options": options, "values": {item: item + "!" for item in options}},
+        st.lists(st.text("abc é", min_size=1, max_size=5), min_size=1, max_size=4, unique=True),
+    ),
+    st.just({"type": "array", "default": [1, {"a": None}], "description": "x"}),
+    st.just({"type": "bool", "default": False}),
+)
+ROWS = st.fixed_dictionaries(
+    {
+        "name": st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._:@+-]{0,20}", fullmatch=True),
+        "type": st.just("llm"),
+        "protocol": st.sampled_from(["openai", "anthropic", "OLLAMA", "tgi"]),
+        "endpoint": st.sampled_from(["http://h", "https://a.b:8443/v1", ["http://a", "http://b"], "http://[::1]:80"]),
+    },
+    optional={
+        "params": st.dictionaries(NAMES, PARAMETERS, max_size=3),
+        "resources": st.fixed_dictionaries({"gpu_memory": st.sampled_from(["12GB", "512MiB", 7, "0.003GB"])}),
+        "timeouts": st.fixed_dictionaries({"total": st.floats(0.1, 1000)}),
+        "tags": st.lists(
+            st.text("ab c", min_size=1, max_size=4).filter(lambda tag: tag[0] != " "), max_size=3, unique=True
+        ),
+        "constraints": st.just(
+            [{"exclusive": ["a", "b"]}, {"when": "n", "above": 1, "requires": "t", "range": [0.3, None]}]
+        ),
+        "description": st.text("ab\né", max_size=20),
+        "strict": st.booleans(),
+    },
+)
+
+
+@given(ROWS)
+def test_what_is_read_can_be_written_and_read_again(row: dict[str, Any]) -> None:
+    spec = read(row)
+    assert read(document(spec)) == spec
+    (parsed,) = parse(to_yaml([document(spec)])).rows
+    assert (parsed.errors, parsed.spec, parsed.digest) == ((), spec, digest(row))
+    jsonschema.validate(row, SCHEMA)
+
+
+def check(value: Any) -> None:
+    """A document is a spec that survives writing, or tells what is wrong with it."""
+    found: tuple[SpecError, ...] = ()
+    try:
+        spec = read(value)
+    except SpecInvalid as invalid:
+        found = invalid.errors
+    assert found or read(document(spec)) == spec
+    assert all(error.message and len(error.given) <= 80 for error in found)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(st.fixed_dictionaries({}, optional=dict.fromkeys(SCHEMA["properties"], JSON)) | JSON)
+def test_wrong_types_anywhere_are_errors_and_never_exceptions(value: Any) -> None:
+    check(value)
+
+
+@given(
+    st.dictionaries(st.sampled_from([*SCHEMA["properties"]["params"]["additionalProperties"]["properties"], "x"]), JSON)
+)
+def test_wrong_parameters_are_errors_and_never_exceptions(value: dict[str, Any]) -> None:
+    check({**ROW, "params": {"heat": value}})
+
+
+@given(st.text(max_size=60) | st.binary(max_size=60))
+def test_any_text_is_an_error_and_never_an_exception(text: str | bytes) -> None:
+    assert errors(text)
+
+
+def test_five_hundred_rows_are_read_at_once() -> None:
+    rows = [{**yaml.safe_load(ISSUE)["models"][0], "name": f"m-{number}"} for number in range(500)]
+    text = to_yaml(rows)
+    started = time.process_time()
+    parsed = parse(text)
+    taken = time.process_time() - started
+    assert all(row.spec is not None for row in parsed.rows)
+    assert len({row.digest for row in parsed.rows}) == 500
+    assert taken < 1.5, f"{taken:.2f} s of CPU"
+
+
+def test_the_schema_is_a_schema() -> None:
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    assert set(TASKS_BY_TYPE) <= set(SCHEMA["properties"]["type"]["anyOf"][0]["enum"])
+    jsonschema.validate(yaml.safe_load(ISSUE)["models"][0], SCHEMA)
