@@ -2,28 +2,17 @@
 
 from typing import Any
 
-from django.conf import settings
 from django.core.asgi import get_asgi_application
 
 from controlplane.base.boot import DJANGO_VERSION
-from registry.guard import own_services
 from routing.caller import Message, Receive, Send
 from routing.gateway import SubmitJob
 from routing.health import PATHS, Health
-from routing.plane import Plane, PlaneSettings
+from routing.jobs import submit
+from routing.plane import Plane
+from routing.settings import plane_settings
 
 __all__ = ["DJANGO_VERSION", "Application", "application", "plane_settings"]
-
-
-def plane_settings() -> PlaneSettings:
-    """The data plane's settings, out of Django's."""
-    return PlaneSettings(
-        data_dir=settings.DATA_DIR,
-        redis_url=settings.REDIS_URL,
-        pepper=settings.KEY_PEPPER,
-        master_key=settings.MASTER_KEY,
-        own=own_services(),
-    )
 
 
 class Application:
@@ -68,4 +57,4 @@ class Application:
         await send({"type": "lifespan.shutdown.complete"})
 
 
-application = Application()
+application = Application(submit)

@@ -1,3 +1,3 @@
 """Fixtures that every test package may use."""
 
-pytest_plugins = ["tests.people", "tests.upstreams"]
+pytest_plugins = ["tests.people", "tests.upstreams", "tests.workers"]

@@ -1,0 +1,17 @@
+"""The data plane's settings, out of Django's: for the web process and for workers that make durable calls."""
+
+from django.conf import settings
+
+from registry.guard import own_services
+from routing.plane import PlaneSettings
+
+
+def plane_settings() -> PlaneSettings:
+    """Where the data plane keeps its files, and the secrets it needs."""
+    return PlaneSettings(
+        data_dir=settings.DATA_DIR,
+        redis_url=settings.REDIS_URL,
+        pepper=settings.KEY_PEPPER,
+        master_key=settings.MASTER_KEY,
+        own=own_services(),
+    )
