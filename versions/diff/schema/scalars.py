@@ -170,6 +170,7 @@ def samples(nodes: tuple[Node, ...], kind: str) -> tuple[list[Sample], bool]:
     if kind == "number":
         known = [exact(v) for v in found["value"] if isinstance(v, int | float) and not isinstance(v, bool)]
         values, complete = numbers(found["limit"] + known, found["divisor"])
+        values = sorted(set(values), key=lambda value: (value.denominator, abs(value)))
         return [Sample("number", value) for value in values], complete
     return _string_samples(found)
 

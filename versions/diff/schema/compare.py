@@ -1,0 +1,26 @@
+"""Two bare JSON Schemas, for one direction or both."""
+
+from typing import Any
+
+from versions.diff.findings import Direction, Finding
+from versions.diff.policy import Policy
+from versions.diff.schema.explain import Explainer
+from versions.diff.schema.place import Place
+from versions.diff.schema.reader import Dialect, Reader, dialect_of
+from versions.diff.schema.weigh import findings
+from versions.diff.unreadable import issue_findings
+
+
+def compare_schemas(old: Any, new: Any, directions: tuple[Direction, ...], policy: Policy, dialects: tuple[Dialect, Dialect] | None = None) -> list[Finding]:
+    """The differences of two schema documents."""
+    before, after = dialects or (dialect_of(old), dialect_of(new))
+    result: list[Finding] = []
+    for direction in directions:
+        readers = Reader(old, before, direction), Reader(new, after, direction)
+        explainer = Explainer(direction, policy, policy.exact_one_of is not False)
+        place = Place(readers[0].schema(old, ""), readers[1].schema(new, ""), "")
+        explainer.old_where, explainer.new_where = readers[0].where, readers[1].where
+        explainer.compare(place)
+        result += findings(explainer, "")
+        result += issue_findings(readers[0].issues, readers[1].issues, direction, "")
+    return result

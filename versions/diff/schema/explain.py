@@ -1,0 +1,295 @@
+"""Walks two schemas side by side and says what differs, where, and how the set of values moved."""
+
+from typing import Any
+
+from versions.diff.findings import Direction, Draft, Effect
+from versions.diff.policy import Policy
+from versions.diff.schema.arrays import array_facets
+from versions.diff.schema.examples import Examples
+from versions.diff.schema.finite import compare_finite
+from versions.diff.schema.keywords import ANNOTATIONS, KNOWN
+from versions.diff.schema.limits import formats, number_facets, string_facets
+from versions.diff.schema.normal import Normal, types_of
+from versions.diff.schema.notes import annotations
+from versions.diff.schema.objects import hidden_word, object_facets
+from versions.diff.schema.place import Place, harmful
+from versions.diff.schema.prover import Prover
+from versions.diff.schema.reader import Node
+from versions.diff.schema.scalars import decide
+from versions.diff.schema.unions import compare_unions, has_union
+from versions.diff.schema.validity import Judge
+from versions.diff.values import SCALARS, short
+
+UNDECIDED = ("not", "if", "then", "else")
+MAX_FINDINGS = 3000
+
+
+class Explainer:
+    """One comparison in one direction. `drafts` grows as places are compared; a pair of nodes is compared once."""
+
+    def __init__(self, direction: Direction, policy: Policy, exact_one_of: bool) -> None:
+        self.direction = direction
+        self.policy = policy
+        self.exact_one_of = exact_one_of
+        self.hides = hidden_word(direction)
+        self.normal = Normal()
+        self.judge = Judge()
+        self.examples = Examples(self.normal, self.judge)
+        self.prover = Prover(self.normal, self.judge, exact_one_of, self.hides)
+        self.drafts: list[Draft] = []
+        self._seen: dict[tuple[int, int], tuple[int, int]] = {}
+        self._kept: list[Place] = []
+        self.use = ""
+        self.old_where: dict[int, str] = {}
+        self.new_where: dict[int, str] = {}
+
+    def add(self, draft: Draft) -> None:
+        """Take a difference."""
+        if len(self.drafts) < MAX_FINDINGS:
+            self.drafts.append(draft)
+
+    def forget_slices(self) -> None:
+        """Start a new list of drafts; pairs stay known as compared."""
+        self._seen = {pair: (0, 0) for pair in self._seen}
+
+    def included(self, left: Node, right: Node) -> bool:
+        """Whether inclusion is proved."""
+        return self.prover.proves(left, right)
+
+    def source(self, place: Place) -> tuple[Node, Node]:
+        """The side that makes the values and the side that must accept them."""
+        return (place.old, place.new) if self.direction is Direction.REQUEST else (place.new, place.old)
+
+    def pick(self, old: Any, new: Any) -> Any:
+        """What belongs to the side that makes the values."""
+        return old if self.direction is Direction.REQUEST else new
+
+    def pointer(self, place: Place) -> str:
+        """Where the newer node of a place stands in its document."""
+        return self.pointers(place)[1]
+
+    def pointers(self, place: Place) -> tuple[str, str]:
+        """Where both nodes of a place stand in their documents; an empty one where the node is not written there."""
+        return _found(self.old_where, self.normal, place.old), _found(self.new_where, self.normal, place.new)
+
+    def title(self, node: Node) -> str:
+        """What a person would call a node."""
+        pointer = _found(self.old_where, self.normal, node) or _found(self.new_where, self.normal, node)
+        tail = pointer.rsplit("/", 1)[-1]
+        form = self.normal.form(node)
+        if tail and not tail.isdigit() and tail not in ("schema", "items"):
+            return tail
+        return " or ".join(form["type"]) if form.get("type") else short({k: v for k, v in form.items() if k in ("const", "enum", "required")})
+
+    def telling(self, left: Node, right: Node) -> tuple[Any, bool]:
+        """A value that `left` accepts and `right` refuses, and whether one was found."""
+        for value in self.examples.telling(left, right):
+            if self.judge.accepts(left, value) is True and self.judge.accepts(right, value) is False:
+                return value, True
+        return None, False
+
+    def apart(self, members: list[Node]) -> bool:
+        """Whether no two of the nodes visibly share a value."""
+        boxes = self.prover.boxes
+        return all(boxes.disjoint(members, kind) for kind in (*SCALARS, "array", "object"))
+
+    def compare(self, place: Place) -> None:
+        """Compare the two nodes of a place, unless this pair was compared before."""
+        pair = (id(place.old), id(place.new))
+        if pair in self._seen:
+            self._also(pair)
+            return
+        start = len(self.drafts)
+        self._seen[pair] = (start, start)
+        self._kept.append(place)
+        old, new = self.normal.form(place.old), self.normal.form(place.new)
+        if old is not new:
+            self._differences(place, old, new)
+        if len(self.drafts) == start and _rewritten(place.old, place.new):
+            self._note_rewriting(place, old, new)
+        self._seen[pair] = (start, len(self.drafts))
+
+    def _also(self, pair: tuple[int, int]) -> None:
+        start, end = self._seen[pair]
+        for draft in self.drafts[start:end]:
+            if self.use and self.use not in draft.also and len(draft.also) < 50:
+                draft.also.append(self.use)
+
+    def _differences(self, place: Place, old: Node, new: Node) -> None:
+        if "x-unresolved" in old or "x-unresolved" in new:
+            if old.get("x-unresolved") != new.get("x-unresolved"):
+                words = old.get("x-unresolved", "a schema"), new.get("x-unresolved", "a schema")
+                self.add(Draft("keyword-undecided", Effect.UNKNOWN, place, place.name, *words, keyword="$ref"))
+            return
+        annotations(self, place, old, new)
+        if has_union(old) or has_union(new):
+            compare_unions(self, place, old, new)
+        else:
+            self.plain(place, old, new)
+
+    def plain(self, place: Place, old: Node, new: Node) -> None:
+        """Compare two nodes without alternatives."""
+        start = len(self.drafts)
+        if not compare_finite(self, place, old, new):
+            self._types(place, old, new)
+            shared = _number_once(types_of(old)) & _number_once(types_of(new))
+            for kind, facets in _FACETS:
+                if kind in shared:
+                    facets(self, place, old, new)
+            if shared & {"string", "number"}:
+                formats(self, place, old, new)
+        self._residue(place, old, new)
+        self._settle_scalars(place, old, new, start)
+
+    def _types(self, place: Place, old: Node, new: Node) -> None:
+        before, after = types_of(old), types_of(new)
+        lost, gained = before - after, after - before
+        if lost == {"number"} and "integer" in gained:
+            self._type(place, "number-to-integer", Effect.NARROWER, "number", "integer")
+            lost, gained = lost - {"number"}, gained - {"integer"}
+        elif "integer" in lost and "number" in gained:
+            self._type(place, "integer-to-number", Effect.WIDER, "integer", "number")
+            lost, gained = lost - {"integer"}, gained - {"number"}
+        elif "number" in lost and "integer" in gained:
+            self._type(place, "number-to-integer", Effect.NARROWER, "number", "integer")
+            lost, gained = lost - {"number"}, gained - {"integer"}
+        if "null" in lost and before - {"null"}:
+            self._type(place, "became-not-nullable", Effect.NARROWER, "null", None)
+            lost = lost - {"null"}
+        if "null" in gained and after - {"null"}:
+            self._type(place, "became-nullable", Effect.WIDER, None, "null")
+            gained = gained - {"null"}
+        if lost and gained and not (before & after - {"null"}):
+            self._type(place, "type-swapped", Effect.DIFFERENT, _listed(lost), _listed(gained))
+            return
+        if lost:
+            self._type(place, "type-removed", Effect.NARROWER, _listed(lost), None)
+        if gained:
+            self._type(place, "type-added", Effect.WIDER, None, _listed(gained))
+
+    def _type(self, place: Place, key: str, effect: Effect, old: Any, new: Any) -> None:
+        self.add(Draft(key, effect, place, place.name, old, new, keyword="type"))
+
+    def _residue(self, place: Place, old: Node, new: Node) -> None:
+        """Keywords that only inclusion as a whole can judge, and keywords that nobody knows."""
+        self._all_of(place, old.get("allOf", []), new.get("allOf", []))
+        changed = [word for word in UNDECIDED if not self._same(old.get(word), new.get(word))]
+        if changed:
+            before = {word: old[word] for word in UNDECIDED if word in old}
+            after = {word: new[word] for word in UNDECIDED if word in new}
+            self.undecided(place, "/".join(changed), before, after)
+        for name in {**old, **new}:
+            if name not in KNOWN and not name.startswith("x-") and old.get(name) != new.get(name):
+                words = short(old.get(name)), short(new.get(name))
+                self.add(Draft("unknown-keyword", Effect.UNKNOWN, place, f"{place.name} {name}".strip(), *words, keyword=name))
+
+    def undecided(self, place: Place, keyword: str, before: Node, after: Node) -> None:
+        """A part that is compared as one set: proved, refuted by a witness, or left to a person."""
+        forth, back = self.included(before, after), self.included(after, before)
+        key, effect = {
+            (True, True): ("rewritten", Effect.FACT),
+            (True, False): ("keyword-widened", Effect.WIDER),
+            (False, True): ("keyword-narrowed", Effect.NARROWER),
+            (False, False): ("keyword-undecided", Effect.UNKNOWN),
+        }[forth, back]
+        draft = Draft(key, effect, place, place.name, short(before), short(after), keyword=keyword)
+        self.add(draft)
+
+    def _all_of(self, place: Place, before: list[Node], after: list[Node]) -> None:
+        pairs, lost, gained = align(self, before, after)
+        for left, right in pairs:
+            self.compare(place.down(left, right, "member"))
+        for node in lost:
+            self.add(Draft("all-of-removed", Effect.WIDER, place, place.name, short(node), None, keyword="allOf"))
+        for node in gained:
+            if set(node) - ANNOTATIONS:
+                self.add(Draft("all-of-added", Effect.NARROWER, place, place.name, None, short(node), keyword="allOf"))
+
+    def _same(self, left: Node | None, right: Node | None) -> bool:
+        if left is None or right is None:
+            return left is right
+        return left == right if _small(left) and _small(right) else self.included(left, right) and self.included(right, left)
+
+    def _settle_scalars(self, place: Place, old: Node, new: Node, start: int) -> None:
+        """Let representatives decide what the facets of scalars claimed."""
+        mine = [d for d in self.drafts[start:] if d.place is place and harmful(d.effect, self.direction)]
+        if not mine:
+            return
+        source, target = (old, new) if self.direction is Direction.REQUEST else (new, old)
+        shared = _number_once(types_of(source))
+        for kind in SCALARS:
+            if kind not in shared:
+                continue
+            decision = decide(source, target, kind)
+            for draft in mine:
+                if KINDS_OF.get(draft.keyword, kind if draft.keyword in ("enum", "type") else "") != kind:
+                    continue
+                if decision.included and draft.keyword not in ("format", "type", "enum"):
+                    draft.proved_harmless = True
+                for sample in decision.counterexamples:
+                    if not draft.has_value and self.tells(draft, target, sample.json):
+                        draft.value, draft.has_value = sample.json, True
+
+    def tells(self, draft: Draft, target: Node, value: Any) -> bool:
+        """Whether a value is refused because of this draft's keyword."""
+        words = {"minimum": ("minimum", "exclusiveMinimum"), "maximum": ("maximum", "exclusiveMaximum")}
+        part = {word: target[word] for word in words.get(draft.keyword, (draft.keyword,)) if word in target}
+        return self.judge.accepts(part, value) is False
+
+    def _note_rewriting(self, place: Place, old: Node, new: Node) -> None:
+        bounds = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
+        only_bounds = all(place.old.get(n) == place.new.get(n) for n in {**place.old, **place.new} if n not in bounds)
+        key = "same-integer-bound" if only_bounds else "rewritten"
+        self.add(Draft(key, Effect.FACT, place, place.name))
+
+
+def align(visitor: Explainer, before: list[Node], after: list[Node]) -> tuple[list[tuple[Node, Node]], list[Node], list[Node]]:
+    """Pairs members that are equal, then those of the same rank; the rest is lost or gained."""
+    lost, gained = list(before), list(after)
+    pairs: list[tuple[Node, Node]] = []
+    for left in before:
+        match = next((right for right in gained if visitor._same(left, right)), None)
+        if match is not None:
+            lost = [node for node in lost if node is not left]
+            gained = [node for node in gained if node is not match]
+    while lost and gained and len(lost) == len(gained):
+        pairs.append((lost.pop(0), gained.pop(0)))
+    return pairs, lost, gained
+
+
+def _found(where: dict[int, str], normal: Normal, node: Node) -> str:
+    if id(node) in where:
+        return where[id(node)]
+    source = normal.source.get(id(node))
+    return where.get(id(source), "") if source is not None else ""
+
+
+def _rewritten(old: Node, new: Node) -> bool:
+    shape = ("allOf", "anyOf", "oneOf", "type", "enum", "const", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
+    for name in shape:
+        left, right = old.get(name), new.get(name)
+        if isinstance(left, list) and isinstance(right, list):
+            if len(left) != len(right):
+                return True
+        elif left != right:
+            return True
+    return False
+
+
+def _small(node: Node) -> bool:
+    return all(not isinstance(value, dict | list) or name in ("type", "enum") for name, value in node.items())
+
+
+def _number_once(types: frozenset[str]) -> frozenset[str]:
+    return types | {"number"} if "integer" in types else types
+
+
+def _listed(types: frozenset[str] | set[str]) -> str:
+    return " or ".join(sorted(types))
+
+
+KINDS_OF = {
+    "minimum": "number", "maximum": "number", "multipleOf": "number", "minLength": "string", "maxLength": "string",
+    "pattern": "string",
+}  # fmt: skip
+_FACETS = (("number", number_facets), ("string", string_facets), ("array", array_facets), ("object", object_facets))

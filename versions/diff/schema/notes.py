@@ -1,0 +1,62 @@
+"""Keywords that restrict nothing and yet concern a caller: defaults, deprecation, discriminators, stability."""
+
+from typing import Any
+
+from versions.diff.findings import Direction, Draft, Effect
+from versions.diff.lifecycle import lifecycle
+from versions.diff.schema.place import Explaining, Place
+from versions.diff.schema.reader import Node
+from versions.diff.values import same
+
+
+def annotations(visitor: Explaining, place: Place, old: Node, new: Node) -> None:
+    """Compare the annotations of two nodes."""
+    before, after = old.get("default"), new.get("default")
+    if not same(before, after):
+        visitor.add(Draft("default-changed", Effect.FACT, place, place.name, before, after, keyword="default"))
+    for key, told_old, told_new in lifecycle(old, new, visitor.policy):
+        visitor.add(Draft(key, Effect.FACT, place, place.name, told_old, told_new, keyword="deprecated"))
+    _discriminator(visitor, place, old.get("discriminator"), new.get("discriminator"))
+    _known_values(visitor, place, old.get("x-extensible-enum"), new.get("x-extensible-enum"))
+
+
+def _discriminator(visitor: Explaining, place: Place, before: Any, after: Any) -> None:
+    before, after = _read_discriminator(before), _read_discriminator(after)
+    if before == after:
+        return
+    if before is None or after is None:
+        words = before and before[0], after and after[0]
+        visitor.add(Draft("discriminator-presence", Effect.FACT, place, place.name, *words, keyword="discriminator"))
+        return
+    changed = before[0] != after[0] or any(after[1].get(value, target) != target for value, target in before[1].items())
+    lost = [value for value in before[1] if value not in after[1]]
+    gained = [value for value in after[1] if value not in before[1]]
+    if changed or (lost and visitor.direction is Direction.REQUEST) or (lost and gained):
+        words = f"{before[0]} {before[1] or ''}", f"{after[0]} {after[1] or ''}"
+        visitor.add(Draft("discriminator-changed", Effect.FACT, place, place.name, *words, keyword="discriminator"))
+        return
+    for value in gained:
+        visitor.add(Draft("discriminator-value-added", Effect.FACT, place, place.name, None, value, keyword="discriminator"))
+
+
+def _read_discriminator(value: Any) -> tuple[str, dict[str, str]] | None:
+    if isinstance(value, str):
+        return value, {}
+    if not isinstance(value, dict):
+        return None
+    mapping = value.get("mapping")
+    targets = {str(k): str(v).rsplit("/", 1)[-1] for k, v in mapping.items()} if isinstance(mapping, dict) else {}
+    return str(value.get("propertyName")), targets
+
+
+def _known_values(visitor: Explaining, place: Place, before: Any, after: Any) -> None:
+    """`x-extensible-enum`: an open list of known values."""
+    if not isinstance(before, list) or not isinstance(after, list):
+        return
+    for value in before:
+        if value not in after:
+            visitor.add(Draft("enum-value-removed", Effect.NARROWER, place, place.name, value, None, keyword="x-extensible-enum"))
+    for value in after:
+        if value not in before:
+            draft = Draft("open-enum-value-added", Effect.FACT, place, place.name, None, value, keyword="x-extensible-enum")
+            visitor.add(draft)

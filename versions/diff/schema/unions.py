@@ -1,0 +1,176 @@
+"""Alternatives: which members of `anyOf` and `oneOf` correspond, and whether the union as a whole moved."""
+
+from versions.diff.findings import Direction, Draft, Effect, Severity
+from versions.diff.schema.keywords import ANNOTATIONS
+from versions.diff.schema.normal import types_of
+from versions.diff.schema.place import Explaining, Place, harmful
+from versions.diff.schema.reader import Node
+
+UNIONS = ("anyOf", "oneOf")
+MAX_PAIRS = 900
+
+
+def has_union(node: Node) -> bool:
+    """Whether a node has alternatives."""
+    return "anyOf" in node or "oneOf" in node
+
+
+def compare_unions(visitor: Explaining, place: Place, old: Node, new: Node) -> None:
+    """Compare two nodes of which at least one has alternatives."""
+    start = len(visitor.drafts)
+    if has_union(old) and has_union(new):
+        visitor.plain(place, _rest(old), _rest(new))
+        before, after = _members(old), _members(new)
+        changed = _compare_members(visitor, place, before, after)
+    else:
+        before, after = _distributed(visitor, old), _distributed(visitor, new)
+        changed = _compare_members(visitor, place, before, after)
+    source, target = visitor.source(place)
+    exact = "oneOf" in visitor.pick(new, old) and visitor.exact_one_of
+    if exact and (changed or "oneOf" not in visitor.pick(old, new)):
+        _check_exactness(visitor, place, visitor.pick(after, before))
+    _settle(visitor, start, source, target)
+
+
+def _rest(node: Node) -> Node:
+    return {name: value for name, value in node.items() if name not in UNIONS and name not in ANNOTATIONS}
+
+
+def _members(node: Node) -> list[Node]:
+    """The alternatives; where both keywords are there, every combination."""
+    if "anyOf" in node and "oneOf" in node:
+        return [{"allOf": [left, right]} for left in node["anyOf"] for right in node["oneOf"]]
+    members: list[Node] = node.get("anyOf") or node.get("oneOf") or []
+    return members
+
+
+def _distributed(visitor: Explaining, node: Node) -> list[Node]:
+    if not has_union(node):
+        return [node]
+    rest = _rest(node)
+    return [visitor.normal.both(rest, member) if rest else member for member in _members(node)]
+
+
+def _compare_members(visitor: Explaining, place: Place, before: list[Node], after: list[Node]) -> bool:
+    """Compare lists of alternatives; says whether they differ at all."""
+    source, target = visitor.pick(before, after), visitor.pick(after, before)
+    pairs, lone, spare = _paired(visitor, source, target)
+    changed = bool(lone or spare)
+    for left, right, equal in pairs:
+        if not equal:
+            changed = True
+            _compare_pair(visitor, place, left, right, target)
+    for node in lone:
+        if not _covered(visitor, node, target):
+            _report(visitor, place, node, gone=True)
+    for node in spare:
+        _report(visitor, place, node, gone=False)
+    return changed
+
+
+def _paired(visitor: Explaining, source: list[Node], target: list[Node]) -> tuple[list[tuple[Node, Node, bool]], list[Node], list[Node]]:
+    """Members that correspond: equal ones, those of one name, those of one type; then what is left on either side."""
+    lone, spare = list(source), list(target)
+    pairs: list[tuple[Node, Node, bool]] = []
+    small = len(source) * len(target) <= MAX_PAIRS
+    matchers = (_same_name_and_values, _same_values, _same_name, _same_tag, _same_type)
+    for matcher in matchers if small else (_same_name,):
+        equal = matcher in (_same_name_and_values, _same_values)
+        for left in list(lone):
+            right = next((node for node in spare if matcher(visitor, left, node)), None)
+            if right is None or (matcher is _same_type and len(lone) != len(spare)):
+                continue
+            pairs.append((left, right, equal))
+            lone = [node for node in lone if node is not left]
+            spare = [node for node in spare if node is not right]
+    return pairs, lone, spare
+
+
+def _same_values(visitor: Explaining, left: Node, right: Node) -> bool:
+    return visitor.included(left, right) and visitor.included(right, left)
+
+
+def _same_name_and_values(visitor: Explaining, left: Node, right: Node) -> bool:
+    return _same_name(visitor, left, right) and _same_values(visitor, left, right)
+
+
+def _same_name(visitor: Explaining, left: Node, right: Node) -> bool:
+    title = visitor.title(left)
+    return title == visitor.title(right) and title[:1].isupper()
+
+
+def _same_tag(visitor: Explaining, left: Node, right: Node) -> bool:
+    """One property that each fixes to the same constant."""
+    ours, theirs = (visitor.normal.form(node).get("properties", {}) for node in (left, right))
+    for name, node in ours.items():
+        if name in theirs and ("const" in node or len(node.get("enum", ())) == 1):
+            other = theirs[name]
+            return bool(node.get("const", node.get("enum")) == other.get("const", other.get("enum")))
+    return False
+
+
+def _same_type(visitor: Explaining, left: Node, right: Node) -> bool:
+    ours, theirs = types_of(visitor.normal.form(left)), types_of(visitor.normal.form(right))
+    return bool(ours & theirs) and len(ours) == len(theirs)
+
+
+def _compare_pair(visitor: Explaining, place: Place, left: Node, right: Node, target: list[Node]) -> None:
+    old, new = (left, right) if visitor.direction is Direction.REQUEST else (right, left)
+    start = len(visitor.drafts)
+    visitor.compare(place.down(old, new, "member"))
+    mine = [draft for draft in visitor.drafts[start:] if harmful(draft.effect, visitor.direction)]
+    if mine and _covered(visitor, left, target):
+        for draft in mine:
+            draft.proved_harmless = True
+
+
+def _covered(visitor: Explaining, node: Node, target: list[Node]) -> bool:
+    return any(visitor.included(node, other) for other in target)
+
+
+def _report(visitor: Explaining, place: Place, node: Node, gone: bool) -> None:
+    """A member without a counterpart: `gone` where the accepting side lacks it."""
+    removed = gone == (visitor.direction is Direction.REQUEST)
+    title = visitor.title(node)
+    if removed:
+        draft = Draft("member-removed", Effect.NARROWER, place, place.name, title, None, keyword="anyOf")
+    else:
+        draft = Draft("member-added", Effect.WIDER, place, place.name, None, title, keyword="anyOf")
+    visitor.add(draft)
+    if not gone:
+        return
+    _source, target = visitor.source(place)
+    for value in [visitor.telling(node, target)]:
+        if value[1]:
+            draft.value, draft.has_value = value[0], True
+
+
+def _check_exactness(visitor: Explaining, place: Place, target: list[Node]) -> None:
+    """`oneOf` refuses what two members accept: fine only where they are seen to be apart."""
+    if visitor.apart(target):
+        return
+    source, accepting = visitor.source(place)
+    if visitor.included(source, accepting):
+        return
+    draft = Draft("keyword-undecided", Effect.UNKNOWN, place, place.name, "alternatives apart", "alternatives that overlap", keyword="oneOf")
+    value, found = visitor.telling(source, accepting)
+    if found:
+        draft.value, draft.has_value = value, True
+    visitor.add(draft)
+
+
+def _settle(visitor: Explaining, start: int, source: Node, target: Node) -> None:
+    """What was claimed of members holds for the union only where no other member takes the value."""
+    mine = [d for d in visitor.drafts[start:] if harmful(d.effect, visitor.direction) and not d.proved_harmless]
+    if not mine:
+        return
+    if visitor.included(source, target):
+        for draft in mine:
+            draft.proved_harmless = True
+        return
+    value, found = visitor.telling(source, target)
+    for draft in mine:
+        if not draft.has_value and found:
+            draft.value, draft.has_value = value, True
+        if not found and not draft.has_value:
+            draft.severity = Severity.REVIEW

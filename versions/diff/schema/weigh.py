@@ -1,0 +1,174 @@
+"""From drafts to findings: look for witnesses, let them settle severities, and put rules into words."""
+
+from dataclasses import replace
+from typing import Any
+
+from versions.diff.findings import Direction, Draft, Effect, Finding, Severity, Witness, fingerprint
+from versions.diff.rules import table
+from versions.diff.schema.examples import EXTRA, FORMAT_EXAMPLES
+from versions.diff.schema.explain import Explainer
+from versions.diff.schema.place import Place, harmful
+from versions.diff.schema.reader import Node
+from versions.diff.values import short
+
+MAX_WITNESSES = 60
+_LENIENT = {Severity.BREAKING: 0, Severity.REVIEW: 1, Severity.COMPATIBLE: 2}
+
+
+def findings(explainer: Explainer, use: str) -> list[Finding]:
+    """The findings of everything that an explainer has seen since it was last asked."""
+    drafts, explainer.drafts = explainer.drafts, []
+    explainer.forget_slices()
+    result, asked = [], 0
+    for draft in drafts:
+        severity = _severity(explainer, draft)
+        witness = None
+        wanted = severity is not Severity.COMPATIBLE and harmful(draft.effect, explainer.direction)
+        if wanted and asked < MAX_WITNESSES:
+            asked += 1
+            witness = _witness(explainer, draft)
+            severity = _settled(draft, severity, witness)
+        result.append(_finding(explainer, draft, severity, witness, use))
+    return result
+
+
+def _severity(explainer: Explainer, draft: Draft) -> Severity:
+    rule = table()[draft.key]
+    if draft.proved_harmless:
+        return Severity.COMPATIBLE
+    severity = rule.severity(explainer.direction)
+    if draft.severity is not None:
+        severity = min(severity, draft.severity, key=_LENIENT.__getitem__) if severity is Severity.COMPATIBLE else draft.severity
+    bounds = rule.number in (31, 33, 34, 37, 40)
+    if bounds and explainer.direction is Direction.RESPONSE and not explainer.policy.readers_depend_on_bounds:
+        return Severity.COMPATIBLE
+    if rule.number == 9 and not explainer.policy.unknown_fields_tolerated:
+        return Severity.REVIEW
+    return severity
+
+
+def _settled(draft: Draft, severity: Severity, witness: Witness | None) -> Severity:
+    """A witness makes a doubt a break; inside alternatives a claim without a witness stays a doubt."""
+    if witness is not None:
+        return Severity.BREAKING if draft.effect is Effect.UNKNOWN else severity
+    inside = _inside_union(draft.place)
+    return Severity.REVIEW if inside and severity is Severity.BREAKING else severity
+
+
+def _inside_union(place: Place | None) -> bool:
+    while place is not None:
+        if place.kind == "member":
+            return True
+        place = place.up
+    return False
+
+
+def _witness(explainer: Explainer, draft: Draft) -> Witness | None:
+    place: Place = draft.place
+    formats = draft.keyword == "format"
+    if formats:
+        source_format = explainer.pick(draft.old, draft.new)
+        if source_format not in FORMAT_EXAMPLES:
+            return None
+        draft.value, draft.has_value = FORMAT_EXAMPLES[source_format], True
+    if draft.has_value:
+        found = _confirmed(explainer, place, draft.value, formats)
+        if found is not None:
+            return found
+    if draft.keyword in ("required", "removed", "added") and place.kind == "property" and place.up is not None:
+        value, ok = _presence(explainer, draft, place)
+        return _confirmed(explainer, place.up, value, formats=False) if ok else None
+    if formats:
+        return None
+    value, ok = explainer.telling(*explainer.source(place))
+    return _confirmed(explainer, place, value, formats=False) if ok else None
+
+
+def _presence(explainer: Explainer, draft: Draft, place: Place) -> tuple[Any, bool]:
+    """An object of the making side with or without the name in question."""
+    holder = place.up or place
+    source, target = explainer.source(holder)
+    base, ok = explainer.examples.first(source)
+    if not ok or not isinstance(base, dict):
+        return explainer.telling(source, target)
+    if draft.keyword == "required":
+        return {name: value for name, value in base.items() if name != place.key}, True
+    part, found = explainer.examples.first(explainer.source(place)[0])
+    return {**base, place.key: part if found else "a"}, True
+
+
+def _confirmed(explainer: Explainer, place: Place, value: Any, formats: bool) -> Witness | None:
+    """The value as a whole body where possible, else as the part at its place; None where `jsonschema` disagrees."""
+    whole, ok = _embedded(explainer, place, value)
+    root = place
+    while root.up is not None:
+        root = root.up
+    for candidate, at, is_whole in ((whole, root, True), (value, place, place is root)):
+        if at is root and not ok:
+            continue
+        if _told_apart(explainer, at, candidate, formats) and (is_whole or not _inside_union(place)):
+            sides = ("old", "new") if explainer.direction is Direction.REQUEST else ("new", "old")
+            return Witness(candidate, *sides, is_whole)
+    return None
+
+
+def _told_apart(explainer: Explainer, place: Place, value: Any, formats: bool) -> bool:
+    source, target = explainer.source(place)
+    judge = explainer.judge
+    return judge.accepts(source, value, formats) is True and judge.accepts(target, value, formats) is False
+
+
+def _embedded(explainer: Explainer, place: Place, value: Any) -> tuple[Any, bool]:
+    """The value inside an example of everything around it."""
+    while place.up is not None:
+        holder = place.up
+        if place.kind != "member":
+            value, ok = _held(explainer, explainer.source(holder)[0], place, value)
+            if not ok:
+                return None, False
+        place = holder
+    return value, True
+
+
+def _held(explainer: Explainer, holder: Node, place: Place, value: Any) -> tuple[Any, bool]:
+    if place.kind in ("property", "names"):
+        base, ok = explainer.examples.first_object(holder)
+        name = place.key if place.kind == "property" else EXTRA
+        return {**base, name: value}, ok
+    base, ok = explainer.examples.first_array(holder)
+    index = place.key or 0
+    items = list(base)
+    while len(items) < index:
+        extra, found = explainer.examples.first(explainer.examples.item(holder, len(items)))
+        if not found:
+            return None, False
+        items.append(extra)
+    return [*items[:index], value, *items[index + 1 :]], ok
+
+
+def _finding(explainer: Explainer, draft: Draft, severity: Severity, witness: Witness | None, use: str) -> Finding:
+    rule = table()[draft.key]
+    name = draft.name or "the value"
+    en, zh = rule.words(name=name, old=_word(draft.old), new=_word(draft.new))
+    place: Place = draft.place
+    old_pointer, new_pointer = explainer.pointers(place)
+    mark = fingerprint(draft.key, explainer.direction.value, use, draft.name, draft.keyword, _mark(draft.old), _mark(draft.new))
+    return Finding(
+        rule=rule.number, key=draft.key, severity=severity, effect=draft.effect, direction=explainer.direction, use=use,
+        path=draft.name, old_pointer=old_pointer, new_pointer=new_pointer, en=en, zh=zh if draft.name else zh.replace("the value", "该值"),
+        fingerprint=mark, notice=rule.notice, old=draft.old, new=draft.new, keyword=draft.keyword, witness=witness,
+        score=draft.score, also=tuple(draft.also),
+    )  # fmt: skip
+
+
+def _word(value: Any) -> str:
+    return "—" if value is None else short(value)
+
+
+def _mark(value: Any) -> str:
+    return short(value, 200) if not isinstance(value, dict) else ",".join(sorted(map(str, value)))
+
+
+def at(finding: Finding, **changes: Any) -> Finding:
+    """A finding with some fields changed."""
+    return replace(finding, **changes)
