@@ -144,7 +144,7 @@ class Connection(asyncio.Protocol):
             return
         how = f"broke the connection ({error})" if error else "closed the connection"
         when = "before its whole body was sent" if response.ready else "before it answered"
-        response.fail(invalid(response.origin, f"{how} {when}", retryable=not response.started_body))
+        response.fail(invalid(response.origin, f"{how} {when}"))
 
     def _release(self, response: Response) -> None:
         """Give a finished connection back for reuse, where the upstream keeps it open."""

@@ -174,12 +174,12 @@ class Response:
             self._waiter = None
 
 
-def invalid(origin: str, words: str, *, retryable: bool = True) -> Failure:
+def invalid(origin: str, words: str) -> Failure:
     """The failure for an upstream that breaks the rules of the wire."""
-    return Failure(FailureKind.UPSTREAM_INVALID, f"upstream {origin} {words}", retryable=retryable)
+    return Failure(FailureKind.UPSTREAM_INVALID, f"upstream {origin} {words}", retryable=True)
 
 
 def timed_out(response: Response, words: str) -> Failure:
     """The failure for an upstream that takes too long."""
     text = f"upstream {response.origin} {words}"
-    return Failure(FailureKind.UPSTREAM_TIMEOUT, text, retryable=not response.started_body)
+    return Failure(FailureKind.UPSTREAM_TIMEOUT, text, retryable=True)
