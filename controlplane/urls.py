@@ -2,6 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
+from controlplane import views
 from controlplane.base import urls as base
 from registry import urls as registry
 from routing import urls as routing
@@ -10,6 +11,14 @@ from versions import urls as versions
 APPS = (base, registry, routing, versions)
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("", views.overview, name="overview"),
+    path("palette", views.palette, name="palette"),
+    path("session", views.session, name="session"),
     *(path("", include(app.pages)) for app in APPS),
     *(path("api/", include(app.api)) for app in APPS),
 ]
+
+handler400 = views.bad_request
+handler403 = views.refused
+handler404 = views.not_found
+handler500 = views.broken

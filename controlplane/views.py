@@ -1,8 +1,189 @@
-"""Pages of the roof: the overview and the answers that belong to no app."""
+"""Pages of the roof: the overview, the palette, and the answers that belong to no app."""
 
-from django.http import HttpRequest, HttpResponse
+from datetime import timedelta
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils import timezone, translation
+from django.utils.translation import gettext, ngettext
+
+from controlplane.base import access, jobs, words
+from controlplane.base.doors import page, request_id
+from controlplane.base.models import JobState, Revision
+from controlplane.base.ui import navigation
+from registry import callers, catalog
+from routing import traffic
+
+MOST_FOUND = 8
+RECENT = timedelta(hours=24)
+SHOWN_NEEDS = 5
+
+
+@page("overview.read")
+def overview(request: HttpRequest) -> HttpResponse:
+    """How it goes: calls, errors, latency, models by state, and what needs somebody."""
+    user = request.user
+    states = catalog.counts_by_state(user)
+    summary = traffic.summary(user)
+    context = {
+        "summary": summary,
+        "series": series(summary),
+        "states": states,
+        "shares": shares(states),
+        "models_total": sum(states.values()),
+        "needs": needs(user, states),
+        "revision": Revision.objects.order_by("-number").first(),
+        "running": jobs.visible(user).filter(state__in=[JobState.RUNNING, JobState.QUEUED])[:SHOWN_NEEDS],
+        "base": request.build_absolute_uri("/").rstrip("/"),
+    }
+    return render(request, "overview.html", context)
+
+
+def series(summary: traffic.Summary | None) -> dict[str, str]:
+    """Numbers of the sparklines, joined by commas."""
+    buckets = summary.buckets if summary else ()
+    return {
+        "calls": ",".join(f"{bucket.calls / traffic.BUCKET_S:.2f}" for bucket in buckets),
+        "errors": ",".join(f"{100 * bucket.errors / bucket.calls if bucket.calls else 0:.2f}" for bucket in buckets),
+        "p95": ",".join(f"{bucket.p95_ms or 0:.0f}" for bucket in buckets),
+    }
+
+
+def shares(states: dict[str, int]) -> list[dict[str, Any]]:
+    """Models by state as parts of a bar that is 1000 wide."""
+    total = sum(states.values()) or 1
+    found, start = [], 0.0
+    for state, count in states.items():
+        width = 1000 * count / total
+        found.append({"state": state, "count": count, "x": round(start, 1), "width": round(width, 1)})
+        start += width
+    return found
+
+
+def needs(user: Any, states: dict[str, int]) -> list[dict[str, str]]:
+    """What waits for a person, worst first."""
+    found = []
+    if states.get("unreachable"):
+        rows = catalog.search(user, catalog.ModelFilter(state="unreachable"), sort="-updated_at", size=SHOWN_NEEDS).rows
+        count = states["unreachable"]
+        found.append(
+            {
+                "tone": "unreachable",
+                "what": ngettext("%(n)d model does not answer", "%(n)d models do not answer", count) % {"n": count},
+                "more": ", ".join(row.name for row in rows[:3]) + (" …" if count > 3 else ""),
+                "href": reverse("models") + "?state=unreachable",
+                "action": gettext("Look"),
+            }
+        )
+    failed = jobs.visible(user).filter(state=JobState.FAILED, finished_at__gte=timezone.now() - RECENT)
+    for job in failed[:SHOWN_NEEDS]:
+        found.append(
+            {
+                "tone": "failed",
+                "what": gettext("%(kind)s failed") % {"kind": words.word("kind", job.kind)},
+                "more": job.title or str(job.pk),
+                "href": reverse("job", args=[job.pk]),
+                "action": gettext("Look"),
+            }
+        )
+    if sum(states.values()) and access.can(user, "key.create") and not callers.listing(user).exists():
+        found.append(
+            {
+                "tone": "queued",
+                "what": gettext("No application can call yet"),
+                "more": gettext("There is no API key."),
+                "href": reverse("keys"),
+                "action": gettext("Make a key"),
+            }
+        )
+    return found
+
+
+@page("overview.read")
+def palette(request: HttpRequest) -> HttpResponse:
+    """Places, actions and models for the palette, as far as the reader may use them."""
+    wanted = request.GET.get("q", "").strip().lower()[:100]
+    entries = [entry for entry in fixed_entries(request.user) if wanted in entry["label"].lower()]
+    if wanted and access.can(request.user, "model.read"):
+        listing = catalog.search(request.user, catalog.ModelFilter(q=wanted), size=MOST_FOUND)
+        entries = [
+            *(model_entry(model.name) for model in listing.rows),
+            *entries,
+        ]
+    if wanted and access.can(request.user, "key.read"):
+        rows = callers.listing(request.user).filter(name__icontains=wanted)[:3]
+        entries += [{"label": row.name, "kind": gettext("API key"), "href": reverse("keys")} for row in rows]
+    return JsonResponse({"results": entries[:20]})
+
+
+def model_entry(name: str) -> dict[str, str]:
+    """A model as a palette entry."""
+    return {"label": name, "kind": gettext("Model"), "href": reverse("model", args=[name])}
+
+
+def fixed_entries(user: Any) -> list[dict[str, str]]:
+    """Actions and places that `user` may use."""
+    actions = [
+        ("model.create", gettext("New model"), "model-new"),
+        ("model.import", gettext("Import models from YAML"), "model-import"),
+        ("key.create", gettext("New API key"), "keys"),
+        ("credential.create", gettext("New credential"), "credentials"),
+        ("settings.change", gettext("Change the egress list"), "settings"),
+    ]
+    found = [
+        {"label": label, "kind": gettext("Action"), "href": reverse(name)}
+        for verb, label, name in actions
+        if access.can(user, verb)
+    ]
+    for group in navigation(user):
+        for place in group["places"]:
+            found.append({"label": str(place["words"]), "kind": gettext("Page"), "href": reverse(place["name"])})
+    return found
+
+
+@page("profile.change")
+def session(request: HttpRequest) -> HttpResponse:
+    """204 while the session lives; scripts ask before a form is sent, so that nothing typed is lost."""
+    return HttpResponse(status=204)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """403 for a form whose token is missing or old."""
-    return HttpResponse(f"This form has expired ({reason}). Reload the page and send it again.", status=403)
+    text = gettext("This form has expired. Go back, reload the page and send it again.")
+    return fault(request, 403, text)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """400 for what cannot be read."""
+    return fault(request, 400, gettext("The request could not be read."))
+
+
+def refused(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """403 that no door gave."""
+    return fault(request, 403, gettext("This is not allowed."))
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """404 for addresses and things that do not exist."""
+    return fault(request, 404, "")
+
+
+def broken(request: HttpRequest) -> HttpResponse:
+    """500. Reads neither database nor session: they may be what is broken."""
+    return fault(request, 500, "")
+
+
+def fault(request: HttpRequest, status: int, text: str) -> HttpResponse:
+    """A whole-page error without anything that could fail again."""
+    context = {
+        "status": status,
+        "text": text,
+        "request_id": request_id(request),
+        "LANGUAGE_CODE": translation.get_language(),
+        "theme": "system",
+        "script_words": "{}",
+    }
+    return HttpResponse(render_to_string("fault.html", context), status=status)

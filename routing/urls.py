@@ -1,6 +1,19 @@
 """Addresses of routing: `pages` for people, `api` for programs (under /api/). The roof includes both."""
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path
 
-pages: list[URLPattern] = []
+from routing import views
+
+pages: list[URLPattern] = [
+    path("calls", views.calls, name="calls"),
+    path("calls/traffic", views.calls_traffic, name="calls-traffic"),
+    path("calls/of/<path:name>", views.calls_of, name="calls-of"),
+    path("calls/summary/<path:name>", views.calls_summary, name="calls-summary"),
+    path("jobs", views.job_list, name="jobs"),
+    path("jobs/<uuid:job_id>", views.job, name="job"),
+    path("jobs/<uuid:job_id>/progress", views.job_progress, name="job-progress"),
+    path("jobs/<uuid:job_id>/cancel", views.job_cancel, name="job-cancel"),
+    path("playground", views.playground, name="playground"),
+    path("playground/key", views.playground_key, name="playground-key"),
+]
 api: list[URLPattern] = []

@@ -11,6 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext
 
 from controlplane.base import access
@@ -147,3 +148,10 @@ def page_of(request: HttpRequest) -> int:
     if not (given.isascii() and given.isdigit() and len(given) < 7):
         raise Http404
     return max(1, int(given))
+
+
+def safe_back(request: HttpRequest, otherwise: str) -> str:
+    """Where a form asks to return to: a path of this site, else `otherwise`."""
+    given = request.POST.get("back", "")
+    safe = given.startswith("/") and url_has_allowed_host_and_scheme(given, {request.get_host()})
+    return given if safe else otherwise

@@ -9,6 +9,8 @@ import { startSparks } from "./sparks.js";
 import { startSelection } from "./selection.js";
 import { startForms } from "./forms.js";
 import { startPlayground } from "./playground.js";
+import { startPatches } from "./patch.js";
+import { startTraffic } from "./traffic.js";
 
 startSession();
 startPage();
@@ -21,4 +23,6 @@ if (document.body.dataset.liveUrl) {
   startJobs();
   startSparks();
   startPlayground();
+  startPatches();
+  startTraffic();
 }

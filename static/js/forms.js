@@ -1,5 +1,8 @@
 // Forms: confirm before sending, send once, fill an editor from a file.
 import { confirmed } from "./confirm.js";
+import { ask } from "./session.js";
+import { toast } from "./toast.js";
+import { say } from "./words.js";
 
 function question(element) {
   const { confirm: title, confirmText: text = "", confirmGo: go, confirmName: name = "" } = element.dataset;
@@ -19,6 +22,16 @@ async function guard(event) {
   delete form.dataset.sure;
 }
 
+// A session that ended must not cost what was typed: ask first, sign in again where needed, then send.
+async function send(form, button) {
+  const answer = await ask("/session").catch(() => null);
+  if (!answer) return toast(say("offline"), "error");
+  Object.assign(form.dataset, { asked: "1", sure: "1" });
+  form.requestSubmit(button);
+  delete form.dataset.asked;
+  delete form.dataset.sure;
+}
+
 // A second click must not send a second time; htmx forms have their own lock.
 function once(event) {
   const form = event.target;
@@ -28,6 +41,12 @@ function once(event) {
     return;
   }
   const button = event.submitter;
+  if (document.body.dataset.liveUrl && !form.dataset.asked) {
+    event.preventDefault();
+    send(form, button);
+    return;
+  }
+  if (button && "download" in button.dataset) return;
   setTimeout(() => { if (button) button.disabled = true; });
   setTimeout(() => { if (button) button.disabled = false; }, 4000);
 }

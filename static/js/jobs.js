@@ -51,29 +51,10 @@ function follow(box) {
   }, ASK_MS);
 }
 
-function refresh(topic) {
-  for (const element of document.querySelectorAll(`[data-live="${topic}"]`)) {
-    if (!element.querySelector(":focus-within, details[open]") && getSelection().isCollapsed) {
-      window.htmx.trigger(element, "live");
-    }
-  }
-}
-
-function later(topic) {
-  let timer = 0;
-  return () => {
-    if (timer) return;
-    timer = setTimeout(() => { timer = 0; refresh(topic); }, 1000);
-  };
-}
-
 export function startJobs() {
   const all = () => document.querySelectorAll("[data-job]").forEach(follow);
   all();
   document.addEventListener("htmx:afterSettle", all);
-  for (const topic of ["models", "jobs", "revision", "keys"]) on(topic, later(topic));
-  on("tick", later("tick"));
-  on("snapshot", () => ["models", "jobs", "revision"].forEach(refresh));
   document.addEventListener("patchbay:job-over", () => {
     for (const element of document.querySelectorAll("[data-after-job]")) window.htmx.trigger(element, "over");
   });

@@ -33,6 +33,37 @@ export function ages(root = document) {
   for (const element of root.querySelectorAll("time[data-ago]")) age(element);
 }
 
+// Tabs inside a card: one of several blocks is shown.
+function show(button) {
+  for (const other of button.parentElement.querySelectorAll("[data-show]")) {
+    const chosen = other === button;
+    other.setAttribute("aria-pressed", String(chosen));
+    document.querySelector(other.dataset.show).hidden = !chosen;
+  }
+}
+
+function goToLine(line) {
+  const editor = document.querySelector("[data-editor]");
+  const start = editor.value.split("\n").slice(0, line - 1).reduce((sum, text) => sum + text.length + 1, 0);
+  const end = editor.value.indexOf("\n", start);
+  editor.focus();
+  editor.setSelectionRange(start, end < 0 ? editor.value.length : end);
+  const height = parseFloat(getComputedStyle(editor).lineHeight);
+  editor.scrollTop = (line - 4) * height;
+  editor.scrollIntoView({ block: "center" });
+}
+
+// In an editor Tab indents; Esc first lets Tab leave (WCAG 2.1.2).
+function indent(event) {
+  const editor = event.target;
+  if (!editor.matches?.("[data-editor]")) return;
+  if (event.key === "Escape") editor.dataset.leaving = "1";
+  else if (event.key === "Tab" && !event.shiftKey && !editor.dataset.leaving) {
+    event.preventDefault();
+    editor.setRangeText("  ", editor.selectionStart, editor.selectionEnd, "end");
+  } else delete editor.dataset.leaving;
+}
+
 function place(menu) {
   const opener = document.querySelector(`[popovertarget="${menu.id}"]`);
   const spot = opener.getBoundingClientRect();
@@ -47,6 +78,10 @@ export function startPage() {
     const copier = event.target.closest("[data-copy]");
     if (copier) copy(copier);
     if (event.target.closest("[data-close]")) event.target.closest("dialog").close();
+    const shower = event.target.closest("[data-show]");
+    if (shower) show(shower);
+    const line = event.target.closest("[data-goto-line]");
+    if (line) goToLine(Number(line.dataset.gotoLine));
     const opener = event.target.closest("[data-open]");
     if (opener) document.querySelector(opener.dataset.open).showModal();
     if (event.target.tagName === "DIALOG") event.target.close();
@@ -56,6 +91,8 @@ export function startPage() {
   }, true);
   document.addEventListener("htmx:afterSettle", (event) => ages(event.target));
   for (const item of document.querySelectorAll("#toasts .toast")) leave(item, 9000);
+  document.addEventListener("keydown", indent);
+  document.querySelector("dialog[data-open-now]")?.showModal();
   ages();
-  setInterval(ages, 30000);
+  setInterval(() => ages(), 30000);
 }

@@ -36,8 +36,8 @@ def state(value: str) -> SafeString:
 
 @register.filter
 def word(value: object, family: str) -> str:
-    """The reader's word for a stored value, for example `model.type|word:"type"`."""
-    return words.word(family, str(value))
+    """The reader's word for a stored value, for example `model.type|word:"type"`; itself where there is none."""
+    return words.word(family, str(value)) if family in words.FAMILIES else str(value)
 
 
 @register.filter
@@ -109,3 +109,21 @@ def get(mapping: Any, key: object) -> Any:
 def status_tone(status: int) -> str:
     """The colour family of an HTTP status."""
     return "good" if status < 400 else "warn" if status < 500 else "bad"
+
+
+@register.simple_tag(takes_context=True)
+def filters_with(context: template.Context, name: str, value: str) -> str:
+    """The address' query with `name` set to `value` (dropped where empty), from the first page."""
+    query = context["request"].GET.copy()
+    query.pop("page", None)
+    query.pop(name, None)
+    if value:
+        query[name] = value
+    return str(query.urlencode())
+
+
+@register.simple_tag
+def progress_value(job: Any) -> int:
+    """How many steps of a job are over, failed ones included."""
+    progress = job.progress or {}
+    return int(progress.get("done") or 0) + int(progress.get("failed") or 0)

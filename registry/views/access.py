@@ -1,0 +1,118 @@
+"""Who may call, and with what secrets models are reached: API keys and credentials."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext
+
+from controlplane.base import access as roles
+from controlplane.base.doors import go, page, page_of, request_id
+from controlplane.base.paging import page_of_rows
+from controlplane.base.refusals import Refused
+from registry import callers, credentials
+from registry.forms import NewCredential, NewKey
+
+
+@page("key.read")
+def keys(request: HttpRequest) -> HttpResponse:
+    """Keys, newest first; an admin sees everybody's."""
+    return render(request, "keys.html", keys_context(request))
+
+
+@page("key.create", "POST")
+def key_create(request: HttpRequest) -> HttpResponse:
+    """Make a key and show it this once."""
+    form = NewKey(request.POST)
+    if form.is_valid():
+        given = form.cleaned_data
+        limits = callers.Limits(
+            models=given["models"].replace(",", " ").split(),
+            strict=given["strict"],
+            calls_per_minute=given["calls_per_minute"],
+            max_concurrency=given["max_concurrency"],
+            expires_at=given["expires_at"],
+        )
+        try:
+            row, secret = callers.create(
+                request.user, given["name"], given["scopes"], limits, request_id=request_id(request)
+            )
+        except Refused as refusal:
+            form.add_error(refusal.code if refusal.code in form.fields else None, refusal.message)
+        else:
+            base = request.build_absolute_uri("/").rstrip("/")
+            return render(request, "keys.html", {**keys_context(request), "made": row, "secret": secret, "base": base})
+    return render(request, "keys.html", {**keys_context(request), "form": form}, status=422)
+
+
+@page("key.revoke", "POST")
+def key_revoke(request: HttpRequest, key_id: int) -> HttpResponse:
+    """Stop a key for good."""
+    row = callers.revoke(request.user, key_id, request_id=request_id(request))
+    messages.success(
+        request, gettext("%(name)s is revoked. Calls with it are refused within two seconds.") % {"name": row.name}
+    )
+    return go(request, reverse("keys"))
+
+
+def keys_context(request: HttpRequest) -> dict[str, Any]:
+    """The list and an empty form."""
+    show_all = request.GET.get("show") == "all"
+    rows = callers.listing(request.user)
+    if not show_all:
+        rows = rows.filter(revoked_at=None)
+    return {
+        "listing": page_of_rows(rows, page_of(request)),
+        "form": NewKey(),
+        "show_all": show_all,
+        "now": timezone.now(),
+        "everyone": roles.can(request.user, "key.read_all"),
+        "scopes": {scope: roles.SCOPES[scope] <= roles.VERBS[request.user.role] for scope in roles.SCOPES},
+    }
+
+
+@page("credential.read")
+def credential_list(request: HttpRequest) -> HttpResponse:
+    """Stored secrets by name, never the secrets."""
+    return render(request, "credentials.html", credentials_context(request))
+
+
+@page("credential.create", "POST")
+def credential_create(request: HttpRequest) -> HttpResponse:
+    """Store a secret."""
+    form = NewCredential(request.POST)
+    if form.is_valid():
+        try:
+            row = credentials.create(request.user, **form.cleaned_data, request_id=request_id(request))
+        except Refused as refusal:
+            field = "name" if refusal.code == "credential_exists" else refusal.code
+            form.add_error(field if field in form.fields else None, refusal.message)
+        else:
+            messages.success(request, gettext("%(name)s is stored.") % {"name": row.name})
+            return go(request, reverse("credentials"))
+    return render(request, "credentials.html", {**credentials_context(request), "form": form}, status=422)
+
+
+@page("credential.change", "POST")
+def credential_change(request: HttpRequest, credential_id: int) -> HttpResponse:
+    """Replace a secret."""
+    secret = request.POST.get("secret", "").strip()
+    row = credentials.change_secret(request.user, credential_id, secret, request_id=request_id(request))
+    messages.success(request, gettext("The secret of %(name)s is replaced.") % {"name": row.name})
+    return go(request, reverse("credentials"))
+
+
+@page("credential.delete", "POST")
+def credential_delete(request: HttpRequest, credential_id: int) -> HttpResponse:
+    """Forget a secret that nothing uses."""
+    credentials.delete(request.user, credential_id, request_id=request_id(request))
+    messages.success(request, gettext("The credential is deleted."))
+    return go(request, reverse("credentials"))
+
+
+def credentials_context(request: HttpRequest) -> dict[str, Any]:
+    """The list and an empty form."""
+    return {"listing": page_of_rows(credentials.listing(request.user), page_of(request)), "form": NewCredential()}

@@ -1,0 +1,229 @@
+"""The model list, what can be done to several models at once, and one model's page."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext, ngettext
+
+from controlplane.base import access, history
+from controlplane.base.doors import go, page, page_of, request_id, safe_back
+from controlplane.base.refusals import Invalid, Refused
+from registry import catalog, highlighting, snippets, spec_file
+from registry.models import Model
+from registry.protocols.compiler import CompileError, compile_adapter
+from registry.spec import Spec
+from registry.spec_errors import SpecInvalid
+
+TABS = ("overview", "parameters", "adapter", "calls", "releases", "audit")
+
+
+@page("model.read")
+def models(request: HttpRequest) -> HttpResponse:
+    """The list: filter, facets, order and page are in the address and done by the database."""
+    wanted = filter_of(request.GET)
+    try:
+        listing = catalog.search(request.user, wanted, request.GET.get("sort", "name"), page_of(request))
+    except Invalid as refusal:
+        messages.error(request, refusal.message)
+        wanted = catalog.ModelFilter()
+        listing = catalog.search(request.user, wanted)
+    chosen = {name: getattr(wanted, name) for name in catalog.FACETS if getattr(wanted, name)}
+    context = {
+        "listing": listing,
+        "pager": {"page": listing.page, "pages": listing.pages, "total": listing.total},
+        "wanted": wanted,
+        "chosen": chosen,
+        "filtered": bool(chosen or wanted.q),
+        "columns": columns(listing.sort),
+    }
+    return render(request, "models.html", context)
+
+
+def columns(sort: str) -> list[dict[str, str]]:
+    """Headings that order the list: what a click asks for and what is in force."""
+    words = {
+        "name": gettext("Name"),
+        "type": gettext("Type"),
+        "protocol": gettext("Protocol"),
+        "state": gettext("State"),
+        "owner": gettext("Owner"),
+    }
+    found = []
+    for name, word in words.items():
+        now = "ascending" if sort == name else "descending" if sort == f"-{name}" else ""
+        found.append({"name": name, "word": word, "now": now, "next": f"-{name}" if now == "ascending" else name})
+    return found
+
+
+def filter_of(given: Any) -> catalog.ModelFilter:
+    """The filter in an address or form."""
+    names = ("q", *catalog.FACETS)
+    return catalog.ModelFilter(**{name: given.get(name, "").strip() for name in names})
+
+
+def chosen_ids(request: HttpRequest) -> list[int]:
+    """The ticked models, or every one that matches the form's filter. Raises Invalid for none."""
+    if request.POST.get("all"):
+        ids = catalog.matching_ids(request.user, filter_of(request.POST))
+    else:
+        ids = [int(given) for given in request.POST.getlist("ids") if given.isascii() and given.isdigit()]
+    if not ids:
+        raise Invalid("nothing_selected", gettext("No model is selected. Tick at least one."))
+    return ids
+
+
+@page("model.change", "POST")
+def enable(request: HttpRequest) -> HttpResponse:
+    """Enable the chosen models."""
+    count = catalog.enable(request.user, chosen_ids(request), request_id=request_id(request))
+    words = ngettext("%(n)d model is enabled and being probed.", "%(n)d models are enabled and being probed.", count)
+    messages.success(request, words % {"n": count})
+    return go(request, safe_back(request, reverse("models")))
+
+
+@page("model.change", "POST")
+def disable(request: HttpRequest) -> HttpResponse:
+    """Disable the chosen models."""
+    count = catalog.disable(request.user, chosen_ids(request), request_id=request_id(request))
+    words = ngettext("%(n)d model is disabled.", "%(n)d models are disabled.", count)
+    messages.success(request, words % {"n": count} + " " + gettext("Enable them again at any time."))
+    return go(request, safe_back(request, reverse("models")))
+
+
+@page("model.change", "POST")
+def tag(request: HttpRequest) -> HttpResponse:
+    """Add and remove tags of the chosen models."""
+    given = request.POST.get("tags", "").replace(",", " ").split()
+    add, remove = [item for item in given if not item.startswith("-")], [item[1:] for item in given if item[0] == "-"]
+    if not given:
+        raise Invalid("tags", gettext("Write at least one tag; -tag removes it."))
+    count = catalog.tag(request.user, chosen_ids(request), add, remove, request_id=request_id(request))
+    messages.success(
+        request, ngettext("Tags of %(n)d model changed.", "Tags of %(n)d models changed.", count) % {"n": count}
+    )
+    return go(request, safe_back(request, reverse("models")))
+
+
+@page("model.probe", "POST")
+def probe(request: HttpRequest) -> HttpResponse:
+    """Call each of the chosen models once, in a job."""
+    job = catalog.probe(request.user, chosen_ids(request), request_id=request_id(request))
+    return go(request, reverse("job", args=[job.pk]))
+
+
+@page("model.delete", "POST")
+def delete(request: HttpRequest) -> HttpResponse:
+    """Delete the chosen models."""
+    count = catalog.delete(request.user, chosen_ids(request), request_id=request_id(request))
+    messages.success(request, ngettext("%(n)d model was deleted.", "%(n)d models were deleted.", count) % {"n": count})
+    return go(request, reverse("models"))
+
+
+@page("model.read", "POST")
+def export(request: HttpRequest) -> HttpResponse:
+    """The chosen models' specs as a file that imports unchanged."""
+    return yaml_file(catalog.export_yaml(request.user, chosen_ids(request)), "models.yaml")
+
+
+def yaml_file(text: str, name: str) -> HttpResponse:
+    """A YAML download."""
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return HttpResponse(text, content_type="application/yaml; charset=utf-8", headers=headers)
+
+
+@page("model.read")
+def model(request: HttpRequest, name: str) -> HttpResponse:
+    """One model. The tab is in the address."""
+    found = catalog.get(request.user, name)
+    tab = request.GET.get("tab", "overview")
+    tab = tab if tab in TABS else "overview"
+    spec, problem = spec_of(found)
+    context: dict[str, Any] = {"model": found, "tab": tab, "spec": spec, "problem": problem, "tabs": tabs(request.user)}
+    context["needs"] = tab == "audit" and not access.can(request.user, "audit.read")
+    return render(request, "model.html", {**context, **tab_context(request, found, spec, tab)})
+
+
+def tabs(user: Any) -> list[tuple[str, str]]:
+    """The tabs that `user` may open, with their words."""
+    words = {
+        "overview": gettext("Overview"),
+        "parameters": gettext("Parameters"),
+        "adapter": gettext("Adapter"),
+        "calls": gettext("Recent calls"),
+        "releases": gettext("Releases"),
+        "audit": gettext("Audit"),
+    }
+    return [(tab, words[tab]) for tab in TABS if tab != "audit" or access.can(user, "audit.read")]
+
+
+def spec_of(model: Model) -> tuple[Spec | None, str]:
+    """The current release's spec, or why it cannot be read any more."""
+    if model.release is None:
+        return None, gettext("This model has no release.")
+    try:
+        return spec_file.read(model.release.spec), ""
+    except SpecInvalid as error:
+        return None, str(error)
+
+
+def tab_context(request: HttpRequest, model: Model, spec: Spec | None, tab: str) -> dict[str, Any]:
+    """What one tab needs beyond the model."""
+    if tab == "overview":
+        base = request.build_absolute_uri("/").rstrip("/")
+        return {"snippets": snippets.snippets(model.name, model.type, base), "aliases": spec.aliases if spec else ()}
+    if tab == "adapter" and spec is not None:
+        return adapter_context(spec)
+    if tab == "releases":
+        return {"releases": list(catalog.releases_of(request.user, model)[:50])}
+    if tab == "audit" and access.can(request.user, "audit.read"):
+        return {"changes": history.of_object(request.user, "model", [model.name])}
+    return {}
+
+
+def adapter_context(spec: Spec) -> dict[str, Any]:
+    """The generated code in coloured pieces, or why there is none."""
+    try:
+        adapter = compile_adapter(spec)
+    except CompileError as error:
+        return {"problem": str(error)}
+    return {"adapter": adapter, "pieces": highlighting.pieces(adapter.source), "lines": adapter.source.count("\n")}
+
+
+@page("model.change", "GET", "POST")
+def edit(request: HttpRequest, name: str) -> HttpResponse:
+    """Change a model by its spec as YAML. The digest that was read goes along, so nobody's edit is lost."""
+    found = catalog.get(request.user, name)
+    release = found.release
+    text = request.POST.get("text") or spec_file.to_yaml([release.spec] if release else [])
+    digest = request.POST.get("digest") or (release.digest if release else "")
+    errors: Sequence[Any] = ()
+    problem = ""
+    if request.method == "POST":
+        errors, document = single_document(text)
+        if document is not None:
+            try:
+                catalog.change(request.user, found.pk, document, digest, request_id=request_id(request))
+            except Refused as refusal:
+                problem, errors = refusal.message, refusal.detail if isinstance(refusal.detail, list) else ()
+            else:
+                messages.success(request, gettext("Saved as a new release; it is being probed."))
+                return go(request, reverse("model", args=[found.name]))
+    status = 422 if errors or problem else 200
+    context = {"model": found, "text": text, "digest": digest, "errors": errors, "problem": problem}
+    return render(request, "model_edit.html", context, status=status)
+
+
+def single_document(text: str) -> tuple[Sequence[Any], dict[str, Any] | None]:
+    """The one row of an edited file, or every error."""
+    parsed = spec_file.parse(text, "spec.yaml")
+    errors = [*parsed.errors, *(error for row in parsed.rows for error in row.errors)]
+    if errors:
+        return errors, None
+    if len(parsed.rows) != 1:
+        words = gettext("Expected exactly one model here, found %(n)d.") % {"n": len(parsed.rows)}
+        return [{"line": 1, "path": "models", "message": words}], None
+    return (), parsed.rows[0].document

@@ -1,0 +1,64 @@
+"""Ways in for models: one by its address, many by a file."""
+
+import hashlib
+import uuid
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+
+from controlplane.base import jobs
+from controlplane.base.doors import go, page, request_id
+from registry import importing
+from registry.views.models import yaml_file
+
+SHOWN_ROWS = 500
+
+
+@page("model.create")
+def model_new(request: HttpRequest) -> HttpResponse:
+    """One model, from its address."""
+    return render(request, "model_new.html")
+
+
+@page("model.import")
+def model_import(request: HttpRequest) -> HttpResponse:
+    """Upload or paste."""
+    return render(request, "model_import.html", {"text": "", "file": ""})
+
+
+@page("model.import", "POST")
+def import_plan(request: HttpRequest) -> HttpResponse:
+    """What the file would do: every row, every error, nothing written."""
+    text, file = request.POST.get("text", ""), request.POST.get("file", "").strip()[:120] or "<paste>"
+    plan = importing.plan(request.user, text, file)
+    wrong = [row for row in plan.rows if row.errors]
+    fine = [row for row in plan.rows if not row.errors]
+    context = {
+        "plan": plan,
+        "file": file,
+        "wrong": wrong[:SHOWN_ROWS],
+        "fine": fine[:SHOWN_ROWS],
+        "hidden": max(0, len(fine) - SHOWN_ROWS),
+        "to_write": plan.counts["new"] + plan.counts["changed"],
+        "key": uuid.uuid4().hex,
+    }
+    return render(request, "parts/import_plan.html", context)
+
+
+@page("model.import", "POST")
+def import_apply(request: HttpRequest) -> HttpResponse:
+    """Import in a job and go to its page. A second click finds the same job."""
+    text, file = request.POST.get("text", ""), request.POST.get("file", "").strip()[:120] or "<paste>"
+    key = request.POST.get("key", "")[:64]
+    twice = jobs.Idempotency(key, hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()) if key else None
+    mode = request.POST.get("mode", "atomic")
+    job = importing.start(request.user, text, file, mode, idempotency=twice, request_id=request_id(request))
+    return go(request, reverse("job", args=[job.pk]))
+
+
+@page("job.read")
+def import_failed(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
+    """The rows that failed, to mend and import again."""
+    text = importing.failed_yaml(jobs.get(request.user, job_id))
+    return yaml_file(text, f"failed-{str(job_id)[:8]}.yaml")

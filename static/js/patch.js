@@ -1,0 +1,94 @@
+// Live pages without flicker: read the page again, and change only what differs, by id, on what is on screen.
+import { on } from "./live.js";
+import { ages } from "./page.js";
+import { drawAll } from "./sparks.js";
+import { ask } from "./session.js";
+import { say, number } from "./words.js";
+
+const PAUSE_MS = 900;
+const asleep = () => document.hidden || !getSelection().isCollapsed || document.querySelector("dialog[open], :popover-open:not(.rail)");
+let timer = 0;
+let again = false;
+let busy = false;
+
+const bare = (element) => element.innerHTML.replace(/<time[^>]*>[^<]*<\/time>/g, "").replace(/\s*data-local="1"/g, "");
+
+function replace(old, fresh) {
+  if (bare(old) === bare(fresh)) return false;
+  if (old.contains(document.activeElement) || old.querySelector("details[open]")) return false;
+  old.innerHTML = fresh.innerHTML;
+  window.htmx.process(old);
+  return true;
+}
+
+function patchRow(row, fresh) {
+  let changed = false;
+  const cells = [...row.children];
+  [...fresh.children].forEach((cell, at) => {
+    const old = cells[at];
+    if (!old || old.matches(".tick") || old.querySelector("[data-traffic]")) return;
+    changed = replace(old, cell) || changed;
+  });
+  if (!changed) return;
+  row.classList.remove("fresh");
+  requestAnimationFrame(() => row.classList.add("fresh"));
+}
+
+function offerRows(table, count) {
+  const holder = table.closest(".card");
+  let button = holder.querySelector("[data-new-rows]");
+  if (!count) return button?.remove();
+  if (!button) {
+    button = document.createElement("button");
+    button.type = "button";
+    button.dataset.newRows = "";
+    button.className = "btn small new-rows";
+    button.addEventListener("click", () => location.reload());
+    table.closest(".scroll").before(button);
+  }
+  button.textContent = say("new_rows", { n: number(count) });
+}
+
+function patch(root, page) {
+  for (const old of root.querySelectorAll("[data-patch]")) {
+    const fresh = page.querySelector(`[data-patch="${old.dataset.patch}"]`);
+    if (fresh) replace(old, fresh);
+  }
+  for (const table of root.querySelectorAll("table[data-rows]")) {
+    const rows = [...page.querySelectorAll("tbody > tr[id]")];
+    const here = new Set([...table.querySelectorAll("tbody > tr[id]")].map((row) => row.id));
+    rows.filter((row) => here.has(row.id)).forEach((row) => patchRow(document.getElementById(row.id), row));
+    if (here.size) offerRows(table, rows.filter((row) => !here.has(row.id)).length);
+  }
+  ages(root);
+  drawAll();
+}
+
+async function refresh() {
+  timer = 0;
+  if (busy || asleep()) { again = true; return; }
+  busy = true;
+  again = false;
+  try {
+    const answer = await ask(location.href, { headers: { Accept: "text/html" } });
+    if (!answer.ok) return;
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    for (const root of document.querySelectorAll("[data-live]")) patch(root, page);
+  } catch { /* the live badge says that the server is away */ } finally {
+    busy = false;
+    if (again) later();
+  }
+}
+
+function later() {
+  if (!timer) timer = setTimeout(refresh, PAUSE_MS);
+}
+
+const wanted = (topic) => document.querySelector(`[data-live~="${topic}"]`);
+
+export function startPatches() {
+  for (const topic of ["models", "jobs", "revision", "keys", "calls", "tick"]) on(topic, () => wanted(topic) && later());
+  let first = true;
+  on("snapshot", () => { if (!first && document.querySelector("[data-live]")) later(); first = false; });
+  document.addEventListener("patchbay:signed-in", later);
+}
