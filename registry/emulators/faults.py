@@ -13,6 +13,7 @@ from itertools import chain, islice, repeat
 from registry.emulators.wire import Answer, Call, Wire
 
 MARK = b"[practice fault="
+CUT_AFTER = 6
 SLOW_S = 2.0
 BOMB_BYTES = 64 * 1024 * 1024
 _WORDS = "The practice fleet was asked to fail this call"
@@ -37,17 +38,17 @@ def _status(status: int, words: str) -> Callable[[Answer, Wire], Answer]:
 
 
 def _truncated(answer: Answer, wire: Wire) -> Answer:
-    """A stream that stops in the middle, or half a body under the whole one's Content-Length."""
+    """A stream that stops after six frames, or half a body under the whole one's Content-Length."""
     if answer.frames is not None:
-        return replace(answer, frames=islice(answer.frames, 3), cut=True)
+        return replace(answer, frames=islice(answer.frames, CUT_AFTER), cut=True)
     return replace(answer, body=answer.body[: len(answer.body) // 2], length=len(answer.body))
 
 
 def _midstream(answer: Answer, wire: Wire) -> Answer:
-    """The wire's own error event after a few frames of HTTP 200."""
+    """The wire's own error event after six frames of HTTP 200."""
     if answer.frames is None:
         return wire.refusal(500, _WORDS)
-    return replace(answer, frames=chain(islice(answer.frames, 3), (wire.stream_error(_WORDS),)))
+    return replace(answer, frames=chain(islice(answer.frames, CUT_AFTER), (wire.stream_error(_WORDS),)))
 
 
 @cache
