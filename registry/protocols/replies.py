@@ -18,6 +18,13 @@ def text_of(value: Any) -> str:
     return value
 
 
+def listed(value: Any) -> list[Any]:
+    """`value` as a list with content. Raises TypeError for anything else."""
+    if not isinstance(value, list) or not value:
+        raise TypeError(f"expected a list with content, got {type(value).__name__}")
+    return value
+
+
 def chat(context: CallContext, text: str, finish: str, tools: list[Body] | None = None, reasoning: str = "") -> Body:
     """A chat completion with one choice."""
     message: Body = {"role": "assistant", "content": text or (None if tools else "")}
@@ -37,10 +44,8 @@ def completion(context: CallContext, text: str, finish: str) -> Body:
 
 def embeddings(context: CallContext, vectors: Any) -> Body:
     """Embeddings; as base64 of little-endian float32 where the caller asked for that."""
-    if not isinstance(vectors, list) or not vectors:
-        raise TypeError("expected a list of vectors")
     data = []
-    for index, vector in enumerate(vectors):
+    for index, vector in enumerate(listed(vectors)):
         numbers = array("f", vector)
         if not numbers:
             raise TypeError("expected vectors that are not empty")

@@ -85,7 +85,7 @@ def embeddings(answer: Any, context: CallContext) -> dict[str, Any]:
 def ranking(answer: Any, context: CallContext) -> dict[str, Any]:
     """/rerank answers with {index, score, text}, best first."""
     results = []
-    for item in answer:
+    for item in replies.listed(answer):
         found = {"index": item["index"], "relevance_score": item["score"]}
         if item.get("text") is not None:
             found["document"] = {"text": item["text"]}
@@ -95,6 +95,6 @@ def ranking(answer: Any, context: CallContext) -> dict[str, Any]:
 
 def labels(answer: Any, context: CallContext) -> dict[str, Any]:
     """/predict answers with labels, or with a list of them for each input."""
-    nested = answer if answer and isinstance(answer[0], list) else [answer]
+    nested = answer if isinstance(replies.listed(answer)[0], list) else [answer]
     found = [[{"label": item["label"], "score": item["score"]} for item in row] for row in nested]
     return replies.labels(context, found)
