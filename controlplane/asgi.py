@@ -5,6 +5,7 @@ from typing import Any
 from django.core.asgi import get_asgi_application
 
 from controlplane.base.boot import DJANGO_VERSION
+from controlplane.base.live import LIVE, websocket_application
 from routing.caller import Message, Receive, Send
 from routing.gateway import SubmitJob
 from routing.health import PATHS, Health
@@ -37,11 +38,12 @@ class Application:
             else:
                 await self._django(scope, receive, send)
         elif kind == "websocket":
-            await self._refuse_websocket(receive, send)
+            live = websocket_application if scope["path"] == LIVE else self._refuse_websocket
+            await live(scope, receive, send)
         else:
             await self._lifespan(receive, send)
 
-    async def _refuse_websocket(self, receive: Receive, send: Send) -> None:
+    async def _refuse_websocket(self, scope: Message, receive: Receive, send: Send) -> None:
         await receive()
         await send({"type": "websocket.close", "code": 1000})
 

@@ -58,7 +58,7 @@ def shares(states: dict[str, int]) -> list[dict[str, Any]]:
     found, start = [], 0.0
     for state, count in states.items():
         width = 1000 * count / total
-        found.append({"state": state, "count": count, "x": round(start, 1), "width": round(width, 1)})
+        found.append({"state": state, "count": count, "x": f"{start:.1f}", "width": f"{width:.1f}"})
         start += width
     return found
 

@@ -128,7 +128,7 @@ def _summed() -> Summary | None:
 
 
 def _moments(now: datetime) -> list[datetime]:
-    last = datetime.fromtimestamp(now.timestamp() // BUCKET_S * BUCKET_S, tz=now.tzinfo)
+    last = datetime.fromtimestamp((now.timestamp() // BUCKET_S - 1) * BUCKET_S, tz=now.tzinfo)
     return [last - timedelta(seconds=BUCKET_S * back) for back in range(BUCKETS - 1, -1, -1)]
 
 

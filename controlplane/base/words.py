@@ -16,7 +16,7 @@ FAMILIES: dict[str, dict[str, str | Promise]] = {
         "cancelled": _("Cancelled"),
     },
     "type": {
-        "llm": _("Language model"),
+        "llm": _("LLM"),
         "embedding": _("Embedding"),
         "rerank": _("Rerank"),
         "image": _("Image"),

@@ -29,7 +29,18 @@ function age(element) {
   if (step) element.textContent = relative.format(-Math.floor(seconds / step[0]), step[1]);
 }
 
+const today = new Intl.DateTimeFormat(language, { timeStyle: "medium" });
+const earlier = new Intl.DateTimeFormat(language, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" });
+
+function clock(element) {
+  const then = new Date(element.dateTime);
+  element.textContent = (Date.now() - then < 43200000 ? today : earlier).format(then);
+  element.title = absolute.format(then);
+  delete element.dataset.clock;
+}
+
 export function ages(root = document) {
+  for (const element of root.querySelectorAll("time[data-clock]")) clock(element);
   for (const element of root.querySelectorAll("time[data-ago]")) age(element);
 }
 

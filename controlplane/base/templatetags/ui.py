@@ -60,6 +60,14 @@ def ago(moment: datetime | None) -> SafeString | str:
     )
 
 
+@register.simple_tag
+def clock(moment: datetime) -> SafeString:
+    """A moment of today or lately as HH:MM:SS, UTC until the page's script shows the reader's own time."""
+    return format_html(
+        '<time datetime="{}" data-clock>{}</time>', moment.isoformat(timespec="milliseconds"), f"{moment:%H:%M:%S}"
+    )
+
+
 def elapsed(seconds: int) -> str:
     """`seconds` ago, in the reader's words."""
     if seconds < MINUTE:

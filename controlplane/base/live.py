@@ -1,0 +1,226 @@
+"""Live pages: one websocket a tab. hello → snapshot(seq) → frames(seq + 1 …); a gap or a reconnect asks for a snapshot.
+
+Redis carries notices only. One Hub a process listens to it, encodes each notice once, and hands it to the sockets of
+this process; a socket that is slow gets a gap instead of a queue.
+"""
+
+import asyncio
+import json
+import logging
+from collections import deque
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+import redis.asyncio
+from channels.auth import AuthMiddlewareStack
+from channels.db import database_sync_to_async
+from channels.generic.websocket import AsyncWebsocketConsumer
+from channels.security.websocket import AllowedHostsOriginValidator
+from django.conf import settings
+from django.utils import timezone
+from redis.exceptions import RedisError
+
+from controlplane.base import access, jobs
+from controlplane.base.events import CHANNEL
+from controlplane.base.models import Revision, User
+from controlplane.base.refusals import Refused
+
+LIVE = "/live"
+TICK_S = 5.0
+AWAY_S = 1.0
+WAITING = 32
+WATCHED = 64
+SIGNED_OUT, FORBIDDEN = 4401, 4403
+OPEN_TOPICS = {
+    "models": "model.read",
+    "jobs": "job.read",
+    "revision": "overview.read",
+    "keys": "key.read",
+    "calls": "call.read",
+}
+log = logging.getLogger(__name__)
+
+
+class Hub:
+    """Hears notices and ticks, and passes each to the sockets that may see it. Runs while somebody looks."""
+
+    def __init__(self) -> None:
+        self.viewers: set[Viewer] = set()
+        self._tasks: list[asyncio.Task[None]] = []
+        self.away = False
+
+    def join(self, viewer: "Viewer") -> None:
+        """Add a socket; the first one starts the hub."""
+        self.viewers.add(viewer)
+        if not self._tasks:
+            self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._tick())]
+
+    def leave(self, viewer: "Viewer") -> None:
+        """Remove a socket; after the last one the hub rests."""
+        self.viewers.discard(viewer)
+        if not self.viewers:
+            for task in self._tasks:
+                task.cancel()
+            self._tasks = []
+
+    def tell(self, topic: str, payload: Mapping[str, Any]) -> None:
+        """Encode once, hand to everybody who may see it."""
+        body = json.dumps({"topic": topic, "payload": payload})[1:]
+        for viewer in list(self.viewers):
+            if viewer.sees(topic):
+                viewer.offer(body)
+
+    async def _listen(self) -> None:
+        while True:
+            try:
+                await self._hear()
+            except (RedisError, OSError) as error:
+                if not self.away:
+                    log.warning("live pages: Redis is away: %s", error)
+                self.away = True
+                await asyncio.sleep(AWAY_S)
+
+    async def _hear(self) -> None:
+        client = redis.asyncio.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=2)
+        try:
+            async with client.pubsub() as channel:
+                await channel.subscribe(CHANNEL)
+                if self.away:
+                    self.away = False
+                    for viewer in list(self.viewers):
+                        viewer.lose()
+                async for message in channel.listen():
+                    if message["type"] == "message":
+                        self._receive(message["data"])
+        finally:
+            await client.aclose()
+
+    def _receive(self, data: bytes) -> None:
+        with suppress(ValueError, KeyError, TypeError):
+            notice = json.loads(data)
+            topic = str(notice["topic"])
+            self.tell(topic, notice["payload"] if topic.startswith("job:") else {})
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_S)
+            self.tell("tick", {"at": timezone.now().isoformat(), "feed": "away" if self.away else "live"})
+
+
+class Viewer:
+    """One socket's frames: numbered, bounded. What does not fit becomes a gap that the page mends by a snapshot."""
+
+    def __init__(self, topics: set[str]) -> None:
+        self.topics = topics
+        self.watched: set[str] = set()
+        self.seq = 0
+        self._frames: deque[str] = deque(maxlen=WAITING)
+        self._ready = asyncio.Event()
+
+    def sees(self, topic: str) -> bool:
+        """Whether this socket's person may see `topic` and asked for it where it is a job's."""
+        return topic == "tick" or topic in self.topics or topic in self.watched
+
+    def offer(self, body: str) -> None:
+        """Number a frame and keep it for sending; the oldest falls out where the socket is slow."""
+        self.seq += 1
+        self._frames.append(f'{{"seq":{self.seq},{body}')
+        self._ready.set()
+
+    def lose(self) -> None:
+        """Skip a number, so that the page notices that something is missing."""
+        self.seq += 1
+
+    async def next(self) -> str:
+        """The next frame, when there is one."""
+        while not self._frames:
+            self._ready.clear()
+            await self._ready.wait()
+        return self._frames.popleft()
+
+
+HUB = Hub()
+
+
+class LiveConsumer(AsyncWebsocketConsumer):
+    """Signed-in people's socket. It takes {"watch": "job:<id>"} and {"snapshot": true}; everything else is ignored."""
+
+    viewer: Viewer | None = None
+    pump: "asyncio.Task[None] | None" = None
+
+    async def connect(self) -> None:
+        """Accept, then close with 4401 where nobody is signed in: a page cannot read why a handshake was refused."""
+        await self.accept()
+        user = self.scope.get("user")
+        if not isinstance(user, User) or not user.is_active:
+            await self.close(code=SIGNED_OUT)
+            return
+        topics = {topic for topic, verb in OPEN_TOPICS.items() if access.can(user, verb)}
+        self.viewer = Viewer(topics)
+        HUB.join(self.viewer)
+        await self.send(json.dumps({"kind": "hello", "seq": self.viewer.seq}))
+        self.pump = asyncio.create_task(self._pump(self.viewer))
+
+    async def disconnect(self, code: int) -> None:
+        """Leave the hub."""
+        if self.viewer is not None:
+            HUB.leave(self.viewer)
+        if self.pump is not None:
+            self.pump.cancel()
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        """One wish of the page."""
+        wish = _read(text_data)
+        topic = wish.get("watch")
+        if self.viewer is None:
+            return
+        if isinstance(topic, str) and topic.startswith("job:") and len(self.viewer.watched) < WATCHED:
+            await self._watch(self.viewer, topic)
+        if wish.get("snapshot"):
+            payload = await self._snapshot()
+            await self.send(json.dumps({"kind": "snapshot", "seq": self.viewer.seq, "payload": payload}))
+
+    async def _watch(self, viewer: Viewer, topic: str) -> None:
+        found = await _job(self.scope["user"], topic.removeprefix("job:"))
+        if found is not None:
+            viewer.watched.add(topic)
+            viewer.offer(json.dumps({"topic": topic, "payload": found})[1:])
+
+    async def _snapshot(self) -> dict[str, Any]:
+        if not await _still_in(self.scope["user"]):
+            await self.close(code=SIGNED_OUT)
+        return {"at": timezone.now().isoformat(), "revision": await _revision()}
+
+    async def _pump(self, viewer: Viewer) -> None:
+        while True:
+            await self.send(await viewer.next())
+
+
+def _read(text: str | None) -> dict[str, Any]:
+    with suppress(ValueError, RecursionError):
+        found = json.loads(text or "{}")
+        if isinstance(found, dict):
+            return found
+    return {}
+
+
+@database_sync_to_async
+def _job(user: User, job_id: str) -> dict[str, Any] | None:
+    try:
+        return jobs.snapshot(jobs.get(user, job_id))
+    except (Refused, access.Forbidden):
+        return None
+
+
+@database_sync_to_async
+def _still_in(user: User) -> bool:
+    return User.objects.filter(pk=user.pk, is_active=True, role=user.role).exists()
+
+
+@database_sync_to_async
+def _revision() -> int:
+    return Revision.objects.order_by("-number").values_list("number", flat=True).first() or 0
+
+
+websocket_application = AllowedHostsOriginValidator(AuthMiddlewareStack(LiveConsumer.as_asgi()))
