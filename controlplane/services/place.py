@@ -36,7 +36,8 @@ class Place:
 
     def environment(self) -> dict[str, str]:
         """The environment of every child: ours, with this place spelled out."""
-        python = {"PYTHONPATH": str(REPOSITORY), "PYTHONSAFEPATH": "1", "PYTHONUNBUFFERED": "1"}
+        path = os.pathsep.join(filter(None, (str(REPOSITORY), os.environ.get("PYTHONPATH"))))
+        python = {"PYTHONPATH": path, "PYTHONSAFEPATH": "1", "PYTHONUNBUFFERED": "1"}
         memory = {"MALLOC_ARENA_MAX": "2"}
         return {**os.environ, "DATA_DIR": str(self.data), "PORT": str(self.port), **python, **memory}
 

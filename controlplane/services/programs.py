@@ -9,6 +9,9 @@ from controlplane.services.ports import LOOPBACK, answers
 
 HEALTH = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 
+NO_CHECKS = {"CELERY_SKIP_CHECKS": "1"}
+"""Django's system checks load every page; `make test` runs them, workers need not."""
+
 
 @dataclass(frozen=True)
 class Program:
@@ -36,7 +39,10 @@ def worker(place: Place) -> Program:
     ready.unlink(missing_ok=True)
     command = _module("celery", "-A", "controlplane.celery:app", "worker", "-P", "threads", "-c", "8")
     return Program(
-        "worker", (*command, "--without-gossip", "--without-mingle"), ready.exists, {"READY_FILE": str(ready)}
+        "worker",
+        (*command, "--without-gossip", "--without-mingle"),
+        ready.exists,
+        {"READY_FILE": str(ready), **NO_CHECKS},
     )
 
 
@@ -44,7 +50,7 @@ def beat(place: Place) -> Program:
     """The clock of the periodic tasks."""
     schedule = str(place.data / "beat-schedule")
     command = _module("celery", "-A", "controlplane.celery:app", "beat", "-s", schedule, "--pidfile=")
-    return Program("beat", command, lambda: True)
+    return Program("beat", command, lambda: True, NO_CHECKS)
 
 
 def practice(place: Place, port: int) -> Program:

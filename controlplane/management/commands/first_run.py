@@ -30,6 +30,7 @@ class Command(BaseCommand):
     """
 
     help = "Seed what a new installation needs and write $DATA_DIR/first-run.json."
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """HOST:PORT and size of the practice fleet, when there is one."""

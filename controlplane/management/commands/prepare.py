@@ -22,6 +22,7 @@ class Command(BaseCommand):
     """Migrates the database, collects static files, seeds what a first run needs; skips what is done already."""
 
     help = "Bring the database and the static files up to date."
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Passed on to first_run."""

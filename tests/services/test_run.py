@@ -1,0 +1,136 @@
+"""`make run` as a whole: ready, stopped, killed, and run again."""
+
+import os
+import signal
+import socket
+import stat
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from controlplane.services.children import send, wait_for
+from tests.services.running import COMMAND, Running
+
+pytestmark = pytest.mark.slow
+STOPPED_WITHIN = 5.0
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[Running]:
+    """A data folder that nobody used before, below one that is closed to others."""
+    one = Running(tmp_path / "data folder")
+    yield one
+    one.end()
+
+
+def test_a_first_run_is_ready_and_ctrl_c_leaves_nothing_behind(running: Running) -> None:
+    supervisor = running.begin()
+    printed = running.until("Stop with Ctrl-C")
+    assert "5 of 5 ready" in printed
+    assert stat.S_IMODE((running.data / "first-run.json").stat().st_mode) == 0o600
+    written = running.first_run()
+    assert written["base_url"] == f"http://127.0.0.1:{running.port}"
+    assert written["setup_link"] in printed
+    assert written["practice_models"] == 5
+    assert running.get("/healthz")[0] == 200
+    assert running.get(written["setup_link"].removeprefix(written["base_url"]))[0] == 200
+    assert running.get("/v1/models", written["api_key"])[1].count(b'"id"') >= 5
+    pids = running.pids()
+    assert set(pids) == {"postgres", "valkey", "web", "worker", "beat", "practice"}
+    began = time.monotonic()
+    supervisor.send_signal(signal.SIGINT)
+    assert supervisor.wait(20) == 0
+    assert time.monotonic() - began < STOPPED_WITHIN
+    assert running.everything_ended(pids, seconds=0)
+
+
+def test_a_second_run_says_that_one_is_running(running: Running) -> None:
+    supervisor = running.begin()
+    running.until("is ready")
+    second = Running(running.data)
+    second.output = running.data.parent / "second.txt"
+    assert second.begin().wait(20) == 1
+    assert f"already runs from {running.data}: http://127.0.0.1:{running.port}" in second.printed()
+    assert f"kill {supervisor.pid}" in second.printed()
+
+
+def test_a_busy_port_is_named(running: Running) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", running.port))
+        other.listen()
+        assert running.begin().wait(20) == 1
+    assert f"Port {running.port} on 127.0.0.1 is taken" in running.printed()
+    assert f"PORT={running.port + 1} make run" in running.printed()
+
+
+def test_every_program_that_is_killed_comes_back(running: Running) -> None:
+    running.begin()
+    running.until("Stop with Ctrl-C")
+    for name, pid in running.pids().items():
+        os.kill(pid, signal.SIGKILL)
+        running.until(f"{name} ended (signal SIGKILL); starting it again", 10)
+        assert running.came_back(name, pid), name
+    key = running.first_run()["api_key"]
+    assert wait_for(lambda: answers(running, key), 30)
+    address = (running.data / "stores.json").read_text().split('"')[3]
+    with psycopg.connect(address, connect_timeout=10) as connection:
+        assert connection.execute("select count(*) from registry_model").fetchone() == (5,)
+
+
+def test_killing_the_supervisor_ends_everything_and_the_next_run_recovers(running: Running) -> None:
+    running.begin()
+    running.until("Stop with Ctrl-C")
+    link, pids = running.first_run()["setup_link"], running.pids()
+    for killed in ([], list(pids.values())):
+        assert running.process is not None
+        for pid in (running.process.pid, *killed):
+            send(pid, signal.SIGKILL)
+        running.process.wait()
+        running.begin()
+        assert "5 unchanged" in running.until("Stop with Ctrl-C")
+        assert running.everything_ended(pids, seconds=0) or not set(pids.values()) & set(running.pids().values())
+        assert running.first_run()["setup_link"] == link
+        pids = running.pids()
+
+
+def test_children_die_with_a_supervisor_that_nobody_starts_again(running: Running) -> None:
+    supervisor = running.begin()
+    running.until("Stop with Ctrl-C")
+    pids = running.pids()
+    supervisor.kill()
+    supervisor.wait()
+    assert running.everything_ended(pids)
+
+
+@pytest.mark.parametrize("what", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_it_ends_with_the_make_that_started_it(running: Running, tmp_path: Path, what: signal.Signals) -> None:
+    recipe = " ".join(COMMAND) + " --under-make"
+    (tmp_path / "Makefile").write_text(f"run:\n\t@exec {recipe}\n")
+    running.practice = 0
+    make = running.begin("make", "-f", str(tmp_path / "Makefile"), "run")
+    running.until("Stop with Ctrl-C")
+    pids = running.pids()
+    make.send_signal(what)
+    make.wait(20)
+    assert running.everything_ended(pids)
+    assert wait_for(lambda: "everything is stopped" in running.printed(), 5)
+
+
+def test_a_program_that_cannot_start_shows_its_own_words(running: Running, tmp_path: Path) -> None:
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "uvicorn.py").write_text("raise SystemExit('no uvicorn today')\n")
+    supervisor = running.begin("env", f"PYTHONPATH={tmp_path / 'broken'}", *COMMAND)
+    assert supervisor.wait(60) == 1
+    assert "web ended with exit code 1" in running.printed()
+    assert "no uvicorn today" in running.printed()
+
+
+def answers(running: Running, key: str) -> bool:
+    """Whether the data plane lists its models."""
+    try:
+        return running.get("/v1/models", key)[0] == 200
+    except OSError:
+        return False
