@@ -79,7 +79,7 @@ def fields(status: int, headers: Mapping[str, str], body: bytes, rules: Sequence
     try:
         body.decode()
         found = decode_fields(body)
-        marked = any(rule.when.partition(".")[0] in found for rule in rules)
+        marked = any(may_mark(rule, found) for rule in rules)
         failure = failure_in(decode(body), rules, status, body) if marked else None
     except ValidationError as error:
         raise invalid(f"is no JSON object ({error})", status, body) from error
@@ -88,6 +88,13 @@ def fields(status: int, headers: Mapping[str, str], body: bytes, rules: Sequence
     if failure is not None:
         raise failure
     return found
+
+
+def may_mark(rule: ErrorRule, found: Mapping[str, Raw]) -> bool:
+    """Whether `rule` may hold for an answer of which only the top-level fields are known."""
+    if "." in rule.when:
+        return rule.when.partition(".")[0] in found
+    return rule.when in found and (not rule.equals or plain(found[rule.when]) in rule.equals)
 
 
 def judge(status: int, headers: Mapping[str, str], body: bytes, rules: Sequence[ErrorRule]) -> None:

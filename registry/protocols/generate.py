@@ -77,9 +77,7 @@ def doc(text: str) -> ast.stmt:
 
 def module(document: Document, spec: Spec, tasks: Sequence[Task]) -> ast.Module:
     """The whole adapter of `spec`'s type and parameters for the `tasks` that `document` serves."""
-    intro = (
-        f"{document.title}, type {spec.type}: generated from the protocol document and the model's spec."
-    )
+    intro = f"{document.title}, type {spec.type}: generated from the protocol document and the model's spec."
     body: list[ast.stmt] = []
     for task in tasks:
         operation = document.operations[task]
