@@ -7,6 +7,7 @@ from typing import Any
 from versions.diff.policy import Policy
 
 LEVELS = ("draft", "alpha", "beta", "stable")
+PHRASES = ("deprecated", "no longer", "will be removed", "sunset", "已弃用", "不再支持", "即将下线")
 Told = tuple[str, Any, Any]
 
 
@@ -75,3 +76,9 @@ def removal_rule(described: dict[str, Any], policy: Policy) -> tuple[str, Any]:
     if ends is None:
         return "sunset-unreadable", sunset
     return ("operation-removed-after-sunset" if ends <= policy.at() else "operation-removed-before-sunset"), sunset
+
+
+def prose_notice(before: Any, after: Any) -> str:
+    """A phrase of decline that a new description has and the old one had not; empty where there is none."""
+    first, second = (text.lower() if isinstance(text, str) else "" for text in (before, after))
+    return next((phrase for phrase in PHRASES if phrase in second and phrase not in first), "")

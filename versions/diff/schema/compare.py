@@ -21,6 +21,6 @@ def compare_schemas(old: Any, new: Any, directions: tuple[Direction, ...], polic
         place = Place(readers[0].schema(old, ""), readers[1].schema(new, ""), "")
         explainer.old_where, explainer.new_where = readers[0].where, readers[1].where
         explainer.compare(place)
-        result += findings(explainer, "")
+        result += findings(explainer)
         result += issue_findings(readers[0].issues, readers[1].issues, direction, "")
     return result

@@ -201,6 +201,11 @@ class Examples:
             other = b.get("properties", {}).get(name) or schema_of(b, name) or ANYTHING
             for value in self._telling(node, other, depth + 1):
                 yield {**base, name: value}
+        for pattern in {**a.get("patternProperties", {}), **b.get("patternProperties", {})}:
+            for name in (sample.value for sample in accepted({"type": ["string"], "pattern": pattern}, "string", 2)):
+                left, right = (n.get("properties", {}).get(name) or schema_of(n, name) or ANYTHING for n in (a, b))
+                for value in self._telling(left, right, depth + 1):
+                    yield {**base, name: value}
         for name in (*b.get("dependentRequired", {}), *b.get("dependentSchemas", {})):
             if name in a.get("properties", {}):
                 yield {**base, name: next(self.some(a["properties"][name], depth + 1), "a")}

@@ -46,11 +46,8 @@ class Explainer:
     def add(self, draft: Draft) -> None:
         """Take a difference."""
         if len(self.drafts) < MAX_FINDINGS:
+            draft.use = self.use
             self.drafts.append(draft)
-
-    def forget_slices(self) -> None:
-        """Start a new list of drafts; pairs stay known as compared."""
-        self._seen = {pair: (0, 0) for pair in self._seen}
 
     def included(self, left: Node, right: Node) -> bool:
         """Whether inclusion is proved."""
@@ -105,6 +102,7 @@ class Explainer:
         old, new = self.normal.form(place.old), self.normal.form(place.new)
         if old is not new:
             self._differences(place, old, new)
+        self._settle(place, start)
         if len(self.drafts) == start and _rewritten(place.old, place.new):
             self._note_rewriting(place, old, new)
         self._seen[pair] = (start, len(self.drafts))
@@ -208,7 +206,16 @@ class Explainer:
     def _same(self, left: Node | None, right: Node | None) -> bool:
         if left is None or right is None:
             return left is right
-        return left == right if _small(left) and _small(right) else self.included(left, right) and self.included(right, left)
+        if _small(left) and _small(right) and left == right:
+            return True
+        return self.included(left, right) and self.included(right, left)
+
+    def _settle(self, place: Place, start: int) -> None:
+        """What was claimed here is harmless where inclusion of the whole node is proved all the same."""
+        mine = [d for d in self.drafts[start:] if d.place is place and harmful(d.effect, self.direction)]
+        if any(not draft.proved_harmless for draft in mine) and self.included(*self.source(place)):
+            for draft in mine:
+                draft.proved_harmless = True
 
     def _settle_scalars(self, place: Place, old: Node, new: Node, start: int) -> None:
         """Let representatives decide what the facets of scalars claimed."""

@@ -15,12 +15,12 @@ COUNTS = frozenset({
 })  # fmt: skip
 NUMBERS = COUNTS | {"minimum", "maximum", "multipleOf"}
 IGNORED = frozenset({
-    "$schema", "$id", "id", "$comment", "$defs", "definitions", "$anchor", "$vocabulary", "title", "description",
+    "$schema", "$id", "id", "$comment", "$defs", "definitions", "$anchor", "$vocabulary", "title",
     "example", "examples", "externalDocs", "xml", "summary", "$dynamicAnchor", "$recursiveAnchor", "components",
 })  # fmt: skip
 """Left out of a node: they neither restrict values nor say anything to a caller's program."""
 
-ANNOTATIONS = frozenset({"default", "readOnly", "writeOnly", "deprecated", "discriminator"})
+ANNOTATIONS = frozenset({"description", "default", "readOnly", "writeOnly", "deprecated", "discriminator"})
 """Kept in a node, without force on values."""
 
 KNOWN = (

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from versions.diff.findings import Draft, Effect
+from versions.diff.findings import Draft, Effect, Severity
 from versions.diff.schema.place import Place, Visitor
 from versions.diff.schema.reader import Node
 from versions.diff.schema.scalars import decide, exact
@@ -98,7 +98,16 @@ def number_facets(visitor: Visitor, place: Place, old: Node, new: Node) -> None:
         key, effect = "multiple-of-widened", Effect.WIDER
     else:
         key, effect = "multiple-of-changed", Effect.DIFFERENT
-    visitor.add(Draft(key, effect, place, place.name, before, after, keyword="multipleOf"))
+    draft = Draft(key, effect, place, place.name, before, after, keyword="multipleOf")
+    if before is not None and after is not None and effect is not Effect.DIFFERENT and not (binary(before) and binary(after)):
+        draft.effect, draft.severity = Effect.UNKNOWN, Severity.REVIEW
+    visitor.add(draft)
+
+
+def binary(divisor: float) -> bool:
+    """Whether floating point divides by this number without rounding; servers differ about 33 / 0.3."""
+    denominator = exact(divisor).denominator
+    return denominator & (denominator - 1) == 0
 
 
 def string_facets(visitor: Visitor, place: Place, old: Node, new: Node) -> None:

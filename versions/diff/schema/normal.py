@@ -89,9 +89,23 @@ class Normal:
         for name in ("anyOf", "oneOf"):
             if name in result:
                 result = self._simplify_union(result, name)
+        if "not" in result:
+            result = self._simplify_not(result)
         if types_of(result) == {"integer"} or "enum" in result:
             result = _whole_bounds(result)
         return result
+
+    def _simplify_not(self, node: Node) -> Node:
+        """Nothing where anything is forbidden; the inner node where the negation is negated."""
+        inner = self.form(node["not"])
+        words = set(inner) - ANNOTATIONS
+        if not words:
+            return {"type": []}
+        if words != {"not"}:
+            return node
+        rest = {name: value for name, value in node.items() if name != "not"}
+        merged = self._merge(rest, self.form(inner["not"]))
+        return merged if merged is not None else node
 
     def _merge_all(self, node: Node) -> Node:
         result = {name: value for name, value in node.items() if name != "allOf"}

@@ -3,7 +3,7 @@
 from typing import Any
 
 from versions.diff.findings import Direction, Draft, Effect
-from versions.diff.lifecycle import lifecycle
+from versions.diff.lifecycle import lifecycle, prose_notice
 from versions.diff.schema.place import Explaining, Place
 from versions.diff.schema.reader import Node
 from versions.diff.values import same
@@ -16,6 +16,9 @@ def annotations(visitor: Explaining, place: Place, old: Node, new: Node) -> None
         visitor.add(Draft("default-changed", Effect.FACT, place, place.name, before, after, keyword="default"))
     for key, told_old, told_new in lifecycle(old, new, visitor.policy):
         visitor.add(Draft(key, Effect.FACT, place, place.name, told_old, told_new, keyword="deprecated"))
+    phrase = prose_notice(old.get("description"), new.get("description"))
+    if phrase:
+        visitor.add(Draft("prose-notice", Effect.FACT, place, place.name, None, phrase, keyword="description"))
     _discriminator(visitor, place, old.get("discriminator"), new.get("discriminator"))
     _known_values(visitor, place, old.get("x-extensible-enum"), new.get("x-extensible-enum"))
 

@@ -1,13 +1,11 @@
 """Two objects: which names exist, which are required, and what values each name may have."""
 
 import re
-from typing import Any
-
 from versions.diff.findings import Direction, Draft, Effect
 from versions.diff.schema.limits import OBJECT_BOUNDS, bounds
 from versions.diff.schema.place import ANYTHING, Place, Visitor, is_nothing
 from versions.diff.schema.reader import Node
-from versions.diff.values import short
+from versions.diff.schema.scalars import decide
 
 
 def object_facets(visitor: Visitor, place: Place, old: Node, new: Node) -> None:
@@ -23,7 +21,8 @@ def object_facets(visitor: Visitor, place: Place, old: Node, new: Node) -> None:
     _required_without_schema(visitor, place, old, new)
     _unknown_names(visitor, place, old, new)
     _patterns(visitor, place, old, new)
-    bounds(visitor, place, old, new, OBJECT_BOUNDS)
+    if any(name in node for name in ("minProperties", "maxProperties") for node in (old, new)):
+        bounds(visitor, place, _counted(old), _counted(new), OBJECT_BOUNDS)
     _dependencies(visitor, place, old, new)
     if "propertyNames" in old or "propertyNames" in new:
         visitor.compare(place.down(old.get("propertyNames", ANYTHING), new.get("propertyNames", ANYTHING), "names"))
@@ -42,12 +41,9 @@ def is_closed(node: Node) -> bool:
 def schema_of(node: Node, name: str) -> Node | None:
     """What an undeclared name must fit by `patternProperties` or `additionalProperties`; None where nothing is said."""
     for pattern, schema in node.get("patternProperties", {}).items():
-        try:
-            if re.search(pattern, name):
-                ruled: Node = schema
-                return ruled
-        except re.error:
-            continue
+        if _matches(pattern, name):
+            ruled: Node = schema
+            return ruled
     rest = node.get("additionalProperties", node.get("unevaluatedProperties"))
     return None if rest is None or rest == ANYTHING else rest
 
@@ -139,6 +135,11 @@ def _undeclared(visitor: Visitor, place: Place, name: str, key: str, effect: Eff
     visitor.add(Draft(key, effect, below, below.name, keyword="required"))
 
 
+def _counted(node: Node) -> Node:
+    """The node with the least number of names that its required ones imply."""
+    return {**node, "minProperties": max(node.get("minProperties", 0), len(node.get("required", ())))}
+
+
 def _unknown_names(visitor: Visitor, place: Place, old: Node, new: Node) -> None:
     """`additionalProperties` and `unevaluatedProperties`."""
     for keyword in ("additionalProperties", "unevaluatedProperties"):
@@ -156,37 +157,40 @@ def _unknown_names(visitor: Visitor, place: Place, old: Node, new: Node) -> None
 
 
 def _patterns(visitor: Visitor, place: Place, old: Node, new: Node) -> None:
-    """`patternProperties`: the same pattern is compared, a new or lost one against what was said of such names."""
+    """`patternProperties`: the same pattern is compared; a new or lost one may follow from what else is said."""
     before, after = old.get("patternProperties", {}), new.get("patternProperties", {})
-    for pattern in [*before, *(name for name in after if name not in before)]:
-        left = before.get(pattern, old.get("additionalProperties", ANYTHING) if not before else None)
-        right = after.get(pattern, new.get("additionalProperties", ANYTHING) if not after else None)
-        if left is None or right is None:
-            draft = Draft("keyword-undecided", Effect.UNKNOWN, place, place.name, short(list(before)), short(list(after)))
-            draft.keyword = "patternProperties"
+    for pattern in before:
+        if pattern in after:
+            visitor.compare(place.down(before[pattern], after[pattern], "names", pattern))
+    lost = [p for p in before if p not in after and not _implied(visitor, new, p, before[p])]
+    gained = [p for p in after if p not in before and not _implied(visitor, old, p, after[p])]
+    for patterns, key, effect in ((lost, "keyword-widened", Effect.WIDER), (gained, "keyword-narrowed", Effect.NARROWER)):
+        for pattern in patterns:
+            words = (pattern, None) if effect is Effect.WIDER else (None, pattern)
+            draft = Draft(key, effect, place, place.name, *words, keyword="patternProperties")
             visitor.add(draft)
-            return
-        visitor.compare(place.down(left, right, "names", pattern))
-        node, other = (old, new) if pattern in before else (new, old)
-        _declared_matches(visitor, place, (node, other), pattern, pattern in before)
 
 
-def _declared_matches(visitor: Visitor, place: Place, nodes: tuple[Node, Node], pattern: str, from_old: bool) -> None:
-    """Declared names that a pattern which only one side has also speaks about."""
-    node, other = nodes
-    if pattern in other.get("patternProperties", {}):
-        return
-    for name, schema in other.get("properties", {}).items():
-        try:
-            matches = re.search(pattern, name) is not None
-        except re.error:
-            matches = True
-        if matches and name in node.get("properties", {}):
-            rule: Any = node["patternProperties"][pattern]
-            pair = (rule, schema) if from_old else (schema, rule)
-            if from_old or not visitor.included(*pair):
-                key, effect = ("keyword-widened", Effect.WIDER) if from_old else ("keyword-narrowed", Effect.NARROWER)
-                visitor.add(Draft(key, effect, place, place.name, pattern, name, keyword="patternProperties"))
+def _implied(visitor: Visitor, node: Node, pattern: str, schema: Node) -> bool:
+    """Whether a node already says that every name which matches a pattern has a value that fits a schema."""
+    declared = [name for name in node.get("properties", {}) if _matches(pattern, name)]
+    if not all(visitor.included(node["properties"][name], schema) for name in declared):
+        return False
+    names: Node = {"pattern": pattern}
+    if declared and decide(names, {"enum": declared}, "string", 1).included:
+        return True
+    others = node.get("patternProperties", {})
+    for other, said in others.items():
+        if decide(names, {"pattern": other}, "string", 1).included and visitor.included(said, schema):
+            return True
+    return not others and visitor.included(node.get("additionalProperties", ANYTHING), schema)
+
+
+def _matches(pattern: str, name: str) -> bool:
+    try:
+        return re.search(pattern, name) is not None
+    except re.error:
+        return True
 
 
 def _dependencies(visitor: Visitor, place: Place, old: Node, new: Node) -> None:

@@ -2,7 +2,7 @@
 
 from versions.diff.findings import Direction, Draft, Effect, Severity
 from versions.diff.schema.keywords import ANNOTATIONS
-from versions.diff.schema.normal import types_of
+from versions.diff.schema.normal import TYPE_KEYWORDS, types_of
 from versions.diff.schema.place import Explaining, Place, harmful
 from versions.diff.schema.reader import Node
 
@@ -63,6 +63,8 @@ def _compare_members(visitor: Explaining, place: Place, before: list[Node], afte
     for node in lone:
         if not _covered(visitor, node, target):
             _report(visitor, place, node, gone=True)
+        elif not any(visitor.included(node, other) for other in target if _speaks(visitor, node, other)):
+            _report_silence(visitor, place, node)
     for node in spare:
         _report(visitor, place, node, gone=False)
     return changed
@@ -143,6 +145,25 @@ def _report(visitor: Explaining, place: Place, node: Node, gone: bool) -> None:
     for value in [visitor.telling(node, target)]:
         if value[1]:
             draft.value, draft.has_value = value[0], True
+
+
+def _speaks(visitor: Explaining, node: Node, other: Node) -> bool:
+    """Whether a node means the types of another, rather than accepting them because it names no type."""
+    form = visitor.normal.form(other)
+    if "type" in form or "enum" in form or "const" in form or any(word in form for word in (*UNIONS, "allOf", "not")):
+        return True
+    subjects = {TYPE_KEYWORDS[word] for word in form if word in TYPE_KEYWORDS}
+    return not subjects or bool(subjects & types_of(visitor.normal.form(node)))
+
+
+def _report_silence(visitor: Explaining, place: Place, node: Node) -> None:
+    """A member that only an untyped one covers: silence is not consent."""
+    key, effect, old, new = ("member-removed", Effect.FACT, visitor.title(node), None)
+    if visitor.direction is Direction.RESPONSE:
+        key, old, new = "member-added", None, old
+    draft = Draft(key, effect, place, place.name, old, new, keyword="anyOf")
+    draft.severity = Severity.REVIEW
+    visitor.add(draft)
 
 
 def _check_exactness(visitor: Explaining, place: Place, target: list[Node]) -> None:

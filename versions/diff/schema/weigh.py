@@ -1,6 +1,5 @@
 """From drafts to findings: look for witnesses, let them settle severities, and put rules into words."""
 
-from dataclasses import replace
 from typing import Any
 
 from versions.diff.findings import Direction, Draft, Effect, Finding, Severity, Witness, fingerprint
@@ -15,12 +14,10 @@ MAX_WITNESSES = 60
 _LENIENT = {Severity.BREAKING: 0, Severity.REVIEW: 1, Severity.COMPATIBLE: 2}
 
 
-def findings(explainer: Explainer, use: str) -> list[Finding]:
-    """The findings of everything that an explainer has seen since it was last asked."""
-    drafts, explainer.drafts = explainer.drafts, []
-    explainer.forget_slices()
+def findings(explainer: Explainer) -> list[Finding]:
+    """The findings of everything that an explainer has seen."""
     result, asked = [], 0
-    for draft in drafts:
+    for draft in explainer.drafts:
         severity = _severity(explainer, draft)
         witness = None
         wanted = severity is not Severity.COMPATIBLE and harmful(draft.effect, explainer.direction)
@@ -28,7 +25,7 @@ def findings(explainer: Explainer, use: str) -> list[Finding]:
             asked += 1
             witness = _witness(explainer, draft)
             severity = _settled(draft, severity, witness)
-        result.append(_finding(explainer, draft, severity, witness, use))
+        result.append(_finding(explainer, draft, severity, witness))
     return result
 
 
@@ -146,12 +143,13 @@ def _held(explainer: Explainer, holder: Node, place: Place, value: Any) -> tuple
     return [*items[:index], value, *items[index + 1 :]], ok
 
 
-def _finding(explainer: Explainer, draft: Draft, severity: Severity, witness: Witness | None, use: str) -> Finding:
+def _finding(explainer: Explainer, draft: Draft, severity: Severity, witness: Witness | None) -> Finding:
     rule = table()[draft.key]
     name = draft.name or "the value"
     en, zh = rule.words(name=name, old=_word(draft.old), new=_word(draft.new))
     place: Place = draft.place
     old_pointer, new_pointer = explainer.pointers(place)
+    use = draft.use
     mark = fingerprint(draft.key, explainer.direction.value, use, draft.name, draft.keyword, _mark(draft.old), _mark(draft.new))
     return Finding(
         rule=rule.number, key=draft.key, severity=severity, effect=draft.effect, direction=explainer.direction, use=use,
@@ -168,7 +166,3 @@ def _word(value: Any) -> str:
 def _mark(value: Any) -> str:
     return short(value, 200) if not isinstance(value, dict) else ",".join(sorted(map(str, value)))
 
-
-def at(finding: Finding, **changes: Any) -> Finding:
-    """A finding with some fields changed."""
-    return replace(finding, **changes)

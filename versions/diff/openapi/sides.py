@@ -1,0 +1,77 @@
+"""The two documents of a comparison with an explainer for each direction, and the findings gathered so far."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from versions.diff.findings import Direction, Finding, Severity
+from versions.diff.openapi.read import Document
+from versions.diff.policy import Policy
+from versions.diff.schema.explain import Explainer
+from versions.diff.schema.place import Place
+from versions.diff.schema.reader import Node
+from versions.diff.schema.weigh import findings
+from versions.diff.unreadable import fact
+
+
+class Sides:
+    """What the judges of parameters, bodies and security share."""
+
+    def __init__(self, old: Document, new: Document, policy: Policy) -> None:
+        self.old = old
+        self.new = new
+        self.policy = policy
+        self._uses: list[str] = []
+        self._unstable: set[str] = set()
+        self._facts: list[Finding] = []
+        self._explainers = {direction: self._explainer(direction) for direction in Direction}
+
+    def _explainer(self, direction: Direction) -> Explainer:
+        explainer = Explainer(direction, self.policy, self.policy.exact_one_of is True)
+        explainer.old_where = self.old.readers[direction].where
+        explainer.new_where = self.new.readers[direction].where
+        return explainer
+
+    @contextmanager
+    def use(self, name: str, unstable: bool) -> Iterator[None]:
+        """Everything said inside is said of one operation."""
+        self._uses.append(name)
+        if unstable:
+            self._unstable.add(name)
+        yield
+        self._uses.pop()
+
+    def fact(self, key: str, name: str, old: Any, new: Any, pointers: tuple[str, str], direction: Direction = Direction.REQUEST) -> None:
+        """A finding that no schema stands behind."""
+        use = self._uses[-1] if self._uses else name
+        self._facts.append(fact(key, direction, use, name, old, new, pointers))
+
+    def schemas(self, direction: Direction, name: str, old: tuple[Any, str], new: tuple[Any, str]) -> None:
+        """Compare two raw schemas, each with its pointer."""
+        explainer = self._explainers[direction]
+        explainer.use = self._uses[-1] if self._uses else ""
+        before = self.old.readers[direction].schema(*old)
+        after = self.new.readers[direction].schema(*new)
+        explainer.compare(Place(before, after, name))
+
+    def nodes(self, direction: Direction, old: tuple[Any, str], new: tuple[Any, str]) -> tuple[Node, Node]:
+        """The nodes of two raw schemas."""
+        return self.old.readers[direction].schema(*old), self.new.readers[direction].schema(*new)
+
+    def included(self, direction: Direction, left: Node, right: Node) -> bool:
+        """Whether one node is proved to lie inside another."""
+        return self._explainers[direction].included(left, right)
+
+    def findings(self) -> list[Finding]:
+        """Everything found, with unstable operations forgiven."""
+        found = [*self._facts]
+        for explainer in self._explainers.values():
+            found += findings(explainer)
+        return [self._forgiven(finding) for finding in found]
+
+    def _forgiven(self, finding: Finding) -> Finding:
+        """An operation that promised nothing may change; the finding stays as a notice."""
+        if finding.use not in self._unstable or finding.also or finding.rule in (3, 6):
+            return finding
+        return replace(finding, severity=Severity.COMPATIBLE, notice=True)

@@ -1,0 +1,71 @@
+"""Sees quickly which operations are the same on both sides, components included."""
+
+from typing import Any
+
+from versions.diff.openapi.read import Document
+
+Entry = tuple[str, dict[str, Any], dict[str, Any], str]
+SECTIONS = ("components", "definitions", "parameters", "responses", "securityDefinitions")
+
+
+class Unchanged:
+    """Raw equality of an operation, its path item, and everything that its references reach."""
+
+    def __init__(self, old: Document, new: Document) -> None:
+        self._old, self._new = old, new
+        outside = [name for name in {**old.root, **new.root} if name not in ("paths", "info", "tags", *SECTIONS)]
+        self._root_same = all(old.root.get(name) == new.root.get(name) for name in outside)
+        self._components_same = all(old.root.get(name) == new.root.get(name) for name in SECTIONS)
+        self._schemes_same = _schemes(old) == _schemes(new)
+        self._settled: dict[str, bool] = {}
+
+    def holds(self, old: Entry, new: Entry) -> bool:
+        """Whether nothing about an operation changed."""
+        if not self._root_same or not self._schemes_same or old[0] != new[0] or old[2] != new[2]:
+            return False
+        if old[1].get("parameters") != new[1].get("parameters") or old[1].get("servers") != new[1].get("servers"):
+            return False
+        return self._components_same or self._reach_same({"op": old[2], "item": old[1].get("parameters")})
+
+    def _reach_same(self, raw: Any) -> bool:
+        """Whether every component reached from here is the same on both sides."""
+        pending, seen = references(raw), set[str]()
+        while pending:
+            ref = pending.pop()
+            if ref in seen:
+                continue
+            seen.add(ref)
+            if ref not in self._settled:
+                left, right = self._resolve(ref)
+                self._settled[ref] = left == right
+            if not self._settled[ref]:
+                return False
+            pending |= references(self._resolve(ref)[0]) - seen
+        return True
+
+    def _resolve(self, ref: str) -> tuple[Any, Any]:
+        left = next(iter(self._old.readers.values())).resolve(ref)
+        right = next(iter(self._new.readers.values())).resolve(ref)
+        return left[0], right[0]
+
+
+def _schemes(document: Document) -> Any:
+    components = document.root.get("components")
+    inside = components.get("securitySchemes") if isinstance(components, dict) else None
+    return inside, document.root.get("securityDefinitions")
+
+
+def references(raw: Any) -> set[str]:
+    """Every `$ref` inside a raw value."""
+    found: set[str] = set()
+    pending = [raw]
+    while pending:
+        value = pending.pop()
+        if isinstance(value, dict):
+            ref = value.get("$ref")
+            if isinstance(ref, str):
+                found.add(ref)
+            pending.extend(value.values())
+        elif isinstance(value, list):
+            pending.extend(value)
+    return found

@@ -1,0 +1,89 @@
+"""Operations of OpenAPI 3.0 and 3.1."""
+
+from typing import TYPE_CHECKING, Any
+
+from versions.diff.openapi.form import Body, Content, Operation, Parameter, Raw, Response
+from versions.diff.values import join
+
+if TYPE_CHECKING:
+    from versions.diff.openapi.read import Document
+
+STYLES = {"query": "form", "cookie": "form", "path": "simple", "header": "simple"}
+
+
+def operation(document: "Document", name: str, item: Raw, raw: Raw, pointer: str) -> Operation:
+    """One operation with everything that path and document add to it."""
+    parameters: dict[tuple[str, str], Parameter] = {}
+    for holder, base in ((item, pointer.rsplit("/", 1)[0]), (raw, pointer)):
+        for parameter in _parameters(document, holder.get("parameters"), join(base, "parameters")):
+            parameters[(parameter.where, parameter.name)] = parameter
+    body = _body(document, raw.get("requestBody"), join(pointer, "requestBody"))
+    responses = {}
+    for status, value in document.mapping(raw.get("responses"), join(pointer, "responses"), "responses").items():
+        if not str(status).startswith("x-"):
+            responses[str(status).upper()] = _response(document, value, join(pointer, "responses", status))
+    servers = raw.get("servers") or item.get("servers") or document.root.get("servers") or []
+    urls = tuple(str(s.get("url")).rstrip("/") for s in servers if isinstance(s, dict)) if isinstance(servers, list) else ()
+    security = raw.get("security", document.root.get("security"))
+    return Operation(name, pointer, raw, tuple(parameters.values()), body, responses, security, urls)
+
+
+def _parameters(document: "Document", raw: Any, pointer: str) -> list[Parameter]:
+    if raw is None:
+        return []
+    if not isinstance(raw, list):
+        document.told(pointer, "parameters is no list", raw)
+        return []
+    found = []
+    for index, entry in enumerate(raw):
+        value, where = document.resolve(entry, join(pointer, index))
+        if isinstance(value, dict) and isinstance(value.get("name"), str):
+            found.append(parameter(document, value["name"], str(value.get("in", "")), value, where))
+        elif value is not None:
+            document.told(where, "a parameter without a name", value)
+    return found
+
+
+def parameter(document: "Document", name: str, where: str, raw: Raw, pointer: str) -> Parameter:
+    """A parameter, or a response header where `where` is "header"."""
+    schema, at = raw.get("schema"), join(pointer, "schema")
+    if schema is None and isinstance(raw.get("content"), dict) and raw["content"]:
+        media, content = next(iter(raw["content"].items()))
+        schema = content.get("schema") if isinstance(content, dict) else None
+        at = join(pointer, "content", media, "schema")
+    style = raw.get("style", STYLES.get(where))
+    explode = raw.get("explode", style == "form")
+    written = (style, explode, bool(raw.get("allowReserved")), bool(raw.get("allowEmptyValue")))
+    shown = name.lower() if where == "header" else name
+    return Parameter(shown, where, raw.get("required") is True or where == "path", schema, at, raw, written)
+
+
+def _body(document: "Document", raw: Any, pointer: str) -> Body | None:
+    if raw is None:
+        return None
+    value, where = document.resolve(raw, pointer)
+    if not isinstance(value, dict):
+        return None
+    return Body(value.get("required") is True, content_of(document, value.get("content"), join(where, "content")), where)
+
+
+def content_of(document: "Document", raw: Any, pointer: str) -> dict[str, Content]:
+    """Schemas by media type, written in lower case without parameters' spaces."""
+    result = {}
+    for media, value in document.mapping(raw, pointer, "content").items():
+        entry = value if isinstance(value, dict) else {}
+        name = str(media).lower().replace(" ", "")
+        result[name] = Content(entry.get("schema"), join(pointer, media, "schema"), entry.get("encoding"))
+    return result
+
+
+def _response(document: "Document", raw: Any, pointer: str) -> Response:
+    value, where = document.resolve(raw, pointer)
+    if not isinstance(value, dict):
+        return Response({}, {}, where)
+    headers = {}
+    for name, header in document.mapping(value.get("headers"), join(where, "headers"), "headers").items():
+        entry, at = document.resolve(header, join(where, "headers", name))
+        if isinstance(entry, dict):
+            headers[name.lower()] = parameter(document, name, "header", entry, at)
+    return Response(content_of(document, value.get("content"), join(where, "content")), headers, where)
