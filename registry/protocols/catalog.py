@@ -34,6 +34,11 @@ def aliases_of(documents: Mapping[str, Document]) -> dict[str, str]:
     return found
 
 
+def source(name: str) -> str:
+    """The YAML text of a protocol's document. Raises KeyError for an unknown name."""
+    return (FOLDER / f"{PROTOCOLS[name].name}.yaml").read_text(encoding="utf-8")
+
+
 PROTOCOLS: Mapping[str, Document] = MappingProxyType(load(FOLDER))
 ALIASES: Mapping[str, str] = MappingProxyType(aliases_of(PROTOCOLS))
 
