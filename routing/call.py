@@ -2,8 +2,9 @@
 
 import os
 import time
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
+
+from msgspec import Struct, field
 
 from registry.canon import CallContext, Failure, Request, Usage, UsageBasis
 from registry.protocols.adapter import Encoded
@@ -18,6 +19,10 @@ CANCELLED = 499
 MESSAGE_CHARS = 1000
 
 
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
 def new_id() -> str:
     """128 random bits in hex, taken from the system a few thousand at a time."""
     if not _pool:
@@ -27,15 +32,14 @@ def new_id() -> str:
     return taken
 
 
-@dataclass(slots=True)
-class Call:
+class Call(Struct):
     """What is known of a call so far. `began` is on the performance counter; `id` becomes the record's."""
 
     address: Address
     head: Head
     table: Table
     id: str = field(default_factory=new_id)
-    at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    at: datetime = field(default_factory=_now)
     began: float = field(default_factory=time.perf_counter)
     request_id: str = ""
     job_id: str | None = None

@@ -3,8 +3,10 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import quote
 
+from msgspec import Struct
 from msgspec.json import encode
 
 from registry.canon import Adaptation, Failure, FailureKind, Task
@@ -25,6 +27,7 @@ ADAPTED_CHARS = 1000
 VALUE_CHARS = 40
 
 _SANE_ID = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._:/+=@-]{0,127}")
+_PLAIN = re.compile(r"[A-Za-z0-9_.~-]+").fullmatch
 _READ = frozenset(
     (
         *(b"authorization", b"content-length", b"content-encoding", b"x-request-id"),
@@ -59,8 +62,7 @@ REPLICA_FAULTS = frozenset(
 """Failures that count against a replica's circuit."""
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(Struct, frozen=True, gc=False):
     """What the gateway reads of a request's head."""
 
     request_id: bytes | None
@@ -172,17 +174,22 @@ def adapted_header(adapted: Sequence[Adaptation]) -> bytes:
 
 
 def _one(change: Adaptation) -> str:
-    text = f"{quote(change.parameter[:VALUE_CHARS], safe='')};action={change.action}"
+    text = _named(change.parameter, change.action)
     if change.given is not None:
-        text += f";given={_shown(change.given)}"
+        text = f"{text};given={_shown(change.given)}"
     return text if change.sent is None else f"{text};sent={_shown(change.sent)}"
+
+
+@lru_cache(maxsize=4096)
+def _named(parameter: str, action: str) -> str:
+    return f"{quote(parameter[:VALUE_CHARS], safe='')};action={action}"
 
 
 def _shown(value: object) -> str:
     if value.__class__ is int or value.__class__ is float:
         return repr(value)
     text = value if isinstance(value, str) else encode(value).decode()
-    return quote(text[:VALUE_CHARS], safe="")
+    return text if len(text) <= VALUE_CHARS and _PLAIN(text) else quote(text[:VALUE_CHARS], safe="")
 
 
 def model_object(served: ServedModel) -> dict[str, object]:

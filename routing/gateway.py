@@ -26,6 +26,8 @@ from routing.table import Caller, ServedModel, Table
 
 log = logging.getLogger(__name__)
 
+KNOWN_KEYS = 10_000
+
 
 @dataclass(frozen=True, slots=True)
 class Submission:
@@ -77,13 +79,14 @@ class Gateway:
         self._pepper = pepper
         self._limits = Limits(time.monotonic)
         self._listings: dict[tuple[str, ...], bytes] = {}
+        self._known: dict[bytes, Caller] = {}
         self.table: Table | None = None
         self.world = World()
 
     def serve(self, table: Table) -> None:
         """Serve `table` from now on. Calls in flight keep the one they began with."""
         self.table = table
-        self._listings = {}
+        self._listings, self._known = {}, {}
         self._limits.forget({caller.key_id for caller in table.callers.values()})
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -174,6 +177,15 @@ class Gateway:
 
     async def authenticate(self, authorization: bytes) -> Caller:
         """The caller behind a key. Raises Failure: 401 only where the key is surely unknown, else 503."""
+        known = self._known.get(authorization)
+        if known is not None and (known.expires_at is None or known.expires_at > time.time()):
+            return known
+        caller = await self._look_up(authorization)
+        if len(self._known) < KNOWN_KEYS:
+            self._known[authorization] = caller
+        return caller
+
+    async def _look_up(self, authorization: bytes) -> Caller:
         key = keys.bearer(authorization)
         if key is None:
             words = "No API key was given. Send it as 'Authorization: Bearer pb-…'."
