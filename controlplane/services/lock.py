@@ -18,6 +18,7 @@ class Lock:
         path = place.data / "run.lock"
         path.touch(mode=0o600)
         self.file = path.open("a+")
+        self.path = path
 
     def take(self) -> None:
         """Take it; a holder that is just stopping is waited for. Raises Refused naming the holder."""
@@ -29,6 +30,15 @@ class Lock:
                 raise Refused(_busy(self.place, holder))
             time.sleep(0.05)
         self.say(stopping=False)
+
+    def check(self) -> None:
+        """Raise Refused when the data folder was deleted or replaced: another run may own the new one."""
+        try:
+            same = self.path.stat().st_ino == os.fstat(self.file.fileno()).st_ino
+        except FileNotFoundError:
+            same = False
+        if not same:
+            raise Refused(f"{self.place.data} was deleted or replaced while Patchbay ran from it.")
 
     def say(self, stopping: bool) -> None:
         """Write down who holds it, for the one who comes next."""

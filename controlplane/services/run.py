@@ -29,7 +29,11 @@ def run(place: Place, console: Console, launcher: Launcher | None) -> int:
     supervisor = Supervisor(place, console, launcher)
     supervisor.listen_to_signals()
     try:
-        return _until_stopped(supervisor)
+        _start(supervisor)
+        while True:
+            lock.check()
+            supervisor.tend()
+            supervisor.wait(TICK)
     except Stopping:
         console.plain()
         console.step("stopping")
@@ -44,7 +48,7 @@ def run(place: Place, console: Console, launcher: Launcher | None) -> int:
         console.step(f"everything is stopped ({console.elapsed() - began:.1f} s)")
 
 
-def _until_stopped(supervisor: Supervisor) -> int:
+def _start(supervisor: Supervisor) -> None:
     place, console = supervisor.place, supervisor.console
     console.plain(f"Patchbay: data in {place.data}, logs in {place.data / 'logs'}")
     _clear(supervisor)
@@ -61,9 +65,6 @@ def _until_stopped(supervisor: Supervisor) -> int:
     if practice_port:
         _onboard(supervisor, practice_port)
     console.plain("Stop with Ctrl-C.")
-    while True:
-        supervisor.tend()
-        supervisor.wait(TICK)
 
 
 def _clear(supervisor: Supervisor) -> None:

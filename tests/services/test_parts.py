@@ -64,6 +64,15 @@ def test_one_run_per_data_folder(tmp_path: Path) -> None:
         Lock(here).take()
 
 
+def test_a_run_notices_that_its_data_folder_was_replaced(tmp_path: Path) -> None:
+    holder = Lock(place.from_environment({"DATA_DIR": str(tmp_path)}))
+    holder.take()
+    holder.check()
+    (tmp_path / "run.lock").unlink()
+    with pytest.raises(Refused, match="deleted or replaced"):
+        holder.check()
+
+
 def test_leftovers_are_ended_and_strangers_are_not(tmp_path: Path) -> None:
     left, stranger = (
         subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, start_new_session=True)
