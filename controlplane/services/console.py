@@ -2,6 +2,7 @@
 
 import sys
 import time
+from contextlib import suppress
 
 
 class Console:
@@ -16,12 +17,14 @@ class Console:
 
     def step(self, text: str) -> None:
         """One line of progress."""
-        print(f"{self.elapsed():6.1f} s  {text}", flush=True)
+        self.plain(f"{self.elapsed():6.1f} s  {text}")
 
     def plain(self, text: str = "") -> None:
-        """Lines without a time."""
-        print(text, flush=True)
+        """Lines without a time. A reader who has left is no reason to end."""
+        with suppress(OSError):
+            print(text, flush=True)
 
     def problem(self, text: str) -> None:
         """A line about what stands in the way."""
-        print(text, file=sys.stderr, flush=True)
+        with suppress(OSError):
+            print(text, file=sys.stderr, flush=True)
