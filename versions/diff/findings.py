@@ -156,6 +156,7 @@ class Draft:
     step: Step | None = None
     score: float | None = None
     proved_harmless: bool = False
+    doubtful: bool = False
     use: str = ""
     also: list[str] = field(default_factory=list)
 

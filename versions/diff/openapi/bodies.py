@@ -48,6 +48,13 @@ def _covering(media: str, content: dict[str, Content]) -> str | None:
     return None
 
 
+def _specialised(media: str, content: dict[str, Content]) -> str | None:
+    """A media type with the same structured suffix: application/problem+json for application/json."""
+    plain = media.split(";")[0]
+    group, _, syntax = plain.partition("/")
+    return next((name for name in content if name.split(";")[0].startswith(group) and name.split(";")[0].endswith(f"+{syntax}")), None)
+
+
 def _contents(sides: Sides, direction: Direction, name: str, old: Content, new: Content) -> None:
     before = {} if old.schema is None else old.schema
     after = {} if new.schema is None else new.schema
@@ -86,16 +93,19 @@ def _matching(status: str, responses: dict[str, Response]) -> str | None:
 
 def _response(sides: Sides, operation: str, status: str, old: Response, new: Response) -> None:
     pointers = old.pointer, new.pointer
+    special = {media: _specialised(media, new.content) for media in old.content if _covering(media, new.content) is None}
     for media in old.content:
-        match = _covering(media, new.content)
+        match = _covering(media, new.content) or special.get(media)
         if match is not None:
+            if special.get(media):
+                sides.fact("response-content-type-specialised", operation, media, match, pointers, RESPONSE)
             _contents(sides, RESPONSE, f"response {status}", old.content[media], new.content[match])
         elif not _is_success(status) and not new.content:
             sides.fact("keyword-undecided", f"response {status}", media, "no content", pointers, RESPONSE)
         else:
             sides.fact("response-content-type-removed", operation, media, None, pointers, RESPONSE)
     for media in new.content:
-        if _covering(media, old.content) is None:
+        if _covering(media, old.content) is None and media not in special.values():
             streams = (STREAM in media) and any("json" in known for known in old.content)
             key = "streaming-changed" if streams and not set(old.content) & set(new.content) else "response-content-type-added"
             sides.fact(key, operation, None, media, pointers, RESPONSE)
@@ -111,7 +121,7 @@ def _headers(sides: Sides, status: str, old: Response, new: Response) -> None:
             sides.fact(key, label, None, None, (before.pointer, ""), RESPONSE)
             continue
         if before.required != after.required:
-            key = "became-required" if after.required else "became-optional"
+            key = "header-became-required" if after.required else "header-became-optional"
             sides.fact(key, label, None, None, (before.pointer, after.pointer), RESPONSE)
         judge_style(sides, label, before, after, RESPONSE)
         judge_schema(sides, label, before, after, RESPONSE)

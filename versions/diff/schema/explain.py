@@ -2,17 +2,18 @@
 
 from typing import Any
 
-from versions.diff.findings import Direction, Draft, Effect
+from versions.diff.findings import Direction, Draft, Effect, Severity
 from versions.diff.policy import Policy
+from versions.diff.rules import table
 from versions.diff.schema.arrays import array_facets
 from versions.diff.schema.examples import Examples
 from versions.diff.schema.finite import compare_finite
 from versions.diff.schema.keywords import ANNOTATIONS, KNOWN
 from versions.diff.schema.limits import formats, number_facets, string_facets
-from versions.diff.schema.normal import Normal, types_of
+from versions.diff.schema.normal import TYPE_KEYWORDS, Normal, types_of
 from versions.diff.schema.notes import annotations
 from versions.diff.schema.objects import hidden_word, object_facets
-from versions.diff.schema.place import Place, harmful
+from versions.diff.schema.place import Place, harmful, provable
 from versions.diff.schema.prover import Prover
 from versions.diff.schema.reader import Node
 from versions.diff.schema.scalars import decide
@@ -68,6 +69,11 @@ class Explainer:
     def pointers(self, place: Place) -> tuple[str, str]:
         """Where both nodes of a place stand in their documents; an empty one where the node is not written there."""
         return _found(self.old_where, self.normal, place.old), _found(self.new_where, self.normal, place.new)
+
+    def named(self, node: Node) -> bool:
+        """Whether a node stands among the named schemas of its document."""
+        pointer = _found(self.old_where, self.normal, node) or _found(self.new_where, self.normal, node)
+        return pointer.rpartition("/")[0] in ("/components/schemas", "/definitions", "/$defs")
 
     def title(self, node: Node) -> str:
         """What a person would call a node."""
@@ -134,6 +140,7 @@ class Explainer:
             for kind, facets in _FACETS:
                 if kind in shared:
                     facets(self, place, old, new)
+            self._unused(place, old, new, _number_once(types_of(old) | types_of(new)))
             if shared & {"string", "number"}:
                 formats(self, place, old, new)
         self._residue(place, old, new)
@@ -171,6 +178,7 @@ class Explainer:
     def _residue(self, place: Place, old: Node, new: Node) -> None:
         """Keywords that only inclusion as a whole can judge, and keywords that nobody knows."""
         self._all_of(place, old.get("allOf", []), new.get("allOf", []))
+        self._named_all_of(place)
         changed = [word for word in UNDECIDED if not self._same(old.get(word), new.get(word))]
         if changed:
             before = {word: old[word] for word in UNDECIDED if word in old}
@@ -203,6 +211,18 @@ class Explainer:
             if set(node) - ANNOTATIONS:
                 self.add(Draft("all-of-added", Effect.NARROWER, place, place.name, None, short(node), keyword="allOf"))
 
+    def _named_all_of(self, place: Place) -> None:
+        """A named part that came to `allOf` (request) or left it (response) without a visible effect: code may differ."""
+        source, target = self.source(place)
+        mine, theirs = ([self.title(m) for m in side.get("allOf", ()) if self.named(m)] for side in (source, target))
+        extra = [name for name in theirs if name not in mine]
+        if mine and extra and set(mine) <= set(theirs):
+            key = self.pick("all-of-added", "all-of-removed")
+            words = self.pick((None, extra[0]), (extra[0], None))
+            draft = Draft(key, Effect.FACT, place, place.name, *words, keyword="allOf")
+            draft.severity, draft.doubtful = Severity.REVIEW, True
+            self.add(draft)
+
     def _same(self, left: Node | None, right: Node | None) -> bool:
         if left is None or right is None:
             return left is right
@@ -210,9 +230,26 @@ class Explainer:
             return True
         return self.included(left, right) and self.included(right, left)
 
+    def doubting(self, start: int) -> None:
+        """What was said since `start` concerns values that should not occur: a person decides."""
+        for draft in self.drafts[start:]:
+            if table()[draft.key].severity(self.direction) is not Severity.COMPATIBLE:
+                draft.severity, draft.doubtful = Severity.REVIEW, True
+
+    def _unused(self, place: Place, old: Node, new: Node, kinds: frozenset[str]) -> None:
+        """Keywords of types that neither side allows: they mean nothing, and somebody changed them."""
+        if "type" not in old or "type" not in new:
+            return
+        start = len(self.drafts)
+        for kind, facets in _FACETS:
+            words = [word for word in {**old, **new} if TYPE_KEYWORDS.get(word) == kind]
+            if kind not in kinds and words:
+                facets(self, place, {w: old[w] for w in words if w in old}, {w: new[w] for w in words if w in new})
+        self.doubting(start)
+
     def _settle(self, place: Place, start: int) -> None:
         """What was claimed here is harmless where inclusion of the whole node is proved all the same."""
-        mine = [d for d in self.drafts[start:] if d.place is place and harmful(d.effect, self.direction)]
+        mine = [d for d in self.drafts[start:] if d.place is place and provable(d) and harmful(d.effect, self.direction)]
         if any(not draft.proved_harmless for draft in mine) and self.included(*self.source(place)):
             for draft in mine:
                 draft.proved_harmless = True

@@ -55,6 +55,9 @@ def _shared(visitor: Visitor, place: Place, old: Node, new: Node, name: str) -> 
     below = place.down(before, after, "property", name)
     required_before, required_after = name in old.get("required", ()), name in new.get("required", ())
     if was_hidden and is_hidden:
+        start = len(visitor.drafts)
+        visitor.compare(below)
+        visitor.doubting(start)
         return
     if is_hidden:
         key = "became-read-only" if direction is Direction.REQUEST else "became-write-only"
@@ -204,5 +207,16 @@ def _dependencies(visitor: Visitor, place: Place, old: Node, new: Node) -> None:
                 visitor.add(draft)
     schemas_before, schemas_after = old.get("dependentSchemas", {}), new.get("dependentSchemas", {})
     for name in {**schemas_before, **schemas_after}:
-        pair = schemas_before.get(name, ANYTHING), schemas_after.get(name, ANYTHING)
-        visitor.compare(place.down(*pair, "member"))
+        left, right = schemas_before.get(name), schemas_after.get(name)
+        if left is not None and right is not None:
+            visitor.compare(place.down(left, right, "member"))
+        else:
+            draft = Draft("keyword-undecided", Effect.UNKNOWN, place, place.name, *_dependent(name, left, right))
+            draft.keyword = "dependentSchemas"
+            if right is None and visitor.direction is Direction.REQUEST or left is None and visitor.direction is Direction.RESPONSE:
+                draft.key, draft.effect = ("keyword-widened", Effect.WIDER) if right is None else ("keyword-narrowed", Effect.NARROWER)
+            visitor.add(draft)
+
+
+def _dependent(name: str, left: Node | None, right: Node | None) -> tuple[str | None, str | None]:
+    return (f"more where {name} is present" if left is not None else None), (f"more where {name} is present" if right is not None else None)

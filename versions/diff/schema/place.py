@@ -55,6 +55,7 @@ class Visitor(Protocol):
     policy: Policy
     exact_one_of: bool
     hides: str
+    drafts: list[Draft]
 
     def add(self, draft: Draft) -> None:
         """Take a difference."""
@@ -64,6 +65,9 @@ class Visitor(Protocol):
 
     def included(self, left: Node, right: Node) -> bool:
         """Whether every value of `left` is proved to be one of `right`."""
+
+    def doubting(self, start: int) -> None:
+        """Leave to a person what was said since the draft number `start`."""
 
 
 def harmful(effect: Effect, direction: Direction) -> bool:
@@ -75,6 +79,16 @@ def harmful(effect: Effect, direction: Direction) -> bool:
     return direction is Direction.RESPONSE if effect is Effect.WIDER else True
 
 
+UNPROVABLE = frozenset({
+    "format", "contentEncoding", "contentMediaType", "contentSchema", "x-extensible-enum", "dependentSchemas",
+})  # fmt: skip
+
+
+def provable(draft: Draft) -> bool:
+    """Whether inclusion of sets says anything about this difference."""
+    return draft.keyword not in UNPROVABLE and not draft.doubtful
+
+
 def is_nothing(node: Node) -> bool:
     """Whether a node visibly accepts no value."""
     return node.get("type") == []
@@ -84,7 +98,6 @@ class Explaining(Visitor, Protocol):
     """The visitor that explains, as the comparisons of enumerations, annotations and alternatives see it."""
 
     judge: Judge
-    drafts: list[Draft]
 
     def source(self, place: Place) -> tuple[Node, Node]:
         """The side that makes the values and the side that must accept them."""
@@ -94,6 +107,9 @@ class Explaining(Visitor, Protocol):
 
     def pointer(self, place: Place) -> str:
         """Where the newer node of a place stands in its document."""
+
+    def named(self, node: Node) -> bool:
+        """Whether a node stands among the named schemas of its document."""
 
     def title(self, node: Node) -> str:
         """What a person would call a node."""

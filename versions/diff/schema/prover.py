@@ -6,7 +6,7 @@ from versions.diff.findings import Direction, Draft, Effect
 from versions.diff.policy import Policy
 from versions.diff.schema.arrays import array_facets
 from versions.diff.schema.boxes import RESIDUAL, Box, Boxes, TooMany
-from versions.diff.schema.limits import formats, number_facets, string_facets
+from versions.diff.schema.limits import WIDENING_FORMATS, formats, number_facets, string_facets
 from versions.diff.schema.normal import Normal, finite, types_of
 from versions.diff.schema.objects import object_facets
 from versions.diff.schema.place import Place
@@ -34,6 +34,7 @@ class Prover:
         self.exact_one_of = exact_one_of
         self.hides = hides
         self.boxes = Boxes(normal, exact_one_of)
+        self.drafts: list[Draft] = []
         self._known: dict[tuple[int, int], bool] = {}
         self._trail: list[tuple[int, int]] = []
         self._kept: list[Node] = []
@@ -68,6 +69,9 @@ class Prover:
         if draft.effect in (Effect.NARROWER, Effect.DIFFERENT, Effect.UNKNOWN):
             raise NotProved
 
+    def doubting(self, start: int) -> None:
+        """A proof does not doubt."""
+
     def compare(self, place: Place) -> None:
         """The visitor's descent: children must be included too."""
         if not self.included(place.old, place.new):
@@ -96,7 +100,7 @@ class Prover:
         if kind in SCALARS:
             decision = decide(left, right, kind, 1)
             if decision.included is not None:
-                return decision.included
+                return decision.included and _annotated_alike(left, right, kind)
         theirs = self.boxes.of(right, kind)
         return all(any(self._box_fits(ours, box, kind) for box in theirs) for ours in self.boxes.of(left, kind))
 
@@ -138,6 +142,15 @@ class Prover:
         if left is None or right is None:
             return left is right
         return self.included(left, right) and self.included(right, left)
+
+
+def _annotated_alike(left: Node, right: Node, kind: str) -> bool:
+    """What representatives do not see: the format of numbers, the content of strings."""
+    if kind == "number":
+        before, after = left.get("format"), right.get("format")
+        return after is None or before == after or (before, after) in WIDENING_FORMATS or "type" not in right
+    words = ("contentEncoding", "contentMediaType", "contentSchema") if kind == "string" else ()
+    return all(word not in right or left.get(word) == right[word] for word in words)
 
 
 def _without_residue(node: Node) -> Node:

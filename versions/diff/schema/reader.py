@@ -258,6 +258,8 @@ def _exclusive(name: str, bound: str) -> Callable[[Reader, Node, dict[str, Any],
         if isinstance(value, bool):
             if value and isinstance(raw.get(bound), int | float):
                 node[name] = raw[bound]
+            elif value:
+                reader._issue(join(pointer, name), f"{name} is true without a {bound}", value)
         else:
             reader._fill_number(node, name, value, pointer)
 

@@ -3,7 +3,7 @@
 from versions.diff.findings import Direction, Draft, Effect, Severity
 from versions.diff.schema.keywords import ANNOTATIONS
 from versions.diff.schema.normal import TYPE_KEYWORDS, types_of
-from versions.diff.schema.place import Explaining, Place, harmful
+from versions.diff.schema.place import Explaining, Place, harmful, provable
 from versions.diff.schema.reader import Node
 
 UNIONS = ("anyOf", "oneOf")
@@ -60,10 +60,12 @@ def _compare_members(visitor: Explaining, place: Place, before: list[Node], afte
         if not equal:
             changed = True
             _compare_pair(visitor, place, left, right, target)
+        elif visitor.named(left) and visitor.named(right) and visitor.title(left) != visitor.title(right):
+            _report_silence(visitor, place, left)
     for node in lone:
         if not _covered(visitor, node, target):
             _report(visitor, place, node, gone=True)
-        elif not any(visitor.included(node, other) for other in target if _speaks(visitor, node, other)):
+        elif visitor.named(node) or not _spoken_for(visitor, node, target):
             _report_silence(visitor, place, node)
     for node in spare:
         _report(visitor, place, node, gone=False)
@@ -120,10 +122,10 @@ def _compare_pair(visitor: Explaining, place: Place, left: Node, right: Node, ta
     old, new = (left, right) if visitor.direction is Direction.REQUEST else (right, left)
     start = len(visitor.drafts)
     visitor.compare(place.down(old, new, "member"))
-    mine = [draft for draft in visitor.drafts[start:] if harmful(draft.effect, visitor.direction)]
+    mine = [d for d in visitor.drafts[start:] if harmful(d.effect, visitor.direction) and provable(d) and not d.proved_harmless]
     if mine and _covered(visitor, left, target):
         for draft in mine:
-            draft.proved_harmless = True
+            draft.severity, draft.doubtful = Severity.REVIEW, True
 
 
 def _covered(visitor: Explaining, node: Node, target: list[Node]) -> bool:
@@ -147,6 +149,11 @@ def _report(visitor: Explaining, place: Place, node: Node, gone: bool) -> None:
             draft.value, draft.has_value = value[0], True
 
 
+def _spoken_for(visitor: Explaining, node: Node, target: list[Node]) -> bool:
+    """Whether a member that means the same types takes this one's values."""
+    return any(visitor.included(node, other) for other in target if _speaks(visitor, node, other))
+
+
 def _speaks(visitor: Explaining, node: Node, other: Node) -> bool:
     """Whether a node means the types of another, rather than accepting them because it names no type."""
     form = visitor.normal.form(other)
@@ -162,7 +169,7 @@ def _report_silence(visitor: Explaining, place: Place, node: Node) -> None:
     if visitor.direction is Direction.RESPONSE:
         key, old, new = "member-added", None, old
     draft = Draft(key, effect, place, place.name, old, new, keyword="anyOf")
-    draft.severity = Severity.REVIEW
+    draft.severity, draft.doubtful = Severity.REVIEW, True
     visitor.add(draft)
 
 
@@ -182,7 +189,11 @@ def _check_exactness(visitor: Explaining, place: Place, target: list[Node]) -> N
 
 def _settle(visitor: Explaining, start: int, source: Node, target: Node) -> None:
     """What was claimed of members holds for the union only where no other member takes the value."""
-    mine = [d for d in visitor.drafts[start:] if harmful(d.effect, visitor.direction) and not d.proved_harmless]
+    mine = [
+        draft
+        for draft in visitor.drafts[start:]
+        if harmful(draft.effect, visitor.direction) and not draft.proved_harmless and provable(draft)
+    ]
     if not mine:
         return
     if visitor.included(source, target):
