@@ -22,7 +22,7 @@ PACK_RECORDS = 500
 SPOOL_BYTES = 512 * 1024 * 1024
 
 
-class Record(msgspec.Struct):
+class Record(msgspec.Struct, gc=False):
     """One call. The fields are CallRecord's columns; times in milliseconds, `at` is when the call began."""
 
     id: str
