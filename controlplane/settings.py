@@ -164,16 +164,24 @@ REST_FRAMEWORK = {
         "registry.authentication.KeyAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["controlplane.base.api.VerbPermission"],
+    "DEFAULT_PERMISSION_CLASSES": ["controlplane.base.permission.VerbPermission"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "DEFAULT_PAGINATION_CLASS": "controlplane.base.api.Pages",
     "PAGE_SIZE": 50,
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "EXCEPTION_HANDLER": "controlplane.base.api.error_response",
+    "EXCEPTION_HANDLER": "controlplane.base.faults.error_response",
     "UNAUTHENTICATED_USER": None,
 }
-SPECTACULAR_SETTINGS = {"TITLE": "Patchbay", "VERSION": "0.1.0", "SERVE_INCLUDE_SCHEMA": False}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Patchbay",
+    "VERSION": "0.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["controlplane.base.permission.VerbPermission"],
+    "SERVE_AUTHENTICATION": [],
+    "PREPROCESSING_HOOKS": ["controlplane.base.api.without_slash_twins"],
+    "SCHEMA_PATH_PREFIX": "/api/",
+    "COMPONENT_SPLIT_REQUEST": True,
+}
 
 CELERY = {
     "broker_url": REDIS_URL,

@@ -14,7 +14,7 @@ from registry import releases, spec_file
 from registry.models import Model, ModelState, Release
 from registry.search import FACETS, SORTS, Listing, ModelFilter, counts_by_state, matching_ids, search
 from registry.spec import Spec
-from registry.spec_errors import SpecError, SpecInvalid
+from registry.trying import detect, try_call
 
 __all__ = [
     "FACETS",
@@ -25,6 +25,7 @@ __all__ = [
     "counts_by_state",
     "create",
     "delete",
+    "detect",
     "disable",
     "enable",
     "export_yaml",
@@ -33,6 +34,7 @@ __all__ = [
     "probe",
     "search",
     "tag",
+    "try_call",
 ]
 
 MAX_BULK = 5000
@@ -56,7 +58,7 @@ def releases_of(actor: access.Actor | None, model: Model) -> QuerySet[Release]:
 def create(actor: access.Actor | None, document: Mapping[str, Any], *, request_id: str = "") -> Model:
     """Save a new model and have it probed. Raises Forbidden, Invalid with every error of the spec, Conflict."""
     access.require(actor, "model.create")
-    spec = checked_spec(document)
+    spec = releases.checked_spec(document)
     if Model.objects.filter(name=spec.name).exists():
         raise Conflict("model_exists", f"a model named {spec.name!r} exists; open it to change it")
     return _written(actor, spec, "model.create", request_id)
@@ -80,7 +82,7 @@ def change(
     current = model.release.digest if model.release else ""
     if expected_digest is not None and expected_digest != current:
         raise Stale("model_changed", f"{model.name} was changed since you read it; load it again", {"digest": current})
-    spec = checked_spec(document)
+    spec = releases.checked_spec(document)
     if spec.name != model.name:
         raise Invalid("name", f"the name {spec.name!r} differs from {model.name!r}: a name is for good, add an alias")
     if spec_file.digest(document) == current:
@@ -114,7 +116,7 @@ def tag(
         document = dict(model.release.spec) if model.release else {}
         tags = [item for item in document.get("tags", []) if item not in remove]
         document["tags"] = [*tags, *(item for item in add if item not in tags)]
-        spec = checked_spec(document)
+        spec = releases.checked_spec(document)
         if list(spec.tags) != model.tags:
             entries.append(releases.Entry(spec, spec_file.digest(document)))
     if entries:
@@ -164,28 +166,6 @@ def ids_of(actor: access.Actor | None, names: Sequence[str]) -> list[int]:
         if name not in found:
             raise Missing("model", f"there is no model named {name[:80]!r}")
     return list(found.values())
-
-
-def checked_spec(document: Mapping[str, Any]) -> Spec:
-    """The spec in `document`, fit to be saved here and now. Raises Invalid with every error."""
-    try:
-        spec = spec_file.read(document)
-    except SpecInvalid as error:
-        raise spec_refusal(error.errors) from error
-    found = releases.problems(spec, releases.world())
-    if found:
-        raise spec_refusal(found)
-    return spec
-
-
-def spec_refusal(errors: Sequence[SpecError]) -> Invalid:
-    """Errors of a spec as a refusal: the first in words, all in `detail`."""
-    detail = [
-        {"line": item.line, "path": item.path, "given": item.given, "expected": item.expected, "message": item.message}
-        for item in errors
-    ]
-    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-    return Invalid("spec_invalid", f"{errors[0]}{more}", detail)
 
 
 def enqueue_probe(actor: Any, model_ids: list[int], title: str) -> Job:

@@ -7,11 +7,12 @@ from typing import Any
 from django.db.models import Max, OuterRef, Subquery
 from django.utils import timezone
 
+from controlplane.base.refusals import Invalid
 from registry import spec_file
 from registry.models import Credential, Model, ModelState, Release
 from registry.protocols.compiler import CompileError, compile_adapter
 from registry.spec import Spec
-from registry.spec_errors import SpecError
+from registry.spec_errors import SpecError, SpecInvalid
 from registry.transports.egress import EndpointInvalid, parse_endpoint
 
 RESERVED_NAMES = frozenset({"new", "import", "export"})
@@ -65,6 +66,28 @@ def problems(spec: Spec, known: World) -> list[SpecError]:
     except CompileError as error:
         found.append(_error("", spec.name, "a spec that compiles", str(error)))
     return found
+
+
+def checked_spec(document: Mapping[str, Any]) -> Spec:
+    """The spec in `document`, fit to be saved here and now. Raises Invalid with every error."""
+    try:
+        spec = spec_file.read(document)
+    except SpecInvalid as error:
+        raise spec_refusal(error.errors) from error
+    found = problems(spec, world())
+    if found:
+        raise spec_refusal(found)
+    return spec
+
+
+def spec_refusal(errors: Sequence[SpecError]) -> Invalid:
+    """Errors of a spec as a refusal: the first in words, all in `detail`."""
+    detail = [
+        {"line": item.line, "path": item.path, "given": item.given, "expected": item.expected, "message": item.message}
+        for item in errors
+    ]
+    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+    return Invalid("spec_invalid", f"{errors[0]}{more}", detail)
 
 
 def store(entries: Sequence[Entry], user_id: int | None) -> Stored:

@@ -2,14 +2,22 @@
 
 from django.urls import URLPattern, path
 
-from registry.views import access, models, onboarding
+from controlplane.base.api import routes
+from registry.api import access as access_api
+from registry.api import imports as imports_api
+from registry.api import models as models_api
+from registry.api import upstreams as upstreams_api
+from registry.views import access, models, onboarding, wizard
 
 pages: list[URLPattern] = [
     path("models", models.models, name="models"),
-    path("models/new", onboarding.model_new, name="model-new"),
+    path("models/new", wizard.model_new, name="model-new"),
     path("models/import", onboarding.model_import, name="model-import"),
     path("models/<path:name>", models.model, name="model"),
     path("edit/<path:name>", models.edit, name="model-edit"),
+    path("onboard/detect", wizard.detect, name="onboard-detect"),
+    path("onboard/test", wizard.test, name="onboard-test"),
+    path("onboard/save", wizard.save, name="onboard-save"),
     path("onboard/plan", onboarding.import_plan, name="import-plan"),
     path("onboard/apply", onboarding.import_apply, name="import-apply"),
     path("jobs/<uuid:job_id>/failed.yaml", onboarding.import_failed, name="import-failed"),
@@ -27,4 +35,23 @@ pages: list[URLPattern] = [
     path("credentials/<int:credential_id>/change", access.credential_change, name="credential-change"),
     path("credentials/<int:credential_id>/delete", access.credential_delete, name="credential-delete"),
 ]
-api: list[URLPattern] = []
+api: list[URLPattern] = [
+    *routes("models", models_api.Models.as_view(), "models"),
+    *routes("models/export", models_api.ExportModels.as_view(), "models-export"),
+    *routes("models/tag", models_api.TagModels.as_view(), "models-tag"),
+    *routes("models/<path:name>/probe", models_api.ProbeModel.as_view(), "model-probe"),
+    *routes("models/<path:name>/enable", models_api.EnableModel.as_view(), "model-enable"),
+    *routes("models/<path:name>/disable", models_api.DisableModel.as_view(), "model-disable"),
+    *routes("models/<path:name>", models_api.OneModel.as_view(), "model"),
+    *routes("imports", imports_api.Imports.as_view(), "imports"),
+    *routes("imports/<uuid:job_id>/failed", imports_api.ImportFailures.as_view(), "import-failed"),
+    *routes("keys", access_api.Keys.as_view(), "keys"),
+    *routes("keys/<int:key_id>", access_api.OneKey.as_view(), "key"),
+    *routes("credentials", access_api.Credentials.as_view(), "credentials"),
+    *routes("credentials/<int:credential_id>", access_api.OneCredential.as_view(), "credential"),
+    *routes("detect", upstreams_api.Detect.as_view(), "detect"),
+    *routes("test-call", upstreams_api.TestCall.as_view(), "test-call"),
+    *routes("protocols", upstreams_api.Protocols.as_view(), "protocols"),
+    *routes("protocols/<str:name>", upstreams_api.OneProtocol.as_view(), "protocol"),
+    *routes("spec-schema", upstreams_api.SpecSchema.as_view(), "spec-schema"),
+]

@@ -2,6 +2,8 @@
 
 from django.urls import URLPattern, path
 
+from controlplane.base.api import routes
+from routing import api as calls_api
 from routing import views
 
 pages: list[URLPattern] = [
@@ -16,4 +18,4 @@ pages: list[URLPattern] = [
     path("playground", views.playground, name="playground"),
     path("playground/key", views.playground_key, name="playground-key"),
 ]
-api: list[URLPattern] = []
+api: list[URLPattern] = [*routes("calls", calls_api.Calls.as_view(), "calls")]

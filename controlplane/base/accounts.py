@@ -78,6 +78,14 @@ def listing(actor: access.Actor | None) -> QuerySet[User]:
     return User.objects.order_by("username")
 
 
+def find(actor: access.Actor | None, user_id: int) -> User:
+    """One account. Raises Forbidden, Missing."""
+    found = listing(actor).filter(pk=user_id).first()
+    if found is None:
+        raise Missing("user", f"there is no account {user_id}")
+    return found
+
+
 @transaction.atomic
 def change_role(actor: access.Actor | None, user_id: int, role: str, request_id: str = "") -> User:
     """Give an account another role; the last admin keeps theirs. Raises Forbidden, Missing, Invalid, Conflict."""

@@ -1,6 +1,16 @@
-"""The floor of the REST API: pages, errors, permission by verb."""
+"""The floor of the REST API: permission by verb, errors in one shape, pages."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.urls import URLPattern, path
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework import serializers
 from rest_framework.pagination import PageNumberPagination
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
 
 
 class Pages(PageNumberPagination):
@@ -8,3 +18,76 @@ class Pages(PageNumberPagination):
 
     page_size_query_param = "page_size"
     max_page_size = 500
+    parameters = (OpenApiParameter("page", OpenApiTypes.INT), OpenApiParameter("page_size", OpenApiTypes.INT))
+
+
+class Endpoint(APIView):
+    """A resource. `verbs` names the permission of each method that it answers."""
+
+    verbs: Mapping[str, str] = {}
+    http_method_names: Sequence[str] = ["get", "head", "post", "put", "patch", "delete"]
+
+
+class Fault(serializers.Serializer[Any]):
+    """What went wrong: a stable code, words, and details for programs."""
+
+    code = serializers.CharField()
+    message = serializers.CharField()
+    detail = serializers.JSONField(allow_null=True)
+
+
+class ErrorBody(serializers.Serializer[Any]):
+    """Every error's body."""
+
+    error = Fault()
+    request_id = serializers.CharField()
+
+
+_ERRORS = {
+    400: "The input is wrong; `detail` names every error.",
+    401: "No key and no session.",
+    403: "The role or scope is not enough.",
+    404: "There is no such thing, or it is not yours to see.",
+    405: "The address does not answer this method.",
+    409: "The thing is in another state.",
+    412: "It was changed since it was read (If-Match).",
+    413: "The body is too large.",
+    415: "The body is not JSON.",
+    503: "A store is away or too slow; retry.",
+}
+
+
+def described(answer: Any, *, status: int = 200, body: Any = None, parameters: Sequence[OpenApiParameter] = ()) -> Any:
+    """Decorate a handler with its OpenAPI description: the answer of `status`, the request body, query parameters."""
+    errors = {code: OpenApiResponse(ErrorBody, text) for code, text in _ERRORS.items()}
+    answers = answer if isinstance(answer, dict) else {status: answer}
+    return extend_schema(request=body, responses={**answers, **errors}, parameters=list(parameters))
+
+
+def routes(address: str, view: Any, name: str) -> list[URLPattern]:
+    """The address with and without a slash at its end; only the one without is in the OpenAPI document."""
+    return [path(address, view, name=f"api-{name}"), path(f"{address}/", view, name=f"api-{name}-slash")]
+
+
+def without_slash_twins(endpoints: list[tuple[str, str, str, Any]], **_: Any) -> list[tuple[str, str, str, Any]]:
+    """Keep one address of each pair for the OpenAPI document."""
+    return [item for item in endpoints if not item[0].endswith("/")]
+
+
+def paged(request: Request, rows: Any, shape: type[serializers.Serializer[Any]]) -> Response:
+    """One page of a query; how many there are and where the next page is travel in X-Total-Count and Link headers."""
+    pages = Pages()
+    found = pages.paginate_queryset(rows, request)
+    headers = {"X-Total-Count": str(pages.page.paginator.count)}
+    following = pages.get_next_link()
+    if following:
+        headers["Link"] = f'<{following}>; rel="next"'
+    return Response(shape(found, many=True).data, headers=headers)
+
+
+def checked(shape: type[serializers.Serializer[Any]], data: Any) -> dict[str, Any]:
+    """`data` read by `shape`. Raises DRF's ValidationError naming each field."""
+    reader = shape(data=data)
+    reader.is_valid(raise_exception=True)
+    values: dict[str, Any] = reader.validated_data
+    return values

@@ -3,6 +3,7 @@
 A job is written in the transaction of what caused it; the wake-up goes out after commit.
 """
 
+import hashlib
 import uuid
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,10 +15,11 @@ from django.db.models.functions import Now
 
 from controlplane.base import access, audit, events, queue
 from controlplane.base.models import Job, JobState, User
-from controlplane.base.refusals import Conflict, Missing
+from controlplane.base.refusals import Conflict, Invalid, Missing
 
 FINAL = (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
 KEPT = timedelta(days=30)
+MAX_KEY = 200
 LIST_FIELDS = ("input", "result")
 
 
@@ -27,6 +29,16 @@ class Idempotency:
 
     key: str
     digest: str
+
+
+def once(key: str | None, *parts: str) -> Idempotency | None:
+    """The caller's Idempotency-Key for a request made of `parts`; None without a key. Raises Invalid."""
+    if not key:
+        return None
+    if len(key) > MAX_KEY or not key.isprintable() or not key.isascii():
+        raise Invalid("idempotency_key", f"Idempotency-Key must be 1 to {MAX_KEY} printable ASCII characters")
+    text = "\n".join(parts).encode("utf-8", "replace")
+    return Idempotency(key, hashlib.sha256(text).hexdigest())
 
 
 @transaction.atomic

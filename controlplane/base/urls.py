@@ -2,7 +2,8 @@
 
 from django.urls import URLPattern, path
 
-from controlplane.base import views
+from controlplane.base import resources, views
+from controlplane.base.api import routes
 
 pages: list[URLPattern] = [
     path("sign-in", views.sign_in, name="sign-in"),
@@ -17,4 +18,16 @@ pages: list[URLPattern] = [
     path("settings/people/<int:user_id>", views.change_person, name="change-person"),
     path("audit", views.audit_log, name="audit"),
 ]
-api: list[URLPattern] = []
+api: list[URLPattern] = [
+    *routes("me", resources.Me.as_view(), "me"),
+    *routes("jobs", resources.Jobs.as_view(), "jobs"),
+    *routes("jobs/<uuid:job_id>", resources.OneJob.as_view(), "job"),
+    *routes("jobs/<uuid:job_id>/cancel", resources.CancelJob.as_view(), "job-cancel"),
+    *routes("audit", resources.AuditLog.as_view(), "audit"),
+    *routes("audit/check", resources.AuditCheck.as_view(), "audit-check"),
+    *routes("settings/egress", resources.EgressSettings.as_view(), "egress"),
+    *routes("users", resources.Users.as_view(), "users"),
+    *routes("users/<int:user_id>", resources.OneUser.as_view(), "user"),
+    *routes("setup-links", resources.SetupLinks.as_view(), "setup-links"),
+    *routes("schema", resources.Schema.as_view(), "schema"),
+]

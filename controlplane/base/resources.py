@@ -1,0 +1,171 @@
+"""REST of the floor: jobs, audit, settings, people."""
+
+import uuid
+from collections.abc import Mapping
+
+from django.db import transaction
+from django.urls import reverse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter
+from drf_spectacular.views import SpectacularAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from controlplane.base import access, accounts, audit, config, jobs, payloads
+from controlplane.base.api import Endpoint, Pages, checked, described, paged
+from controlplane.base.doors import request_id
+from controlplane.base.models import Change
+
+
+class Jobs(Endpoint):
+    """GET lists the jobs that one may see."""
+
+    verbs = {"GET": "job.read"}
+
+    @described(
+        payloads.JobShape(many=True),
+        parameters=[*Pages.parameters, OpenApiParameter("kind"), OpenApiParameter("status")],
+    )
+    def get(self, request: Request) -> Response:
+        """Newest first."""
+        rows = jobs.visible(request.user)
+        for column, name in (("kind", "kind"), ("state", "status")):
+            if given := request.query_params.get(name):
+                rows = rows.filter(**{column: given.replace("\x00", "")[:32]})
+        return paged(request, rows, payloads.JobShape)
+
+
+class OneJob(Endpoint):
+    """GET reads a job of one's own, or any with job.read_all."""
+
+    verbs = {"GET": "job.read"}
+
+    @described(payloads.JobWhole)
+    def get(self, request: Request, job_id: uuid.UUID) -> Response:
+        """The job with its progress, error and result."""
+        return Response(payloads.JobWhole(jobs.get(request.user, job_id)).data)
+
+
+class CancelJob(Endpoint):
+    """POST stops a job."""
+
+    verbs = {"POST": "job.cancel"}
+
+    @described(payloads.JobShape)
+    def post(self, request: Request, job_id: uuid.UUID) -> Response:
+        """The job; a running one stops at its next step."""
+        return Response(payloads.JobShape(jobs.cancel(request.user, job_id, request_id(request))).data)
+
+
+class AuditLog(Endpoint):
+    """GET lists the audit entries."""
+
+    verbs = {"GET": "audit.read"}
+
+    @described(
+        payloads.ChangeShape(many=True),
+        parameters=[
+            *Pages.parameters,
+            *(OpenApiParameter(name) for name in ("object_type", "object_id", "verb", "actor")),
+        ],
+    )
+    def get(self, request: Request) -> Response:
+        """Newest first."""
+        rows = Change.objects.order_by("-id")
+        for name in ("object_type", "object_id", "verb", "actor"):
+            if given := request.query_params.get(name):
+                rows = rows.filter(**{name: given.replace("\x00", "")[:200]})
+        return paged(request, rows, payloads.ChangeShape)
+
+
+class AuditCheck(Endpoint):
+    """GET walks the audit chain."""
+
+    verbs = {"GET": "audit.read"}
+
+    @described(payloads.ChainState)
+    def get(self, request: Request) -> Response:
+        """Whether it holds, and how far."""
+        holds, position, at = audit.verify()
+        return Response({"holds": holds, "position": position, "checked_at": at})
+
+
+class EgressSettings(Endpoint):
+    """GET reads, PUT replaces the egress allow-list."""
+
+    verbs = {"GET": "settings.read", "PUT": "settings.change"}
+
+    @described(payloads.EgressList)
+    def get(self, request: Request) -> Response:
+        """The entries."""
+        return Response({"entries": config.egress_allow()})
+
+    @described(payloads.EgressList, body=payloads.EgressList)
+    def put(self, request: Request) -> Response:
+        """The entries as stored."""
+        body = checked(payloads.EgressList, request.data)
+        return Response({"entries": config.set_egress_allow(request.user, body["entries"], request_id(request))})
+
+
+class Users(Endpoint):
+    """GET lists accounts."""
+
+    verbs = {"GET": "user.read"}
+
+    @described(payloads.UserShape(many=True), parameters=Pages.parameters)
+    def get(self, request: Request) -> Response:
+        """By name."""
+        return paged(request, accounts.listing(request.user), payloads.UserShape)
+
+
+class OneUser(Endpoint):
+    """PATCH changes an account's role, or shuts it out."""
+
+    verbs = {"PATCH": "user.change"}
+
+    @described(payloads.UserShape, body=payloads.UserChange)
+    def patch(self, request: Request, user_id: int) -> Response:
+        """The account as it is now."""
+        body = checked(payloads.UserChange, request.data)
+        user = accounts.find(request.user, user_id)
+        with transaction.atomic():
+            if "role" in body:
+                user = accounts.change_role(request.user, user_id, body["role"], request_id(request))
+            if "is_active" in body:
+                change = accounts.activate if body["is_active"] else accounts.deactivate
+                user = change(request.user, user_id, request_id(request))
+        return Response(payloads.UserShape(user).data)
+
+
+class SetupLinks(Endpoint):
+    """POST makes an invitation."""
+
+    verbs = {"POST": "user.invite"}
+
+    @described(payloads.MadeLink, status=201, body=payloads.NewLink)
+    def post(self, request: Request) -> Response:
+        """The link, shown this once."""
+        body = checked(payloads.NewLink, request.data)
+        token = accounts.invite(request.user, body["role"])
+        address = request.build_absolute_uri(reverse("set-up", args=[token]))
+        return Response({"address": address, "role": body["role"]}, status=201)
+
+
+class Me(Endpoint):
+    """GET says who is asking and what they may do."""
+
+    verbs = {"GET": "signed-in"}
+
+    @described(OpenApiTypes.OBJECT)
+    def get(self, request: Request) -> Response:
+        """Name, role, scopes and verbs."""
+        actor = request.user
+        verbs = sorted(verb for verb in access.VERBS[actor.role] if access.can(actor, verb))
+        scopes = sorted(getattr(actor, "scopes", ())) or None
+        return Response({"username": actor.username, "role": actor.role, "scopes": scopes, "verbs": verbs})
+
+
+class Schema(SpectacularAPIView):
+    """GET gives the OpenAPI document of this API."""
+
+    verbs: Mapping[str, str] = {"GET": "open"}

@@ -1,0 +1,1 @@
+"""The registry's REST API: models, imports, callers, credentials, upstreams."""

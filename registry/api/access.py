@@ -1,0 +1,83 @@
+"""REST: API keys and credentials."""
+
+from django.db.models import QuerySet
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from controlplane.base.api import Endpoint, Pages, checked, described, paged
+from controlplane.base.doors import request_id
+from registry import callers, credentials, payloads
+from registry.models import Credential
+
+
+class Keys(Endpoint):
+    """GET lists the keys that one may see, POST makes one."""
+
+    verbs = {"GET": "key.read", "POST": "key.create"}
+
+    @described(payloads.KeyRow(many=True), parameters=Pages.parameters)
+    def get(self, request: Request) -> Response:
+        """Newest first."""
+        return paged(request, callers.listing(request.user), payloads.KeyRow)
+
+    @described(payloads.MadeKey, status=201, body=payloads.NewKey)
+    def post(self, request: Request) -> Response:
+        """The key, shown this once."""
+        body = checked(payloads.NewKey, request.data)
+        name, scopes = body.pop("name"), body.pop("scopes")
+        row, secret = callers.create(request.user, name, scopes, callers.Limits(**body), request_id=request_id(request))
+        return Response({**payloads.KeyRow(row).data, "key": secret}, status=201)
+
+
+class OneKey(Endpoint):
+    """DELETE revokes a key for good."""
+
+    verbs = {"DELETE": "key.revoke"}
+
+    @described(payloads.KeyRow)
+    def delete(self, request: Request, key_id: int) -> Response:
+        """The key, revoked."""
+        return Response(payloads.KeyRow(callers.revoke(request.user, key_id, request_id=request_id(request))).data)
+
+
+class Credentials(Endpoint):
+    """GET lists credentials without secrets, POST stores one."""
+
+    verbs = {"GET": "credential.read", "POST": "credential.create"}
+
+    @described(payloads.CredentialRow(many=True), parameters=Pages.parameters)
+    def get(self, request: Request) -> Response:
+        """By name."""
+        rows: QuerySet[Credential] = credentials.listing(request.user)
+        return paged(request, rows, payloads.CredentialRow)
+
+    @described(payloads.CredentialRow, status=201, body=payloads.NewCredential)
+    def post(self, request: Request) -> Response:
+        """The credential; its secret is never shown again."""
+        body = checked(payloads.NewCredential, request.data)
+        row = credentials.create(request.user, **body, request_id=request_id(request))
+        return Response(payloads.CredentialRow(row).data, status=201)
+
+
+class OneCredential(Endpoint):
+    """GET reads, PUT replaces the secret, DELETE forgets it."""
+
+    verbs = {"GET": "credential.read", "PUT": "credential.change", "DELETE": "credential.delete"}
+
+    @described(payloads.CredentialRow)
+    def get(self, request: Request, credential_id: int) -> Response:
+        """The credential without its secret."""
+        return Response(payloads.CredentialRow(credentials.get(request.user, credential_id)).data)
+
+    @described(payloads.CredentialRow, body=payloads.Secret)
+    def put(self, request: Request, credential_id: int) -> Response:
+        """The credential with its new hint."""
+        body = checked(payloads.Secret, request.data)
+        credentials.change_secret(request.user, credential_id, body["secret"], request_id=request_id(request))
+        return self.get(request, credential_id)
+
+    @described(None, status=204)
+    def delete(self, request: Request, credential_id: int) -> Response:
+        """Only where no model uses it (else 409)."""
+        credentials.delete(request.user, credential_id, request_id=request_id(request))
+        return Response(status=204)

@@ -1,0 +1,69 @@
+"""REST: imports of YAML files."""
+
+import uuid
+from dataclasses import asdict
+
+from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework.parsers import BaseParser, JSONParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from controlplane.base import jobs
+from controlplane.base.api import Endpoint, checked, described
+from controlplane.base.doors import request_id
+from controlplane.base.payloads import JobShape
+from controlplane.base.refusals import Invalid
+from registry import importing, payloads
+
+_APPLY = OpenApiParameter("apply", OpenApiTypes.STR, enum=importing.MODES, description="import, instead of a dry run")
+_KEY = OpenApiParameter("Idempotency-Key", OpenApiTypes.STR, OpenApiParameter.HEADER)
+
+
+class YamlParser(BaseParser):
+    """A YAML body as bytes, unread: the importer reads it and tells every error with its line."""
+
+    media_type = "application/yaml"
+
+    def parse(self, stream: object, media_type: str | None = None, parser_context: object = None) -> dict[str, object]:
+        """The body as it is."""
+        return {"yaml": stream.read(), "file": "<request>"}  # type: ignore[attr-defined]
+
+
+class Imports(Endpoint):
+    """POST shows what a file would do, or with ?apply= imports it in a job."""
+
+    verbs = {"POST": "model.import"}
+    parser_classes = (JSONParser, YamlParser)
+
+    @described({200: payloads.ImportPlan, 202: JobShape}, body=payloads.ImportBody, parameters=[_APPLY, _KEY])
+    def post(self, request: Request) -> Response:
+        """The plan of every row (200), or the job that imports (202)."""
+        raw = isinstance(request.data, dict) and isinstance(request.data.get("yaml"), bytes)
+        body = request.data if raw else checked(payloads.ImportBody, request.data)
+        mode = request.query_params.get("apply")
+        if mode is None:
+            plan = importing.plan(request.user, body["yaml"], body["file"])
+            return Response(payloads.ImportPlan(asdict(plan)).data)
+        if mode not in importing.MODES:
+            raise Invalid("apply", f"apply is {mode[:40]!r}; expected one of {', '.join(importing.MODES)}")
+        text = body["yaml"].decode("utf-8", "replace") if raw else body["yaml"]
+        once = jobs.once(request.headers.get("Idempotency-Key"), mode, text)
+        job = importing.start(
+            request.user, body["yaml"], body["file"], mode, idempotency=once, request_id=request_id(request)
+        )
+        return Response(JobShape(job).data, status=202, headers={"Location": f"/api/jobs/{job.pk}"})
+
+
+class ImportFailures(Endpoint):
+    """GET gives the rows of an import that failed."""
+
+    verbs = {"GET": "job.read"}
+
+    @described({(200, "application/yaml"): OpenApiTypes.STR})
+    def get(self, request: Request, job_id: uuid.UUID) -> HttpResponse:
+        """A file to mend and import again."""
+        text = importing.failed_yaml(jobs.get(request.user, job_id))
+        headers = {"Content-Disposition": 'attachment; filename="failed.yaml"', "X-Content-Type-Options": "nosniff"}
+        return HttpResponse(text, content_type="application/yaml; charset=utf-8", headers=headers)
