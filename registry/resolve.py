@@ -1,5 +1,6 @@
 """From names to models and from specs to upstreams ready to be called."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -8,6 +9,9 @@ from registry.protocols.adapter import Adapter
 from registry.spec import Spec
 from registry.transports.egress import parse_endpoint
 from registry.transports.target import Target
+
+VERSION = re.compile(r"/v[0-9]+")
+VERSIONED = re.compile(r"/v[0-9]+[a-z0-9]*(/openai)?$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +32,15 @@ def bind(spec: Spec, adapter: Adapter, secret: str | None = None) -> tuple[Upstr
 
 
 def target(endpoint: str, adapter: Adapter, secret: str | None = None) -> Target:
-    """Where calls to `endpoint` go. A path that ends with the protocol's own base path is cut by it."""
+    """Where calls to `endpoint` go: below the protocol's base path, or below a version that the endpoint itself names.
+
+    So https://h, https://h/v1 and https://h/api/paas/v4 all serve a protocol whose base path is /v1.
+    """
     parsed = parse_endpoint(endpoint)
     path = parsed.path
-    if adapter.base_path and path.endswith(adapter.base_path):
-        path = path[: -len(adapter.base_path)]
+    versioned = VERSION.fullmatch(adapter.base_path) and VERSIONED.search(path)
+    if not versioned and not path.endswith(adapter.base_path):
+        path += adapter.base_path
     headers, query = adapter.headers, b""
     if secret:
         signed, query = adapter.authorize(secret)

@@ -86,9 +86,9 @@ class Verb:
 class Adapter:
     """Generated code for one protocol and one spec's type and parameters. `source` is the Python text that runs.
 
-    `base_path` is the path that belongs to the protocol (for example /v1): an endpoint that already ends with it is
-    cut. `init` and `terminate` are the wires of those verbs, empty where the protocol has none; `health` is used by
-    probes and detection.
+    `base_path` is the path that belongs to the protocol (for example /v1) and comes before every wire's path, unless
+    the endpoint ends with it, or with another version, itself. `init` and `terminate` are the wires of those verbs,
+    empty where the protocol has none; `health` is used by probes and detection.
     """
 
     protocol: str

@@ -60,6 +60,7 @@ def compile_document(document: Document, spec: Spec) -> Adapter:
     refuse_unbuilt(document, tasks)
     for task in tasks:
         refuse_collisions(document, document.operations[task], spec)
+    document = below_base(document)
     source = layout(generate.module(document, spec, tasks))
     digest = hashlib.sha256(source.encode()).hexdigest()
     module = load(source, f"<adapter {document.name} {digest[:12]}>")
@@ -75,6 +76,30 @@ def compile_document(document: Document, spec: Spec) -> Adapter:
         terminate=tuple(verb(item) for item in document.control.terminate),
         health=tuple(verb(item) for item in document.health),
         describe=described_by(document),
+    )
+
+
+def below(document: Document, path: str) -> str:
+    """`path` relative to the document's base path."""
+    return path.removeprefix(document.base_path)
+
+
+def below_base(document: Document) -> Document:
+    """`document` with every path relative to its base path, which endpoints may replace by a version of their own."""
+
+    def relative(part: Described | Probe | Call) -> Described | Probe | Call:
+        paths = [name for name in ("path", "stream_path") if hasattr(part, name)]
+        return msgspec.structs.replace(part, **{name: below(document, getattr(part, name)) for name in paths})
+
+    return msgspec.structs.replace(
+        document,
+        operations={task: relative(operation) for task, operation in document.operations.items()},
+        health=tuple(relative(item) for item in document.health),
+        control=msgspec.structs.replace(
+            document.control,
+            init=tuple(relative(item) for item in document.control.init),
+            terminate=tuple(relative(item) for item in document.control.terminate),
+        ),
     )
 
 
@@ -96,7 +121,7 @@ def verb(described: Call | Probe) -> Verb:
 def described_by(document: Document) -> Verb | None:
     """The call that describes a model's tensors, where the protocol has one."""
     path = document.discovery.metadata_path if document.discovery else ""
-    return Verb(Wire("GET", path)) if path else None
+    return Verb(Wire("GET", below(document, path))) if path else None
 
 
 def refuse_unbuilt(document: Document, tasks: tuple[Task, ...]) -> None:

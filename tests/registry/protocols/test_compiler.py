@@ -5,9 +5,10 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec import Raw
 from msgspec.structs import replace
 
-from registry.canon import FailureKind, Task
+from registry.canon import FailureKind, Request, Task
 from registry.protocols import codecs
 from registry.protocols.auth import SecretInvalid
 from registry.protocols.catalog import ALIASES, PROTOCOLS, aliases_of, canonical_name
@@ -26,6 +27,7 @@ from registry.protocols.document import (
     read,
     schema,
 )
+from registry.resolve import target
 from registry.spec import Spec
 from registry.spec_file import read as read_spec
 
@@ -193,3 +195,24 @@ def test_control_calls_name_the_model() -> None:
     adapter = compile_adapter(spec_of("ollama"))
     assert adapter.init[0].wire_for('q"w').body == b'{"model":"q\\"w","stream":false}'
     assert adapter.terminate[0].wire_for("q").body == b'{"model":"q","stream":false,"keep_alive":0}'
+
+
+@pytest.mark.parametrize(
+    ("protocol", "endpoint", "path"),
+    [
+        ("openai", "http://h", "/v1/chat/completions"),
+        ("openai", "http://h/v1/", "/v1/chat/completions"),
+        ("openai", "http://h/m/3", "/m/3/v1/chat/completions"),
+        ("openai", "http://h/api/paas/v4", "/api/paas/v4/chat/completions"),
+        ("openai", "http://h/v1beta/openai", "/v1beta/openai/chat/completions"),
+        ("anthropic", "http://h/gateway/v1", "/gateway/v1/messages"),
+        ("ollama", "http://h:11434/api", "/api/chat"),
+        ("huggingface", "http://h", "/generate"),
+    ],
+)
+def test_base_paths_are_neither_doubled_nor_missed(protocol: str, endpoint: str, path: str) -> None:
+    spec = read_spec({"name": "m", "type": "llm", "protocol": protocol, "endpoint": endpoint})
+    adapter = compile_adapter(spec)
+    messages = Raw(b'[{"role":"user","content":"a"}]')
+    wire = adapter.operations[Task.CHAT].encode(Request(Task.CHAT, {"messages": messages}), "m").wire
+    assert target(endpoint, adapter).path(wire) == path.encode()
