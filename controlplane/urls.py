@@ -4,6 +4,7 @@ from django.urls import URLPattern, URLResolver, include, path
 
 from controlplane import views
 from controlplane.base import urls as base
+from controlplane.base.resources import Nothing
 from registry import urls as registry
 from routing import urls as routing
 from versions import urls as versions
@@ -16,6 +17,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("session", views.session, name="session"),
     *(path("", include(app.pages)) for app in APPS),
     *(path("api/", include(app.api)) for app in APPS),
+    path("api/<path:rest>", Nothing.as_view(), name="api-nothing"),
 ]
 
 handler400 = views.bad_request

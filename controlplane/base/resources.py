@@ -15,6 +15,8 @@ from controlplane.base import access, accounts, audit, config, jobs, payloads
 from controlplane.base.api import Endpoint, Pages, checked, described, paged
 from controlplane.base.doors import request_id
 from controlplane.base.models import Change
+from controlplane.base.permission import OPEN
+from controlplane.base.refusals import Missing
 
 
 class Jobs(Endpoint):
@@ -165,7 +167,20 @@ class Me(Endpoint):
         return Response({"username": actor.username, "role": actor.role, "scopes": scopes, "verbs": verbs})
 
 
+class Nothing(Endpoint):
+    """Addresses under /api/ that are none."""
+
+    verbs = dict.fromkeys(("GET", "POST", "PUT", "PATCH", "DELETE"), OPEN)
+    schema = None
+
+    def get(self, request: Request, rest: str) -> Response:
+        """404 in the API's own shape."""
+        raise Missing("no_such_address", f"/api/{rest[:200]} is no address of this API; see /api/schema/")
+
+    post = put = patch = delete = get
+
+
 class Schema(SpectacularAPIView):
     """GET gives the OpenAPI document of this API."""
 
-    verbs: Mapping[str, str] = {"GET": "open"}
+    verbs: Mapping[str, str] = {"GET": OPEN}

@@ -1,18 +1,21 @@
 """REST: imports of YAML files."""
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import asdict
+from typing import IO, Any
 
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
-from rest_framework.parsers import BaseParser, JSONParser
+from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from controlplane.base import jobs
 from controlplane.base.api import Endpoint, checked, described
 from controlplane.base.doors import request_id
+from controlplane.base.parsing import MAX_BYTES, StrictJSONParser
 from controlplane.base.payloads import JobShape
 from controlplane.base.refusals import Invalid
 from registry import importing, payloads
@@ -26,16 +29,18 @@ class YamlParser(BaseParser):
 
     media_type = "application/yaml"
 
-    def parse(self, stream: object, media_type: str | None = None, parser_context: object = None) -> dict[str, object]:
+    def parse(
+        self, stream: IO[bytes], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
         """The body as it is."""
-        return {"yaml": stream.read(), "file": "<request>"}  # type: ignore[attr-defined]
+        return {"yaml": stream.read(MAX_BYTES + 1), "file": "<request>"}
 
 
 class Imports(Endpoint):
     """POST shows what a file would do, or with ?apply= imports it in a job."""
 
     verbs = {"POST": "model.import"}
-    parser_classes = (JSONParser, YamlParser)
+    parser_classes = (StrictJSONParser, YamlParser)
 
     @described({200: payloads.ImportPlan, 202: JobShape}, body=payloads.ImportBody, parameters=[_APPLY, _KEY])
     def post(self, request: Request) -> Response:

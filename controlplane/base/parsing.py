@@ -1,0 +1,37 @@
+"""JSON bodies of the REST API, read with limits."""
+
+import json
+from collections.abc import Mapping
+from typing import IO, Any
+
+from rest_framework.exceptions import ParseError
+from rest_framework.parsers import BaseParser
+
+MAX_BYTES = 32 * 1024 * 1024
+
+
+class StrictJSONParser(BaseParser):
+    """JSON as RFC 8259 has it: UTF-8, no NaN, no lone surrogates, not nested without end."""
+
+    media_type = "application/json"
+
+    def parse(
+        self, stream: IO[bytes], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> Any:
+        """The value. Raises ParseError saying what is wrong with the body."""
+        body = stream.read(MAX_BYTES + 1)
+        if len(body) > MAX_BYTES:
+            raise ParseError(f"the body is larger than {MAX_BYTES // 2**20} MB")
+        try:
+            value = json.loads(body.decode(), parse_constant=_refuse)
+            if b"\\ud" in body.lower():
+                json.dumps(value, ensure_ascii=False).encode()
+        except RecursionError as error:
+            raise ParseError("the body is nested too deeply") from error
+        except ValueError as error:
+            raise ParseError(f"the body is not JSON in UTF-8: {str(error)[:200]}") from error
+        return value
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")
