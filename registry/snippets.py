@@ -29,7 +29,7 @@ def snippets(name: str, kind: str, base_url: str) -> dict[str, str]:
 
 
 def _plain(base_url: str, path: str, body: Mapping[str, object]) -> dict[str, str]:
-    quoted = json.dumps(body, ensure_ascii=False).replace("'", "'\\''")
+    quoted = json.dumps(body, ensure_ascii=False, indent=2).replace("'", "'\\''")
     curl = (
         f"curl {base_url}/v1/{path} \\\n"
         f'  -H "Authorization: Bearer {KEY}" \\\n'

@@ -49,8 +49,14 @@ def page_context(request: HttpRequest) -> dict[str, Any]:
         "theme": getattr(user, "theme", "system") if signed_in else "system",
         "navigation": navigation(user) if signed_in else [],
         "script_words": json.dumps(script_words(), ensure_ascii=False),
-        "here": request.resolver_match.url_name if request.resolver_match else "",
+        "here": section(request),
     }
+
+
+def section(request: HttpRequest) -> str:
+    """The place in the navigation that this page belongs to: model-new to models, job to jobs."""
+    name = (request.resolver_match.url_name or "") if request.resolver_match else ""
+    return f"{name.split('-')[0].removesuffix('s')}s" if name.startswith(("model", "job", "call")) else name
 
 
 def navigation(user: Any) -> list[dict[str, Any]]:

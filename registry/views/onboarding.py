@@ -15,12 +15,6 @@ from registry.views.models import yaml_file
 SHOWN_ROWS = 500
 
 
-@page("model.create")
-def model_new(request: HttpRequest) -> HttpResponse:
-    """One model, from its address."""
-    return render(request, "model_new.html")
-
-
 @page("model.import")
 def model_import(request: HttpRequest) -> HttpResponse:
     """Upload or paste."""

@@ -102,6 +102,21 @@ def decimal(value: float | None, places: int = 1) -> str:
 
 
 @register.filter
+def plain(value: Any) -> str:
+    """A number without needless zeros: 8192 for 8192.0; ∞ where there is none."""
+    return "∞" if value is None else f"{value:g}" if isinstance(value, float) and abs(value) < 1e6 else f"{value}"
+
+
+@register.filter
+def size(value: int | None) -> str:
+    """Bytes in decimal units, as specs write them."""
+    for unit, step in (("GB", 10**9), ("MB", 10**6), ("kB", 1000)):
+        if value is not None and value >= step:
+            return f"{value / step:g} {unit}"
+    return "–" if value is None else f"{value} B"
+
+
+@register.filter
 def as_json(value: object) -> str:
     """Indented JSON for reading, not for scripts."""
     return json.dumps(value, indent=2, ensure_ascii=False, default=str)
