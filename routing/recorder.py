@@ -1,6 +1,7 @@
 """Call records on their way out: a bounded queue, one packed message every 200 ms, a spool while Redis is away."""
 
 import asyncio
+import contextlib
 import fcntl
 import logging
 import os
@@ -105,16 +106,18 @@ class Recorder:
 
     async def deliver_spool(self) -> None:
         """Deliver what an earlier outage left in the spool; at least once, as records have ids."""
-        for path in await asyncio.to_thread(self._spool_files):
-            with path.open("rb") as file:
-                if not _locked(file.fileno()):
-                    continue
-                try:
-                    await self._deliver(await asyncio.to_thread(file.read))
-                except DeliveryFailed:
-                    self.away = True
-                    return
-                path.unlink(missing_ok=True)
+        try:
+            for path in await asyncio.to_thread(self._spool_files):
+                await self._deliver_file(path)
+        except DeliveryFailed:
+            self.away = True
+
+    async def _deliver_file(self, path: Path) -> None:
+        """Deliver and remove one spool file, unless another process has it. Raises DeliveryFailed."""
+        with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
+            if _locked(file.fileno()):
+                await self._deliver(await asyncio.to_thread(file.read))
+                path.unlink()
 
     async def _to_spool(self, packed: bytes, count: int) -> bool:
         """Write one message to disk. Where that fails it stays queued, and what no longer fits there is counted."""
@@ -147,9 +150,9 @@ class Recorder:
 
 
 def _locked(descriptor: int) -> bool:
-    """Whether this process may deliver an open spool file; the lock goes with the file or the process."""
+    """Whether this process may deliver an open spool file: nobody else holds it, nor has delivered it meanwhile."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    return True
+    return os.fstat(descriptor).st_nlink > 0

@@ -1,0 +1,107 @@
+"""A load generator that costs as little as possible: raw asyncio protocols that send one request over and over.
+
+`python benchmarks/load.py PORT CONNECTIONS SECONDS REQUEST_FILE` prints one JSON line. Latency is from request to last byte, the
+first byte's apart; `chunks` are reads of at least one stream event.
+"""
+
+import asyncio
+import json
+import sys
+import time
+from pathlib import Path
+
+import httptools
+import uvloop
+
+WARM_UP_SECONDS = 0.3
+
+
+class Run:
+    """What all connections measure."""
+
+    def __init__(self) -> None:
+        self.latencies: list[float] = []
+        self.first: list[float] = []
+        self.events = self.errors = self.lost = 0
+        self.counting = self.over = False
+
+
+class Caller(asyncio.Protocol):
+    """One connection with one request in flight."""
+
+    def __init__(self, run: Run, request: bytes) -> None:
+        self.run, self.request = run, request
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin."""
+        self.transport = transport
+        self.parser = httptools.HttpResponseParser(self)
+        self.send()
+
+    def send(self) -> None:
+        """Send the request."""
+        self.first_at = 0.0
+        self.sent_at = time.perf_counter()
+        self.transport.write(self.request)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse."""
+        self.parser.feed_data(data)
+
+    def on_body(self, data: bytes) -> None:
+        """Count events."""
+        if not self.first_at:
+            self.first_at = time.perf_counter()
+        if self.run.counting:
+            self.run.events += data.count(b"data:")
+
+    def on_message_complete(self) -> None:
+        """Measure, then again."""
+        run = self.run
+        if run.counting:
+            now = time.perf_counter()
+            run.latencies.append(now - self.sent_at)
+            run.first.append(self.first_at - self.sent_at)
+            run.errors += self.parser.get_status_code() != 200
+        if not run.over:
+            self.send()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """A connection may not end before the run does."""
+        if not self.run.over:
+            self.run.lost += 1
+
+
+def share(values: list[float], part: float) -> float:
+    """A percentile in milliseconds."""
+    ordered = sorted(values)
+    return round(ordered[min(len(ordered) - 1, int(len(ordered) * part))] * 1000, 3) if ordered else 0.0
+
+
+async def main(port: int, connections: int, seconds: float, request: bytes) -> None:
+    """Run and print."""
+    run = Run()
+    loop = asyncio.get_running_loop()
+    for _ in range(connections):
+        await loop.create_connection(lambda: Caller(run, request), "127.0.0.1", port)
+    await asyncio.sleep(WARM_UP_SECONDS)
+    print("go", flush=True)
+    run.counting = True
+    begun = time.perf_counter()
+    await asyncio.sleep(seconds)
+    run.counting, run.over = False, True
+    elapsed = time.perf_counter() - begun
+    measured = {
+        "calls": len(run.latencies),
+        "seconds": elapsed,
+        "events": run.events,
+        "errors": run.errors + run.lost,
+        "p50_ms": share(run.latencies, 0.5),
+        "p99_ms": share(run.latencies, 0.99),
+        "first_p50_ms": share(run.first, 0.5),
+    }
+    print(json.dumps(measured), flush=True)
+
+
+if __name__ == "__main__":
+    uvloop.run(main(int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), Path(sys.argv[4]).read_bytes()))

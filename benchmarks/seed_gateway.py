@@ -1,0 +1,51 @@
+"""Fills an empty database for benchmarks/gateway.py: 500 models at one upstream, a caller, an egress entry; prints the key.
+
+`python benchmarks/seed_gateway.py UPSTREAM_PORT`, with DATABASE_URL, REDIS_URL and DATA_DIR in the environment.
+"""
+
+import sys
+from typing import Any
+
+from controlplane.base.boot import DJANGO_VERSION
+from controlplane.base.config import store_egress_allow
+from controlplane.base.models import User
+from registry import callers, catalog
+from registry.models import Model
+
+MODELS = 500
+
+
+def document(number: int, port: int) -> dict[str, Any]:
+    """A chat model with a renamed and converted parameter and a default."""
+    return {
+        "name": f"bench-{number}",
+        "type": "llm",
+        "protocol": "openai",
+        "endpoint": f"http://127.0.0.1:{port}",
+        "upstream_model": "mock",
+        "params": {
+            "creative_level": {
+                "type": "float",
+                "range": [0, 10],
+                "upstream": "temperature",
+                "convert": {"range": [0, 2]},
+            },
+            "max_tokens": {"type": "int", "default": 2000},
+        },
+    }
+
+
+def main(port: int) -> None:
+    """Write the rows and print the key."""
+    assert DJANGO_VERSION
+    person = User.objects.create_user("bench", role="admin")
+    store_egress_allow(None, [f"127.0.0.1:{port}"])
+    for number in range(MODELS):
+        catalog.create(person, document(number, port))
+    Model.objects.update(state="ready")
+    _, secret = callers.create(person, "bench", ["call", "read"], callers.Limits(calls_per_minute=1_000_000))
+    print(secret)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
