@@ -140,9 +140,9 @@ class Explainer:
             for kind, facets in _FACETS:
                 if kind in shared:
                     facets(self, place, old, new)
-            self._unused(place, old, new, _number_once(types_of(old) | types_of(new)))
             if shared & {"string", "number"}:
                 formats(self, place, old, new)
+        self._unused(place, old, new, _number_once(types_of(old) | types_of(new)))
         self._residue(place, old, new)
         self._settle_scalars(place, old, new, start)
 

@@ -3,6 +3,7 @@
 import math
 from collections import deque
 from fractions import Fraction
+from functools import lru_cache
 from itertools import combinations
 from typing import Any
 
@@ -18,8 +19,14 @@ SPREAD = Fraction(10**7)
 
 def numbers(limits: list[Fraction], divisors: list[Fraction]) -> tuple[list[Fraction], bool]:
     """Each limit, and between neighbours one number for each set of divisors that can divide one there."""
-    points = sorted(set(limits)) or [Fraction(0)]
-    divisors = sorted(set(divisors))
+    found, complete = _numbers(tuple(sorted(set(limits))), tuple(sorted(set(divisors))))
+    return list(found), complete
+
+
+@lru_cache(maxsize=4096)
+def _numbers(limits: tuple[Fraction, ...], every: tuple[Fraction, ...]) -> tuple[tuple[Fraction, ...], bool]:
+    points = limits or (Fraction(0),)
+    divisors = list(every)
     complete = len(divisors) <= MAX_DIVISORS
     divisors = divisors[:MAX_DIVISORS]
     result = list(points)
@@ -30,7 +37,7 @@ def numbers(limits: list[Fraction], divisors: list[Fraction]) -> tuple[list[Frac
                 found, sure = _between(low, high, chosen, [d for d in divisors if d not in chosen])
                 result += found
                 complete = complete and sure
-    return result, complete
+    return tuple(sorted(set(result), key=lambda value: (value.denominator, abs(value)))), complete
 
 
 def _between(low: Fraction, high: Fraction, dividing: tuple[Fraction, ...], others: list[Fraction]) -> tuple[list[Fraction], bool]:
@@ -79,7 +86,14 @@ def strings(known: list[str], lengths: list[int], patterns: list[Any]) -> tuple[
         raise NotRegular("a pattern is no text")
     if not distinct:
         return _by_length(known, lengths)
-    return _by_state(known, lengths, [automaton(pattern) for pattern in distinct])
+    found, complete = _by_pattern(tuple(known), tuple(sorted(set(lengths))), tuple(distinct))
+    return list(found), complete
+
+
+@lru_cache(maxsize=1024)
+def _by_pattern(known: tuple[str, ...], lengths: tuple[int, ...], patterns: tuple[str, ...]) -> tuple[tuple[str, ...], bool]:
+    texts, complete = _by_state(list(known), list(lengths), [automaton(pattern) for pattern in patterns])
+    return tuple(texts), complete
 
 
 def _by_length(known: list[str], lengths: list[int]) -> tuple[list[str], bool]:

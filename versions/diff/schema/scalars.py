@@ -172,7 +172,6 @@ def samples(nodes: tuple[Node, ...], kind: str) -> tuple[list[Sample], bool]:
         values, complete = numbers(found["limit"] + known, found["divisor"])
         rounded = [d for d in found["divisor"] if d.denominator & (d.denominator - 1)]
         complete = complete and not (rounded and len(set(found["divisor"])) > 1)
-        values = sorted(set(values), key=lambda value: (value.denominator, abs(value)))
         return [Sample("number", value) for value in values], complete
     return _string_samples(found)
 

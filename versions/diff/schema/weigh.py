@@ -20,7 +20,7 @@ def findings(explainer: Explainer) -> list[Finding]:
     for draft in explainer.drafts:
         severity = _severity(explainer, draft)
         witness = None
-        wanted = severity is not Severity.COMPATIBLE and harmful(draft.effect, explainer.direction)
+        wanted = severity is not Severity.COMPATIBLE and not draft.doubtful and harmful(draft.effect, explainer.direction)
         if wanted and asked < MAX_WITNESSES:
             asked += 1
             witness = _witness(explainer, draft)
