@@ -210,13 +210,11 @@ PARAMS = st.sampled_from(
 def test_nothing_is_lost_in_silence(protocol: str, params: dict[str, Any], fields: dict[str, Any]) -> None:
     """Each field is on the wire, told as adapted, documented as meaningless, or the call is refused naming it."""
     spec = spec_of(protocol, params)
+    names = set(fields) | ({"max_tokens"} if "max_completion_tokens" in fields else set())
     try:
         body, adapted = send(spec, fields)
     except Failure as failure:
-        told, names = (
-            {failure.parameter},
-            set(fields) | ({"max_tokens"} if "max_completion_tokens" in fields else set()),
-        )
+        told = {str(failure.parameter)}
     else:
         operation = PROTOCOLS[protocol].operations[Task.CHAT]
         idle = {
