@@ -105,5 +105,5 @@ def script_words() -> dict[str, str]:
         "cut": gettext("The stream ended before its end mark."),
         "per_second": gettext("{n}/s"),
         "new_rows": gettext("{n} new, show"),
-        "type_name": gettext("Type the name to go on."),
+        "type_name": gettext("Type “{name}” to go on."),
     }

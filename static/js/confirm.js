@@ -1,4 +1,6 @@
 // One dialog for everything that needs a second thought. Irreversible things ask for a name.
+import { say } from "./words.js";
+
 const dialog = document.getElementById("confirm");
 
 export function confirmed({ title, text, go, name = "" }) {
@@ -10,7 +12,7 @@ export function confirmed({ title, text, go, name = "" }) {
   part("[data-confirm-field]").hidden = !name;
   button.textContent = go;
   field.value = "";
-  field.placeholder = name;
+  part("[data-confirm-label]").textContent = say("type_name", { name });
   const check = () => { button.disabled = Boolean(name) && field.value.trim() !== name; };
   check();
   field.oninput = check;

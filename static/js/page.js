@@ -53,6 +53,13 @@ function show(button) {
   }
 }
 
+// What stands beside the list on a wide screen is folded above it on a narrow one.
+const narrow = matchMedia("(max-width: 1080px)");
+
+function fold() {
+  for (const details of document.querySelectorAll("details[data-fold-narrow]")) details.open = !narrow.matches;
+}
+
 function goToLine(line) {
   const editor = document.querySelector("[data-editor]");
   const start = editor.value.split("\n").slice(0, line - 1).reduce((sum, text) => sum + text.length + 1, 0);
@@ -100,7 +107,9 @@ export function startPage() {
   document.addEventListener("toggle", (event) => {
     if (event.newState === "open" && event.target.classList.contains("menu")) place(event.target);
   }, true);
-  document.addEventListener("htmx:afterSettle", (event) => ages(event.target));
+  document.addEventListener("htmx:afterSettle", (event) => { ages(event.target); fold(); });
+  narrow.addEventListener("change", fold);
+  fold();
   for (const item of document.querySelectorAll("#toasts .toast")) leave(item, 9000);
   document.addEventListener("keydown", indent);
   document.querySelector("dialog[data-open-now]")?.showModal();
