@@ -1,8 +1,9 @@
 """What a call costs through Patchbay, through nginx and direct, interleaved in one run.
 
-Our gateway is the real web process (controlplane.asgi under uvicorn) with embedded PostgreSQL and Valkey, 500 models, a key with a
-rate limit, parameter normalisation and call records on. nginx is Debian's, as a plain reverse proxy with kept connections.
-CPU is user + system of the gateway's or nginx's processes, the steadiest figure on a noisy machine. Prints medians and ranges.
+Our gateway is the real web process (controlplane.asgi under uvicorn) with embedded PostgreSQL and Valkey, 500 models, a
+key with a rate limit, parameter normalisation and call records on. nginx is Debian's, a plain reverse proxy with kept
+connections. CPU is user + system of the gateway's or nginx's processes, the steadiest figure on a noisy machine. Prints
+medians and ranges.
 
     .venv/bin/python -m benchmarks.gateway [--rounds 3] [--seconds 3] [--python PYTHON] [--json FILE]
 """
@@ -15,6 +16,7 @@ import shutil
 import statistics
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import time
 from collections.abc import Iterator
@@ -116,7 +118,10 @@ def ways(python: str) -> Iterator[tuple[list[Way], str]]:
         folder.chmod(0o711)
         mock_port, gateway_port, nginx_port = free_port(), free_port(), free_port()
         stack.enter_context(running([sys.executable, str(HERE / "mock_upstream.py"), str(mock_port)]))
-        environment = stores(stack, folder) | {"PORT": str(gateway_port), "PYTHONPATH": str(ROOT)}
+        environment = stores(stack, folder) | {
+            "PORT": str(gateway_port),
+            "PYTHONPATH": f"{ROOT}:{sysconfig.get_path('purelib')}",
+        }
         subprocess.run(
             [sys.executable, "manage.py", "migrate", "-v0", "--skip-checks"], check=True, env=environment, cwd=ROOT
         )
@@ -230,7 +235,7 @@ def main() -> None:
             print(f"round {number + 1} of {given.rounds} done", file=sys.stderr)
     load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
     print(
-        f"{os.cpu_count()} cores, load {load} (others run here too: a noisy machine), Python {platform.python_version()}"
+        f"{os.cpu_count()} cores, load {load} (a noisy machine), load generator on Python {platform.python_version()}"
     )
     print(f"gateway run by {given.python}; medians of {given.rounds} interleaved rounds of {given.seconds:g} s (range)")
     show(results)

@@ -1,7 +1,7 @@
 """A load generator that costs as little as possible: raw asyncio protocols that send one request over and over.
 
-`python benchmarks/load.py PORT CONNECTIONS SECONDS REQUEST_FILE` prints one JSON line. Latency is from request to last byte, the
-first byte's apart; `chunks` are reads of at least one stream event.
+`python benchmarks/load.py PORT CONNECTIONS SECONDS REQUEST_FILE` prints one JSON line. Latency is from request
+to last byte, the first byte's apart; `events` counts the stream's events.
 """
 
 import asyncio

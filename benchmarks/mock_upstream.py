@@ -1,7 +1,7 @@
 """An OpenAI upstream that costs as little as possible: fixed answers from a raw asyncio protocol.
 
-`python benchmarks/mock_upstream.py PORT`. A body with "stream":true is answered with 200 chunks, at once, or every 20 ms where
-the body holds the word paced.
+`python benchmarks/mock_upstream.py PORT`. A body with "stream":true is answered with 200 chunks, at once, or
+every 20 ms where the body holds the word paced.
 """
 
 import asyncio

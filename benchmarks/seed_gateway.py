@@ -1,4 +1,4 @@
-"""Fills an empty database for benchmarks/gateway.py: 500 models at one upstream, a caller, an egress entry; prints the key.
+"""Fills an empty database for benchmarks/gateway.py: 500 models at one upstream, a caller, egress; prints the key.
 
 `python benchmarks/seed_gateway.py UPSTREAM_PORT`, with DATABASE_URL, REDIS_URL and DATA_DIR in the environment.
 """

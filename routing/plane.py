@@ -51,7 +51,7 @@ class Plane:
         self.forwarder = Forwarder(self.client, self.breakers)
         self.gateway = Gateway(self.forwarder, self.recorder, self.measures, settings.pepper)
         builder = Builder(unsealing(settings.master_key))
-        self.watcher = Watcher(Rows().read, builder, settings.data_dir / "snapshot.json", self.serve)
+        self.watcher = Watcher(Rows(), builder, settings.data_dir / "snapshot.json", self.serve)
         self.gateway.world = World(lambda: self.watcher.fresh, self.watcher.catch_up, submit_job)
 
     async def start(self) -> None:

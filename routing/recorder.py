@@ -84,8 +84,7 @@ class Recorder:
         while True:
             await asyncio.sleep(AWAY_SECONDS if self.away else FLUSH_SECONDS)
             await self.flush()
-            if not self.away:
-                await self.deliver_spool()
+            await self.deliver_spool()
 
     async def flush(self) -> None:
         """Deliver what is queued now, or spool it. A record leaves the queue only once it is safe elsewhere."""
@@ -109,6 +108,7 @@ class Recorder:
         try:
             for path in await asyncio.to_thread(self._spool_files):
                 await self._deliver_file(path)
+                self.away = False
         except DeliveryFailed:
             self.away = True
 

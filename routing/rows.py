@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from django.db import DatabaseError, close_old_connections, connection, transaction
+from django.db import DatabaseError, close_old_connections, connection, connections, transaction
 from django.db.models import TextField
 from django.db.models.functions import Cast
 
@@ -41,6 +41,10 @@ class Rows:
                 return self._snapshot()
         except DatabaseError as error:
             raise RowsUnavailable(str(error).strip() or type(error).__name__) from error
+
+    def close(self) -> None:
+        """Close this thread's connection."""
+        connections.close_all()
 
     def _snapshot(self) -> Snapshot:
         number = revision.current()

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Protocol
 
 from routing.rows import RowsUnavailable
 from routing.snapshot import Builder, Snapshot, load, save
@@ -17,17 +18,25 @@ POLL_SECONDS = 2.0
 DEBOUNCE_SECONDS = 0.5
 STALE_SECONDS = 10.0
 CATCH_UP_SECONDS = 1.0
+LOOK_APART_SECONDS = 0.2
 
-Read = Callable[[int | None], Snapshot | None]
-"""Reads all rows unless the revision is still the given one; blocks; raises RowsUnavailable."""
+
+class Source(Protocol):
+    """Where rows come from. Both methods block and are called in one thread only."""
+
+    def read(self, known: int | None) -> Snapshot | None:
+        """All rows; None where the revision is still `known`. Raises RowsUnavailable."""
+
+    def close(self) -> None:
+        """Let go of connections."""
 
 
 class Watcher:
     """Follows the revision. `table` is None until a first one is built, from PostgreSQL or from the last good copy."""
 
-    def __init__(self, read: Read, builder: Builder, path: Path, serve: Callable[[Table], None]) -> None:
+    def __init__(self, source: Source, builder: Builder, path: Path, serve: Callable[[Table], None]) -> None:
         """`serve` is called in the event loop with each new Table; `path` is the last good copy."""
-        self._read = read
+        self._source = source
         self._builder = builder
         self._path = path
         self._serve = serve
@@ -69,19 +78,23 @@ class Watcher:
 
     async def catch_up(self) -> None:
         """For a key or model that the Table does not know: see whether it is new, waiting a second at the most."""
-        if self._since(self._refreshed_at) < DEBOUNCE_SECONDS / 2:
-            return
+        asked = asyncio.get_running_loop().time()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CATCH_UP_SECONDS):
-                await self.refresh()
+                await asyncio.sleep(max(0.0, LOOK_APART_SECONDS - self._since(self._refreshed_at)))
+                while self._confirmed_at < asked:
+                    await self.refresh()
+                    if self.error:
+                        return
 
     def notice(self) -> None:
         """The revision may have moved."""
         self._noticed.set()
 
     def close(self) -> None:
-        """Let go of the thread."""
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        """Let go of the thread and the source, once a read in progress has ended."""
+        self._thread.submit(self._source.close)
+        self._thread.shutdown(wait=False)
 
     @property
     def age(self) -> float:
@@ -111,7 +124,7 @@ class Watcher:
         self._refreshed_at, self._confirmed_at = loop.time(), begun
 
     def _read_and_build(self, known: int | None) -> Table | None:
-        snapshot = self._read(known)
+        snapshot = self._source.read(known)
         if snapshot is None:
             return None
         table = self._builder.build(snapshot)

@@ -1,0 +1,154 @@
+"""The whole web process in this event loop: Django, data plane, health, with real PostgreSQL and Redis."""
+
+import asyncio
+import os
+import socket
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import httpx
+import openai
+import pytest
+import uvicorn
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.db import connections
+
+from controlplane.asgi import Application
+from controlplane.base import config
+from controlplane.base.models import User
+from registry import callers, catalog
+from registry.models import Model
+from routing import records
+from routing.models import CallRecord
+from routing.rows import RowsUnavailable
+from tests.registry.transports.faults import serving
+from tests.routing.upstreams import answering
+
+pytestmark = pytest.mark.django_db(transaction=True)
+MESSAGES = [{"role": "user", "content": "hi"}]
+
+
+@asynccontextmanager
+async def web() -> AsyncIterator[str]:
+    """Serve the application with its lifespan; its base address."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    application = Application()
+    server = uvicorn.Server(
+        uvicorn.Config(application, lifespan="on", http="httptools", log_level="critical", access_log=False)
+    )
+    task = asyncio.create_task(server._serve([listener]))
+    while not server.started:
+        await asyncio.sleep(0.01)
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        await task
+        listener.close()
+        await sync_to_async(connections.close_all)()
+
+
+@sync_to_async
+def person() -> User:
+    return User.objects.create_user("ada", role="admin")
+
+
+@sync_to_async
+def onboard(actor: User, name: str, port: int) -> None:
+    config.set_egress_allow(actor, [f"127.0.0.1:{port}"])
+    document = {"name": name, "type": "llm", "protocol": "openai", "endpoint": f"http://127.0.0.1:{port}"}
+    catalog.create(actor, document)
+    Model.objects.update(state="ready")
+
+
+@sync_to_async
+def key_of(actor: User, *scopes: str) -> str:
+    return callers.create(actor, "app", list(scopes))[1]
+
+
+async def until(check: Callable[[], object], seconds: float = 8) -> None:
+    end = time.monotonic() + seconds
+    while not await sync_to_async(check)():
+        assert time.monotonic() < end, "it did not happen in time"
+        await asyncio.sleep(0.05)
+
+
+async def test_a_key_and_a_model_made_now_are_called_now_and_the_record_arrives_in_postgresql() -> None:
+    async with serving(answering()) as upstream, web() as url:
+        actor = await person()
+        await onboard(actor, "m", upstream.port)
+        secret = await key_of(actor, "call", "read")
+        sdk = openai.AsyncOpenAI(base_url=f"{url}/v1", api_key=secret, max_retries=0, timeout=10)
+        reply = await sdk.chat.completions.create(model="m", messages=MESSAGES)
+        assert reply.choices[0].message.content == "hello"
+
+        def stored() -> bool:
+            records.drain()
+            return CallRecord.objects.filter(model="m", status=200, prompt_tokens=5).exists()
+
+        await until(stored)
+        async with httpx.AsyncClient(base_url=url, trust_env=False) as http:
+            ready = await http.get("/readyz")
+            assert (ready.status_code, ready.json()["status"]) == (200, "ready"), ready.text
+            assert (await http.get("/healthz")).json() == {"status": "ok"}
+            metrics = (await http.get("/metrics")).text
+            assert 'patchbay_calls_total{failure="",model="m",status="200",task="chat"} 1.0' in metrics
+            assert f"patchbay_revision {float(ready.json()['revision'])}" in metrics
+            assert "patchbay_revision_age_seconds" in metrics
+            forwarded = {"x-forwarded-for": "203.0.113.9"}
+            assert (await http.get("/metrics", headers=forwarded)).status_code == 401
+            allowed = forwarded | {"authorization": f"Bearer {secret}"}
+            assert (await http.get("/metrics", headers=allowed)).status_code == 200
+            narrow = forwarded | {"authorization": f"Bearer {await key_of(actor, 'call')}"}
+            assert (await http.get("/metrics", headers=narrow)).status_code == 403
+            assert (await http.post("/healthz")).status_code == 405
+
+
+async def test_a_revoked_key_stops_working() -> None:
+    async with web() as url:
+        actor = await person()
+        secret = await key_of(actor, "call")
+        sdk = openai.AsyncOpenAI(base_url=f"{url}/v1", api_key=secret, max_retries=0, timeout=10)
+        assert [model async for model in sdk.models.list()] == []
+        row = await sync_to_async(callers.listing(actor).get)()
+        await sync_to_async(callers.revoke)(actor, row.pk)
+        answers = [0]
+        while answers[-1] != 401:
+            async with httpx.AsyncClient(trust_env=False) as http:
+                answer = await http.get(f"{url}/v1/models", headers={"authorization": f"Bearer {secret}"})
+            answers.append(answer.status_code)
+            assert len(answers) < 2000
+        assert set(answers) <= {0, 200, 401}
+
+
+async def test_with_both_stores_away_a_start_serves_the_last_good_copy_and_says_degraded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with serving(answering()) as upstream:
+        async with web() as url:
+            actor = await person()
+            await onboard(actor, "m", upstream.port)
+            secret = await key_of(actor, "call")
+            sdk = openai.AsyncOpenAI(base_url=f"{url}/v1", api_key=secret, max_retries=0, timeout=10)
+            await sdk.chat.completions.create(model="m", messages=MESSAGES)
+        monkeypatch.setattr(settings, "REDIS_URL", "redis://127.0.0.1:1/0")
+        monkeypatch.setattr("routing.rows.Rows.read", _away)
+        async with web() as url, httpx.AsyncClient(base_url=url, trust_env=False) as http:
+            sdk = openai.AsyncOpenAI(base_url=f"{url}/v1", api_key=secret, max_retries=0, timeout=10)
+            assert (await sdk.chat.completions.create(model="m", messages=MESSAGES)).model == "m"
+            with pytest.raises(openai.InternalServerError) as caught:
+                await openai.AsyncOpenAI(base_url=f"{url}/v1", api_key="pb-new", max_retries=0).models.list()
+            assert caught.value.status_code == 503
+            ready = (await http.get("/readyz")).json()
+            assert ready["status"] == "degraded"
+            assert "PostgreSQL" in ready["reasons"][0]
+        spool = settings.DATA_DIR / "spool"
+        assert [path.suffix for path in spool.iterdir()] == [".calls"]
+        (next(spool.iterdir())).unlink()
+        os.remove(settings.DATA_DIR / "snapshot.json")
+
+
+def _away(self: object, known: int | None) -> None:
+    raise RowsUnavailable("connection refused")
