@@ -11,7 +11,7 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext, ngettext
 
 from controlplane.base import access, jobs, words
-from controlplane.base.doors import page, request_id
+from controlplane.base.doors import PersonRequest, page, request_id
 from controlplane.base.models import JobState, Revision
 from controlplane.base.ui import navigation
 from registry import callers, catalog
@@ -23,7 +23,7 @@ SHOWN_NEEDS = 5
 
 
 @page("overview.read")
-def overview(request: HttpRequest) -> HttpResponse:
+def overview(request: PersonRequest) -> HttpResponse:
     """How it goes: calls, errors, latency, models by state, and what needs somebody."""
     user = request.user
     states = catalog.counts_by_state(user)
@@ -103,7 +103,7 @@ def needs(user: Any, states: dict[str, int]) -> list[dict[str, str]]:
 
 
 @page("overview.read")
-def palette(request: HttpRequest) -> HttpResponse:
+def palette(request: PersonRequest) -> HttpResponse:
     """Places, actions and models for the palette, as far as the reader may use them."""
     wanted = request.GET.get("q", "").strip().lower()[:100]
     entries = [entry for entry in fixed_entries(request.user) if wanted in entry["label"].lower()]
@@ -145,7 +145,7 @@ def fixed_entries(user: Any) -> list[dict[str, str]]:
 
 
 @page("profile.change")
-def session(request: HttpRequest) -> HttpResponse:
+def session(request: PersonRequest) -> HttpResponse:
     """204 while the session lives; scripts ask before a form is sent, so that nothing typed is lost."""
     return HttpResponse(status=204)
 

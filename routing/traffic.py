@@ -24,7 +24,7 @@ COUNTED = 10_000
 STATUSES = {"ok": Q(status__lt=400), "refused": Q(status__gte=400, status__lt=500), "failed": Q(status__gte=500)}
 _CACHE, _CACHE_S = "traffic-summary", 3
 _BINS = """
-    select date_bin(%s, at, 'epoch') as bucket, count(*), count(*) filter (where status >= 500),
+    select date_bin(make_interval(secs => %s), at, 'epoch') as bucket, count(*), count(*) filter (where status >= 500),
            percentile_cont(0.95) within group (order by duration_ms)
     from routing_callrecord where at >= %s group by bucket
 """
@@ -116,7 +116,7 @@ def _summed() -> Summary | None:
     now = timezone.now()
     try:
         with at_most(SECONDS), connection.cursor() as cursor:
-            cursor.execute(_BINS, [timedelta(seconds=BUCKET_S), now - WINDOW])
+            cursor.execute(_BINS, [BUCKET_S, now - WINDOW])
             bins = {row[0]: row for row in cursor.fetchall()}
             cursor.execute(_RECENT, [now - timedelta(seconds=RECENT_S)])
             recent, errors, p95 = cursor.fetchone()

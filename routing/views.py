@@ -4,13 +4,13 @@ import uuid
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext
 
 from controlplane.base import access, jobs
-from controlplane.base.doors import go, page, page_of, request_id
+from controlplane.base.doors import PersonRequest, go, page, page_of, request_id
 from controlplane.base.models import JobState
 from controlplane.base.paging import page_of_rows
 from registry import callers, catalog
@@ -22,7 +22,7 @@ PLAYGROUND_MODELS = 500
 
 
 @page("call.read")
-def calls(request: HttpRequest) -> HttpResponse:
+def calls(request: PersonRequest) -> HttpResponse:
     """Recent calls, newest first."""
     wanted = {name: request.GET.get(name, "").strip()[:200] for name in CALL_FILTERS}
     listing = traffic.calls(request.user, wanted, page_of(request))
@@ -31,7 +31,7 @@ def calls(request: HttpRequest) -> HttpResponse:
 
 
 @page("call.read")
-def calls_of(request: HttpRequest, name: str) -> HttpResponse:
+def calls_of(request: PersonRequest, name: str) -> HttpResponse:
     """One model's newest calls, as part of its page."""
     listing = traffic.calls(request.user, {"model": name}, 1)
     context = {"listing": listing, "model_name": name, "key_names": key_names(request.user)}
@@ -39,14 +39,14 @@ def calls_of(request: HttpRequest, name: str) -> HttpResponse:
 
 
 @page("call.read")
-def calls_summary(request: HttpRequest, name: str) -> HttpResponse:
+def calls_summary(request: PersonRequest, name: str) -> HttpResponse:
     """One model's traffic, as part of its page."""
     found = traffic.of_models(request.user, [name]).get(name)
     return render(request, "parts/traffic.html", {"traffic": found, "name": name})
 
 
 @page("call.read")
-def calls_traffic(request: HttpRequest) -> HttpResponse:
+def calls_traffic(request: PersonRequest) -> HttpResponse:
     """Traffic of the models on screen, for the list to fill in."""
     names = request.GET.getlist("name")[:MOST_NAMES]
     found = traffic.of_models(request.user, names)
@@ -66,7 +66,7 @@ def key_names(user: Any) -> dict[int, str]:
 
 
 @page("job.read")
-def job_list(request: HttpRequest) -> HttpResponse:
+def job_list(request: PersonRequest) -> HttpResponse:
     """Jobs that this person may see."""
     wanted = {"state": request.GET.get("state", ""), "kind": request.GET.get("kind", "")}
     rows = jobs.visible(request.user).select_related("created_by")
@@ -85,7 +85,7 @@ def job_list(request: HttpRequest) -> HttpResponse:
 
 
 @page("job.read")
-def job(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
+def job(request: PersonRequest, job_id: uuid.UUID) -> HttpResponse:
     """One job. Its progress comes from the row, so it survives closing the tab."""
     found = jobs.get(request.user, job_id)
     over, may_cancel = found.state in jobs.FINAL, access.can(request.user, "job.cancel", found)
@@ -93,13 +93,13 @@ def job(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
 
 
 @page("job.read")
-def job_progress(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
+def job_progress(request: PersonRequest, job_id: uuid.UUID) -> HttpResponse:
     """A job's progress for pages whose socket is away."""
     return JsonResponse(jobs.snapshot(jobs.get(request.user, job_id)))
 
 
 @page("job.cancel", "POST")
-def job_cancel(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
+def job_cancel(request: PersonRequest, job_id: uuid.UUID) -> HttpResponse:
     """Stop a job."""
     found = jobs.cancel(request.user, job_id, request_id(request))
     stopped = found.state == JobState.CANCELLED
@@ -110,7 +110,7 @@ def job_cancel(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
 
 
 @page("playground.use")
-def playground(request: HttpRequest) -> HttpResponse:
+def playground(request: PersonRequest) -> HttpResponse:
     """Up to four models side by side."""
     chosen = [name for name in request.GET.getlist("model") if name][:4]
     listing = catalog.search(request.user, catalog.ModelFilter(), size=PLAYGROUND_MODELS)
@@ -126,6 +126,6 @@ def playground(request: HttpRequest) -> HttpResponse:
 
 
 @page("playground.use", "POST")
-def playground_key(request: HttpRequest) -> HttpResponse:
+def playground_key(request: PersonRequest) -> HttpResponse:
     """A key for this page, good for minutes. It goes to the script that asked and is stored nowhere in the page."""
     return JsonResponse({"key": callers.playground_key(request.user), "seconds": callers.PLAYGROUND_SECONDS})

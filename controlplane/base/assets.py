@@ -2,7 +2,12 @@
 
 from django.contrib.staticfiles.storage import ManifestStaticFilesStorage
 
-_IMPORTS = ManifestStaticFilesStorage._js_module_import_aggregation_patterns[1]
+_IMPORTS = (
+    (
+        r"""(?P<matched>import(?P<import>[\s\{][^;]*?)\s*from\s*["'](?P<url>[./].*?)["']\s*;)""",
+        """import%(import)s from "%(url)s";""",
+    ),
+)
 
 
 class HashedModules(ManifestStaticFilesStorage):

@@ -15,10 +15,17 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext
 
 from controlplane.base import access
+from controlplane.base.models import User
 from controlplane.base.refusals import Conflict, Missing, Refused, Stale
 
 View = Callable[..., HttpResponseBase]
 OPEN = "open"
+
+
+class PersonRequest(HttpRequest):
+    """A request behind a door: somebody is signed in."""
+
+    user: User
 
 
 def page(verb: str, *methods: str) -> Callable[[View], View]:
@@ -97,6 +104,12 @@ def go(request: HttpRequest, address: str) -> HttpResponse:
     if getattr(request, "htmx", False):
         return HttpResponse(status=204, headers={"HX-Redirect": address})
     return HttpResponseRedirect(address)
+
+
+def download(text: str, name: str) -> HttpResponse:
+    """A YAML file to keep."""
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return HttpResponse(text, content_type="application/yaml; charset=utf-8", headers=headers)
 
 
 def news(response: HttpResponse, **events: Any) -> HttpResponse:

@@ -82,19 +82,21 @@ class Hub:
                 await asyncio.sleep(AWAY_S)
 
     async def _hear(self) -> None:
-        client = redis.asyncio.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=2)
-        try:
-            async with client.pubsub() as channel:
-                await channel.subscribe(CHANNEL)
-                if self.away:
-                    self.away = False
-                    for viewer in list(self.viewers):
-                        viewer.lose()
-                async for message in channel.listen():
-                    if message["type"] == "message":
-                        self._receive(message["data"])
-        finally:
-            await client.aclose()
+        async with (
+            redis.asyncio.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=2) as client,
+            client.pubsub() as channel,
+        ):
+            await channel.subscribe(CHANNEL)
+            self._back()
+            async for message in channel.listen():
+                if message["type"] == "message":
+                    self._receive(message["data"])
+
+    def _back(self) -> None:
+        if self.away:
+            self.away = False
+            for viewer in list(self.viewers):
+                viewer.lose()
 
     def _receive(self, data: bytes) -> None:
         with suppress(ValueError, KeyError, TypeError):
@@ -182,15 +184,15 @@ class LiveConsumer(AsyncWebsocketConsumer):
             await self.send(json.dumps({"kind": "snapshot", "seq": self.viewer.seq, "payload": payload}))
 
     async def _watch(self, viewer: Viewer, topic: str) -> None:
-        found = await _job(self.scope["user"], topic.removeprefix("job:"))
+        found = await database_sync_to_async(_job)(self.scope["user"], topic.removeprefix("job:"))
         if found is not None:
             viewer.watched.add(topic)
             viewer.offer(json.dumps({"topic": topic, "payload": found})[1:])
 
     async def _snapshot(self) -> dict[str, Any]:
-        if not await _still_in(self.scope["user"]):
+        if not await database_sync_to_async(_still_in)(self.scope["user"]):
             await self.close(code=SIGNED_OUT)
-        return {"at": timezone.now().isoformat(), "revision": await _revision()}
+        return {"at": timezone.now().isoformat(), "revision": await database_sync_to_async(_revision)()}
 
     async def _pump(self, viewer: Viewer) -> None:
         while True:
@@ -205,7 +207,6 @@ def _read(text: str | None) -> dict[str, Any]:
     return {}
 
 
-@database_sync_to_async
 def _job(user: User, job_id: str) -> dict[str, Any] | None:
     try:
         return jobs.snapshot(jobs.get(user, job_id))
@@ -213,12 +214,10 @@ def _job(user: User, job_id: str) -> dict[str, Any] | None:
         return None
 
 
-@database_sync_to_async
 def _still_in(user: User) -> bool:
     return User.objects.filter(pk=user.pk, is_active=True, role=user.role).exists()
 
 
-@database_sync_to_async
 def _revision() -> int:
     return Revision.objects.order_by("-number").values_list("number", flat=True).first() or 0
 

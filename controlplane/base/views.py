@@ -13,7 +13,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext
 
 from controlplane.base import access, accounts, config, history
-from controlplane.base.doors import go, open_page, page, page_of, partial, request_id
+from controlplane.base.doors import PersonRequest, go, open_page, page, page_of, partial, request_id
 from controlplane.base.forms import Egress, Invitation, Password, Profile, SetUp, SignIn
 from controlplane.base.models import Role, User
 from controlplane.base.refusals import Missing, Refused
@@ -42,7 +42,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
 
 
 @page("profile.change", "POST")
-def sign_out(request: HttpRequest) -> HttpResponse:
+def sign_out(request: PersonRequest) -> HttpResponse:
     """End the session."""
     logout(request)
     return redirect("sign-in")
@@ -79,13 +79,13 @@ def language(request: HttpRequest) -> HttpResponse:
 
 
 @page("profile.change")
-def settings(request: HttpRequest) -> HttpResponse:
+def settings(request: PersonRequest) -> HttpResponse:
     """One's own choices; for admins the egress list and people too."""
     return render(request, "settings.html", settings_context(request))
 
 
 @page("profile.change", "POST")
-def profile(request: HttpRequest) -> HttpResponse:
+def profile(request: PersonRequest) -> HttpResponse:
     """Save one's own language and theme."""
     form = Profile(request.POST)
     if not form.is_valid() or not isinstance(request.user, User):
@@ -97,7 +97,7 @@ def profile(request: HttpRequest) -> HttpResponse:
 
 
 @page("profile.change", "POST")
-def password(request: HttpRequest) -> HttpResponse:
+def password(request: PersonRequest) -> HttpResponse:
     """Change one's own password; other sessions of the account end."""
     form = Password(request.POST)
     if form.is_valid() and isinstance(request.user, User):
@@ -113,7 +113,7 @@ def password(request: HttpRequest) -> HttpResponse:
 
 
 @page("settings.change", "POST")
-def egress(request: HttpRequest) -> HttpResponse:
+def egress(request: PersonRequest) -> HttpResponse:
     """Replace the egress allow-list."""
     form = Egress(request.POST)
     form.is_valid()
@@ -128,7 +128,7 @@ def egress(request: HttpRequest) -> HttpResponse:
 
 
 @page("user.invite", "POST")
-def invite(request: HttpRequest) -> HttpResponse:
+def invite(request: PersonRequest) -> HttpResponse:
     """Make a one-time link for somebody new and show it once."""
     token = accounts.invite(request.user, request.POST.get("role", Role.VIEWER))
     address = request.build_absolute_uri(f"/set-up/{token}")
@@ -136,7 +136,7 @@ def invite(request: HttpRequest) -> HttpResponse:
 
 
 @page("user.change", "POST")
-def change_person(request: HttpRequest, user_id: int) -> HttpResponse:
+def change_person(request: PersonRequest, user_id: int) -> HttpResponse:
     """Another role for an account, or shut it out, or let it in again."""
     wish = request.POST.get("role", "")
     if wish == "deactivate":
@@ -150,7 +150,7 @@ def change_person(request: HttpRequest, user_id: int) -> HttpResponse:
 
 
 @page("audit.read")
-def audit_log(request: HttpRequest) -> HttpResponse:
+def audit_log(request: PersonRequest) -> HttpResponse:
     """Who did what, and whether the chain holds."""
     wanted = {name: request.GET.get(name, "").strip()[:200] for name in ("actor", "verb", "object")}
     listing = history.changes(request.user, wanted, page_of(request))
@@ -159,7 +159,7 @@ def audit_log(request: HttpRequest) -> HttpResponse:
     return render(request, "audit.html", {**context, "verbs": history.verbs(request.user)})
 
 
-def settings_context(request: HttpRequest) -> dict[str, Any]:
+def settings_context(request: PersonRequest) -> dict[str, Any]:
     """What the settings page shows to this person."""
     user = request.user
     context: dict[str, Any] = {

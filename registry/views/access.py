@@ -3,14 +3,14 @@
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext
 
 from controlplane.base import access as roles
-from controlplane.base.doors import go, page, page_of, request_id
+from controlplane.base.doors import PersonRequest, go, page, page_of, request_id
 from controlplane.base.paging import page_of_rows
 from controlplane.base.refusals import Refused
 from registry import callers, credentials
@@ -18,13 +18,13 @@ from registry.forms import NewCredential, NewKey
 
 
 @page("key.read")
-def keys(request: HttpRequest) -> HttpResponse:
+def keys(request: PersonRequest) -> HttpResponse:
     """Keys, newest first; an admin sees everybody's."""
     return render(request, "keys.html", keys_context(request))
 
 
 @page("key.create", "POST")
-def key_create(request: HttpRequest) -> HttpResponse:
+def key_create(request: PersonRequest) -> HttpResponse:
     """Make a key and show it this once."""
     form = NewKey(request.POST)
     if form.is_valid():
@@ -49,7 +49,7 @@ def key_create(request: HttpRequest) -> HttpResponse:
 
 
 @page("key.revoke", "POST")
-def key_revoke(request: HttpRequest, key_id: int) -> HttpResponse:
+def key_revoke(request: PersonRequest, key_id: int) -> HttpResponse:
     """Stop a key for good."""
     row = callers.revoke(request.user, key_id, request_id=request_id(request))
     messages.success(
@@ -58,7 +58,7 @@ def key_revoke(request: HttpRequest, key_id: int) -> HttpResponse:
     return go(request, reverse("keys"))
 
 
-def keys_context(request: HttpRequest) -> dict[str, Any]:
+def keys_context(request: PersonRequest) -> dict[str, Any]:
     """The list and an empty form."""
     show_all = request.GET.get("show") == "all"
     rows = callers.listing(request.user)
@@ -75,13 +75,13 @@ def keys_context(request: HttpRequest) -> dict[str, Any]:
 
 
 @page("credential.read")
-def credential_list(request: HttpRequest) -> HttpResponse:
+def credential_list(request: PersonRequest) -> HttpResponse:
     """Stored secrets by name, never the secrets."""
     return render(request, "credentials.html", credentials_context(request))
 
 
 @page("credential.create", "POST")
-def credential_create(request: HttpRequest) -> HttpResponse:
+def credential_create(request: PersonRequest) -> HttpResponse:
     """Store a secret."""
     form = NewCredential(request.POST)
     if form.is_valid():
@@ -97,7 +97,7 @@ def credential_create(request: HttpRequest) -> HttpResponse:
 
 
 @page("credential.change", "POST")
-def credential_change(request: HttpRequest, credential_id: int) -> HttpResponse:
+def credential_change(request: PersonRequest, credential_id: int) -> HttpResponse:
     """Replace a secret."""
     secret = request.POST.get("secret", "").strip()
     row = credentials.change_secret(request.user, credential_id, secret, request_id=request_id(request))
@@ -106,13 +106,13 @@ def credential_change(request: HttpRequest, credential_id: int) -> HttpResponse:
 
 
 @page("credential.delete", "POST")
-def credential_delete(request: HttpRequest, credential_id: int) -> HttpResponse:
+def credential_delete(request: PersonRequest, credential_id: int) -> HttpResponse:
     """Forget a secret that nothing uses."""
     credentials.delete(request.user, credential_id, request_id=request_id(request))
     messages.success(request, gettext("The credential is deleted."))
     return go(request, reverse("credentials"))
 
 
-def credentials_context(request: HttpRequest) -> dict[str, Any]:
+def credentials_context(request: PersonRequest) -> dict[str, Any]:
     """The list and an empty form."""
     return {"listing": page_of_rows(credentials.listing(request.user), page_of(request)), "form": NewCredential()}

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext, ngettext
 
 from controlplane.base import access, history
-from controlplane.base.doors import go, page, page_of, request_id, safe_back
+from controlplane.base.doors import PersonRequest, download, go, page, page_of, request_id, safe_back
 from controlplane.base.refusals import Invalid, Refused
 from registry import catalog, highlighting, snippets, spec_file
 from registry.models import Model
@@ -22,7 +22,7 @@ TABS = ("overview", "parameters", "adapter", "calls", "releases", "audit")
 
 
 @page("model.read")
-def models(request: HttpRequest) -> HttpResponse:
+def models(request: PersonRequest) -> HttpResponse:
     """The list: filter, facets, order and page are in the address and done by the database."""
     wanted = filter_of(request.GET)
     try:
@@ -65,7 +65,7 @@ def filter_of(given: Any) -> catalog.ModelFilter:
     return catalog.ModelFilter(**{name: given.get(name, "").strip() for name in names})
 
 
-def chosen_ids(request: HttpRequest) -> list[int]:
+def chosen_ids(request: PersonRequest) -> list[int]:
     """The ticked models, or every one that matches the form's filter. Raises Invalid for none."""
     if request.POST.get("all"):
         ids = catalog.matching_ids(request.user, filter_of(request.POST))
@@ -77,7 +77,7 @@ def chosen_ids(request: HttpRequest) -> list[int]:
 
 
 @page("model.change", "POST")
-def enable(request: HttpRequest) -> HttpResponse:
+def enable(request: PersonRequest) -> HttpResponse:
     """Enable the chosen models."""
     count = catalog.enable(request.user, chosen_ids(request), request_id=request_id(request))
     words = ngettext("%(n)d model is enabled and being probed.", "%(n)d models are enabled and being probed.", count)
@@ -86,7 +86,7 @@ def enable(request: HttpRequest) -> HttpResponse:
 
 
 @page("model.change", "POST")
-def disable(request: HttpRequest) -> HttpResponse:
+def disable(request: PersonRequest) -> HttpResponse:
     """Disable the chosen models."""
     count = catalog.disable(request.user, chosen_ids(request), request_id=request_id(request))
     words = ngettext("%(n)d model is disabled.", "%(n)d models are disabled.", count)
@@ -95,7 +95,7 @@ def disable(request: HttpRequest) -> HttpResponse:
 
 
 @page("model.change", "POST")
-def tag(request: HttpRequest) -> HttpResponse:
+def tag(request: PersonRequest) -> HttpResponse:
     """Add and remove tags of the chosen models."""
     given = request.POST.get("tags", "").replace(",", " ").split()
     add, remove = [item for item in given if not item.startswith("-")], [item[1:] for item in given if item[0] == "-"]
@@ -109,14 +109,14 @@ def tag(request: HttpRequest) -> HttpResponse:
 
 
 @page("model.probe", "POST")
-def probe(request: HttpRequest) -> HttpResponse:
+def probe(request: PersonRequest) -> HttpResponse:
     """Call each of the chosen models once, in a job."""
     job = catalog.probe(request.user, chosen_ids(request), request_id=request_id(request))
     return go(request, reverse("job", args=[job.pk]))
 
 
 @page("model.delete", "POST")
-def delete(request: HttpRequest) -> HttpResponse:
+def delete(request: PersonRequest) -> HttpResponse:
     """Delete the chosen models."""
     count = catalog.delete(request.user, chosen_ids(request), request_id=request_id(request))
     messages.success(request, ngettext("%(n)d model was deleted.", "%(n)d models were deleted.", count) % {"n": count})
@@ -124,19 +124,13 @@ def delete(request: HttpRequest) -> HttpResponse:
 
 
 @page("model.read", "POST")
-def export(request: HttpRequest) -> HttpResponse:
+def export(request: PersonRequest) -> HttpResponse:
     """The chosen models' specs as a file that imports unchanged."""
-    return yaml_file(catalog.export_yaml(request.user, chosen_ids(request)), "models.yaml")
-
-
-def yaml_file(text: str, name: str) -> HttpResponse:
-    """A YAML download."""
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return HttpResponse(text, content_type="application/yaml; charset=utf-8", headers=headers)
+    return download(catalog.export_yaml(request.user, chosen_ids(request)), "models.yaml")
 
 
 @page("model.read")
-def model(request: HttpRequest, name: str) -> HttpResponse:
+def model(request: PersonRequest, name: str) -> HttpResponse:
     """One model. The tab is in the address."""
     found = catalog.get(request.user, name)
     tab = request.GET.get("tab", "overview")
@@ -170,7 +164,7 @@ def spec_of(model: Model) -> tuple[Spec | None, str]:
         return None, str(error)
 
 
-def tab_context(request: HttpRequest, model: Model, spec: Spec | None, tab: str) -> dict[str, Any]:
+def tab_context(request: PersonRequest, model: Model, spec: Spec | None, tab: str) -> dict[str, Any]:
     """What one tab needs beyond the model."""
     if tab == "overview":
         base = request.build_absolute_uri("/").rstrip("/")
@@ -194,7 +188,7 @@ def adapter_context(spec: Spec) -> dict[str, Any]:
 
 
 @page("model.change", "GET", "POST")
-def edit(request: HttpRequest, name: str) -> HttpResponse:
+def edit(request: PersonRequest, name: str) -> HttpResponse:
     """Change a model by its spec as YAML. The digest that was read goes along, so nobody's edit is lost."""
     found = catalog.get(request.user, name)
     release = found.release

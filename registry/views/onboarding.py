@@ -3,26 +3,25 @@
 import hashlib
 import uuid
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 
 from controlplane.base import jobs
-from controlplane.base.doors import go, page, request_id
+from controlplane.base.doors import PersonRequest, download, go, page, request_id
 from registry import importing
-from registry.views.models import yaml_file
 
 SHOWN_ROWS = 500
 
 
 @page("model.import")
-def model_import(request: HttpRequest) -> HttpResponse:
+def model_import(request: PersonRequest) -> HttpResponse:
     """Upload or paste."""
     return render(request, "model_import.html", {"text": "", "file": ""})
 
 
 @page("model.import", "POST")
-def import_plan(request: HttpRequest) -> HttpResponse:
+def import_plan(request: PersonRequest) -> HttpResponse:
     """What the file would do: every row, every error, nothing written."""
     text, file = request.POST.get("text", ""), request.POST.get("file", "").strip()[:120] or "<paste>"
     plan = importing.plan(request.user, text, file)
@@ -41,7 +40,7 @@ def import_plan(request: HttpRequest) -> HttpResponse:
 
 
 @page("model.import", "POST")
-def import_apply(request: HttpRequest) -> HttpResponse:
+def import_apply(request: PersonRequest) -> HttpResponse:
     """Import in a job and go to its page. A second click finds the same job."""
     text, file = request.POST.get("text", ""), request.POST.get("file", "").strip()[:120] or "<paste>"
     key = request.POST.get("key", "")[:64]
@@ -52,7 +51,7 @@ def import_apply(request: HttpRequest) -> HttpResponse:
 
 
 @page("job.read")
-def import_failed(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
+def import_failed(request: PersonRequest, job_id: uuid.UUID) -> HttpResponse:
     """The rows that failed, to mend and import again."""
     text = importing.failed_yaml(jobs.get(request.user, job_id))
-    return yaml_file(text, f"failed-{str(job_id)[:8]}.yaml")
+    return download(text, f"failed-{str(job_id)[:8]}.yaml")

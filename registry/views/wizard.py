@@ -5,13 +5,13 @@ from typing import Any
 
 import msgspec
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext, ngettext
 
 from controlplane.base import access
-from controlplane.base.doors import go, page, request_id
+from controlplane.base.doors import PersonRequest, go, page, request_id
 from controlplane.base.refusals import Refused
 from registry import credentials, drafts, onboarding, trying
 from registry.protocols.catalog import PROTOCOLS
@@ -22,14 +22,14 @@ PREVIEW = 16 * 1024
 
 
 @page("model.create")
-def model_new(request: HttpRequest) -> HttpResponse:
+def model_new(request: PersonRequest) -> HttpResponse:
     """The address and a key; the rest follows."""
     stored = credentials.listing(request.user) if access.can(request.user, "credential.read") else []
     return render(request, "model_new.html", {"credentials": stored})
 
 
 @page("model.detect", "POST")
-def detect(request: HttpRequest) -> HttpResponse:
+def detect(request: PersonRequest) -> HttpResponse:
     """What answers at the address, with the evidence, and forms filled in as far as it goes."""
     address, secret = request.POST.get("address", "").strip(), request.POST.get("secret", "").strip()
     try:
@@ -50,7 +50,7 @@ def detect(request: HttpRequest) -> HttpResponse:
 
 
 @page("model.create", "POST")
-def test(request: HttpRequest) -> HttpResponse:
+def test(request: PersonRequest) -> HttpResponse:
     """One real call of the first ticked model: what was sent, what came back, what callers would get."""
     try:
         document = drafts.documents(request.POST.dict())[0]
@@ -63,7 +63,7 @@ def test(request: HttpRequest) -> HttpResponse:
 
 
 @page("model.create", "POST")
-def save(request: HttpRequest) -> HttpResponse:
+def save(request: PersonRequest) -> HttpResponse:
     """Save the ticked models, all or none."""
     try:
         documents = drafts.documents(request.POST.dict())
