@@ -107,7 +107,7 @@ def family(process: psutil.Process) -> tuple[psutil.Process, ...]:
 def cpu(processes: tuple[psutil.Process, ...]) -> float:
     """User and system seconds so far."""
     times = [process.cpu_times() for process in processes]
-    return sum(each.user + each.system for each in times)
+    return float(sum(each.user + each.system for each in times))
 
 
 @contextmanager
