@@ -89,6 +89,7 @@ class Finding:
     keyword: str = ""
     witness: Witness | None = None
     step: Step | None = None
+    adapted: bool = False
     score: float | None = None
     also: tuple[str, ...] = ()
 

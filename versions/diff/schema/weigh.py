@@ -4,10 +4,12 @@ from typing import Any
 
 from versions.diff.findings import Direction, Draft, Effect, Finding, Severity, Witness, fingerprint
 from versions.diff.rules import table
+from versions.diff.schema.adapt import adaptable, suggest
 from versions.diff.schema.examples import EXTRA, FORMAT_EXAMPLES
 from versions.diff.schema.explain import Explainer
 from versions.diff.schema.place import Place, harmful
 from versions.diff.schema.reader import Node
+from versions.diff.schema.renamed import with_renames
 from versions.diff.values import short
 
 MAX_WITNESSES = 60
@@ -16,8 +18,9 @@ _LENIENT = {Severity.BREAKING: 0, Severity.REVIEW: 1, Severity.COMPATIBLE: 2}
 
 def findings(explainer: Explainer) -> list[Finding]:
     """The findings of everything that an explainer has seen."""
-    result, asked = [], 0
-    for draft in explainer.drafts:
+    weighed: list[tuple[Draft, Severity, Witness | None]] = []
+    asked = 0
+    for draft in with_renames(explainer, explainer.drafts):
         severity = _severity(explainer, draft)
         witness = None
         wanted = severity is not Severity.COMPATIBLE and not draft.doubtful and harmful(draft.effect, explainer.direction)
@@ -25,8 +28,27 @@ def findings(explainer: Explainer) -> list[Finding]:
             asked += 1
             witness = _witness(explainer, draft)
             severity = _settled(draft, severity, witness)
-        result.append(_finding(explainer, draft, severity, witness))
-    return result
+        draft.step = suggest(explainer, draft)
+        weighed.append((draft, severity, witness))
+    good = _adaptable_roots(explainer, weighed)
+    return [_finding(explainer, draft, severity, witness, id(_root(draft.place)) in good) for draft, severity, witness in weighed]
+
+
+def _root(place: Place) -> Place:
+    while place.up is not None:
+        place = place.up
+    return place
+
+
+def _adaptable_roots(explainer: Explainer, weighed: list[tuple[Draft, Severity, Witness | None]]) -> set[int]:
+    """The bodies and parameters whose old values all fit again after the suggested steps."""
+    groups: dict[int, list[tuple[Draft, Severity]]] = {}
+    roots: dict[int, Place] = {}
+    for draft, severity, _witness_found in weighed:
+        root = _root(draft.place)
+        roots[id(root)] = root
+        groups.setdefault(id(root), []).append((draft, severity))
+    return {key for key, drafts in groups.items() if adaptable(explainer, roots[key], drafts)}
 
 
 def _severity(explainer: Explainer, draft: Draft) -> Severity:
@@ -143,7 +165,7 @@ def _held(explainer: Explainer, holder: Node, place: Place, value: Any) -> tuple
     return [*items[:index], value, *items[index + 1 :]], ok
 
 
-def _finding(explainer: Explainer, draft: Draft, severity: Severity, witness: Witness | None) -> Finding:
+def _finding(explainer: Explainer, draft: Draft, severity: Severity, witness: Witness | None, adapted: bool) -> Finding:
     rule = table()[draft.key]
     name = draft.name or "the value"
     en, zh = rule.words(name=name, old=_word(draft.old), new=_word(draft.new))
@@ -155,7 +177,7 @@ def _finding(explainer: Explainer, draft: Draft, severity: Severity, witness: Wi
         rule=rule.number, key=draft.key, severity=severity, effect=draft.effect, direction=explainer.direction, use=use,
         path=draft.name, old_pointer=old_pointer, new_pointer=new_pointer, en=en, zh=zh if draft.name else zh.replace("the value", "该值"),
         fingerprint=mark, notice=rule.notice, old=draft.old, new=draft.new, keyword=draft.keyword, witness=witness,
-        score=draft.score, also=tuple(draft.also),
+        step=draft.step, adapted=adapted, score=draft.score, also=tuple(draft.also),
     )  # fmt: skip
 
 

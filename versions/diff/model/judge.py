@@ -1,0 +1,37 @@
+"""Two contracts: their parameters as a request schema, their facts by the rules of facts."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from versions.diff.findings import Direction, Finding
+from versions.diff.model.contract import Contract
+from versions.diff.model.facts import compare_facts
+from versions.diff.policy import Policy
+from versions.diff.rules import table
+from versions.diff.schema.compare import compare_schemas
+from versions.diff.schema.reader import Dialect
+from versions.diff.unreadable import issue_findings
+
+REMOVED = ("removed-closed", "optional-removed", "required-removed")
+
+
+def compare_contracts(old: Any, new: Any, read: Callable[[Any], Contract], policy: Policy) -> list[Finding]:
+    """The findings of two descriptions of one model."""
+    before, after = read(old), read(new)
+    dialect = Dialect(siblings=True)
+    schemas = compare_schemas(before.schema, after.schema, (Direction.REQUEST,), policy, (dialect, dialect))
+    found = [_placed(finding, before.pointers, after.pointers) for finding in schemas]
+    found += compare_facts(before.facts, after.facts, policy, {**before.pointers, **after.pointers})
+    return found + issue_findings(before.issues, after.issues, Direction.REQUEST, "model")
+
+
+def _placed(finding: Finding, old: dict[str, str], new: dict[str, str]) -> Finding:
+    """A finding about a parameter, pointing at where the parameter is written."""
+    name = finding.path.split(".")[0].split("[")[0]
+    finding = replace(finding, use="model", old_pointer=old.get(name, finding.old_pointer), new_pointer=new.get(name, finding.new_pointer))
+    if finding.key not in REMOVED:
+        return finding
+    rule = table()["parameter-removed"]
+    en, zh = rule.words(name=finding.path, old="", new="")
+    return replace(finding, rule=rule.number, key=rule.key, severity=rule.request, en=en, zh=zh)
