@@ -1,0 +1,122 @@
+"""One call of one upstream, with all of it kept to be shown and no secret among it."""
+
+import json
+from collections.abc import AsyncIterator
+
+import pytest
+
+from controlplane.base.secrets import key_hash
+from registry import keys, resolve
+from registry.canon import Failure, FailureKind, Request, Task, context_of
+from registry.protocols.compiler import compile_adapter
+from registry.resolve import Upstream, bind
+from registry.spec import Spec
+from registry.spec_file import read
+from registry.transports.egress import Egress
+from registry.transports.http import Client
+from registry.upstream import exchange, probe, probe_request
+from tests.registry.transports.faults import serving
+from tests.routing.upstreams import DONE, answering, body_of, completion, event, failing, streaming
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[Client]:
+    guard = Egress(("127.0.0.0/8",))
+    made = Client(lambda: guard)
+    yield made
+    await made.close()
+
+
+def spec(port: int, **more: object) -> Spec:
+    document = {"name": "m", "type": "llm", "protocol": "openai", "endpoint": f"http://127.0.0.1:{port}/v1/"}
+    return read({**document, **more})
+
+
+def upstream(port: int, secret: str | None = None, **more: object) -> Upstream:
+    made = spec(port, **more)
+    return bind(made, compile_adapter(made), secret)[0]
+
+
+def chat(made: Upstream, stream: bool = False) -> Request:
+    return Request(Task.CHAT, probe_request(made.spec, made.adapter).fields, stream)
+
+
+async def test_a_probe_shows_request_and_answer_and_masks_the_secret(client: Client) -> None:
+    seen: list[bytes] = []
+    async with serving(answering(seen=seen)) as server:
+        made = upstream(server.port, "canary-secret", params={"max_tokens": {"type": "int", "range": [4, 99]}})
+        shown = await probe(client, made)
+    assert shown.failure is None
+    assert shown.reply is not None
+    assert json.loads(shown.reply.body)["model"] == "m"
+    assert (shown.status, shown.response_body) == (200, completion())
+    assert shown.request_line == "POST /v1/chat/completions HTTP/1.1"
+    assert b"authorization: bearer canary-secret" in seen[0].lower()
+    assert "canary" not in repr(shown)
+    assert "Bearer ***" in dict(shown.request_headers).values()
+    assert body_of(seen[0])["max_tokens"] in range(4, 9)
+    assert shown.duration_ms > 0
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (401, FailureKind.UPSTREAM_AUTHENTICATION),
+        (500, FailureKind.UPSTREAM_ERROR),
+        (400, FailureKind.UPSTREAM_REFUSED),
+    ],
+)
+async def test_the_upstreams_own_words_are_kept(client: Client, status: int, kind: FailureKind) -> None:
+    async with serving(failing(status)) as server:
+        shown = await probe(client, upstream(server.port))
+    assert shown.reply is None
+    assert isinstance(shown.failure, Failure)
+    assert (shown.failure.kind, shown.status) == (kind, status)
+    assert "boom" in shown.failure.upstream_words
+
+
+async def test_an_address_that_is_not_allowed_is_named_and_never_called() -> None:
+    guard = Egress(("public",))
+    client = Client(lambda: guard)
+    async with serving(answering()) as server:
+        shown = await probe(client, upstream(server.port))
+        assert server.accepted == 0
+    assert shown.failure is not None
+    assert shown.failure.code == "egress_refused"
+    assert "Settings > Egress" in shown.failure.message
+    assert shown.request_body
+
+
+async def test_a_streamed_call_is_mapped_and_a_cut_one_fails(client: Client) -> None:
+    async with serving(streaming(event("hi", "stop"), DONE)) as server:
+        made = upstream(server.port)
+        request = chat(made, stream=True)
+        shown = await exchange(client, made, request, context_of(request, "m", "r", 1))
+        assert shown.reply is not None
+        assert shown.reply.body.endswith(DONE)
+    async with serving(streaming(event("hi"))) as server:
+        made = upstream(server.port)
+        shown = await exchange(client, made, request, context_of(request, "m", "r", 1))
+        assert shown.failure is not None
+
+
+@pytest.mark.parametrize("key", ["pb-abc", "pb-" + "x" * 32])
+def test_keys_hash_as_they_are_stored(key: str) -> None:
+    assert keys.digest(key.encode(), b"pepper") == key_hash(key, b"pepper")
+    assert keys.bearer(b"bEaReR  " + key.encode()) == key.encode()
+
+
+@pytest.mark.parametrize(
+    "header", [b"", b"Bearer", b"Bearer ", b"Basic abc", "Bearer é".encode(), b"Bearer " + b"x" * 201]
+)
+def test_what_cannot_be_a_key_is_none(header: bytes) -> None:
+    assert keys.bearer(header) is None
+
+
+def test_names_aliases_and_patterns() -> None:
+    assert resolve.canonical("a", {"a": 1}, {"a": "b"}) == "a"
+    assert resolve.canonical("nick", {"a": 1}, {"nick": "a", "old": "gone"}) == "a"
+    assert resolve.canonical("old", {"a": 1}, {"old": "gone"}) is None
+    assert resolve.permitted("anything", ())
+    assert resolve.permitted("practice-1", ("x", "practice-*"))
+    assert not resolve.permitted("Practice-1", ("practice-*",))
