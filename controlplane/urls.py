@@ -1,6 +1,6 @@
 """The URL map: pages of every app, and the REST API under /api/."""
 
-from django.urls import URLPattern, URLResolver, include, path
+from django.urls import URLPattern, URLResolver, include, path, re_path
 
 from controlplane import views
 from controlplane.base import urls as base
@@ -17,7 +17,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("session", views.session, name="session"),
     *(path("", include(app.pages)) for app in APPS),
     *(path("api/", include(app.api)) for app in APPS),
-    path("api/<path:rest>", Nothing.as_view(), name="api-nothing"),
+    re_path(r"^api/(?P<rest>(?s:.*))$", Nothing.as_view(), name="api-nothing"),
 ]
 
 handler400 = views.bad_request
