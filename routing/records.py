@@ -52,7 +52,7 @@ def store(records: Sequence[Record]) -> None:
     """Write records by COPY; those whose id is known are ignored. Raises DataError."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("create temp table incoming_calls (like routing_callrecord including defaults) on commit drop")
-        with cursor.copy(_COPY) as copy:
+        with connection.wrap_database_errors, cursor.copy(_COPY) as copy:
             for record in records:
                 copy.write_row(_row(record))
         cursor.execute(_INSERT)

@@ -1,0 +1,82 @@
+"""Call records from the Redis stream to rows: each once, broken ones kept aside, old ones forgotten."""
+
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+import pytest
+import redis
+from django.utils import timezone
+
+from controlplane.base import events
+from routing import records
+from routing.models import CallRecord
+from routing.recorder import Record
+
+pytestmark = pytest.mark.django_db
+
+
+def record(**more: Any) -> Record:
+    fields: dict[str, Any] = {
+        "id": str(uuid.uuid4()), "at": datetime.now(UTC), "model": "m", "task": "chat", "api_key_id": 1,
+        "endpoint": "http://x", "status": 200, "failure": "", "message": "", "stream": False, "attempts": 1,
+        "duration_ms": 12.5, "first_byte_ms": None, "prompt_tokens": 3, "completion_tokens": 4,
+        "usage_basis": "reported", "adapted": (), "revision": 7,
+    }  # fmt: skip
+    return Record(**{**fields, **more})
+
+
+@pytest.fixture
+def stream() -> Iterator[redis.Redis]:
+    client = events.store()
+    client.delete(records.STREAM, records.REJECTED)
+    yield client
+    client.delete(records.STREAM, records.REJECTED)
+
+
+def send(client: redis.Redis, *items: Record) -> None:
+    client.xadd(records.STREAM, {"records": msgspec.json.encode(items)})
+
+
+def test_every_record_arrives_once(stream: redis.Redis) -> None:
+    first, second = record(), record(status=502, failure="upstream_error", job_id=str(uuid.uuid4()))
+    send(stream, first, second)
+    send(stream, first)
+    assert records.drain() == 3
+    assert records.drain() == 0
+    assert CallRecord.objects.count() == 2
+    assert stream.xlen(records.STREAM) == 0
+    row = CallRecord.objects.get(pk=second.id)
+    assert (row.status, row.failure, str(row.job_id), row.prompt_tokens) == (502, "upstream_error", second.job_id, 3)
+
+
+def test_what_a_dead_drain_had_taken_is_taken_again(stream: redis.Redis) -> None:
+    send(stream, record())
+    records._make_group(stream)
+    stream.xreadgroup(records.GROUP, records.CONSUMER, {records.STREAM: ">"})
+    assert records.drain() == 1
+    assert CallRecord.objects.count() == 1
+
+
+def test_one_broken_message_holds_up_nobody(stream: redis.Redis) -> None:
+    stream.xadd(records.STREAM, {"records": b"garbage"})
+    odd = record(model="a\x00b" * 200, message="\x00", status=99999, prompt_tokens=10**12, duration_ms=float("1e308"))
+    send(stream, odd, record(id="not-a-uuid"), record())
+    records.drain()
+    assert CallRecord.objects.count() == 2
+    assert len(CallRecord.objects.get(pk=odd.id).model) == 200
+    assert stream.xlen(records.STREAM) == 0
+    assert stream.xlen(records.REJECTED) == 2
+
+
+def test_old_records_are_forgotten() -> None:
+    records.store([record(), record(at=timezone.now() - timedelta(days=31))])
+    assert records.forget_old_records() == 1
+    assert CallRecord.objects.count() == 1
+
+
+def test_a_store_that_is_away_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "store", lambda: redis.Redis(port=1, socket_connect_timeout=0.2))
+    assert records.drain() == 0
