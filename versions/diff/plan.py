@@ -91,5 +91,8 @@ ORDER = ("rename", "drop", "drop_null", "map", "wrap", "unwrap", "clamp", "pin",
 
 def ordered(steps: Iterable[Step]) -> tuple[Step, ...]:
     """Steps in the order in which they must be applied, each once, outer paths after inner ones of the same kind."""
-    unique = dict.fromkeys(steps)
+    unique: list[Step] = []
+    for step in steps:
+        if step not in unique:
+            unique.append(step)
     return tuple(sorted(unique, key=lambda step: (step.do == "rename", -len(step.path) if step.do == "rename" else ORDER.index(step.do))))

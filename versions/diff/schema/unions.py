@@ -59,8 +59,8 @@ def _compare_members(visitor: Explaining, place: Place, before: list[Node], afte
     for left, right, equal in pairs:
         if not equal:
             changed = True
-            _compare_pair(visitor, place, left, right, target)
-        elif visitor.named(left) and visitor.named(right) and visitor.title(left) != visitor.title(right):
+        _compare_pair(visitor, place, (left, right), target, equal)
+        if equal and visitor.named(left) and visitor.named(right) and visitor.title(left) != visitor.title(right):
             _report_silence(visitor, place, left)
     for node in lone:
         if not _covered(visitor, node, target):
@@ -91,11 +91,13 @@ def _paired(visitor: Explaining, source: list[Node], target: list[Node]) -> tupl
 
 
 def _same_values(visitor: Explaining, left: Node, right: Node) -> bool:
-    return visitor.included(left, right) and visitor.included(right, left)
+    """Equal sets with the same declared names; open objects of other names hold each other only by silence."""
+    ours, theirs = (set(visitor.normal.form(node).get("properties", ())) for node in (left, right))
+    return ours == theirs and visitor.included(left, right) and visitor.included(right, left)
 
 
 def _same_name_and_values(visitor: Explaining, left: Node, right: Node) -> bool:
-    return _same_name(visitor, left, right) and _same_values(visitor, left, right)
+    return _same_name(visitor, left, right) and visitor.included(left, right) and visitor.included(right, left)
 
 
 def _same_name(visitor: Explaining, left: Node, right: Node) -> bool:
@@ -118,12 +120,17 @@ def _same_type(visitor: Explaining, left: Node, right: Node) -> bool:
     return bool(ours & theirs) and len(ours) == len(theirs)
 
 
-def _compare_pair(visitor: Explaining, place: Place, left: Node, right: Node, target: list[Node]) -> None:
+def _compare_pair(visitor: Explaining, place: Place, pair: tuple[Node, Node], target: list[Node], equal: bool) -> None:
+    """Compare a member with its counterpart; of equal sets only what is not about sets remains."""
+    left, right = pair
     old, new = (left, right) if visitor.direction is Direction.REQUEST else (right, left)
     start = len(visitor.drafts)
     visitor.compare(place.down(old, new, "member"))
     mine = [d for d in visitor.drafts[start:] if harmful(d.effect, visitor.direction) and provable(d) and not d.proved_harmless]
-    if mine and _covered(visitor, left, target):
+    if equal:
+        for draft in mine:
+            draft.proved_harmless = True
+    elif mine and _covered(visitor, left, target):
         for draft in mine:
             draft.severity, draft.doubtful = Severity.REVIEW, True
 

@@ -23,7 +23,7 @@ def findings(explainer: Explainer) -> list[Finding]:
     for draft in with_renames(explainer, explainer.drafts):
         severity = _severity(explainer, draft)
         witness = None
-        wanted = severity is not Severity.COMPATIBLE and not draft.doubtful and harmful(draft.effect, explainer.direction)
+        wanted = severity is not Severity.COMPATIBLE and not draft.doubtful and draft.key != "unknown-keyword" and harmful(draft.effect, explainer.direction)
         if wanted and asked < MAX_WITNESSES:
             asked += 1
             witness = _witness(explainer, draft)
