@@ -75,9 +75,13 @@ class Running:
         cluster = home.find(self.data / "postgres").cluster / "data"
         return wait_for(lambda: not any(map(alive, pids.values())) and not working_in(cluster), seconds)
 
-    def end(self) -> None:
-        """End what still runs and delete what it wrote, wherever that is."""
+    def end_process(self) -> None:
+        """End what still runs."""
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             self.process.wait(20)
+
+    def end(self) -> None:
+        """End what still runs and delete what it wrote, wherever that is."""
+        self.end_process()
         home.forget(self.data / "postgres")
