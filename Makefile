@@ -27,7 +27,9 @@ format: .venv/.test ## rewrite the code as ruff wants it
 	$(PY) -m ruff format .
 
 messages: .venv/.test ## bring the message catalogue up to date
-	$(PY) manage.py messages
+	@command -v xgettext >/dev/null || { echo "messages: ask root for: apt-get install gettext" >&2; exit 1; }
+	$(PY) manage.py makemessages -l zh_Hans --no-location --no-obsolete --no-wrap -i .venv -i .data -i tests
+	$(PY) manage.py compilemessages -i .venv
 
 bench: .venv/.test ## run the benchmarks
 	$(PY) -m benchmarks.footprint

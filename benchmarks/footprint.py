@@ -31,7 +31,7 @@ WEB_GOAL_MB, ALL_GOAL_MB, PAGE_GOAL_MS, QUERIES_GOAL = 150, 900, 150, 10
 PASSWORD = "a long enough password"
 LISTS = (
     "/models", "/models?page=2", "/models?page=37", "/models?q=practice-1", "/models?q=nothing-like-this",
-    "/models?type=chat", "/models?protocol=openai&state=ready", "/models?sort=-updated", 
+    "/models?type=chat", "/models?protocol=openai&state=ready", "/models?sort=-updated",
     "/models?q=chat&sort=name&page=2",
 )  # fmt: skip
 
@@ -47,10 +47,10 @@ class Figure:
 
     def line(self) -> str:
         """The line, with its verdict where there is a goal."""
-        verdict = (
-            "" if self.goal is None else f"   goal ≤ {self.goal:g}   {'ok' if self.value <= self.goal else 'MISSED'}"
-        )
-        return f"  {self.name:<34} {self.value:>9.1f} {self.unit}{verdict}"
+        text = f"  {self.name:<44} {self.value:>9.1f} {self.unit}"
+        if self.goal is None:
+            return text
+        return f"{text}   goal ≤ {self.goal:g}   {'ok' if self.value <= self.goal else 'MISSED'}"
 
 
 def memory(running: Running) -> Iterator[Figure]:

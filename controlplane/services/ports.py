@@ -33,15 +33,17 @@ def answers(port: int, question: bytes = b"", expected: bytes = b"") -> bool:
     try:
         with socket.create_connection((LOOPBACK, port), timeout=2) as connection:
             connection.sendall(question)
-            received = b""
-            while len(received) < len(expected):
-                part = connection.recv(len(expected) - len(received))
-                if not part:
-                    return False
-                received += part
-            return received == expected
+            return _first(connection, len(expected)) == expected
     except OSError:
         return False
+
+
+def _first(connection: socket.socket, size: int) -> bytes:
+    """The first `size` bytes that the other side sends; fewer where it ends."""
+    received = b""
+    while len(received) < size and (part := connection.recv(size - len(received))):
+        received += part
+    return received
 
 
 class Ports:
