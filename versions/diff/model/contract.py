@@ -9,9 +9,11 @@ from versions.diff.schema.reader import Issue
 
 @dataclass(slots=True)
 class Contract:
-    """`schema` is an object schema whose properties are the parameters; `pointers` says where each one was written."""
+    """`schema` is an object schema whose properties are the parameters; `pointers` says where each one was written,
+    `written` how."""
 
     schema: dict[str, Any]
     facts: Facts
     pointers: dict[str, str] = field(default_factory=dict)
     issues: list[Issue] = field(default_factory=list)
+    written: dict[str, Any] = field(default_factory=dict)

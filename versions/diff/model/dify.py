@@ -66,6 +66,7 @@ def _rule(contract: Contract, raw: Any, pointer: str) -> None:
         contract.issues.append(Issue(pointer, f"{name} uses an unknown template {template}", raw))
     rule = {**shared, **{key: value for key, value in raw.items() if value is not None}}
     contract.pointers[name] = pointer
+    contract.written[name] = raw
     schema = _schema(contract, rule, f"{pointer} {name}")
     contract.schema["properties"][name] = schema
     if rule.get("required") is True:
@@ -138,8 +139,8 @@ def _properties(contract: Contract, properties: Any) -> None:
             facts.defaults[name] = value
         elif isinstance(value, list):
             facts.options[name] = frozenset(_option(item) for item in value)
-            details = {_option(item): item.get("language") for item in value if isinstance(item, dict)}
-            facts.other.update({f"{name} {key} language": language for key, language in details.items() if language})
+            details = {_option(item): {k: v for k, v in item.items() if k not in SHOWN} for item in value if isinstance(item, dict)}
+            facts.other[f"{name} details"] = details or None
         else:
             facts.other[str(name)] = value
 

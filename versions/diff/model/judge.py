@@ -11,8 +11,10 @@ from versions.diff.policy import Policy
 from versions.diff.rules import table
 from versions.diff.schema.compare import compare_schemas
 from versions.diff.schema.reader import Dialect
-from versions.diff.unreadable import issue_findings
+from versions.diff.unreadable import fact, issue_findings
+from versions.diff.values import same
 
+PROSE = frozenset({"label", "help", "placeholder", "description"})
 REMOVED = ("removed-closed", "optional-removed", "required-removed")
 
 
@@ -22,8 +24,27 @@ def compare_contracts(old: Any, new: Any, read: Callable[[Any], Contract], polic
     dialect = Dialect(siblings=True)
     schemas = compare_schemas(before.schema, after.schema, (Direction.REQUEST,), policy, (dialect, dialect))
     found = [_placed(finding, before.pointers, after.pointers) for finding in schemas]
+    found += _reworded(before, after, {finding.path.split(".")[0].split("[")[0] for finding in found})
     found += compare_facts(before.facts, after.facts, policy, {**before.pointers, **after.pointers})
     return found + issue_findings(before.issues, after.issues, Direction.REQUEST, "model")
+
+
+def _reworded(old: Contract, new: Contract, named: set[str]) -> list[Finding]:
+    """Parameters that are written otherwise and mean the same, so that no edit goes without a word."""
+    found = []
+    for name, before in old.written.items():
+        after = new.written.get(name)
+        if name in named or name not in new.written or same(before, after):
+            continue
+        changed = [key for key in {**before, **after} if not same(before.get(key), after.get(key))] if _both_maps(before, after) else []
+        key = "prose-changed" if changed and set(changed) <= PROSE else "rewritten"
+        pointers = old.pointers[name], new.pointers[name]
+        found.append(fact(key, Direction.REQUEST, "model", name, None, ", ".join(changed) or None, pointers))
+    return found
+
+
+def _both_maps(left: Any, right: Any) -> bool:
+    return isinstance(left, dict) and isinstance(right, dict)
 
 
 def _placed(finding: Finding, old: dict[str, str], new: dict[str, str]) -> Finding:

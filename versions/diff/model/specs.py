@@ -34,6 +34,7 @@ def read_spec(data: Any) -> Contract:
         params = {}
     for name, raw in params.items():
         contract.pointers[str(name)] = f"/params/{name}"
+        contract.written[str(name)] = raw
         contract.schema["properties"][str(name)] = _schema(contract, str(name), raw)
         if isinstance(raw, dict) and raw.get("required") is True:
             contract.schema.setdefault("required", []).append(str(name))
