@@ -13,7 +13,7 @@ from celery.signals import worker_ready
 from controlplane.base.boot import DJANGO_VERSION
 from controlplane.base.engine import Handlers, work
 from controlplane.base.jobs import forget_old_jobs, waiting
-from controlplane.base.queue import WAKE, app, ring
+from controlplane.base.queue import WAKE, app, ring, task
 from registry import callers, importing, probing
 from routing import jobs as calls
 from routing import records
@@ -26,14 +26,16 @@ log = logging.getLogger(__name__)
 _slots = threading.BoundedSemaphore(JOBS_AT_ONCE)
 
 
-@worker_ready.connect
 def tell_supervisor(**_: object) -> None:
     """Touch the file that READY_FILE names; whoever started this worker waits for it."""
     if "READY_FILE" in os.environ:
         Path(os.environ["READY_FILE"]).touch()
 
 
-@app.task(name=WAKE)
+worker_ready.connect(tell_supervisor, weak=False)
+
+
+@task(WAKE)
 def wake() -> None:
     """Run due jobs until there are none; where all slots are taken, those who hold them will look again."""
     if not _slots.acquire(blocking=False):
@@ -44,26 +46,26 @@ def wake() -> None:
         _slots.release()
 
 
-@app.task(name="patchbay.sweep")
+@task("patchbay.sweep")
 def sweep() -> None:
     """Find jobs that nobody was woken for: a lost message, a dead worker, a retry whose time has come."""
     for _ in range(min(waiting(), JOBS_AT_ONCE)):
         ring()
 
 
-@app.task(name="patchbay.drain")
+@task("patchbay.drain")
 def drain() -> None:
     """Move call records from Redis to PostgreSQL."""
     records.drain()
 
 
-@app.task(name="patchbay.recover")
+@task("patchbay.recover")
 def recover() -> None:
     """Probe again what was unreachable."""
     probing.recover()
 
 
-@app.task(name="patchbay.tidy")
+@task("patchbay.tidy")
 def tidy() -> None:
     """Forget what is old: call records, finished jobs, playground keys."""
     gone = (records.forget_old_records(), forget_old_jobs(), callers.forget_playground_keys())

@@ -181,6 +181,14 @@ SPECTACULAR_SETTINGS = {
     "PREPROCESSING_HOOKS": ["controlplane.base.api.without_slash_twins"],
     "SCHEMA_PATH_PREFIX": "/api/",
     "COMPONENT_SPLIT_REQUEST": True,
+    "AUTHENTICATION_WHITELIST": [],
+    "APPEND_COMPONENTS": {
+        "securitySchemes": {
+            "apiKey": {"type": "http", "scheme": "bearer"},
+            "session": {"type": "apiKey", "in": "cookie", "name": "sessionid"},
+        }
+    },
+    "SECURITY": [{"apiKey": []}, {"session": []}],
 }
 
 CELERY = {

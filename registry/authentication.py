@@ -1,8 +1,5 @@
 """API keys at the REST door."""
 
-from typing import Any
-
-from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework import exceptions
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
@@ -29,14 +26,3 @@ class KeyAuthentication(BaseAuthentication):
     def authenticate_header(self, request: Request) -> str:
         """The scheme that a 401 names."""
         return 'Bearer realm="patchbay"'
-
-
-class KeyScheme(OpenApiAuthenticationExtension):
-    """How the OpenAPI document names the keys."""
-
-    target_class = KeyAuthentication
-    name = "apiKey"
-
-    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
-        """A bearer token."""
-        return {"type": "http", "scheme": "bearer"}

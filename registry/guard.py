@@ -3,6 +3,7 @@
 import functools
 import ipaddress
 import socket
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -19,7 +20,7 @@ def egress() -> Egress:
 @functools.cache
 def own_services() -> frozenset[tuple[str, int]]:
     """(ip, port) of PostgreSQL, Redis and the console."""
-    database = settings.DATABASES["default"]
+    database: dict[str, Any] = settings.DATABASES["default"]
     redis = urlsplit(settings.REDIS_URL)
     named = [
         (str(database["HOST"] or "127.0.0.1"), int(database["PORT"] or 5432)),

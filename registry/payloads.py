@@ -93,7 +93,7 @@ class ImportRow(serializers.Serializer[Any]):
     line = serializers.IntegerField()
     name = serializers.CharField(allow_blank=True)
     action = serializers.ChoiceField(importing.ACTIONS)
-    errors = SpecProblem(many=True)
+    errors: Any = SpecProblem(many=True)
 
 
 class ImportPlan(serializers.Serializer[Any]):
@@ -101,7 +101,7 @@ class ImportPlan(serializers.Serializer[Any]):
 
     rows = ImportRow(many=True)
     counts = serializers.DictField(child=serializers.IntegerField())
-    errors = SpecProblem(many=True)
+    errors: Any = SpecProblem(many=True)
 
 
 class CredentialRow(serializers.Serializer[Any]):

@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 
 from controlplane.base import events, jobs, revision
 from controlplane.base.engine import Lease
-from controlplane.base.models import JobState
+from controlplane.base.models import Job, JobState
 from controlplane.base.redaction import redact
 from controlplane.base.secrets import SecretError
 from registry import credentials, guard, releases, upstream
@@ -119,7 +119,7 @@ def recover() -> int:
 
     Run by beat; does nothing while an earlier round is not over. Returns how many models the new job has.
     """
-    open_jobs = jobs.Job.objects.filter(state__in=[JobState.QUEUED, JobState.RUNNING])
+    open_jobs = Job.objects.filter(state__in=[JobState.QUEUED, JobState.RUNNING])
     if open_jobs.filter(kind="probe", title=RECOVERY).exists():
         return 0
     soon, late = _RETRY_AFTER

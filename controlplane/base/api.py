@@ -1,7 +1,7 @@
 """The floor of the REST API: permission by verb, errors in one shape, pages."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from django.urls import URLPattern, path
 from drf_spectacular.types import OpenApiTypes
@@ -19,6 +19,9 @@ class Pages(PageNumberPagination):
     page_size_query_param = "page_size"
     max_page_size = 500
     parameters = (OpenApiParameter("page", OpenApiTypes.INT), OpenApiParameter("page_size", OpenApiTypes.INT))
+
+
+Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 
 class Endpoint(APIView):
@@ -57,11 +60,21 @@ _ERRORS = {
 }
 
 
-def described(answer: Any, *, status: int = 200, body: Any = None, parameters: Sequence[OpenApiParameter] = ()) -> Any:
+def described(
+    answer: Any, *, status: int = 200, body: Any = None, parameters: Sequence[OpenApiParameter] = ()
+) -> Callable[[Handler], Handler]:
     """Decorate a handler with its OpenAPI description: the answer of `status`, the request body, query parameters."""
     errors = {code: OpenApiResponse(ErrorBody, text) for code, text in _ERRORS.items()}
     answers = answer if isinstance(answer, dict) else {status: answer}
-    return extend_schema(request=body, responses={**answers, **errors}, parameters=list(parameters))
+    described_by: Callable[[Handler], Handler] = extend_schema(
+        request=body, responses={**answers, **errors}, parameters=list(parameters)
+    )
+    return described_by
+
+
+def who(request: Request) -> Any:
+    """The actor behind a request that VerbPermission let in: a User, a KeyActor, or None."""
+    return request.user
 
 
 def routes(address: str, view: Any, name: str) -> list[URLPattern]:
@@ -77,7 +90,8 @@ def without_slash_twins(endpoints: list[tuple[str, str, str, Any]], **_: Any) ->
 def paged(request: Request, rows: Any, shape: type[serializers.Serializer[Any]]) -> Response:
     """One page of a query; how many there are and where the next page is travel in X-Total-Count and Link headers."""
     pages = Pages()
-    found = pages.paginate_queryset(rows, request)
+    found: list[Any] = pages.paginate_queryset(rows, request) or []
+    assert pages.page is not None
     headers = {"X-Total-Count": str(pages.page.paginator.count)}
     following = pages.get_next_link()
     if following:

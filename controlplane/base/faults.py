@@ -53,8 +53,9 @@ def _explained(error: Exception) -> Explained | None:
 
 def _of_framework(error: exceptions.APIException) -> Explained:
     headers: dict[str, str] = {}
-    if getattr(error, "auth_header", None):
-        headers["WWW-Authenticate"] = error.auth_header
+    scheme = getattr(error, "auth_header", None)
+    if scheme:
+        headers["WWW-Authenticate"] = scheme
     if isinstance(error, exceptions.ValidationError):
         return error.status_code, "invalid", _first_words(error.detail), error.detail, headers
     code = error.get_codes()

@@ -1,6 +1,7 @@
 """Tables of the floor: people, settings, the audit chain, jobs and the revision that the data plane follows."""
 
 import uuid
+from typing import Any
 
 from django.contrib.auth.models import AbstractUser
 from django.db import models
@@ -94,8 +95,8 @@ class Job(models.Model):
     state = models.CharField(max_length=16, choices=JobState.choices, default=JobState.QUEUED)
     title = models.CharField(max_length=200, blank=True)
     input = models.JSONField(default=dict)
-    result = models.JSONField(null=True)
-    error = models.JSONField(null=True)
+    result: "models.JSONField[Any, Any]" = models.JSONField(null=True)
+    error: "models.JSONField[Any, Any]" = models.JSONField(null=True)
     progress = models.JSONField(default=dict)
     attempts = models.PositiveSmallIntegerField(default=0)
     max_attempts = models.PositiveSmallIntegerField(default=3)

@@ -24,7 +24,7 @@ class JobShape(serializers.Serializer[Any]):
     started_at = serializers.DateTimeField(allow_null=True)
     finished_at = serializers.DateTimeField(allow_null=True)
 
-    def get_object(self, row: object) -> str:
+    def get_object(self, row: Any) -> str:
         """What kind of thing this is."""
         return "job"
 

@@ -1,16 +1,24 @@
 """The wake-up bell: a Celery message that says "look at the job table". Losing one costs five seconds, never a job."""
 
 import logging
+from collections.abc import Callable
 
 from celery import Celery
 from django.conf import settings
 from kombu.exceptions import OperationalError
 
 WAKE = "patchbay.wake"
+Work = Callable[[], None]
 log = logging.getLogger(__name__)
 
 app = Celery("patchbay")
 app.conf.update(settings.CELERY)
+
+
+def task(name: str) -> Callable[[Work], Work]:
+    """Decorate a function as the Celery task `name`."""
+    registered: Callable[[Work], Work] = app.task(name=name)
+    return registered
 
 
 def ring() -> None:

@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from controlplane.base import access, accounts, audit, config, jobs, payloads
-from controlplane.base.api import Endpoint, Pages, checked, described, paged
+from controlplane.base.api import Endpoint, Pages, checked, described, paged, who
 from controlplane.base.doors import request_id
 from controlplane.base.models import Change
 from controlplane.base.permission import OPEN
@@ -30,7 +30,7 @@ class Jobs(Endpoint):
     )
     def get(self, request: Request) -> Response:
         """Newest first."""
-        rows = jobs.visible(request.user)
+        rows = jobs.visible(who(request))
         for column, name in (("kind", "kind"), ("state", "status")):
             if given := request.query_params.get(name):
                 rows = rows.filter(**{column: given.replace("\x00", "")[:32]})
@@ -45,7 +45,7 @@ class OneJob(Endpoint):
     @described(payloads.JobWhole)
     def get(self, request: Request, job_id: uuid.UUID) -> Response:
         """The job with its progress, error and result."""
-        return Response(payloads.JobWhole(jobs.get(request.user, job_id)).data)
+        return Response(payloads.JobWhole(jobs.get(who(request), job_id)).data)
 
 
 class CancelJob(Endpoint):
@@ -56,7 +56,7 @@ class CancelJob(Endpoint):
     @described(payloads.JobShape)
     def post(self, request: Request, job_id: uuid.UUID) -> Response:
         """The job; a running one stops at its next step."""
-        return Response(payloads.JobShape(jobs.cancel(request.user, job_id, request_id(request))).data)
+        return Response(payloads.JobShape(jobs.cancel(who(request), job_id, request_id(request))).data)
 
 
 class AuditLog(Endpoint):
@@ -106,7 +106,7 @@ class EgressSettings(Endpoint):
     def put(self, request: Request) -> Response:
         """The entries as stored."""
         body = checked(payloads.EgressList, request.data)
-        return Response({"entries": config.set_egress_allow(request.user, body["entries"], request_id(request))})
+        return Response({"entries": config.set_egress_allow(who(request), body["entries"], request_id(request))})
 
 
 class Users(Endpoint):
@@ -117,7 +117,7 @@ class Users(Endpoint):
     @described(payloads.UserShape(many=True), parameters=Pages.parameters)
     def get(self, request: Request) -> Response:
         """By name."""
-        return paged(request, accounts.listing(request.user), payloads.UserShape)
+        return paged(request, accounts.listing(who(request)), payloads.UserShape)
 
 
 class OneUser(Endpoint):
@@ -129,13 +129,13 @@ class OneUser(Endpoint):
     def patch(self, request: Request, user_id: int) -> Response:
         """The account as it is now."""
         body = checked(payloads.UserChange, request.data)
-        user = accounts.find(request.user, user_id)
+        user = accounts.find(who(request), user_id)
         with transaction.atomic():
             if "role" in body:
-                user = accounts.change_role(request.user, user_id, body["role"], request_id(request))
+                user = accounts.change_role(who(request), user_id, body["role"], request_id(request))
             if "is_active" in body:
                 change = accounts.activate if body["is_active"] else accounts.deactivate
-                user = change(request.user, user_id, request_id(request))
+                user = change(who(request), user_id, request_id(request))
         return Response(payloads.UserShape(user).data)
 
 
@@ -148,7 +148,7 @@ class SetupLinks(Endpoint):
     def post(self, request: Request) -> Response:
         """The link, shown this once."""
         body = checked(payloads.NewLink, request.data)
-        token = accounts.invite(request.user, body["role"])
+        token = accounts.invite(who(request), body["role"])
         address = request.build_absolute_uri(reverse("set-up", args=[token]))
         return Response({"address": address, "role": body["role"]}, status=201)
 
@@ -161,7 +161,7 @@ class Me(Endpoint):
     @described(OpenApiTypes.OBJECT)
     def get(self, request: Request) -> Response:
         """Name, role, scopes and verbs."""
-        actor = request.user
+        actor = who(request)
         verbs = sorted(verb for verb in access.VERBS[actor.role] if access.can(actor, verb))
         scopes = sorted(getattr(actor, "scopes", ())) or None
         return Response({"username": actor.username, "role": actor.role, "scopes": scopes, "verbs": verbs})

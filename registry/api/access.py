@@ -4,7 +4,7 @@ from django.db.models import QuerySet
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from controlplane.base.api import Endpoint, Pages, checked, described, paged
+from controlplane.base.api import Endpoint, Pages, checked, described, paged, who
 from controlplane.base.doors import request_id
 from registry import callers, credentials, payloads
 from registry.models import Credential
@@ -18,14 +18,14 @@ class Keys(Endpoint):
     @described(payloads.KeyRow(many=True), parameters=Pages.parameters)
     def get(self, request: Request) -> Response:
         """Newest first."""
-        return paged(request, callers.listing(request.user), payloads.KeyRow)
+        return paged(request, callers.listing(who(request)), payloads.KeyRow)
 
     @described(payloads.MadeKey, status=201, body=payloads.NewKey)
     def post(self, request: Request) -> Response:
         """The key, shown this once."""
         body = checked(payloads.NewKey, request.data)
         name, scopes = body.pop("name"), body.pop("scopes")
-        row, secret = callers.create(request.user, name, scopes, callers.Limits(**body), request_id=request_id(request))
+        row, secret = callers.create(who(request), name, scopes, callers.Limits(**body), request_id=request_id(request))
         return Response({**payloads.KeyRow(row).data, "key": secret}, status=201)
 
 
@@ -37,7 +37,7 @@ class OneKey(Endpoint):
     @described(payloads.KeyRow)
     def delete(self, request: Request, key_id: int) -> Response:
         """The key, revoked."""
-        return Response(payloads.KeyRow(callers.revoke(request.user, key_id, request_id=request_id(request))).data)
+        return Response(payloads.KeyRow(callers.revoke(who(request), key_id, request_id=request_id(request))).data)
 
 
 class Credentials(Endpoint):
@@ -48,14 +48,14 @@ class Credentials(Endpoint):
     @described(payloads.CredentialRow(many=True), parameters=Pages.parameters)
     def get(self, request: Request) -> Response:
         """By name."""
-        rows: QuerySet[Credential] = credentials.listing(request.user)
+        rows: QuerySet[Credential] = credentials.listing(who(request))
         return paged(request, rows, payloads.CredentialRow)
 
     @described(payloads.CredentialRow, status=201, body=payloads.NewCredential)
     def post(self, request: Request) -> Response:
         """The credential; its secret is never shown again."""
         body = checked(payloads.NewCredential, request.data)
-        row = credentials.create(request.user, **body, request_id=request_id(request))
+        row = credentials.create(who(request), **body, request_id=request_id(request))
         return Response(payloads.CredentialRow(row).data, status=201)
 
 
@@ -67,17 +67,17 @@ class OneCredential(Endpoint):
     @described(payloads.CredentialRow)
     def get(self, request: Request, credential_id: int) -> Response:
         """The credential without its secret."""
-        return Response(payloads.CredentialRow(credentials.get(request.user, credential_id)).data)
+        return Response(payloads.CredentialRow(credentials.get(who(request), credential_id)).data)
 
     @described(payloads.CredentialRow, body=payloads.Secret)
     def put(self, request: Request, credential_id: int) -> Response:
         """The credential with its new hint."""
         body = checked(payloads.Secret, request.data)
-        credentials.change_secret(request.user, credential_id, body["secret"], request_id=request_id(request))
+        credentials.change_secret(who(request), credential_id, body["secret"], request_id=request_id(request))
         return self.get(request, credential_id)
 
     @described(None, status=204)
     def delete(self, request: Request, credential_id: int) -> Response:
         """Only where no model uses it (else 409)."""
-        credentials.delete(request.user, credential_id, request_id=request_id(request))
+        credentials.delete(who(request), credential_id, request_id=request_id(request))
         return Response(status=204)

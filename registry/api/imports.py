@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from controlplane.base import jobs
-from controlplane.base.api import Endpoint, checked, described
+from controlplane.base.api import Endpoint, checked, described, who
 from controlplane.base.doors import request_id
 from controlplane.base.parsing import MAX_BYTES, StrictJSONParser
 from controlplane.base.payloads import JobShape
@@ -45,18 +45,19 @@ class Imports(Endpoint):
     @described({200: payloads.ImportPlan, 202: JobShape}, body=payloads.ImportBody, parameters=[_APPLY, _KEY])
     def post(self, request: Request) -> Response:
         """The plan of every row (200), or the job that imports (202)."""
-        raw = isinstance(request.data, dict) and isinstance(request.data.get("yaml"), bytes)
-        body = request.data if raw else checked(payloads.ImportBody, request.data)
+        given: Any = request.data
+        raw = isinstance(given, dict) and isinstance(given.get("yaml"), bytes)
+        body: dict[str, Any] = given if raw else checked(payloads.ImportBody, given)
         mode = request.query_params.get("apply")
         if mode is None:
-            plan = importing.plan(request.user, body["yaml"], body["file"])
+            plan = importing.plan(who(request), body["yaml"], body["file"])
             return Response(payloads.ImportPlan(asdict(plan)).data)
         if mode not in importing.MODES:
             raise Invalid("apply", f"apply is {mode[:40]!r}; expected one of {', '.join(importing.MODES)}")
         text = body["yaml"].decode("utf-8", "replace") if raw else body["yaml"]
         once = jobs.once(request.headers.get("Idempotency-Key"), mode, text)
         job = importing.start(
-            request.user, body["yaml"], body["file"], mode, idempotency=once, request_id=request_id(request)
+            who(request), body["yaml"], body["file"], mode, idempotency=once, request_id=request_id(request)
         )
         return Response(JobShape(job).data, status=202, headers={"Location": f"/api/jobs/{job.pk}"})
 
@@ -69,6 +70,6 @@ class ImportFailures(Endpoint):
     @described({(200, "application/yaml"): OpenApiTypes.STR})
     def get(self, request: Request, job_id: uuid.UUID) -> HttpResponse:
         """A file to mend and import again."""
-        text = importing.failed_yaml(jobs.get(request.user, job_id))
+        text = importing.failed_yaml(jobs.get(who(request), job_id))
         headers = {"Content-Disposition": 'attachment; filename="failed.yaml"', "X-Content-Type-Options": "nosniff"}
         return HttpResponse(text, content_type="application/yaml; charset=utf-8", headers=headers)

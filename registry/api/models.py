@@ -8,7 +8,7 @@ from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from controlplane.base.api import Endpoint, checked, described
+from controlplane.base.api import Endpoint, checked, described, who
 from controlplane.base.doors import request_id
 from controlplane.base.payloads import JobShape
 from controlplane.base.refusals import Invalid
@@ -48,14 +48,14 @@ class Models(Endpoint):
         )
         size = whole(given.get("size", "50"), "size")
         listing = catalog.search(
-            request.user, wanted, given.get("sort", "name"), whole(given.get("page", "1"), "page"), size
+            who(request), wanted, given.get("sort", "name"), whole(given.get("page", "1"), "page"), size
         )
         return Response(payloads.ModelPage(listing).data)
 
     @described(payloads.ModelWhole, status=201, body=OpenApiTypes.OBJECT)
     def post(self, request: Request) -> Response:
         """Save a model; it is probed at once."""
-        model = catalog.create(request.user, document(request), request_id=request_id(request))
+        model = catalog.create(who(request), document(request), request_id=request_id(request))
         return _whole(model, 201)
 
 
@@ -67,20 +67,20 @@ class OneModel(Endpoint):
     @described(payloads.ModelWhole)
     def get(self, request: Request, name: str) -> Response:
         """The model and its spec; the ETag is the release's digest."""
-        return _whole(catalog.get(request.user, name))
+        return _whole(catalog.get(who(request), name))
 
     @described(payloads.ModelWhole, body=OpenApiTypes.OBJECT, parameters=[_IF_MATCH])
     def put(self, request: Request, name: str) -> Response:
         """Save a new release; with If-Match only where nobody else did meanwhile (412)."""
         given = request.headers.get("If-Match", "").strip()
         expected = None if given in ("", "*") else given.removeprefix("W/").strip('"')
-        model = catalog.change(request.user, name, document(request), expected, request_id=request_id(request))
+        model = catalog.change(who(request), name, document(request), expected, request_id=request_id(request))
         return _whole(model)
 
     @described(None, status=204)
     def delete(self, request: Request, name: str) -> Response:
         """Remove the model and its releases."""
-        catalog.delete(request.user, [catalog.get(request.user, name).pk], request_id=request_id(request))
+        catalog.delete(who(request), [catalog.get(who(request), name).pk], request_id=request_id(request))
         return Response(status=204)
 
 
@@ -92,8 +92,8 @@ class ProbeModel(Endpoint):
     @described(JobShape, status=202)
     def post(self, request: Request, name: str) -> Response:
         """The job that probes."""
-        found = catalog.get(request.user, name)
-        job = catalog.probe(request.user, [found.pk], request_id=request_id(request))
+        found = catalog.get(who(request), name)
+        job = catalog.probe(who(request), [found.pk], request_id=request_id(request))
         return Response(JobShape(job).data, status=202, headers={"Location": f"/api/jobs/{job.pk}"})
 
 
@@ -105,9 +105,9 @@ class EnableModel(Endpoint):
     @described(payloads.ModelWhole)
     def post(self, request: Request, name: str) -> Response:
         """The model, being probed."""
-        found = catalog.get(request.user, name)
-        catalog.enable(request.user, [found.pk], request_id=request_id(request))
-        return _whole(catalog.get(request.user, found.pk))
+        found = catalog.get(who(request), name)
+        catalog.enable(who(request), [found.pk], request_id=request_id(request))
+        return _whole(catalog.get(who(request), found.pk))
 
 
 class DisableModel(Endpoint):
@@ -118,9 +118,9 @@ class DisableModel(Endpoint):
     @described(payloads.ModelWhole)
     def post(self, request: Request, name: str) -> Response:
         """The model, disabled."""
-        found = catalog.get(request.user, name)
-        catalog.disable(request.user, [found.pk], request_id=request_id(request))
-        return _whole(catalog.get(request.user, found.pk))
+        found = catalog.get(who(request), name)
+        catalog.disable(who(request), [found.pk], request_id=request_id(request))
+        return _whole(catalog.get(who(request), found.pk))
 
 
 class TagModels(Endpoint):
@@ -132,8 +132,8 @@ class TagModels(Endpoint):
     def post(self, request: Request) -> Response:
         """How many changed."""
         body = checked(payloads.Tags, request.data)
-        ids = catalog.ids_of(request.user, body["names"])
-        count = catalog.tag(request.user, ids, body["add"], body["remove"], request_id=request_id(request))
+        ids = catalog.ids_of(who(request), body["names"])
+        count = catalog.tag(who(request), ids, body["add"], body["remove"], request_id=request_id(request))
         return Response({"changed": count})
 
 
@@ -149,8 +149,8 @@ class ExportModels(Endpoint):
     def get(self, request: Request) -> HttpResponse:
         """A file that imports unchanged; `name` (repeatable) picks models."""
         names = request.query_params.getlist("name")
-        ids = catalog.ids_of(request.user, names[:5000]) if names else None
-        return yaml_file(catalog.export_yaml(request.user, ids), "models.yaml")
+        ids = catalog.ids_of(who(request), names[:5000]) if names else None
+        return yaml_file(catalog.export_yaml(who(request), ids), "models.yaml")
 
 
 def yaml_file(text: str, name: str) -> HttpResponse:

@@ -9,7 +9,7 @@ from drf_spectacular.types import OpenApiTypes
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from controlplane.base.api import Endpoint, checked, described
+from controlplane.base.api import Endpoint, checked, described, who
 from controlplane.base.doors import request_id
 from controlplane.base.refusals import Missing
 from registry import payloads, trying
@@ -27,7 +27,7 @@ class Detect(Endpoint):
     def post(self, request: Request) -> Response:
         """The protocol, the evidence, the upstream's models and specs to start from."""
         body = checked(payloads.DetectBody, request.data)
-        found = trying.detect(request.user, body["address"], body["secret"], request_id=request_id(request))
+        found = trying.detect(who(request), body["address"], body["secret"], request_id=request_id(request))
         return Response(msgspec.to_builtins(found))
 
 
@@ -41,7 +41,7 @@ class TestCall(Endpoint):
         """The exact request (secrets masked), the raw answer, the mapped answer or the failure."""
         body = checked(payloads.TryBody, request.data)
         found = trying.try_call(
-            request.user, body["spec"], body["secret"], body["body"], request_id=request_id(request)
+            who(request), body["spec"], body["secret"], body["body"], request_id=request_id(request)
         )
         return Response(shown(found))
 

@@ -93,7 +93,7 @@ def test_playground_keys_are_short_lived_and_shared_for_minutes(person: Callable
     assert callers.playground_key(viewer) in (first, callers.playground_key(viewer))
     actor = callers.actor_of(first)
     assert actor is not None
-    assert (actor.id, actor.scopes) == (viewer.pk, {"call"})
+    assert (actor.id, actor.scopes) == (viewer.pk, frozenset({"call"}))
     assert list(callers.listing(person("admin"))) == []
     ApiKey.objects.update(expires_at=timezone.now() - timedelta(days=2))
     assert callers.actor_of(first) is None

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 import yaml
+from django.utils import timezone
 
 from controlplane.base import access, audit, engine, jobs, revision
 from controlplane.base.models import Change, Job, JobState, User
 from controlplane.base.refusals import Invalid
-from registry import catalog, importing, probing
+from registry import catalog, importing, probing, spec_file
 from registry.models import Model, ModelState, Release
 from tests.upstreams import Upstreams
 
@@ -105,7 +106,7 @@ def test_the_upstream_s_own_words_are_kept(upstreams: Upstreams, engineer: User)
 def test_a_worker_that_dies_after_writing_is_followed_by_one_that_probes(upstreams: Upstreams, engineer: User) -> None:
     job = importing.start(engineer, upstreams.yaml(10))
     (lease,) = engine.claim()
-    importing._apply(lease, importing.spec_file.parse(job.input["text"]), "atomic")
+    importing._apply(lease, spec_file.parse(job.input["text"]), "atomic")
     assert Model.objects.filter(state=ModelState.PROBING).count() == 10
     Job.objects.update(lease_until=job.created_at)
     job = run(job)
@@ -119,7 +120,7 @@ def test_a_late_worker_does_not_write_rows(upstreams: Upstreams, engineer: User)
     Job.objects.update(lease_until=job.created_at)
     engine.claim()
     with pytest.raises(engine.LeaseLost):
-        importing._apply(late, importing.spec_file.parse(job.input["text"]), "atomic")
+        importing._apply(late, spec_file.parse(job.input["text"]), "atomic")
     assert not Model.objects.exists()
 
 
@@ -153,9 +154,7 @@ def test_rights_are_checked_again_when_the_job_runs(upstreams: Upstreams, engine
 
 def test_an_unreachable_model_recovers_by_itself(upstreams: Upstreams, engineer: User) -> None:
     run(importing.start(engineer, upstreams.yaml(3)))
-    Model.objects.update(
-        state=ModelState.UNREACHABLE, state_reason="was away", probed_at=Model.objects.first().created_at
-    )
+    Model.objects.update(state=ModelState.UNREACHABLE, state_reason="was away", probed_at=timezone.now())
     assert probing.recover() == 0
     Model.objects.update(probed_at="2020-01-01T00:00:00Z")
     assert probing.recover() == 3
@@ -167,6 +166,8 @@ def test_an_unreachable_model_recovers_by_itself(upstreams: Upstreams, engineer:
 def test_a_probe_does_not_overrule_people(upstreams: Upstreams, engineer: User) -> None:
     run(importing.start(engineer, upstreams.yaml(2)))
     first, second = Model.objects.order_by("pk")
+    assert first.release_id is not None
+    assert second.release_id is not None
     catalog.disable(engineer, [first.pk])
     probing.store([probing.Outcome(first.pk, first.release_id, True, "", 1.0)])
     probing.store([probing.Outcome(second.pk, second.release_id + 999, False, "old release", 1.0)])

@@ -72,7 +72,7 @@ class Command(BaseCommand):
         job = importing.start(actor, text, name, options["mode"])
         job = self._wait(job, options)
         if job.state != "succeeded":
-            error = job.error or {"message": f"the import was {job.state}"}
+            error: dict[str, Any] = job.error or {"message": f"the import was {job.state}"}
             self.stderr.write(error["message"])
             return {"ok": False, "job": str(job.pk), "state": job.state, "error": error}
         result = job.result
