@@ -120,7 +120,7 @@ def ways(python: str) -> Iterator[tuple[list[Way], str]]:
         stack.enter_context(running([sys.executable, str(HERE / "mock_upstream.py"), str(mock_port)]))
         environment = stores(stack, folder) | {
             "PORT": str(gateway_port),
-            "PYTHONPATH": f"{ROOT}:{sysconfig.get_path('purelib')}",
+            "PYTHONPATH": modules(),
         }
         subprocess.run(
             [sys.executable, "manage.py", "migrate", "-v0", "--skip-checks"], check=True, env=environment, cwd=ROOT
@@ -140,6 +140,11 @@ def ways(python: str) -> Iterator[tuple[list[Way], str]]:
             time.sleep(0.5)
             found.insert(1, Way("nginx", nginx_port, family(nginx)))
         yield found, key
+
+
+def modules() -> str:
+    """Where another interpreter of the same version finds what this one has; PYTHONPATH may add more."""
+    return ":".join((str(ROOT), sysconfig.get_path("purelib"), os.environ.get("PYTHONPATH", "")))
 
 
 def stores(stack: ExitStack, folder: Path) -> dict[str, str]:

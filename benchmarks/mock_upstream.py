@@ -1,7 +1,7 @@
 """An OpenAI upstream that costs as little as possible: fixed answers from a raw asyncio protocol.
 
-`python benchmarks/mock_upstream.py PORT`. A body with "stream":true is answered with 200 chunks, at once, or
-every 20 ms where the body holds the word paced.
+`python benchmarks/mock_upstream.py PORT`. A body with "stream":true is answered with 200 chunks at once, or
+with 25 chunks 20 ms apart where the body holds the word paced.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ import httptools
 import uvloop
 
 CHUNKS = 200
+PACED_CHUNKS = 25
 PACE_SECONDS = 0.02
 
 _REPLY = json.dumps(
@@ -83,7 +84,7 @@ class Mock(asyncio.Protocol):
         """Send one chunk, the next one later."""
         if self.transport.is_closing():
             return
-        if number == CHUNKS:
+        if number == PACED_CHUNKS:
             self.transport.write(END)
             return
         self.transport.write(EVENTS[number])
