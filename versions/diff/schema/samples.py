@@ -2,6 +2,7 @@
 
 import math
 from collections import deque
+from collections.abc import Iterator
 from fractions import Fraction
 from functools import lru_cache
 from itertools import combinations
@@ -41,33 +42,41 @@ def _numbers(limits: tuple[Fraction, ...], every: tuple[Fraction, ...]) -> tuple
 
 
 def _between(low: Fraction, high: Fraction, dividing: tuple[Fraction, ...], others: list[Fraction]) -> tuple[list[Fraction], bool]:
-    """A number inside an open interval that is a multiple of exactly the given divisors."""
+    """A number inside an open interval that is a multiple of exactly the given divisors, the one nearest to zero if easy."""
     if not dividing:
         return _no_multiple(low, high, others), True
     step = dividing[0]
     for divisor in dividing[1:]:
         step = _common_multiple(step, divisor)
-    at = (math.floor(low / step) + 1) * step
-    nearest_zero = Fraction(0) if low < 0 < high else at
-    start = nearest_zero if (nearest_zero / step).denominator == 1 else at
-    for begin in dict.fromkeys((at, start)):
-        number = begin
-        for _ in range(MAX_TRIES):
-            if number >= high:
-                break
-            if all((number / other).denominator != 1 for other in others):
-                return [number], True
-            number += step
+    if low < 0 < high:
+        begin, stride = Fraction(0), step
+    elif high <= 0:
+        begin, stride = (math.ceil(high / step) - 1) * step, -step
+    else:
+        begin, stride = (math.floor(low / step) + 1) * step, step
+    for number in _tried(begin, stride, low, high):
+        if all((number / other).denominator != 1 for other in others):
+            return [number], True
     period = step
     for other in others:
         period = _common_multiple(period, other)
     return [], min(high - low, period) <= step * MAX_TRIES
 
 
+def _tried(begin: Fraction, stride: Fraction, low: Fraction, high: Fraction) -> Iterator[Fraction]:
+    """Multiples going away from `begin` while they stay inside, then those on the other side of it."""
+    for way in (stride, -stride):
+        number = begin if way == stride else begin + way
+        for _ in range(MAX_TRIES):
+            if not low < number < high:
+                break
+            yield number
+            number += way
+
+
 def _no_multiple(low: Fraction, high: Fraction, divisors: list[Fraction]) -> list[Fraction]:
     width = min(high - low, Fraction(2))
-    start = low if low >= 0 or high > low + 10 else low
-    start = Fraction(0) if low < 0 < high and high - low > 4 else start
+    start = Fraction(0) if low < 0 < high and high > width else low if low >= 0 else high - width
     for part in (Fraction(1, 2), Fraction(1, 4), Fraction(3, 8), Fraction(37, 97), Fraction(11, 1009), Fraction(13, 65537)):
         number = start + width * part
         if low < number < high and all((number / divisor).denominator != 1 for divisor in divisors):
