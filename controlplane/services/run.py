@@ -130,6 +130,7 @@ def _say_ready(place: Place, console: Console) -> None:
 def _onboard(supervisor: Supervisor, practice_port: int) -> None:
     """Plug in the practice fleet, each model proven by a real call."""
     place, console = supervisor.place, supervisor.console
+    console.step(f"plugging in the practice fleet (emulated): {place.practice} models, each proven by a real call")
     file = place.data / "practice.yaml"
     supervisor.finish(programs.practice_specs(place, practice_port), file, lambda line: None)
     command = place.manage("import_models", "--skip-checks", str(file), "--apply", "--user", "first-run")

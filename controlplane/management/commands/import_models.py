@@ -81,7 +81,7 @@ class Command(BaseCommand):
                 self.stderr.write(f"{name}:{item['line']}: {item['name']}: {item['reason']}")
             counts = result["counts"]
             self.stdout.write(
-                f"{_counts(counts)}: {counts['ready']} of {counts['total']} ready in {result['import_s']} s"
+                f"{_counts(counts)}: {counts['ready']} of {counts['total']} ready in {result['import_s']} s (import start to last probe)"
             )
         return {"ok": not result["failed"], "job": str(job.pk), **result}
 
