@@ -23,7 +23,7 @@ def pieces(source: str) -> list[tuple[str, str]]:
 
 
 def _coloured(source: str) -> Iterator[tuple[str, str]]:
-    lines = source.splitlines(keepends=True)
+    lines = list(io.StringIO(source))
     row, column, before = 1, 0, ""
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type in (tokenize.INDENT, tokenize.DEDENT, tokenize.NEWLINE, tokenize.NL, tokenize.ENDMARKER):
@@ -46,10 +46,10 @@ def _class_of(token: tokenize.TokenInfo, before: str) -> str:
 
 
 def _between(lines: list[str], start: tuple[int, int], end: tuple[int, int]) -> str:
-    if start[0] == end[0]:
-        return lines[start[0] - 1][start[1] : end[1]]
     if start[0] > len(lines):
         return ""
+    if start[0] == end[0]:
+        return lines[start[0] - 1][start[1] : end[1]]
     last = lines[end[0] - 1][: end[1]] if end[0] <= len(lines) else ""
     return lines[start[0] - 1][start[1] :] + "".join(lines[start[0] : end[0] - 1]) + last
 

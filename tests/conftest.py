@@ -1,3 +1,3 @@
 """Fixtures that every test package may use."""
 
-pytest_plugins = ["tests.people", "tests.upstreams", "tests.workers"]
+pytest_plugins = ["tests.people", "tests.site", "tests.upstreams", "tests.workers"]

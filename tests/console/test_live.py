@@ -1,0 +1,134 @@
+"""The live socket: who may listen, numbered frames, snapshots, a job's progress for its owner alone."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from asgiref.testing import ApplicationCommunicator
+from channels.db import database_sync_to_async
+from django.test import Client
+
+from controlplane.base import events, jobs
+from controlplane.base.live import HUB, LIVE, WAITING, Viewer, websocket_application
+from controlplane.base.models import User
+
+Make = Callable[..., User]
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class Tab:
+    """A browser tab's socket."""
+
+    def __init__(self, cookie: str, origin: str = "http://testserver") -> None:
+        headers = [(b"cookie", cookie.encode()), (b"origin", origin.encode()), (b"host", b"testserver")]
+        scope = {"type": "websocket", "path": LIVE, "headers": headers, "query_string": b"", "subprotocols": []}
+        self._socket = ApplicationCommunicator(websocket_application, scope)
+
+    async def open(self) -> dict[str, Any]:
+        """The first message after the handshake's."""
+        await self._socket.send_input({"type": "websocket.connect"})
+        answer = await self._socket.receive_output(5)
+        return answer if answer["type"] != "websocket.accept" else await self._socket.receive_output(5)
+
+    async def say(self, **wish: object) -> None:
+        """Send one wish."""
+        await self._socket.send_input({"type": "websocket.receive", "text": json.dumps(wish)})
+
+    async def hear(self) -> dict[str, Any]:
+        """The next frame."""
+        answer = await self._socket.receive_output(8)
+        return dict(json.loads(answer["text"]))
+
+    async def close(self) -> None:
+        """Go away."""
+        await self._socket.send_input({"type": "websocket.disconnect", "code": 1000})
+        await self._socket.wait(5)
+
+
+def cookie_of(user: User) -> str:
+    """A session cookie for `user`."""
+    client = Client()
+    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    return f"sessionid={client.cookies['sessionid'].value}"
+
+
+def a_job(user: User) -> str:
+    """A job of `user`, by its topic."""
+    return f"job:{jobs.enqueue('probe', {'models': []}, actor=user).pk}"
+
+
+in_thread = database_sync_to_async
+
+
+async def test_nobody_listens_signed_out_or_from_another_site(person: Make) -> None:
+    assert (await Tab("").open()) == {"type": "websocket.close", "code": 4401, "reason": None}
+    cookie = await in_thread(lambda: cookie_of(person("viewer")))()
+    foreign = await Tab(cookie, "https://evil.example").open()
+    assert foreign["type"] == "websocket.close"
+
+
+async def test_hello_snapshot_and_frames_are_numbered(person: Make) -> None:
+    tab = Tab(await in_thread(lambda: cookie_of(person("viewer")))())
+    hello = json.loads((await tab.open())["text"])
+    assert hello["kind"] == "hello"
+    await tab.say(snapshot=True)
+    snapshot = await tab.hear()
+    assert snapshot["kind"] == "snapshot"
+    HUB.tell("models", {})
+    HUB.tell("revision", {})
+    frames = [await tab.hear(), await tab.hear()]
+    assert [frame["seq"] for frame in frames] == [snapshot["seq"] + 1, snapshot["seq"] + 2]
+    assert [frame["topic"] for frame in frames] == ["models", "revision"]
+    await tab.close()
+    assert not HUB.viewers
+
+
+async def test_progress_is_for_those_who_may_see_the_job(person: Make) -> None:
+    owner = await in_thread(lambda: person("engineer", "owner"))()
+    cookie = await in_thread(lambda: cookie_of(owner))()
+    other = await in_thread(lambda: cookie_of(person("engineer", "other")))()
+    topic = await in_thread(lambda: a_job(owner))()
+    mine, theirs = Tab(cookie), Tab(other)
+    for tab in (mine, theirs):
+        await tab.open()
+        await tab.say(watch=topic)
+    assert (await mine.hear())["payload"]["state"] == "queued"
+    HUB.tell(topic, {"state": "running"})
+    HUB.tell("jobs", {})
+    assert (await mine.hear())["payload"] == {"state": "running"}
+    assert (await theirs.hear())["topic"] == "jobs"
+    for tab in (mine, theirs):
+        await tab.close()
+
+
+async def test_notice_travels_from_a_transaction_to_the_tab(person: Make) -> None:
+    tab = Tab(await in_thread(lambda: cookie_of(person("viewer")))())
+    await tab.open()
+    for _ in range(50):
+        await in_thread(lambda: events.publish("models", {"count": 3}))()
+        if next(iter(HUB.viewers))._frames:
+            break
+        await asyncio.sleep(0.02)
+    frame = await tab.hear()
+    assert (frame["topic"], frame["payload"]) == ("models", {})
+    await tab.close()
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", "3", '{"watch": 7}', '{"watch": "job:nonsense"}', "[" * 5000])
+async def test_nonsense_is_ignored(person: Make, text: str) -> None:
+    tab = Tab(await in_thread(lambda: cookie_of(person("viewer")))())
+    await tab.open()
+    await tab._socket.send_input({"type": "websocket.receive", "text": text})
+    await tab.say(snapshot=True)
+    assert (await tab.hear())["kind"] == "snapshot"
+    await tab.close()
+
+
+def test_slow_tab_gets_a_gap_and_no_queue() -> None:
+    viewer = Viewer({"models"})
+    for _ in range(WAITING * 3):
+        viewer.offer('"topic":"models"}')
+    assert len(viewer._frames) == WAITING
+    assert json.loads(viewer._frames[0])["seq"] == WAITING * 2 + 1

@@ -1,0 +1,99 @@
+"""The model list: the database does the work, the address says all, and 5,000 models cost no more than 50."""
+
+from collections.abc import Callable
+
+import pytest
+import yaml
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from controlplane.base.models import Job
+from registry.models import Model
+from tests.site import write_models
+
+Visitor = Callable[..., Client]
+MOST_QUERIES = 10
+
+
+@pytest.mark.parametrize("query", ["", "?q=chat-0", "?type=llm&state=ready&tag=tag-3&sort=-owner&page=3"])
+def test_queries_stay_few_at_five_thousand_models(visitor: Visitor, query: str) -> None:
+    write_models(5000)
+    engineer = visitor("engineer")
+    with CaptureQueriesContext(connection) as queries:
+        assert engineer.get(f"/models{query}").status_code == 200
+    assert len(queries) <= MOST_QUERIES, [query["sql"][:120] for query in queries]
+
+
+def test_filter_facets_and_order_come_from_the_address(visitor: Visitor) -> None:
+    write_models(60)
+    body = visitor("viewer").get("/models?type=llm&state=ready&sort=-name").content.decode()
+    names = [part.split('"')[0] for part in body.split('data-name="')[1:]]
+    assert names == sorted(names, reverse=True)
+    assert names
+    assert all(name.startswith("chat-") for name in names)
+    assert 'aria-sort="descending"' in body
+    assert "?type=llm&amp;sort=-name&amp;state=unreachable" in body
+
+
+def test_nothing_found_offers_a_way_back(visitor: Visitor) -> None:
+    write_models(3)
+    body = visitor("viewer").get("/models?q=zebra").content.decode()
+    assert "No model matches" in body
+    assert 'href="/models"' in body
+
+
+def test_first_visit_shows_what_a_model_is(visitor: Visitor) -> None:
+    body = visitor("engineer").get("/models").content.decode()
+    assert "No models yet" in body
+    assert "protocol: openai" in body
+
+
+def test_unknown_order_is_said_and_the_list_still_shows(visitor: Visitor) -> None:
+    write_models(3)
+    body = visitor("viewer").get("/models?sort=colour").content.decode()
+    assert "colour" in body
+    assert "chat-00000" in body
+
+
+def test_every_matching_model_is_changed_not_only_the_page(visitor: Visitor) -> None:
+    write_models(120)
+    matching = Model.objects.filter(type="llm").exclude(state="disabled").count()
+    answer = visitor("engineer").post("/bulk/disable", {"all": "1", "type": "llm", "back": "/models?type=llm"})
+    assert answer.headers["Location"] == "/models?type=llm"
+    assert Model.objects.filter(type="llm", state="disabled").count() >= matching
+    assert Model.objects.filter(type="embedding", state="ready").exists()
+
+
+def test_ticked_models_alone_are_tagged_exported_and_deleted(visitor: Visitor) -> None:
+    first, second, third = write_models(3)
+    engineer = visitor("engineer")
+    engineer.post("/bulk/tag", {"ids": [first.pk, second.pk], "tags": "fresh -tag-0"})
+    assert Model.objects.get(pk=first.pk).tags == ["fresh"]
+    assert Model.objects.get(pk=third.pk).tags == ["tag-2"]
+    exported = engineer.post("/bulk/export", {"ids": [first.pk]})
+    assert "attachment" in exported.headers["Content-Disposition"]
+    assert [row["name"] for row in yaml.safe_load(exported.content)["models"]] == [first.name]
+    engineer.post("/bulk/delete", {"ids": [second.pk]})
+    assert set(Model.objects.values_list("pk", flat=True)) == {first.pk, third.pk}
+
+
+def test_probe_is_a_job_one_is_led_to(visitor: Visitor) -> None:
+    (model,) = write_models(1)
+    answer = visitor("engineer").post("/bulk/probe", {"ids": [model.pk]})
+    job = Job.objects.get(kind="probe")
+    assert answer.headers["Location"] == f"/jobs/{job.pk}"
+
+
+def test_back_leads_nowhere_else(visitor: Visitor) -> None:
+    (model,) = write_models(1)
+    answer = visitor("engineer").post("/bulk/disable", {"ids": [model.pk], "back": "https://evil.example/"})
+    assert answer.headers["Location"] == "/models"
+
+
+def test_viewer_sees_no_actions_and_may_not_use_them(visitor: Visitor) -> None:
+    (model,) = write_models(1)
+    viewer = visitor("viewer")
+    assert "Delete" not in viewer.get("/models").content.decode()
+    assert viewer.post("/bulk/delete", {"ids": [model.pk]}).status_code == 403
+    assert Model.objects.count() == 1

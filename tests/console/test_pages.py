@@ -1,0 +1,161 @@
+"""Every page: who may open it, what it says when there is nothing, and what its headers and markup promise."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from controlplane.base.models import Job, User
+from registry import callers, credentials
+from registry.models import Model
+from routing.models import CallRecord
+from tests.site import write_models
+
+PAGES = (
+    "/",
+    "/models",
+    "/models/new",
+    "/models/import",
+    "/playground",
+    "/calls",
+    "/jobs",
+    "/keys",
+    "/credentials",
+    "/audit",
+    "/settings",
+)
+Visitor = Callable[..., Client]
+INLINE = re.compile(r"<script(?![^>]*\bsrc=)|<style|\sstyle=\"|\son[a-z]+=\"|javascript:", re.IGNORECASE)
+
+
+@pytest.fixture
+def furnished(person: Callable[..., User]) -> None:
+    """One of everything that pages show."""
+    owner = person("admin", "owner")
+    models = write_models(12)
+    callers.create(owner, "support bot", ["call"], callers.Limits(models=["chat-*"], calls_per_minute=60))
+    credentials.create(owner, "gateway", "https://gpu.example:8443", "hf_0123456789abcdef")
+    now = timezone.now()
+    for number, model in enumerate(models):
+        status = 502 if number == 3 else 200
+        CallRecord.objects.create(
+            id=f"00000000-0000-4000-8000-{number:012d}",
+            at=now,
+            model=model.name,
+            task="chat",
+            status=status,
+            failure="upstream_error" if status == 502 else "",
+            duration_ms=120.5,
+            revision=1,
+            adapted=[{"parameter": "temperature", "action": "clamp"}],
+        )
+    failed = {"state": "failed", "finished_at": now, "error": {"message": "worker died"}}
+    Job.objects.create(kind="import", title="Import a.yaml", due_at=now, **failed)
+    Job.objects.create(kind="probe", state="running", due_at=now, progress={"done": 3, "failed": 1, "total": 9})
+
+
+@pytest.mark.parametrize("address", PAGES)
+@pytest.mark.parametrize("language", ["en", "zh-hans"])
+def test_page_opens_with_and_without_content(visitor: Visitor, furnished: None, address: str, language: str) -> None:
+    admin = visitor("admin", language)
+    for _ in range(2):
+        answer = admin.get(address)
+        assert answer.status_code == 200
+        body = answer.content.decode()
+        assert not INLINE.search(body)
+        assert f'lang="{language}"' in body
+        assert body.count("<h1") == 1
+        Model.objects.update(release=None)
+        Model.objects.all().delete()
+        CallRecord.objects.all().delete()
+        Job.objects.all().delete()
+
+
+@pytest.mark.parametrize("tab", ["overview", "parameters", "adapter", "calls", "releases", "audit"])
+@pytest.mark.parametrize("language", ["en", "zh-hans"])
+def test_every_tab_of_a_model(visitor: Visitor, furnished: None, tab: str, language: str) -> None:
+    answer = visitor("admin", language).get(f"/models/chat-00000?tab={tab}")
+    assert answer.status_code == 200
+    assert not INLINE.search(answer.content.decode())
+
+
+def test_policy_lets_nothing_inline_or_foreign_run(visitor: Visitor, db: None) -> None:
+    policy = visitor().get("/sign-in").headers["Content-Security-Policy"]
+    assert "script-src 'self';" in policy
+    assert "style-src 'self';" in policy
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+
+
+@pytest.mark.parametrize(
+    ("address", "needed"), [("/audit", "Reviewer"), ("/models/new", "Engineer"), ("/keys", "Engineer")]
+)
+def test_forbidden_page_names_the_missing_role(visitor: Visitor, address: str, needed: str) -> None:
+    answer = visitor("viewer").get(address)
+    assert answer.status_code == 403
+    assert f"This needs the role “{needed}”" in answer.content.decode()
+
+
+def test_navigation_shows_only_what_one_may_open(visitor: Visitor) -> None:
+    body = visitor("viewer").get("/").content.decode()
+    assert 'href="/models"' in body
+    assert 'href="/audit"' not in body
+    assert 'href="/keys"' not in body
+
+
+def test_signed_out_reader_is_asked_and_comes_back(visitor: Visitor, db: None) -> None:
+    assert visitor().get("/models?state=ready").headers["Location"] == "/sign-in?next=%2Fmodels%3Fstate%3Dready"
+    assert visitor().get("/models", headers={"HX-Request": "true"}).status_code == 401
+    assert visitor().post("/playground/key", headers={"X-Requested-With": "patchbay"}).status_code == 401
+
+
+@pytest.mark.parametrize("address", ["/nothing", "/models/no-such-model", "/jobs/00000000-0000-4000-8000-000000000000"])
+def test_unknown_things_get_a_page_of_their_own(visitor: Visitor, address: str) -> None:
+    answer = visitor("admin").get(address)
+    assert answer.status_code == 404
+    assert "There is nothing at this address" in answer.content.decode()
+    assert answer.headers["X-Request-Id"] in answer.content.decode()
+
+
+def test_wrong_method_and_expired_form_are_told_in_words(visitor: Visitor, person: Callable[..., User]) -> None:
+    assert visitor("admin").get("/bulk/enable").status_code == 405
+    strict = Client(enforce_csrf_checks=True)
+    answer = strict.post("/sign-in", {"username": "a", "password": "b"})
+    assert answer.status_code == 403
+    assert "expired" in answer.content.decode()
+
+
+def test_refused_verb_answers_scripts_with_a_message(visitor: Visitor) -> None:
+    answer = visitor("admin").post("/bulk/disable", headers={"HX-Request": "true"})
+    assert answer.status_code == 422
+    assert "Tick at least one" in answer.headers["HX-Trigger"]
+
+
+@pytest.mark.parametrize("query", ["page=x", "page=-1", "page=99999999", "page=0"])
+def test_broken_page_numbers_are_no_fault_of_ours(visitor: Visitor, furnished: None, query: str) -> None:
+    assert visitor("admin").get(f"/models?{query}").status_code in (200, 404)
+
+
+def test_overview_says_what_needs_somebody(visitor: Visitor, furnished: None) -> None:
+    body = visitor("admin").get("/").content.decode()
+    assert "2 models do not answer" in body
+    assert "Import failed" in body
+    assert "Serving revision" in body
+
+
+def test_palette_finds_models_and_only_allowed_places(visitor: Visitor, furnished: None) -> None:
+    found = visitor("viewer").get("/palette?q=chat-0000").json()["results"]
+    assert [entry["href"] for entry in found][:1] == ["/models/chat-00000"]
+    places = {entry["href"] for entry in visitor("viewer").get("/palette?q=").json()["results"]}
+    assert "/models" in places
+    assert "/models/import" not in places
+    assert "/models/import" in {entry["href"] for entry in visitor("engineer").get("/palette?q=").json()["results"]}
+
+
+def test_traffic_of_models_on_screen(visitor: Visitor, furnished: None) -> None:
+    found = visitor("viewer").get("/calls/traffic?name=chat-00003&name=embed-00004&name=nothing").json()
+    assert found["chat-00003"]["errors"] == 100.0
+    assert found["embed-00004"]["errors"] == 0.0
+    assert "nothing" not in found

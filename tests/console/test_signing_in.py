@@ -1,0 +1,130 @@
+"""Set-up links, signing in, signing in again, one's own choices, people."""
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+
+from controlplane.base import accounts, config
+from controlplane.base.models import Change, User
+
+Visitor = Callable[..., Client]
+GOOD = "plenty of words here"
+
+
+@pytest.fixture
+def account(person: Callable[..., User]) -> User:
+    """An engineer with a password."""
+    user = person("engineer", "eddy")
+    user.set_password(GOOD)
+    user.save()
+    return user
+
+
+def test_first_admin_comes_by_a_link_that_works_once(visitor: Visitor, db: None) -> None:
+    token = accounts.setup_link("admin", None, timedelta(hours=1))
+    browser = visitor()
+    assert "Make the first account" in browser.get(f"/set-up/{token}").content.decode()
+    short = browser.post(f"/set-up/{token}", {"username": "ada", "password": "short", "language": "en"})
+    assert short.status_code == 422
+    assert not User.objects.exists()
+    done = browser.post(f"/set-up/{token}", {"username": "ada", "password": GOOD, "language": "zh-hans"})
+    assert done.headers["Location"] == "/"
+    assert done.cookies["django_language"].value == "zh-hans"
+    assert "概览" in browser.get("/").content.decode()
+    again = visitor().get(f"/set-up/{token}")
+    assert again.status_code == 404
+    assert "no longer works" in again.content.decode()
+
+
+def test_sign_in_page_points_to_the_link_while_nobody_is_there(visitor: Visitor, db: None) -> None:
+    assert "There is no account yet" in visitor().get("/sign-in").content.decode()
+
+
+def test_wrong_password_says_so_and_keeps_the_name(visitor: Visitor, account: User) -> None:
+    answer = visitor().post("/sign-in", {"username": "eddy", "password": "wrong"})
+    assert answer.status_code == 422
+    assert "do not match" in answer.content.decode()
+    assert 'value="eddy"' in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("/models?state=ready", "/models?state=ready"),
+        ("https://evil.example/", "/"),
+        ("//evil.example", "/"),
+        ("", "/"),
+    ],
+)
+def test_after_signing_in_one_is_where_one_wanted_to_be(
+    visitor: Visitor, account: User, given: str, expected: str
+) -> None:
+    answer = visitor().post("/sign-in", {"username": "eddy", "password": GOOD, "next": given})
+    assert answer.headers["Location"] == expected
+
+
+def test_page_signs_in_again_and_gets_a_new_token(visitor: Visitor, account: User) -> None:
+    headers = {"X-Requested-With": "patchbay"}
+    answer = visitor().post("/sign-in", {"username": "eddy", "password": GOOD}, headers=headers)
+    assert len(answer.json()["csrf"]) > 20
+
+
+def test_too_many_wrong_passwords_close_the_door(visitor: Visitor, account: User) -> None:
+    browser = visitor()
+    for _ in range(10):
+        answer = browser.post("/sign-in", {"username": "eddy", "password": "wrong"})
+    assert answer.status_code == 429
+    assert "Too many wrong passwords" in answer.content.decode()
+
+
+def test_language_of_a_signed_out_reader(visitor: Visitor, db: None) -> None:
+    browser = visitor()
+    browser.post("/language", {"language": "zh-hans", "next": "/sign-in"})
+    assert "登录" in browser.get("/sign-in").content.decode()
+
+
+def test_own_language_and_theme_are_kept(visitor: Visitor, db: None) -> None:
+    browser = visitor("viewer")
+    browser.post("/settings/profile", {"language": "zh-hans", "theme": "dark"})
+    body = browser.get("/settings").content.decode()
+    assert 'data-theme="dark"' in body
+    assert "设置" in body
+
+
+def test_egress_list_names_the_wrong_line_and_keeps_what_was_typed(visitor: Visitor, db: None) -> None:
+    admin = visitor("admin")
+    answer = admin.post("/settings/egress", {"entries": "10.0.0.0/8\nhttp://x y"})
+    assert answer.status_code == 422
+    assert "http://x y" in answer.content.decode()
+    admin.post("/settings/egress", {"entries": "10.0.0.0/8\n\n gpu.example:8000 "})
+    assert config.egress_allow() == ("10.0.0.0/8", "gpu.example:8000")
+    assert Change.objects.filter(verb="settings.change").exists()
+
+
+def test_invitation_is_shown_once_and_makes_that_role(visitor: Visitor, db: None) -> None:
+    body = visitor("admin").post("/settings/invite", {"role": "reviewer"}).content.decode()
+    link = re.search(r"http://testserver(/set-up/[\w-]+)", body)
+    assert link
+    guest = visitor()
+    assert "Reviewer" in guest.get(link[1]).content.decode()
+    guest.post(link[1], {"username": "rosa", "password": GOOD, "language": "en"})
+    assert User.objects.get(username="rosa").role == "reviewer"
+
+
+def test_last_admin_stays(visitor: Visitor, db: None) -> None:
+    admin = visitor("admin")
+    person = User.objects.get(role="admin")
+    answer = admin.post(f"/settings/people/{person.pk}", {"role": "viewer"})
+    assert answer.status_code == 409
+    assert "last admin" in answer.content.decode()
+
+
+def test_password_change_needs_the_old_one(visitor: Visitor, account: User) -> None:
+    browser = visitor()
+    browser.force_login(account, backend="django.contrib.auth.backends.ModelBackend")
+    assert browser.post("/settings/password", {"old": "wrong", "new": GOOD + "!"}).status_code == 422
+    assert browser.post("/settings/password", {"old": GOOD, "new": GOOD + "!"}).status_code == 302
+    assert browser.get("/settings").status_code == 200

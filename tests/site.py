@@ -1,0 +1,81 @@
+"""Fixtures: the console's static files, people signed in, and many models at once."""
+
+from collections.abc import Callable
+
+import pytest
+from django.core.management import call_command
+from django.test import Client
+
+from controlplane.base.models import User
+from registry.models import Model, Release
+
+BACKEND = "django.contrib.auth.backends.ModelBackend"
+
+
+@pytest.fixture(scope="session")
+def static_files() -> None:
+    """Collects the static files into the test's own folder, as a start of the product does."""
+    call_command("collectstatic", interactive=False, verbosity=0)
+
+
+@pytest.fixture
+def visitor(static_files: None, person: Callable[..., User]) -> Callable[..., Client]:
+    """Makes a signed-in browser: `visitor("engineer")`; `visitor()` is signed out. `language` is the cookie."""
+
+    def make(role: str = "", language: str = "en") -> Client:
+        client = Client()
+        client.cookies["django_language"] = language
+        if role:
+            client.force_login(person(role), backend=BACKEND)
+        return client
+
+    return make
+
+
+@pytest.fixture
+def many_models(db: None) -> Callable[[int], list[Model]]:
+    """Writes models straight into the tables: `many_models(5000)`."""
+    return write_models
+
+
+def write_models(count: int) -> list[Model]:
+    """`count` models of changing type, protocol, state, owner and tags, each with one release."""
+    kinds = [("chat", "llm", "openai"), ("embed", "embedding", "ollama"), ("score", "tensor", "kserve_v2")]
+    states = ["ready", "ready", "ready", "unreachable", "disabled"]
+    models = []
+    for number in range(count):
+        word, kind, protocol = kinds[number % 3]
+        models.append(
+            Model(
+                name=f"{word}-{number:05d}",
+                type=kind,
+                protocol=protocol,
+                endpoint=f"http://10.0.{number % 200}.7:8000",
+                state=states[number % 5],
+                state_reason="connection refused" if number % 5 == 3 else "",
+                tags=[f"tag-{number % 7}"],
+                owner=f"team-{number % 4}",
+            )
+        )
+    saved = Model.objects.bulk_create(models, batch_size=1000)
+    releases = Release.objects.bulk_create(
+        [Release(model=model, number=1, spec=spec_of(model), digest=f"{model.pk:064x}") for model in saved],
+        batch_size=1000,
+    )
+    for model, release in zip(saved, releases, strict=True):
+        model.release = release
+    Model.objects.bulk_update(saved, ["release"], batch_size=1000)
+    return saved
+
+
+def spec_of(model: Model) -> dict[str, object]:
+    """A spec document that fits the row."""
+    return {
+        "name": model.name,
+        "type": model.type,
+        "protocol": model.protocol,
+        "endpoint": model.endpoint,
+        "tags": model.tags,
+        "owner": model.owner,
+        "params": {"temperature": {"type": "float", "default": 0.7, "range": [0, 2], "outside": "clamp"}},
+    }
