@@ -12,6 +12,7 @@ from django.utils import timezone
 from controlplane.base import access, audit, events, jobs, revision
 from controlplane.base.engine import JobFailed, Lease
 from controlplane.base.models import Job, User
+from controlplane.base.redaction import redact
 from controlplane.base.refusals import Conflict, Invalid
 from registry import callers, probing, releases, spec_file
 from registry.models import Model, ModelState
@@ -66,7 +67,7 @@ def start(
         raise Invalid("mode", f"mode {mode[:40]!r} is none of {', '.join(MODES)}")
     found = plan(actor, text, file)
     _refuse(found, mode)
-    body = text.decode("utf-8-sig") if isinstance(text, bytes) else text
+    body = _without_secrets(text.decode("utf-8-sig") if isinstance(text, bytes) else text, found)
     shown = _line(file)[:120] or "<paste>"
     with transaction.atomic():
         job = jobs.enqueue(
@@ -131,6 +132,17 @@ def _refuse(found: Plan, mode: str) -> None:
         bad = found.counts["invalid"]
         what = f"{bad} of {found.counts['total']} rows are invalid" if not found.errors else "the file cannot be read"
         raise Invalid("import_invalid", f"{what}, nothing was imported: {errors[0]}", [str(error) for error in errors])
+
+
+def _without_secrets(text: str, found: Plan) -> str:
+    """The file as the job keeps it: in rows that are invalid, perhaps because they hold a secret, it is masked."""
+    lines = text.split("\n")
+    ends = [row.line - 1 for row in found.rows[1:]] + [len(lines)]
+    for row, end in zip(found.rows, ends, strict=False):
+        if row.action == "invalid":
+            for number in range(row.line - 1, min(max(end, row.line), len(lines))):
+                lines[number] = redact(lines[number])
+    return "\n".join(lines)
 
 
 def _apply(lease: Lease, parsed: spec_file.SpecFile, mode: str) -> None:
