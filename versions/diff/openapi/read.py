@@ -22,7 +22,10 @@ class Document:
         self.is_v2 = str(self.root.get("swagger", "")).startswith("2")
         siblings = str(self.root.get("openapi", "")).startswith("3.1") or str(self.root.get("openapi", "")).startswith("3.2")
         dialect = Dialect(siblings=siblings, openapi=True)
-        self.readers = {direction: Reader(self.root, dialect, direction) for direction in Direction}
+        first = Reader(self.root, dialect, Direction.REQUEST)
+        self.readers = {direction: first for direction in Direction}
+        if _one_way(self.root):
+            self.readers[Direction.RESPONSE] = Reader(self.root, dialect, Direction.RESPONSE)
         self.operations: dict[tuple[str, str], tuple[str, Raw, Raw, str]] = {}
         if not isinstance(root, dict):
             self.told("", "the document is no mapping", root)
@@ -79,6 +82,20 @@ class Document:
                 found = self.mapping(operation, pointer, "operation")
                 shape = path_shape(str(path)) if section == "paths" else f"webhook {path}"
                 self.operations[(shape, method.lower())] = (str(path), item, found, pointer)
+
+
+def _one_way(root: Any) -> bool:
+    """Whether some field travels in one direction only, so that requests and responses need readings of their own."""
+    pending = [root]
+    while pending:
+        value = pending.pop()
+        if isinstance(value, dict):
+            if "readOnly" in value or "writeOnly" in value:
+                return True
+            pending.extend(value.values())
+        elif isinstance(value, list):
+            pending.extend(value)
+    return False
 
 
 def path_shape(path: str) -> str:

@@ -23,6 +23,7 @@ from versions.diff.values import SCALARS, short
 
 UNDECIDED = ("not", "if", "then", "else")
 MAX_FINDINGS = 3000
+DEEP = 14
 
 
 class Explainer:
@@ -40,6 +41,7 @@ class Explainer:
         self.drafts: list[Draft] = []
         self._seen: dict[tuple[int, int], tuple[int, int]] = {}
         self._kept: list[Place] = []
+        self._deferred: list[tuple[Place, str]] = []
         self.use = ""
         self.old_where: dict[int, str] = {}
         self.new_where: dict[int, str] = {}
@@ -98,10 +100,27 @@ class Explainer:
 
     def compare(self, place: Place) -> None:
         """Compare the two nodes of a place, unless this pair was compared before."""
+        if place.old is place.new or (_small(place.old) and place.old == place.new):
+            return
         pair = (id(place.old), id(place.new))
         if pair in self._seen:
             self._also(pair)
-            return
+        elif place.depth >= DEEP:
+            self._deferred.append((place, self.use))
+        else:
+            self._compare_once(place, pair)
+        if place.depth == 0:
+            self._drain()
+
+    def _drain(self) -> None:
+        """Compare what lay too deep, each pair as a body of its own; so ways stay short whatever refers to whatever."""
+        while self._deferred:
+            place, self.use = self._deferred.pop()
+            pair = (id(place.old), id(place.new))
+            if pair not in self._seen:
+                self._compare_once(Place(place.old, place.new, self.title(place.old)), pair)
+
+    def _compare_once(self, place: Place, pair: tuple[int, int]) -> None:
         start = len(self.drafts)
         self._seen[pair] = (start, start)
         self._kept.append(place)
@@ -321,7 +340,7 @@ def _rewritten(old: Node, new: Node) -> bool:
 
 
 def _small(node: Node) -> bool:
-    return all(not isinstance(value, dict | list) or name in ("type", "enum") for name, value in node.items())
+    return not any(isinstance(value, dict | list) and name not in ("type", "enum") for name, value in node.items())
 
 
 def _number_once(types: frozenset[str]) -> frozenset[str]:

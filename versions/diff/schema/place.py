@@ -27,11 +27,12 @@ class Place:
     kind: str = "root"
     key: Any = None
     up: "Place | None" = None
+    depth: int = 0
 
     def down(self, old: Node, new: Node, kind: str, key: Any = None) -> "Place":
         """A place one step further down."""
         label = {"property": f".{key}", "prefix": f"[{key}]", "items": "[*]", "names": ".*", "member": ""}[kind]
-        return Place(old, new, self.name + label if self.name else label.lstrip("."), kind, key, self)
+        return Place(old, new, self.name + label if self.name else label.lstrip("."), kind, key, self, self.depth + 1)
 
     def steps(self) -> tuple[str, ...]:
         """The way from the root as names; `*` for every item or undeclared name."""
