@@ -80,9 +80,8 @@ class Command(BaseCommand):
             for item in result["failed"][:SHOWN_ERRORS]:
                 self.stderr.write(f"{name}:{item['line']}: {item['name']}: {item['reason']}")
             counts = result["counts"]
-            self.stdout.write(
-                f"{_counts(counts)}: {counts['ready']} of {counts['total']} ready in {result['import_s']} s (import start to last probe)"
-            )
+            ready = f"{counts['ready']} of {counts['total']} ready in {result['import_s']} s"
+            self.stdout.write(f"{_counts(counts)}: {ready} (import start to last probe)")
         return {"ok": not result["failed"], "job": str(job.pk), **result}
 
     def _wait(self, job: Job, options: dict[str, Any]) -> Job:
