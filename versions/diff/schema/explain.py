@@ -340,7 +340,10 @@ def _rewritten(old: Node, new: Node) -> bool:
 
 
 def _small(node: Node) -> bool:
-    return not any(isinstance(value, dict | list) and name not in ("type", "enum") for name, value in node.items())
+    for name, value in node.items():
+        if value.__class__ in _HOLDERS and name != "type" and name != "enum":
+            return False
+    return True
 
 
 def _number_once(types: frozenset[str]) -> frozenset[str]:
@@ -351,6 +354,7 @@ def _listed(types: frozenset[str] | set[str]) -> str:
     return " or ".join(sorted(types))
 
 
+_HOLDERS = (dict, list)
 KINDS_OF = {
     "minimum": "number", "maximum": "number", "multipleOf": "number", "minLength": "string", "maxLength": "string",
     "pattern": "string",

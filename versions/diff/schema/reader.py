@@ -54,6 +54,7 @@ class Reader:
     direction: Direction
     where: dict[int, str] = field(default_factory=dict)
     issues: list[Issue] = field(default_factory=list)
+    _by_ref: dict[str, Node] = field(default_factory=dict)
     _memo: dict[int, Node] = field(default_factory=dict)
     _kept: list[Any] = field(default_factory=list)
     _resolving: list[str] = field(default_factory=list)
@@ -116,6 +117,8 @@ class Reader:
 
     def _reference(self, raw: dict[str, Any], pointer: str) -> Node:
         ref = raw["$ref"]
+        if len(raw) == 1 and ref in self._by_ref:
+            return self._by_ref[ref]
         target, found = self.resolve(ref)
         circular = ref in self._resolving and id(target) not in self._memo
         if not found or circular:
@@ -136,6 +139,7 @@ class Reader:
         self._resolving.append(ref)
         node = self.schema(target, ref[1:] if ref.startswith("#/") else pointer)
         self._resolving.pop()
+        self._by_ref[ref] = node
         return node
 
     def _fill(self, node: Node, raw: dict[str, Any], pointer: str) -> None:
