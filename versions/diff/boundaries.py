@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 from versions.diff.findings import Direction
@@ -31,7 +32,7 @@ class Boundary:
 
 
 def matrix(schema: Any, dialect: Dialect | None = None) -> list[Boundary]:
-    """min-1, min, max, max+1, each option, a wrong type, missing, and pairs of limits, for every part of a request schema."""
+    """Limits and their neighbours, options, a wrong type, missing names, pairs of limits, for every part of a request."""
     reader = Reader(schema, dialect or dialect_of(schema), Direction.REQUEST)
     root = reader.schema(schema, "")
     normal, judge = Normal(), Judge()
@@ -62,7 +63,9 @@ def _of(maker: _Maker, node: Node, base: Any, pointer: str, depth: int) -> Itera
     if values is not None:
         yield from ((pointer, f"option {value!r}", value) for value in values)
     else:
-        yield from ((pointer, what, value) for what, value in (*_numbers(form), *_lengths(form), *_counts(maker, form, base)))
+        yield from (
+            (pointer, what, value) for what, value in (*_numbers(form), *_lengths(form), *_counts(maker, form, base))
+        )
     types = types_of(form)
     for kind, value in WRONG:
         if kind not in types and not (kind == "integer" and "number" in types):
@@ -72,7 +75,9 @@ def _of(maker: _Maker, node: Node, base: Any, pointer: str, depth: int) -> Itera
         yield from _fields(maker, form, base, pointer, depth)
 
 
-def _fields(maker: _Maker, form: Node, base: dict[str, Any], pointer: str, depth: int) -> Iterator[tuple[str, str, Any]]:
+def _fields(
+    maker: _Maker, form: Node, base: dict[str, Any], pointer: str, depth: int
+) -> Iterator[tuple[str, str, Any]]:
     for name in form.get("required", ()):
         yield join(pointer, name), "missing", {key: value for key, value in base.items() if key != name}
     extremes: dict[str, list[Any]] = {}
@@ -85,7 +90,7 @@ def _fields(maker: _Maker, form: Node, base: dict[str, Any], pointer: str, depth
                 extremes.setdefault(name, []).append(value)
             yield where, what, {**base, name: value}
     names = list(extremes)
-    for first, second in zip(names, names[1:], strict=False):
+    for first, second in pairwise(names):
         for one in extremes[first]:
             for other in extremes[second]:
                 yield pointer, f"{first} and {second} at their limits", {**base, first: one, second: other}

@@ -1,6 +1,7 @@
 """The door of the classifier: two descriptions of a model's interface in, a report out."""
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from versions.diff.findings import Direction, Finding, Report, Severity, ordered
@@ -59,30 +60,33 @@ def directions(word: str) -> tuple[Direction, ...]:
 
 def recognised(data: Any) -> str:
     """The kind of parsed data, or an empty text."""
-    if isinstance(data, str):
+    if isinstance(data, str | bytes):
         return "proto"
-    if not isinstance(data, dict):
-        return "jsonschema" if isinstance(data, bool) else ""
-    if "openapi" in data or "paths" in data:
-        return "openapi"
-    if "swagger" in data:
-        return "swagger2"
-    if looks_like_spec(data):
-        return "spec"
-    if looks_like_dify(data):
-        return "dify"
-    if looks_like_metadata(data):
-        return "model"
-    if isinstance(data.get("file"), list) or (data and all(str(name).endswith(".proto") for name in data)):
-        return "proto"
-    return "jsonschema"
+    if isinstance(data, dict):
+        return next(kind for kind, fits in _SIGNS if fits(data))
+    return "jsonschema" if isinstance(data, bool) else ""
+
+
+def _looks_like_proto(data: dict[str, Any]) -> bool:
+    return isinstance(data.get("file"), list) or (bool(data) and all(str(name).endswith(".proto") for name in data))
+
+
+_SIGNS: tuple[tuple[str, Callable[[dict[str, Any]], bool]], ...] = (
+    ("swagger2", lambda data: "swagger" in data),
+    ("openapi", lambda data: "openapi" in data or "paths" in data),
+    ("spec", looks_like_spec),
+    ("dify", looks_like_dify),
+    ("model", looks_like_metadata),
+    ("proto", _looks_like_proto),
+    ("jsonschema", lambda _data: True),
+)
 
 
 def _read(source: Any, name: str) -> tuple[Any, list[Finding]]:
     try:
         return load(source), []
     except Unreadable as error:
-        return None, [fact("unreadable", Direction.REQUEST, "", name, None, str(error))]
+        return None, [fact("unreadable", Direction.REQUEST, "", name, (None, str(error)))]
 
 
 def _files(source: Any) -> Any:

@@ -25,9 +25,7 @@ def lifecycle(old: dict[str, Any], new: dict[str, Any], policy: Policy) -> Itera
 
 
 def _sunset(before: Any, after: Any, policy: Policy) -> Iterator[Told]:
-    if after is not None and day(after) is None:
-        yield "sunset-unreadable", before, after
-    elif before is not None and day(before) is None:
+    if (after is not None and day(after) is None) or (before is not None and day(before) is None):
         yield "sunset-unreadable", before, after
     elif before is not None and after is None:
         yield "sunset-deleted", before, after
@@ -57,7 +55,11 @@ def day(value: Any) -> date | None:
     if not isinstance(value, str):
         return None
     try:
-        return date.fromisoformat(value) if len(value) <= 10 else datetime.fromisoformat(value.replace("Z", "+00:00")).date()
+        return (
+            date.fromisoformat(value)
+            if len(value) <= 10
+            else datetime.fromisoformat(value.replace("Z", "+00:00")).date()
+        )
     except ValueError:
         return None
 

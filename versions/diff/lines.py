@@ -21,7 +21,9 @@ def answer(line: str, number: int, policy: Policy) -> dict[str, Any]:
     try:
         case = json.loads(line)
         if not isinstance(case, dict):
-            return _error(None, number, f"expected an object with id, kind, direction, old and new; found {type(case).__name__}")
+            return _error(
+                None, number, f"expected an object with id, kind, direction, old and new; found {type(case).__name__}"
+            )
         identity = case.get("id")
         missing = [name for name in ("old", "new") if name not in case]
         if missing:

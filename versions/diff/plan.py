@@ -95,4 +95,9 @@ def ordered(steps: Iterable[Step]) -> tuple[Step, ...]:
     for step in steps:
         if step not in unique:
             unique.append(step)
-    return tuple(sorted(unique, key=lambda step: (step.do == "rename", -len(step.path) if step.do == "rename" else ORDER.index(step.do))))
+    return tuple(
+        sorted(
+            unique,
+            key=lambda step: (step.do == "rename", -len(step.path) if step.do == "rename" else ORDER.index(step.do)),
+        )
+    )

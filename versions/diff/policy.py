@@ -41,7 +41,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "Nobody sends a name that an open object does not declare, and readers skip names that they do not know.",
         "没有调用方发送开放对象未声明的字段，读取方会忽略不认识的字段。",
     ),
-    "price_rise_percent": ("A price may rise by this many per cent before a person is asked.", "价格上涨超过此百分比才需要人工确认。"),
+    "price_rise_percent": (
+        "A price may rise by this many per cent before a person is asked.",
+        "价格上涨超过此百分比才需要人工确认。",
+    ),
     "unstable_levels": (
         "Stability levels that promise nothing: what is marked so may change freely.",
         "这些稳定性级别不作任何承诺，标记为它们的接口可自由变更。",
@@ -50,7 +53,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "A value that matches two members of `oneOf` is refused; unset: yes for JSON Schema, no for OpenAPI documents.",
         "同时匹配 `oneOf` 两个成员的值会被拒绝；未设置时：JSON Schema 为是，OpenAPI 文档为否。",
     ),
-    "today": ("The day on which sunset and shutdown dates are judged; unset: the current one.", "用于判断停用日期的日期；未设置时为当天。"),
+    "today": (
+        "The day on which sunset and shutdown dates are judged; unset: the current one.",
+        "用于判断停用日期的日期；未设置时为当天。",
+    ),
 }
 
 

@@ -54,7 +54,11 @@ def name_likeness(old: str, new: str) -> float:
     if numbered and [w for w in left if not w.isdigit()] == [w for w in right if not w.isdigit()]:
         return 0.2
     shared = len(set(left) & set(right)) / len(set(left) | set(right))
-    held = min(len(left), len(right)) / max(len(left), len(right)) if set(left) <= set(right) or set(right) <= set(left) else 0.0
+    held = (
+        min(len(left), len(right)) / max(len(left), len(right))
+        if set(left) <= set(right) or set(right) <= set(left)
+        else 0.0
+    )
     return max(shared, 0.9 * held, 0.85 * SequenceMatcher(None, "".join(left), "".join(right)).ratio() ** 2)
 
 
@@ -85,4 +89,8 @@ def _alike(left: Any, right: Any) -> bool:
         return True
     if isinstance(left, dict) and isinstance(right, dict):
         return set(left) == set(right)
-    return bool(left == right) if not isinstance(left, list) or not any(isinstance(v, dict) for v in left) else len(left) == len(right)
+    return (
+        bool(left == right)
+        if not isinstance(left, list) or not any(isinstance(v, dict) for v in left)
+        else len(left) == len(right)
+    )

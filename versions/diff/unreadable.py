@@ -17,18 +17,21 @@ def issue_findings(old: list[Issue], new: list[Issue], direction: Direction, use
             continue
         told.add(issue.text)
         key = "unreadable-unchanged" if issue.text in before and issue.text in after else "unreadable"
-        result.append(fact(key, direction, use, issue.pointer, None, issue.text, (issue.pointer, issue.pointer)))
+        result.append(fact(key, direction, use, issue.pointer, (None, issue.text), (issue.pointer, issue.pointer)))
     return result
 
 
-def fact(key: str, direction: Direction, use: str, name: str, old: Any, new: Any, pointers: tuple[str, str] = ("", "")) -> Finding:
-    """A finding that no schema place stands behind."""
+def fact(
+    key: str, direction: Direction, use: str, name: str, change: tuple[Any, Any], pointers: tuple[str, str] = ("", "")
+) -> Finding:
+    """A finding that no schema place stands behind; `change` is what was and what is."""
+    old, new = change
     rule = table()[key]
     en, zh = rule.words(name=name, old=_word(old), new=_word(new))
     mark = fingerprint(key, direction.value, use, name, _word(old), _word(new))
     return Finding(
-        rule=rule.number, key=key, severity=rule.severity(direction), effect=Effect(rule.effect), direction=direction, use=use,
-        path=name, old_pointer=pointers[0], new_pointer=pointers[1], en=en, zh=zh, fingerprint=mark, notice=rule.notice,
+        rule=rule.number, key=key, severity=rule.severity(direction), effect=Effect(rule.effect), direction=direction,
+        use=use, path=name, old_pointer=pointers[0], new_pointer=pointers[1], en=en, zh=zh, fingerprint=mark, notice=rule.notice,
         old=old, new=new,
     )  # fmt: skip
 

@@ -22,7 +22,9 @@ TEMPLATES: dict[str, dict[str, Any]] = {
 TYPES = {"float": "number", "int": "integer", "string": "string", "boolean": "boolean", "text": "string"}
 MODALITIES = frozenset({"vision", "audio", "video", "document"})
 SHOWN = frozenset({"model", "label", "help", "placeholder", "icon_small", "icon_large", "icon", "description"})
-LIMITS = frozenset({"context_size", "max_chunks", "word_limit", "file_upload_limit", "max_characters_per_chunk", "max_workers"})
+LIMITS = frozenset(
+    {"context_size", "max_chunks", "word_limit", "file_upload_limit", "max_characters_per_chunk", "max_workers"}
+)
 DEFAULTS = frozenset({"default_voice", "audio_type"})
 RULE_WORDS = frozenset({
     "name", "use_template", "label", "help", "placeholder", "type", "default", "min", "max", "precision", "required", "options", "show_on",
@@ -119,7 +121,9 @@ def _facts(contract: Contract, data: dict[str, Any]) -> None:
     pricing = data.get("pricing")
     if isinstance(pricing, dict):
         facts.unit, facts.currency = pricing.get("unit"), str(pricing.get("currency") or "").strip()
-        facts.prices = {str(k): v for k, v in pricing.items() if k not in ("unit", "currency") and not isinstance(v, dict | list)}
+        facts.prices = {
+            str(k): v for k, v in pricing.items() if k not in ("unit", "currency") and not isinstance(v, dict | list)
+        }
         facts.other.update({f"pricing {k}": v for k, v in pricing.items() if isinstance(v, dict | list)})
     facts.other.update({str(name): value for name, value in data.items() if name not in KNOWN})
 
@@ -127,7 +131,9 @@ def _facts(contract: Contract, data: dict[str, Any]) -> None:
 def _properties(contract: Contract, properties: Any) -> None:
     facts = contract.facts
     if not isinstance(properties, dict):
-        contract.issues.append(Issue("/model_properties", f"model_properties is no mapping: {short(properties)}", properties))
+        contract.issues.append(
+            Issue("/model_properties", f"model_properties is no mapping: {short(properties)}", properties)
+        )
         return
     for name, value in properties.items():
         contract.pointers[str(name)] = f"/model_properties/{name}"
@@ -139,7 +145,11 @@ def _properties(contract: Contract, properties: Any) -> None:
             facts.defaults[name] = value
         elif isinstance(value, list):
             facts.options[name] = frozenset(_option(item) for item in value)
-            details = {_option(item): {k: v for k, v in item.items() if k not in SHOWN} for item in value if isinstance(item, dict)}
+            details = {
+                _option(item): {k: v for k, v in item.items() if k not in SHOWN}
+                for item in value
+                if isinstance(item, dict)
+            }
             facts.other[f"{name} details"] = details or None
         else:
             facts.other[str(name)] = value

@@ -1,4 +1,4 @@
-"""Facts about a model that no schema holds: limits, modalities, capabilities, price, shutdown, tokenizer (rules 66-73)."""
+"""Facts about a model that no schema holds: limits, modalities, capabilities, price, shutdown (rules 66-73)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -45,7 +45,9 @@ def compare_facts(old: Facts, new: Facts, policy: Policy, pointers: dict[str, st
         told += reader(old, new)
     told += _prices(old, new, policy)
     told += _shutdown(old, new, policy)
-    return [fact(key, Direction.REQUEST, "model", name, was, now, _where(pointers, name)) for key, name, was, now in told]
+    return [
+        fact(key, Direction.REQUEST, "model", name, (was, now), _where(pointers, name)) for key, name, was, now in told
+    ]
 
 
 def _where(pointers: dict[str, str], name: str) -> tuple[str, str]:
@@ -100,7 +102,10 @@ def _sets(old: Facts, new: Facts) -> Iterator[Told]:
 
 
 def _snapshot(old: Facts, new: Facts) -> Iterator[Told]:
-    for key, before, after in (("snapshot-changed", old.snapshot, new.snapshot), ("tokenizer-changed", old.tokenizer, new.tokenizer)):
+    for key, before, after in (
+        ("snapshot-changed", old.snapshot, new.snapshot),
+        ("tokenizer-changed", old.tokenizer, new.tokenizer),
+    ):
         for name in {**before, **after}:
             if not same(before.get(name), after.get(name)):
                 yield key, name, before.get(name), after.get(name)
@@ -129,9 +134,15 @@ def _prices(old: Facts, new: Facts, policy: Policy) -> Iterator[Told]:
             continue
         label = f"price {name}"
         if before is None or after is None:
-            yield ("price-changed" if words[1] is None or (words[0] is None and not old.prices) else "price-unknown"), label, *words
+            yield (
+                ("price-changed" if words[1] is None or (words[0] is None and not old.prices) else "price-unknown"),
+                label,
+                *words,
+            )
             continue
-        risen = after > before and (before == 0 or (after - before) / before * 100 > Decimal(str(policy.price_rise_percent)))
+        risen = after > before and (
+            before == 0 or (after - before) / before * 100 > Decimal(str(policy.price_rise_percent))
+        )
         yield ("price-raised" if risen else "price-changed"), label, *words
 
 

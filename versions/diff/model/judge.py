@@ -36,10 +36,14 @@ def _reworded(old: Contract, new: Contract, named: set[str]) -> list[Finding]:
         after = new.written.get(name)
         if name in named or name not in new.written or same(before, after):
             continue
-        changed = [key for key in {**before, **after} if not same(before.get(key), after.get(key))] if _both_maps(before, after) else []
+        changed = (
+            [key for key in {**before, **after} if not same(before.get(key), after.get(key))]
+            if _both_maps(before, after)
+            else []
+        )
         key = "prose-changed" if changed and set(changed) <= PROSE else "rewritten"
         pointers = old.pointers[name], new.pointers[name]
-        found.append(fact(key, Direction.REQUEST, "model", name, None, ", ".join(changed) or None, pointers))
+        found.append(fact(key, Direction.REQUEST, "model", name, (None, ", ".join(changed) or None), pointers))
     return found
 
 
@@ -50,7 +54,12 @@ def _both_maps(left: Any, right: Any) -> bool:
 def _placed(finding: Finding, old: dict[str, str], new: dict[str, str]) -> Finding:
     """A finding about a parameter, pointing at where the parameter is written."""
     name = finding.path.split(".")[0].split("[")[0]
-    finding = replace(finding, use="model", old_pointer=old.get(name, finding.old_pointer), new_pointer=new.get(name, finding.new_pointer))
+    finding = replace(
+        finding,
+        use="model",
+        old_pointer=old.get(name, finding.old_pointer),
+        new_pointer=new.get(name, finding.new_pointer),
+    )
     if finding.key not in REMOVED:
         return finding
     rule = table()["parameter-removed"]

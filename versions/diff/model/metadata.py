@@ -1,4 +1,4 @@
-"""Model metadata as catalogues publish it (OpenRouter, LiteLLM, Hugging Face and our own words): facts without a schema."""
+"""Model metadata as catalogues publish it (OpenRouter, LiteLLM, our own words): facts beside accepted parameters."""
 
 from typing import Any
 
@@ -20,14 +20,18 @@ SHUTDOWN = ("shutdown_date", "deprecation_date", "sunset", "expiration_date")
 SNAPSHOT = ("snapshot", "weights", "revision", "sha", "digest", "canonical_slug", "version")
 TOKENIZER = ("tokenizer", "chat_template", "instruct_type", "tokenizer_digest", "chat_template_digest")
 CAPABILITIES = ("capabilities", "features")
-IGNORED = frozenset({"name", "id", "description", "created", "label", "owned_by", "object", "mode", "type", "model_type", "deprecated"})
+IGNORED = frozenset(
+    {"name", "id", "description", "created", "label", "owned_by", "object", "mode", "type", "model_type", "deprecated"}
+)
 
 
 def looks_like_metadata(data: Any) -> bool:
     """Whether data speaks of a model's limits, price or modalities."""
     if not isinstance(data, dict) or "properties" in data or "paths" in data:
         return False
-    return any(name in data for name in (*LIMITS, *MODALITIES, *SHUTDOWN, "pricing", "capabilities", "supported_parameters"))
+    return any(
+        name in data for name in (*LIMITS, *MODALITIES, *SHUTDOWN, "pricing", "capabilities", "supported_parameters")
+    )
 
 
 def read_metadata(data: Any) -> Contract:

@@ -52,7 +52,14 @@ def _specialised(media: str, content: dict[str, Content]) -> str | None:
     """A media type with the same structured suffix: application/problem+json for application/json."""
     plain = media.split(";")[0]
     group, _, syntax = plain.partition("/")
-    return next((name for name in content if name.split(";")[0].startswith(group) and name.split(";")[0].endswith(f"+{syntax}")), None)
+    return next(
+        (
+            name
+            for name in content
+            if name.split(";")[0].startswith(group) and name.split(";")[0].endswith(f"+{syntax}")
+        ),
+        None,
+    )
 
 
 def _contents(sides: Sides, direction: Direction, name: str, old: Content, new: Content) -> None:
@@ -60,7 +67,9 @@ def _contents(sides: Sides, direction: Direction, name: str, old: Content, new: 
     after = {} if new.schema is None else new.schema
     sides.schemas(direction, name, (before, old.pointer), (after, new.pointer))
     if not same(old.encoding, new.encoding):
-        sides.fact("keyword-undecided", f"{name} encoding", old.encoding, new.encoding, (old.pointer, new.pointer), direction)
+        sides.fact(
+            "keyword-undecided", f"{name} encoding", old.encoding, new.encoding, (old.pointer, new.pointer), direction
+        )
 
 
 def judge_responses(sides: Sides, old: Operation, new: Operation) -> None:
@@ -72,7 +81,13 @@ def judge_responses(sides: Sides, old: Operation, new: Operation) -> None:
             _response(sides, new.name, status, before, new.responses[match])
         elif _is_success(status) or (status == "DEFAULT" and not success):
             gone = _is_success(status) or bool(before.content)
-            sides.fact("success-status-removed" if gone else "error-status-removed", new.name, status, None, (before.pointer, ""))
+            sides.fact(
+                "success-status-removed" if gone else "error-status-removed",
+                new.name,
+                status,
+                None,
+                (before.pointer, ""),
+            )
         else:
             sides.fact("error-status-removed", new.name, status, None, (before.pointer, ""))
     for status, after in new.responses.items():
@@ -93,7 +108,9 @@ def _matching(status: str, responses: dict[str, Response]) -> str | None:
 
 def _response(sides: Sides, operation: str, status: str, old: Response, new: Response) -> None:
     pointers = old.pointer, new.pointer
-    special = {media: _specialised(media, new.content) for media in old.content if _covering(media, new.content) is None}
+    special = {
+        media: _specialised(media, new.content) for media in old.content if _covering(media, new.content) is None
+    }
     for media in old.content:
         match = _covering(media, new.content) or special.get(media)
         if match is not None:
@@ -107,7 +124,11 @@ def _response(sides: Sides, operation: str, status: str, old: Response, new: Res
     for media in new.content:
         if _covering(media, old.content) is None and media not in special.values():
             streams = (STREAM in media) and any("json" in known for known in old.content)
-            key = "streaming-changed" if streams and not set(old.content) & set(new.content) else "response-content-type-added"
+            key = (
+                "streaming-changed"
+                if streams and not set(old.content) & set(new.content)
+                else "response-content-type-added"
+            )
             sides.fact(key, operation, None, media, pointers, RESPONSE)
     _headers(sides, status, old, new)
 

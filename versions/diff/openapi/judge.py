@@ -32,7 +32,13 @@ def compare_documents(old: Any, new: Any, policy: Policy) -> list[Finding]:
         if key not in after.operations:
             _removed(sides, key, policy)
         elif key not in before.operations:
-            sides.fact("operation-added", f"{key[1].upper()} {after.operations[key][0]}", None, None, ("", after.operations[key][3]))
+            sides.fact(
+                "operation-added",
+                f"{key[1].upper()} {after.operations[key][0]}",
+                None,
+                None,
+                ("", after.operations[key][3]),
+            )
         elif not unchanged.holds(before.operations[key], after.operations[key]):
             _changed(sides, before.read(key), after.read(key), policy)
     result = sides.findings()
@@ -99,7 +105,9 @@ def _servers(sides: Sides, old: Operation, new: Operation) -> None:
         return
     lost = sorted(before - after)
     if lost:
-        sides.fact("server-moved", new.name, ", ".join(lost), ", ".join(sorted(after)) or None, (old.pointer, new.pointer))
+        sides.fact(
+            "server-moved", new.name, ", ".join(lost), ", ".join(sorted(after)) or None, (old.pointer, new.pointer)
+        )
     else:
         sides.fact("server-added", new.name, None, ", ".join(sorted(after - before)), (old.pointer, new.pointer))
 

@@ -35,10 +35,14 @@ def judge_parameters(sides: Sides, old: Operation, new: Operation, policy: Polic
         _gained(sides, parameter)
 
 
-def _same_position(lost: list[Parameter], gained: list[Parameter], old: Operation, new: Operation) -> list[tuple[Parameter, Parameter]]:
+def _same_position(
+    lost: list[Parameter], gained: list[Parameter], old: Operation, new: Operation
+) -> list[tuple[Parameter, Parameter]]:
     """Path parameters whose name alone changed."""
     parts = zip(old.name.split("/"), new.name.split("/"), strict=False)
-    renamed = {left[1:-1]: right[1:-1] for left, right in parts if left[:1] == "{" and right[:1] == "{" and left != right}
+    renamed = {
+        left[1:-1]: right[1:-1] for left, right in parts if left[:1] == "{" and right[:1] == "{" and left != right
+    }
     result = []
     for left in lost:
         right = next((p for p in gained if p.where == "path" == left.where and renamed.get(left.name) == p.name), None)
@@ -87,9 +91,11 @@ def judge_style(sides: Sides, name: str, old: Parameter, new: Parameter, directi
     """`style`, `explode`, `allowReserved` and `allowEmptyValue`."""
     if old.style == new.style:
         return
-    loosened = old.style[:2] == new.style[:2] and all(after >= before for before, after in zip(old.style[2:], new.style[2:], strict=True))
+    loosened = old.style[:2] == new.style[:2] and all(
+        after >= before for before, after in zip(old.style[2:], new.style[2:], strict=True)
+    )
     key = "parameter-style-loosened" if loosened else "parameter-style-changed"
-    words = "style explode allowReserved allowEmptyValue".split()
+    words = ["style", "explode", "allowReserved", "allowEmptyValue"]
     shown = [
         ", ".join(f"{word} {value}" for word, value, other in zip(words, side, against, strict=True) if value != other)
         for side, against in ((old.style, new.style), (new.style, old.style))

@@ -20,10 +20,12 @@ class Document:
         self.issues: list[Issue] = []
         self._made: list[Raw] = []
         self.is_v2 = str(self.root.get("swagger", "")).startswith("2")
-        siblings = str(self.root.get("openapi", "")).startswith("3.1") or str(self.root.get("openapi", "")).startswith("3.2")
+        siblings = str(self.root.get("openapi", "")).startswith("3.1") or str(self.root.get("openapi", "")).startswith(
+            "3.2"
+        )
         dialect = Dialect(siblings=siblings, openapi=True)
         first = Reader(self.root, dialect, Direction.REQUEST)
-        self.readers = {direction: first for direction in Direction}
+        self.readers = dict.fromkeys(Direction, first)
         if _one_way(self.root):
             self.readers[Direction.RESPONSE] = Reader(self.root, dialect, Direction.RESPONSE)
         self.operations: dict[tuple[str, str], tuple[str, Raw, Raw, str]] = {}
@@ -67,7 +69,9 @@ class Document:
         """One operation in the common form."""
         path, item, raw, pointer = self.operations[key]
         name = f"{key[1].upper()} {path}"
-        return v2.operation(self, name, item, raw, pointer) if self.is_v2 else v3.operation(self, name, item, raw, pointer)
+        return (
+            v2.operation(self, name, item, raw, pointer) if self.is_v2 else v3.operation(self, name, item, raw, pointer)
+        )
 
     def _list(self, section: str) -> None:
         paths = self.mapping(self.root.get(section), f"/{section}", section)

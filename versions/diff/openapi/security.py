@@ -46,7 +46,9 @@ def _opens(held: Way, asked: Way) -> bool:
 def schemes(document: Document) -> dict[str, Any]:
     """Security schemes by name."""
     components = document.root.get("components")
-    inside = components.get("securitySchemes") if isinstance(components, dict) else document.root.get("securityDefinitions")
+    inside = (
+        components.get("securitySchemes") if isinstance(components, dict) else document.root.get("securityDefinitions")
+    )
     return inside if isinstance(inside, dict) else {}
 
 
@@ -65,7 +67,7 @@ def _facts(scheme: Raw) -> dict[str, Any]:
     if isinstance(facts.get("scheme"), str):
         facts["scheme"] = facts["scheme"].lower()
     flows = scheme.get("flows")
-    for name, flow in (flows.items() if isinstance(flows, dict) else ()):
+    for name, flow in flows.items() if isinstance(flows, dict) else ():
         for word in ("authorizationUrl", "tokenUrl"):
             if isinstance(flow, dict) and word in flow:
                 facts[f"{name} {word}"] = flow[word]
@@ -73,4 +75,6 @@ def _facts(scheme: Raw) -> dict[str, Any]:
 
 
 def _listed(found: list[Way]) -> str:
-    return " or ".join(" and ".join(f"{n}({','.join(sorted(s))})" for n, s in sorted(way.items())) or "nothing" for way in found)
+    return " or ".join(
+        " and ".join(f"{n}({','.join(sorted(s))})" for n, s in sorted(way.items())) or "nothing" for way in found
+    )

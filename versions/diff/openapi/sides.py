@@ -42,10 +42,18 @@ class Sides:
         yield
         self._uses.pop()
 
-    def fact(self, key: str, name: str, old: Any, new: Any, pointers: tuple[str, str], direction: Direction = Direction.REQUEST) -> None:
+    def fact(
+        self,
+        key: str,
+        name: str,
+        old: Any,
+        new: Any,
+        pointers: tuple[str, str],
+        direction: Direction = Direction.REQUEST,
+    ) -> None:
         """A finding that no schema stands behind."""
         use = self._uses[-1] if self._uses else name
-        self._facts.append(fact(key, direction, use, name, old, new, pointers))
+        self._facts.append(fact(key, direction, use, name, (old, new), pointers))
 
     def schemas(self, direction: Direction, name: str, old: tuple[Any, str], new: tuple[Any, str]) -> None:
         """Compare two raw schemas, each with its pointer."""

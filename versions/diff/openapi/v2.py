@@ -8,7 +8,16 @@ from versions.diff.values import join
 if TYPE_CHECKING:
     from versions.diff.openapi.read import Document
 
-PARAMETER_WORDS = ("name", "in", "required", "description", "collectionFormat", "allowEmptyValue", "x-sunset", "deprecated")
+PARAMETER_WORDS = (
+    "name",
+    "in",
+    "required",
+    "description",
+    "collectionFormat",
+    "allowEmptyValue",
+    "x-sunset",
+    "deprecated",
+)
 
 
 def operation(document: "Document", name: str, item: Raw, raw: Raw, pointer: str) -> Operation:
@@ -35,7 +44,9 @@ def operation(document: "Document", name: str, item: Raw, raw: Raw, pointer: str
             responses[str(status).upper()] = _response(document, value, produces, join(pointer, "responses", status))
     root = document.root
     servers = (f"{root.get('host', '')}{root.get('basePath', '')}".rstrip("/"),)
-    return Operation(name, pointer, raw, parameters, body, responses, raw.get("security", root.get("security")), servers)
+    return Operation(
+        name, pointer, raw, parameters, body, responses, raw.get("security", root.get("security")), servers
+    )
 
 
 def _media(raw: Any) -> list[str]:
@@ -79,7 +90,9 @@ def _response(document: "Document", raw: Any, produces: list[str], pointer: str)
     value, where = document.resolve(raw, pointer)
     if not isinstance(value, dict):
         return Response({}, {}, where)
-    content = {media: Content(value["schema"], join(where, "schema")) for media in produces} if "schema" in value else {}
+    content = (
+        {media: Content(value["schema"], join(where, "schema")) for media in produces} if "schema" in value else {}
+    )
     headers = {}
     for name, header in document.mapping(value.get("headers"), join(where, "headers"), "headers").items():
         if isinstance(header, dict):

@@ -23,7 +23,11 @@ def operation(document: "Document", name: str, item: Raw, raw: Raw, pointer: str
         if not str(status).startswith("x-"):
             responses[str(status).upper()] = _response(document, value, join(pointer, "responses", status))
     servers = raw.get("servers") or item.get("servers") or document.root.get("servers") or []
-    urls = tuple(str(s.get("url")).rstrip("/") for s in servers if isinstance(s, dict)) if isinstance(servers, list) else ()
+    urls = (
+        tuple(str(s.get("url")).rstrip("/") for s in servers if isinstance(s, dict))
+        if isinstance(servers, list)
+        else ()
+    )
     security = raw.get("security", document.root.get("security"))
     return Operation(name, pointer, raw, tuple(parameters.values()), body, responses, security, urls)
 
@@ -64,7 +68,9 @@ def _body(document: "Document", raw: Any, pointer: str) -> Body | None:
     value, where = document.resolve(raw, pointer)
     if not isinstance(value, dict):
         return None
-    return Body(value.get("required") is True, content_of(document, value.get("content"), join(where, "content")), where)
+    return Body(
+        value.get("required") is True, content_of(document, value.get("content"), join(where, "content")), where
+    )
 
 
 def content_of(document: "Document", raw: Any, pointer: str) -> dict[str, Content]:

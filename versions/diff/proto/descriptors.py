@@ -20,7 +20,13 @@ def read_any(source: Any) -> Schema:
     if isinstance(source, bytes):
         return _binary(source)
     if isinstance(source, str):
-        if "syntax" in source or "message" in source or "service" in source or "edition" in source or not source.strip():
+        if (
+            "syntax" in source
+            or "message" in source
+            or "service" in source
+            or "edition" in source
+            or not source.strip()
+        ):
             return read_text({"file.proto": source})
         try:
             return _binary(base64.b64decode(source, validate=True))

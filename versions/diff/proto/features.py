@@ -5,10 +5,23 @@ from versions.diff.proto.form import Enum, Field, File, Message, Options, Schema
 _COMMON = {"field_presence": "EXPLICIT", "enum_type": "OPEN", "repeated_field_encoding": "PACKED", "utf8_validation": "VERIFY",
            "message_encoding": "LENGTH_PREFIXED", "json_format": "ALLOW"}  # fmt: skip
 DEFAULTS: dict[str, Options] = {
-    "proto2": {**_COMMON, "enum_type": "CLOSED", "repeated_field_encoding": "EXPANDED", "utf8_validation": "NONE", "json_format": "LEGACY_BEST_EFFORT"},
+    "proto2": {
+        **_COMMON,
+        "enum_type": "CLOSED",
+        "repeated_field_encoding": "EXPANDED",
+        "utf8_validation": "NONE",
+        "json_format": "LEGACY_BEST_EFFORT",
+    },
     "proto3": {**_COMMON, "field_presence": "IMPLICIT"},
 }
-WORDS_OF_FIELDS = ("field_presence", "repeated_field_encoding", "utf8_validation", "message_encoding", "(pb.cpp).string_type", "(pb.java).utf8_validation")
+WORDS_OF_FIELDS = (
+    "field_presence",
+    "repeated_field_encoding",
+    "utf8_validation",
+    "message_encoding",
+    "(pb.cpp).string_type",
+    "(pb.java).utf8_validation",
+)
 
 
 def effective(file: File, *holders: Options) -> Options:
@@ -47,7 +60,9 @@ def encoding(schema: Schema, message: Message, field: Field) -> Options:
         wanted["java utf8"] = features.get("(pb.java).utf8_validation", "DEFAULT")
     if field.type in ("string", "bytes"):
         cpp = field.options.get("ctype", features.get("(pb.cpp).string_type", "STRING"))
-        wanted["cpp string"] = "STRING" if cpp in ("VIEW", "STRING_PIECE", "STRING") and "ctype" in field.options else cpp
+        wanted["cpp string"] = (
+            "STRING" if cpp in ("VIEW", "STRING_PIECE", "STRING") and "ctype" in field.options else cpp
+        )
     if field.type.startswith("group ") or field.type in schema.messages:
         group = field.type.startswith("group ") or features["message_encoding"] == "DELIMITED"
         wanted["delimited"] = group

@@ -26,7 +26,7 @@ def compare_protos(old: Any, new: Any) -> list[Finding]:
     found: list[Finding] = []
 
     def say(key: str, name: str, was: Any, now: Any) -> None:
-        found.append(fact(key, Direction.RESPONSE, name.partition("#")[0], name, was, now))
+        found.append(fact(key, Direction.RESPONSE, name.partition("#")[0], name, (was, now)))
 
     for text in before.unread + [text for text in after.unread if text not in before.unread]:
         known = text in before.unread and text in after.unread
@@ -51,7 +51,11 @@ def _files(old: Schema, new: Schema, say: Say) -> None:
             continue
         if before.package != after.package:
             say("proto-code-only", f"package of {name}", before.package, after.package)
-        if before.edition in ("proto2", "proto3") and after.edition in ("proto2", "proto3") and before.edition != after.edition:
+        if (
+            before.edition in ("proto2", "proto3")
+            and after.edition in ("proto2", "proto3")
+            and before.edition != after.edition
+        ):
             say("proto-code-only", f"syntax of {name}", before.edition, after.edition)
         for option in FILE_OPTIONS:
             if before.options.get(option) != after.options.get(option):
@@ -97,7 +101,12 @@ def _message(old: Schema, new: Schema, left: Message, right: Message, say: Say) 
     for number, after in right.fields.items():
         if number not in left.fields:
             required = cardinality(new, right, after) == "required"
-            say("type-swapped" if required else "optional-added", f"{right.name}#{number} {after.name}", None, after.type)
+            say(
+                "type-swapped" if required else "optional-added",
+                f"{right.name}#{number} {after.name}",
+                None,
+                after.type,
+            )
     if json_format(old, left) != json_format(new, right):
         say("proto-code-only", f"JSON format of {left.name}", json_format(old, left), json_format(new, right))
     for option in ("message_set_wire_format", "no_standard_descriptor_accessor"):
@@ -124,9 +133,11 @@ def _shape(name: str, before: Field, after: Field, say: Say) -> None:
         say("renamed", name, before.name, after.name)
     if json_name(before) != json_name(after):
         say("renamed", f"JSON name of {name}", json_name(before), json_name(after))
-    if before.type.rsplit(".", 1)[-1] != after.type.rsplit(".", 1)[-1] or _family(before.type) != _family(after.type):
-        say("type-swapped", name, before.type, after.type)
-    elif before.type != after.type and "." in before.type and "." in after.type:
+    if (
+        before.type.rsplit(".", 1)[-1] != after.type.rsplit(".", 1)[-1]
+        or _family(before.type) != _family(after.type)
+        or (before.type != after.type and "." in before.type and "." in after.type)
+    ):
         say("type-swapped", name, before.type, after.type)
     if before.oneof != after.oneof:
         say("proto-code-only", f"oneof of {name}", before.oneof, after.oneof)
@@ -187,8 +198,16 @@ def _method(path: str, before: Method, after: Method, say: Say) -> None:
     for what, was, now in (("request", before.takes, after.takes), ("response", before.gives, after.gives)):
         if was.rsplit(".", 1)[-1] != now.rsplit(".", 1)[-1] or (was != now and "." in was and "." in now):
             say("type-swapped", f"{what} of {path}", was, now)
-    for what, streams, now_streams in (("request", before.takes_stream, after.takes_stream), ("response", before.gives_stream, after.gives_stream)):
+    for what, streams, now_streams in (
+        ("request", before.takes_stream, after.takes_stream),
+        ("response", before.gives_stream, after.gives_stream),
+    ):
         if streams != now_streams:
             say("streaming-changed", f"{what} of {path}", short(streams), short(now_streams))
     if before.options.get("idempotency_level") != after.options.get("idempotency_level"):
-        say("proto-code-only", f"idempotency of {path}", before.options.get("idempotency_level"), after.options.get("idempotency_level"))
+        say(
+            "proto-code-only",
+            f"idempotency of {path}",
+            before.options.get("idempotency_level"),
+            after.options.get("idempotency_level"),
+        )

@@ -5,7 +5,10 @@ from typing import Any
 
 from versions.diff.proto.form import Enum, Field, File, Message, Method, Options, Ranges, Schema, Service
 
-_TOKEN = re.compile(r"""//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|[A-Za-z_][\w.]*|\.[A-Za-z_][\w.]*|-?\d[\w.+-]*|\S""", re.S)
+_TOKEN = re.compile(
+    r"""//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|[A-Za-z_][\w.]*|\.[A-Za-z_][\w.]*|-?\d[\w.+-]*|\S""",
+    re.S,
+)
 TOP = 536_870_911
 LABELS = ("optional", "required", "repeated")
 

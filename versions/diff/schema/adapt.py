@@ -18,29 +18,37 @@ INJECTED = frozenset({"required-added-with-default", "became-required-with-defau
 def suggest(explainer: Explainer, draft: Draft) -> Step | None:
     """The step for one difference of a request; None where there is none that keeps the caller's meaning."""
     place: Place = draft.place
-    if explainer.direction is not Direction.REQUEST or _inside(place):
+    if explainer.direction is not Direction.REQUEST or _inside(place) or not place.steps():
         return None
+    return _of_names(explainer, draft) or _of_values(explainer, draft)
+
+
+def _of_names(explainer: Explainer, draft: Draft) -> Step | None:
+    """Steps for fields that came, went or got another name."""
+    place: Place = draft.place
     path = place.steps()
-    old, new = explainer.normal.form(place.old), explainer.normal.form(place.new)
     if draft.key == "renamed" and not draft.doubtful:
         return Step("rename", path, (("to", draft.new),))
-    if not path:
-        return None
     if draft.key in DROPPED:
         return Step("drop", path)
-    if draft.key in INJECTED and draft.new is not None and explainer.judge.accepts(place.new, draft.new) is True:
-        return Step("inject", path, (("value", draft.new),))
-    if draft.key == "default-changed" and draft.old is not None and explainer.judge.accepts(place.new, draft.old) is True:
-        return Step("pin", path, (("value", draft.old),))
+    wanted = draft.new if draft.key in INJECTED else draft.old if draft.key == "default-changed" else None
+    if wanted is None or explainer.judge.accepts(place.new, wanted) is not True:
+        return None
+    return Step("inject" if draft.key in INJECTED else "pin", path, (("value", wanted),))
+
+
+def _of_values(explainer: Explainer, draft: Draft) -> Step | None:
+    """Steps for values that no longer fit."""
+    place: Place = draft.place
+    path = place.steps()
+    old, new = explainer.normal.form(place.old), explainer.normal.form(place.new)
     if draft.key in NUMERIC and draft.keyword in ("minimum", "maximum"):
         return _clamp(path, new)
     if draft.key == "became-not-nullable" and place.kind == "property" and not _required(explainer, place):
         return Step("drop_null", path)
     if draft.key == "enum-value-removed":
         return _mapped(path, draft.old, new)
-    if draft.key == "type-swapped":
-        return _wrapped(explainer, path, old, new)
-    return None
+    return _wrapped(explainer, path, old, new) if draft.key == "type-swapped" else None
 
 
 def _inside(place: Place | None) -> bool:
@@ -57,7 +65,20 @@ def _required(explainer: Explainer, place: Place) -> bool:
 
 
 def _clamp(path: tuple[str, ...], new: Node) -> Step | None:
-    if any(word in new for word in ("exclusiveMinimum", "exclusiveMaximum", "multipleOf", "enum", "const", "not", "anyOf", "oneOf", "allOf")):
+    if any(
+        word in new
+        for word in (
+            "exclusiveMinimum",
+            "exclusiveMaximum",
+            "multipleOf",
+            "enum",
+            "const",
+            "not",
+            "anyOf",
+            "oneOf",
+            "allOf",
+        )
+    ):
         return None
     ends = [(word, new[keyword]) for word, keyword in (("low", "minimum"), ("high", "maximum")) if keyword in new]
     if types_of(new) & {"integer"} and any(float(end) != int(end) for _word, end in ends):
@@ -79,10 +100,19 @@ def _plain(text: str) -> str:
 
 
 def _wrapped(explainer: Explainer, path: tuple[str, ...], old: Node, new: Node) -> Step | None:
-    if types_of(new) == {"array"} and "array" not in types_of(old) and new.get("maxItems", 1) >= 1 and new.get("minItems", 1) <= 1:
+    if (
+        types_of(new) == {"array"}
+        and "array" not in types_of(old)
+        and new.get("maxItems", 1) >= 1
+        and new.get("minItems", 1) <= 1
+    ):
         if explainer.included(old, explainer.examples.item(new, 0)):
             return Step("wrap", path)
-    elif types_of(old) == {"array"} and old.get("minItems") == 1 == old.get("maxItems") and explainer.included(explainer.examples.item(old, 0), new):
+    elif (
+        types_of(old) == {"array"}
+        and old.get("minItems") == 1 == old.get("maxItems")
+        and explainer.included(explainer.examples.item(old, 0), new)
+    ):
         return Step("unwrap", path)
     return None
 
@@ -100,4 +130,8 @@ def adaptable(explainer: Explainer, root: Place, drafts: list[tuple[Draft, Sever
 
 
 def _telling(explainer: Explainer, root: Place) -> list[Any]:
-    return [value for value in explainer.examples.telling(root.old, root.new, 25) if explainer.judge.accepts(root.old, value) is True]
+    return [
+        value
+        for value in explainer.examples.telling(root.old, root.new, 25)
+        if explainer.judge.accepts(root.old, value) is True
+    ]

@@ -1,7 +1,7 @@
 """Regular expressions as finite automata, for comparing patterns. Only what is regular and common is read.
 
-A pattern is searched for, as JSON Schema says: it may match anywhere unless it is anchored. Classes are those of ECMA 262
-(ASCII). Look-around, back references and word boundaries raise NotRegular.
+A pattern is searched for, as JSON Schema says: it may match anywhere unless it is anchored. Classes are those of
+ECMA 262 (ASCII). Look-around, back references and word boundaries raise NotRegular.
 """
 
 from dataclasses import dataclass, field

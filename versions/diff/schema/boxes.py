@@ -10,7 +10,16 @@ from versions.diff.values import SCALARS, type_of
 
 MAX_BOXES = 48
 MAX_DEPTH = 8
-RESIDUAL = ("not", "if", "allOf", "unevaluatedProperties", "unevaluatedItems", "dependentSchemas", "contains", "x-unresolved")
+RESIDUAL = (
+    "not",
+    "if",
+    "allOf",
+    "unevaluatedProperties",
+    "unevaluatedItems",
+    "dependentSchemas",
+    "contains",
+    "x-unresolved",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,13 @@ from versions.diff.schema.weigh import findings
 from versions.diff.unreadable import issue_findings
 
 
-def compare_schemas(old: Any, new: Any, directions: tuple[Direction, ...], policy: Policy, dialects: tuple[Dialect, Dialect] | None = None) -> list[Finding]:
+def compare_schemas(
+    old: Any,
+    new: Any,
+    directions: tuple[Direction, ...],
+    policy: Policy,
+    dialects: tuple[Dialect, Dialect] | None = None,
+) -> list[Finding]:
     """The differences of two schema documents."""
     before, after = dialects or (dialect_of(old), dialect_of(new))
     result: list[Finding] = []

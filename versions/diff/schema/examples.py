@@ -129,7 +129,9 @@ class Examples:
         required = self._filled(form, list(form.get("required", ())), depth)
         if required is not None:
             yield required
-        everything = self._filled(form, list(dict.fromkeys([*form.get("required", ()), *form.get("properties", {})])), depth)
+        everything = self._filled(
+            form, list(dict.fromkeys([*form.get("required", ()), *form.get("properties", {})])), depth
+        )
         if everything is not None and everything != required:
             yield everything
         triggers = [*form.get("dependentRequired", {}), *form.get("dependentSchemas", {})]

@@ -16,7 +16,9 @@ from versions.diff.schema.objects import hidden_word, object_facets
 from versions.diff.schema.place import Place, harmful, provable
 from versions.diff.schema.prover import Prover
 from versions.diff.schema.reader import Node
+from versions.diff.schema.rewriting import note_rewriting
 from versions.diff.schema.scalars import decide
+from versions.diff.schema.types import compare_types
 from versions.diff.schema.unions import compare_unions, has_union
 from versions.diff.schema.validity import Judge
 from versions.diff.values import SCALARS, short
@@ -84,7 +86,11 @@ class Explainer:
         form = self.normal.form(node)
         if tail and not tail.isdigit() and tail not in ("schema", "items"):
             return tail
-        return " or ".join(form["type"]) if form.get("type") else short({k: v for k, v in form.items() if k in ("const", "enum", "required")})
+        return (
+            " or ".join(form["type"])
+            if form.get("type")
+            else short({k: v for k, v in form.items() if k in ("const", "enum", "required")})
+        )
 
     def telling(self, left: Node, right: Node) -> tuple[Any, bool]:
         """A value that `left` accepts and `right` refuses, and whether one was found."""
@@ -128,8 +134,8 @@ class Explainer:
         if old is not new:
             self._differences(place, old, new)
         self._settle(place, start)
-        if len(self.drafts) == start and _rewritten(place.old, place.new):
-            self._note_rewriting(place, old, new)
+        if len(self.drafts) == start:
+            note_rewriting(self, place)
         self._seen[pair] = (start, len(self.drafts))
 
     def _also(self, pair: tuple[int, int]) -> None:
@@ -154,7 +160,7 @@ class Explainer:
         """Compare two nodes without alternatives."""
         start = len(self.drafts)
         if not compare_finite(self, place, old, new):
-            self._types(place, old, new)
+            compare_types(self, place, old, new)
             shared = _number_once(types_of(old)) & _number_once(types_of(new))
             for kind, facets in _FACETS:
                 if kind in shared:
@@ -164,35 +170,6 @@ class Explainer:
         self._unused(place, old, new, _number_once(types_of(old) | types_of(new)))
         self._residue(place, old, new)
         self._settle_scalars(place, old, new, start)
-
-    def _types(self, place: Place, old: Node, new: Node) -> None:
-        before, after = types_of(old), types_of(new)
-        lost, gained = before - after, after - before
-        if lost == {"number"} and "integer" in gained:
-            self._type(place, "number-to-integer", Effect.NARROWER, "number", "integer")
-            lost, gained = lost - {"number"}, gained - {"integer"}
-        elif "integer" in lost and "number" in gained:
-            self._type(place, "integer-to-number", Effect.WIDER, "integer", "number")
-            lost, gained = lost - {"integer"}, gained - {"number"}
-        elif "number" in lost and "integer" in gained:
-            self._type(place, "number-to-integer", Effect.NARROWER, "number", "integer")
-            lost, gained = lost - {"number"}, gained - {"integer"}
-        if "null" in lost and before - {"null"}:
-            self._type(place, "became-not-nullable", Effect.NARROWER, "null", None)
-            lost = lost - {"null"}
-        if "null" in gained and after - {"null"}:
-            self._type(place, "became-nullable", Effect.WIDER, None, "null")
-            gained = gained - {"null"}
-        if lost and gained and not (before & after - {"null"}):
-            self._type(place, "type-swapped", Effect.DIFFERENT, _listed(lost), _listed(gained))
-            return
-        if lost:
-            self._type(place, "type-removed", Effect.NARROWER, _listed(lost), None)
-        if gained:
-            self._type(place, "type-added", Effect.WIDER, None, _listed(gained))
-
-    def _type(self, place: Place, key: str, effect: Effect, old: Any, new: Any) -> None:
-        self.add(Draft(key, effect, place, place.name, old, new, keyword="type"))
 
     def _residue(self, place: Place, old: Node, new: Node) -> None:
         """Keywords that only inclusion as a whole can judge, and keywords that nobody knows."""
@@ -206,7 +183,11 @@ class Explainer:
         for name in {**old, **new}:
             if name not in KNOWN and not name.startswith("x-") and old.get(name) != new.get(name):
                 words = short(old.get(name)), short(new.get(name))
-                self.add(Draft("unknown-keyword", Effect.UNKNOWN, place, f"{place.name} {name}".strip(), *words, keyword=name))
+                self.add(
+                    Draft(
+                        "unknown-keyword", Effect.UNKNOWN, place, f"{place.name} {name}".strip(), *words, keyword=name
+                    )
+                )
 
     def undecided(self, place: Place, keyword: str, before: Node, after: Node) -> None:
         """A part that is compared as one set: proved, refuted by a witness, or left to a person."""
@@ -268,7 +249,9 @@ class Explainer:
 
     def _settle(self, place: Place, start: int) -> None:
         """What was claimed here is harmless where inclusion of the whole node is proved all the same."""
-        mine = [d for d in self.drafts[start:] if d.place is place and provable(d) and harmful(d.effect, self.direction)]
+        mine = [
+            d for d in self.drafts[start:] if d.place is place and provable(d) and harmful(d.effect, self.direction)
+        ]
         if any(not draft.proved_harmless for draft in mine) and self.included(*self.source(place)):
             for draft in mine:
                 draft.proved_harmless = True
@@ -299,14 +282,10 @@ class Explainer:
         part = {word: target[word] for word in words.get(draft.keyword, (draft.keyword,)) if word in target}
         return self.judge.accepts(part, value) is False
 
-    def _note_rewriting(self, place: Place, old: Node, new: Node) -> None:
-        bounds = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
-        only_bounds = all(place.old.get(n) == place.new.get(n) for n in {**place.old, **place.new} if n not in bounds)
-        key = "same-integer-bound" if only_bounds else "rewritten"
-        self.add(Draft(key, Effect.FACT, place, place.name))
 
-
-def align(visitor: Explainer, before: list[Node], after: list[Node]) -> tuple[list[tuple[Node, Node]], list[Node], list[Node]]:
+def align(
+    visitor: Explainer, before: list[Node], after: list[Node]
+) -> tuple[list[tuple[Node, Node]], list[Node], list[Node]]:
     """Pairs members that are equal, then those of the same rank; the rest is lost or gained."""
     lost, gained = list(before), list(after)
     pairs: list[tuple[Node, Node]] = []
@@ -327,18 +306,6 @@ def _found(where: dict[int, str], normal: Normal, node: Node) -> str:
     return where.get(id(source), "") if source is not None else ""
 
 
-def _rewritten(old: Node, new: Node) -> bool:
-    shape = ("allOf", "anyOf", "oneOf", "type", "enum", "const", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
-    for name in shape:
-        left, right = old.get(name), new.get(name)
-        if isinstance(left, list) and isinstance(right, list):
-            if len(left) != len(right):
-                return True
-        elif left != right:
-            return True
-    return False
-
-
 def _small(node: Node) -> bool:
     for name, value in node.items():
         if value.__class__ in _HOLDERS and name != "type" and name != "enum":
@@ -348,10 +315,6 @@ def _small(node: Node) -> bool:
 
 def _number_once(types: frozenset[str]) -> frozenset[str]:
     return types | {"number"} if "integer" in types else types
-
-
-def _listed(types: frozenset[str] | set[str]) -> str:
-    return " or ".join(sorted(types))
 
 
 _HOLDERS = (dict, list)

@@ -66,7 +66,9 @@ def _dropped(visitor: Explaining, place: Place, before: list[Any], new: Node) ->
         _swapped(visitor, place, before, sorted(types_of(new)))
         return True
     for value in refused:
-        _one(visitor, place, "enum-value-removed" if value is not None else "became-not-nullable", Effect.NARROWER, value)
+        _one(
+            visitor, place, "enum-value-removed" if value is not None else "became-not-nullable", Effect.NARROWER, value
+        )
     if types_of(new):
         draft = Draft("enum-dropped", Effect.WIDER, place, place.name, short(before), None, keyword="enum")
         visitor.add(draft)

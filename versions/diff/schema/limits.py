@@ -91,7 +91,9 @@ def number_facets(visitor: Visitor, place: Place, old: Node, new: Node) -> None:
     if before == after:
         return
     if before is None or after is None:
-        key, effect = ("multiple-of-narrowed", Effect.NARROWER) if before is None else ("multiple-of-widened", Effect.WIDER)
+        key, effect = (
+            ("multiple-of-narrowed", Effect.NARROWER) if before is None else ("multiple-of-widened", Effect.WIDER)
+        )
     elif (exact(after) / exact(before)).denominator == 1:
         key, effect = "multiple-of-narrowed", Effect.NARROWER
     elif (exact(before) / exact(after)).denominator == 1:
@@ -99,7 +101,12 @@ def number_facets(visitor: Visitor, place: Place, old: Node, new: Node) -> None:
     else:
         key, effect = "multiple-of-changed", Effect.DIFFERENT
     draft = Draft(key, effect, place, place.name, before, after, keyword="multipleOf")
-    if before is not None and after is not None and effect is not Effect.DIFFERENT and not (binary(before) and binary(after)):
+    if (
+        before is not None
+        and after is not None
+        and effect is not Effect.DIFFERENT
+        and not (binary(before) and binary(after))
+    ):
         draft.effect, draft.severity = Effect.UNKNOWN, Severity.REVIEW
     visitor.add(draft)
 

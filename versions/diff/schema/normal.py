@@ -1,11 +1,12 @@
 """The normal form: equal meanings get equal shapes where that is cheap.
 
-`allOf` is merged into its node, `anyOf`/`oneOf` of one member disappears, nested `anyOf` is flattened, alternatives that
-only differ by type become one node with several types (which unites the three ways to write "or null"), and the bounds
-of integers are whole numbers. What cannot be merged exactly stays as it was written.
+`allOf` is merged into its node, `anyOf`/`oneOf` of one member disappears, nested `anyOf` is flat, alternatives that
+only differ by type become one node with several types (which unites the three ways to write "or null"), and bounds of
+integers are whole numbers. What cannot be merged exactly stays as it was written.
 """
 
 import math
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
@@ -53,6 +54,17 @@ class Normal:
         self._pairs: dict[tuple[int, int], Node] = {}
         self._kept: list[Node] = []
         self.source: dict[int, Node] = {}
+        self._joiners: dict[str, Callable[[Any, Any], Any]] = {
+            "required": lambda left, right: list(dict.fromkeys([*left, *right])),
+            "properties": self._maps,
+            "patternProperties": self._maps,
+            "items": self.both,
+            "additionalProperties": self.both,
+            "propertyNames": self.both,
+            "enum": _common,
+            "uniqueItems": lambda left, right: left or right,
+            "allOf": lambda left, right: [*left, *right],
+        }
 
     def form(self, node: Node) -> Node:
         """The normal form of a node; its children are normalised when they are visited."""
@@ -142,29 +154,21 @@ class Normal:
         return result
 
     def _join(self, name: str, left: Any, right: Any) -> Any:
+        """One value of a keyword that says what both say; None where there is none."""
         if name in ANNOTATIONS or name == "type" or name.startswith("x-") or left is right:
             return left
-        if name in _LARGER:
-            return max(left, right)
-        if name in _SMALLER:
-            return min(left, right)
-        if name == "required":
-            return list(dict.fromkeys([*left, *right]))
-        if name in ("properties", "patternProperties"):
-            joined = dict(left)
-            for key, child in right.items():
-                joined[key] = self.both(joined[key], child) if key in joined else child
-            return joined
-        if name in ("items", "additionalProperties", "propertyNames"):
-            return self.both(left, right)
-        if name == "enum":
-            known = {key_of(value) for value in right}
-            return [value for value in left if key_of(value) in known]
-        if name == "uniqueItems":
-            return left or right
-        if name in ("allOf",):
-            return [*left, *right]
+        if name in _LARGER or name in _SMALLER:
+            return max(left, right) if name in _LARGER else min(left, right)
+        joiner = self._joiners.get(name)
+        if joiner is not None:
+            return joiner(left, right)
         return left if key_of_plain(left) == key_of_plain(right) else None
+
+    def _maps(self, left: dict[str, Node], right: dict[str, Node]) -> dict[str, Node]:
+        joined = dict(left)
+        for key, child in right.items():
+            joined[key] = self.both(joined[key], child) if key in joined else child
+        return joined
 
     def _simplify_union(self, node: Node, name: str) -> Node:
         members: list[Node] = []
@@ -185,6 +189,11 @@ class Normal:
             return self.form({**rest, "allOf": [*rest.get("allOf", []), members[0]]}) if "allOf" not in rest else node
         rest[name] = members
         return rest
+
+
+def _common(left: list[Any], right: list[Any]) -> list[Any]:
+    known = {key_of(value) for value in right}
+    return [value for value in left if key_of(value) in known]
 
 
 def key_of_plain(value: Any) -> Any:
@@ -248,7 +257,13 @@ def _united(members: list[Node]) -> list[Node]:
     if len(rest) == 1 and set(rest[0]) <= {"enum", "type"} | ANNOTATIONS and set(united) <= {"type"} | ANNOTATIONS:
         values = rest[0].get("enum")
         if values is not None and types_listed == ["null"]:
-            return [{**rest[0], **({"type": [*rest[0]["type"], "null"]} if "type" in rest[0] else {}), "enum": [*values, None]}]
+            return [
+                {
+                    **rest[0],
+                    **({"type": [*rest[0]["type"], "null"]} if "type" in rest[0] else {}),
+                    "enum": [*values, None],
+                }
+            ]
     return [united, *rest]
 
 

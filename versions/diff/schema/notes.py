@@ -39,7 +39,9 @@ def _discriminator(visitor: Explaining, place: Place, before: Any, after: Any) -
         visitor.add(Draft("discriminator-changed", Effect.FACT, place, place.name, *words, keyword="discriminator"))
         return
     for value in gained:
-        visitor.add(Draft("discriminator-value-added", Effect.FACT, place, place.name, None, value, keyword="discriminator"))
+        visitor.add(
+            Draft("discriminator-value-added", Effect.FACT, place, place.name, None, value, keyword="discriminator")
+        )
 
 
 def _read_discriminator(value: Any) -> tuple[str, dict[str, str]] | None:
@@ -58,8 +60,14 @@ def _known_values(visitor: Explaining, place: Place, before: Any, after: Any) ->
         return
     for value in before:
         if value not in after:
-            visitor.add(Draft("enum-value-removed", Effect.NARROWER, place, place.name, value, None, keyword="x-extensible-enum"))
+            visitor.add(
+                Draft(
+                    "enum-value-removed", Effect.NARROWER, place, place.name, value, None, keyword="x-extensible-enum"
+                )
+            )
     for value in after:
         if value not in before:
-            draft = Draft("open-enum-value-added", Effect.FACT, place, place.name, None, value, keyword="x-extensible-enum")
+            draft = Draft(
+                "open-enum-value-added", Effect.FACT, place, place.name, None, value, keyword="x-extensible-enum"
+            )
             visitor.add(draft)

@@ -1,6 +1,7 @@
 """Two objects: which names exist, which are required, and what values each name may have."""
 
 import re
+
 from versions.diff.findings import Direction, Draft, Effect
 from versions.diff.schema.limits import OBJECT_BOUNDS, bounds
 from versions.diff.schema.place import ANYTHING, Place, Visitor, is_nothing
@@ -167,7 +168,10 @@ def _patterns(visitor: Visitor, place: Place, old: Node, new: Node) -> None:
             visitor.compare(place.down(before[pattern], after[pattern], "names", pattern))
     lost = [p for p in before if p not in after and not _implied(visitor, new, p, before[p])]
     gained = [p for p in after if p not in before and not _implied(visitor, old, p, after[p])]
-    for patterns, key, effect in ((lost, "keyword-widened", Effect.WIDER), (gained, "keyword-narrowed", Effect.NARROWER)):
+    for patterns, key, effect in (
+        (lost, "keyword-widened", Effect.WIDER),
+        (gained, "keyword-narrowed", Effect.NARROWER),
+    ):
         for pattern in patterns:
             words = (pattern, None) if effect is Effect.WIDER else (None, pattern)
             draft = Draft(key, effect, place, place.name, *words, keyword="patternProperties")
@@ -201,9 +205,14 @@ def _dependencies(visitor: Visitor, place: Place, old: Node, new: Node) -> None:
     for name in [*before, *(name for name in after if name not in before)]:
         lost = [item for item in before.get(name, ()) if item not in after.get(name, ())]
         gained = [item for item in after.get(name, ()) if item not in before.get(name, ())]
-        for items, key, effect in ((lost, "keyword-widened", Effect.WIDER), (gained, "keyword-narrowed", Effect.NARROWER)):
+        for items, key, effect in (
+            (lost, "keyword-widened", Effect.WIDER),
+            (gained, "keyword-narrowed", Effect.NARROWER),
+        ):
             if items:
-                draft = Draft(key, effect, place, place.name, before.get(name), after.get(name), keyword="dependentRequired")
+                draft = Draft(
+                    key, effect, place, place.name, before.get(name), after.get(name), keyword="dependentRequired"
+                )
                 visitor.add(draft)
     schemas_before, schemas_after = old.get("dependentSchemas", {}), new.get("dependentSchemas", {})
     for name in {**schemas_before, **schemas_after}:
@@ -213,10 +222,16 @@ def _dependencies(visitor: Visitor, place: Place, old: Node, new: Node) -> None:
         else:
             draft = Draft("keyword-undecided", Effect.UNKNOWN, place, place.name, *_dependent(name, left, right))
             draft.keyword = "dependentSchemas"
-            if right is None and visitor.direction is Direction.REQUEST or left is None and visitor.direction is Direction.RESPONSE:
-                draft.key, draft.effect = ("keyword-widened", Effect.WIDER) if right is None else ("keyword-narrowed", Effect.NARROWER)
+            if (right is None and visitor.direction is Direction.REQUEST) or (
+                left is None and visitor.direction is Direction.RESPONSE
+            ):
+                draft.key, draft.effect = (
+                    ("keyword-widened", Effect.WIDER) if right is None else ("keyword-narrowed", Effect.NARROWER)
+                )
             visitor.add(draft)
 
 
 def _dependent(name: str, left: Node | None, right: Node | None) -> tuple[str | None, str | None]:
-    return (f"more where {name} is present" if left is not None else None), (f"more where {name} is present" if right is not None else None)
+    return (f"more where {name} is present" if left is not None else None), (
+        f"more where {name} is present" if right is not None else None
+    )

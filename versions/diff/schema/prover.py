@@ -1,4 +1,4 @@
-"""Proves that every value of one node is a value of another. What it says is true; what it cannot prove may be true too."""
+"""Proves that every value of one node is one of another. What it says is true; what it cannot prove may be too."""
 
 from typing import Any
 

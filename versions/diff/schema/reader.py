@@ -11,7 +11,14 @@ from typing import Any
 
 from versions.diff.findings import Direction
 from versions.diff.schema.keywords import (
-    COUNTS, IGNORED, LEGACY_DRAFTS, NUMBERS, SCHEMA, SCHEMA_LIST, SCHEMA_MAP, TYPE_WORDS,
+    COUNTS,
+    IGNORED,
+    LEGACY_DRAFTS,
+    NUMBERS,
+    SCHEMA,
+    SCHEMA_LIST,
+    SCHEMA_MAP,
+    TYPE_WORDS,
 )  # fmt: skip
 from versions.diff.values import join, parts_of, short
 
@@ -292,7 +299,9 @@ def _finish(reader: Reader, node: Node, raw: dict[str, Any], pointer: str) -> No
     """What needs the whole node: draft 3 `required`, exclusive bounds, access, nullability."""
     properties = raw.get("properties")
     if isinstance(properties, dict):
-        demanded = [name for name, value in properties.items() if isinstance(value, dict) and value.get("required") is True]
+        demanded = [
+            name for name, value in properties.items() if isinstance(value, dict) and value.get("required") is True
+        ]
         if demanded:
             node["required"] = list(dict.fromkeys([*node.get("required", []), *demanded]))
     for exclusive, bound in (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")):
@@ -316,7 +325,9 @@ def _allow_null(reader: Reader, node: Node, pointer: str) -> None:
         return
     if not any(name in node for name in ("allOf", "anyOf", "oneOf", "not", "if", "enum", "const", "type")):
         return
-    inner = reader.keep({name: value for name, value in node.items() if name not in ("default", "x-unresolved")}, pointer)
+    inner = reader.keep(
+        {name: value for name, value in node.items() if name not in ("default", "x-unresolved")}, pointer
+    )
     kept = {name: node[name] for name in ("default", "readOnly", "writeOnly", "deprecated") if name in node}
     node.clear()
     node.update(kept)

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Iterator
 from fractions import Fraction
 from functools import lru_cache
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import Any
 
 from versions.diff.schema.automata import LAST, Nfa, NotRegular, automaton
@@ -32,7 +32,7 @@ def _numbers(limits: tuple[Fraction, ...], every: tuple[Fraction, ...]) -> tuple
     divisors = divisors[:MAX_DIVISORS]
     result = list(points)
     edges = [points[0] - SPREAD, *points, points[-1] + SPREAD]
-    for low, high in zip(edges, edges[1:], strict=False):
+    for low, high in pairwise(edges):
         for size in range(len(divisors) + 1):
             for chosen in combinations(divisors, size):
                 found, sure = _between(low, high, chosen, [d for d in divisors if d not in chosen])
@@ -41,7 +41,9 @@ def _numbers(limits: tuple[Fraction, ...], every: tuple[Fraction, ...]) -> tuple
     return tuple(sorted(set(result), key=lambda value: (value.denominator, abs(value)))), complete
 
 
-def _between(low: Fraction, high: Fraction, dividing: tuple[Fraction, ...], others: list[Fraction]) -> tuple[list[Fraction], bool]:
+def _between(
+    low: Fraction, high: Fraction, dividing: tuple[Fraction, ...], others: list[Fraction]
+) -> tuple[list[Fraction], bool]:
     """A number inside an open interval that is a multiple of exactly the given divisors, the one nearest to zero if easy."""
     if not dividing:
         return _no_multiple(low, high, others), True
@@ -77,7 +79,14 @@ def _tried(begin: Fraction, stride: Fraction, low: Fraction, high: Fraction) -> 
 def _no_multiple(low: Fraction, high: Fraction, divisors: list[Fraction]) -> list[Fraction]:
     width = min(high - low, Fraction(2))
     start = Fraction(0) if low < 0 < high and high > width else low if low >= 0 else high - width
-    for part in (Fraction(1, 2), Fraction(1, 4), Fraction(3, 8), Fraction(37, 97), Fraction(11, 1009), Fraction(13, 65537)):
+    for part in (
+        Fraction(1, 2),
+        Fraction(1, 4),
+        Fraction(3, 8),
+        Fraction(37, 97),
+        Fraction(11, 1009),
+        Fraction(13, 65537),
+    ):
         number = start + width * part
         if low < number < high and all((number / divisor).denominator != 1 for divisor in divisors):
             return [number]
@@ -100,7 +109,9 @@ def strings(known: list[str], lengths: list[int], patterns: list[Any]) -> tuple[
 
 
 @lru_cache(maxsize=1024)
-def _by_pattern(known: tuple[str, ...], lengths: tuple[int, ...], patterns: tuple[str, ...]) -> tuple[tuple[str, ...], bool]:
+def _by_pattern(
+    known: tuple[str, ...], lengths: tuple[int, ...], patterns: tuple[str, ...]
+) -> tuple[tuple[str, ...], bool]:
     texts, complete = _by_state(list(known), list(lengths), [automaton(pattern) for pattern in patterns])
     return tuple(texts), complete
 
@@ -137,9 +148,17 @@ def _by_state(known: list[str], lengths: list[int], machines: list[Nfa]) -> tupl
         state = queue.popleft()
         text = seen[state]
         for char in alphabet:
-            following = tuple(_step(steps, index, machine, states, char) for index, (machine, states) in enumerate(zip(machines, state[0], strict=True)))
+            following = tuple(
+                _step(steps, index, machine, states, char)
+                for index, (machine, states) in enumerate(zip(machines, state[0], strict=True))
+            )
             longer = text + chr(char)
-            target = (following, min(state[1] + 1, counted), longer if state[2] is not None and longer in words else None, False)
+            target = (
+                following,
+                min(state[1] + 1, counted),
+                longer if state[2] is not None and longer in words else None,
+                False,
+            )
             if target in seen:
                 continue
             if len(seen) >= MAX_WORDS:
@@ -150,7 +169,13 @@ def _by_state(known: list[str], lengths: list[int], machines: list[Nfa]) -> tupl
     return [*result, *known], True
 
 
-def _step(steps: dict[tuple[int, frozenset[int], int], frozenset[int]], index: int, machine: Nfa, states: frozenset[int], char: int) -> frozenset[int]:
+def _step(
+    steps: dict[tuple[int, frozenset[int], int], frozenset[int]],
+    index: int,
+    machine: Nfa,
+    states: frozenset[int],
+    char: int,
+) -> frozenset[int]:
     key = (index, states, char)
     if key not in steps:
         steps[key] = machine.step(states, char)
@@ -169,7 +194,7 @@ def _alphabet(machines: list[Nfa], known: list[str]) -> list[int]:
         for char in word:
             cuts |= {ord(char), ord(char) + 1}
     ordered = sorted(cuts)
-    return [_pleasant(low, high - 1) for low, high in zip(ordered, ordered[1:], strict=False)]
+    return [_pleasant(low, high - 1) for low, high in pairwise(ordered)]
 
 
 def _pleasant(low: int, high: int) -> int:

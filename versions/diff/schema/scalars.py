@@ -126,7 +126,9 @@ def exact(value: float) -> Fraction:
 
 def facts(nodes: tuple[Node, ...]) -> dict[str, list[Any]]:
     """Every limit, divisor, pattern, length, format and value that the nodes mention about scalars."""
-    found: dict[str, list[Any]] = {name: [] for name in ("limit", "divisor", "length", "pattern", "format", "value", "type")}
+    found: dict[str, list[Any]] = {
+        name: [] for name in ("limit", "divisor", "length", "pattern", "format", "value", "type")
+    }
     for node in nodes:
         for item in _mentioned(node, 0):
             _collect(item, found)

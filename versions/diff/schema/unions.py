@@ -72,7 +72,9 @@ def _compare_members(visitor: Explaining, place: Place, before: list[Node], afte
     return changed
 
 
-def _paired(visitor: Explaining, source: list[Node], target: list[Node]) -> tuple[list[tuple[Node, Node, bool]], list[Node], list[Node]]:
+def _paired(
+    visitor: Explaining, source: list[Node], target: list[Node]
+) -> tuple[list[tuple[Node, Node, bool]], list[Node], list[Node]]:
     """Members that correspond: equal ones, those of one name, those of one type; then what is left on either side."""
     lone, spare = list(source), list(target)
     pairs: list[tuple[Node, Node, bool]] = []
@@ -126,7 +128,11 @@ def _compare_pair(visitor: Explaining, place: Place, pair: tuple[Node, Node], ta
     old, new = (left, right) if visitor.direction is Direction.REQUEST else (right, left)
     start = len(visitor.drafts)
     visitor.compare(place.down(old, new, "member"))
-    mine = [d for d in visitor.drafts[start:] if harmful(d.effect, visitor.direction) and provable(d) and not d.proved_harmless]
+    mine = [
+        d
+        for d in visitor.drafts[start:]
+        if harmful(d.effect, visitor.direction) and provable(d) and not d.proved_harmless
+    ]
     if equal:
         for draft in mine:
             draft.proved_harmless = True
@@ -187,7 +193,15 @@ def _check_exactness(visitor: Explaining, place: Place, target: list[Node]) -> N
     source, accepting = visitor.source(place)
     if visitor.included(source, accepting):
         return
-    draft = Draft("keyword-undecided", Effect.UNKNOWN, place, place.name, "alternatives apart", "alternatives that overlap", keyword="oneOf")
+    draft = Draft(
+        "keyword-undecided",
+        Effect.UNKNOWN,
+        place,
+        place.name,
+        "alternatives apart",
+        "alternatives that overlap",
+        keyword="oneOf",
+    )
     value, found = visitor.telling(source, accepting)
     if found:
         draft.value, draft.has_value = value, True

@@ -23,7 +23,12 @@ def findings(explainer: Explainer) -> list[Finding]:
     for draft in with_renames(explainer, explainer.drafts):
         severity = _severity(explainer, draft)
         witness = None
-        wanted = severity is not Severity.COMPATIBLE and not draft.doubtful and draft.key != "unknown-keyword" and harmful(draft.effect, explainer.direction)
+        wanted = (
+            severity is not Severity.COMPATIBLE
+            and not draft.doubtful
+            and draft.key != "unknown-keyword"
+            and harmful(draft.effect, explainer.direction)
+        )
         if wanted and asked < MAX_WITNESSES:
             asked += 1
             witness = _witness(explainer, draft)
@@ -31,7 +36,10 @@ def findings(explainer: Explainer) -> list[Finding]:
         draft.step = suggest(explainer, draft)
         weighed.append((draft, severity, witness))
     good = _adaptable_roots(explainer, weighed)
-    return [_finding(explainer, draft, severity, witness, id(_root(draft.place)) in good) for draft, severity, witness in weighed]
+    return [
+        _finding(explainer, draft, severity, witness, id(_root(draft.place)) in good)
+        for draft, severity, witness in weighed
+    ]
 
 
 def _root(place: Place) -> Place:
@@ -57,7 +65,11 @@ def _severity(explainer: Explainer, draft: Draft) -> Severity:
         return Severity.COMPATIBLE
     severity = rule.severity(explainer.direction)
     if draft.severity is not None:
-        severity = min(severity, draft.severity, key=_LENIENT.__getitem__) if severity is Severity.COMPATIBLE else draft.severity
+        severity = (
+            min(severity, draft.severity, key=_LENIENT.__getitem__)
+            if severity is Severity.COMPATIBLE
+            else draft.severity
+        )
     bounds = rule.number in (31, 33, 34, 37, 40)
     if bounds and explainer.direction is Direction.RESPONSE and not explainer.policy.readers_depend_on_bounds:
         return Severity.COMPATIBLE
@@ -172,7 +184,9 @@ def _finding(explainer: Explainer, draft: Draft, severity: Severity, witness: Wi
     place: Place = draft.place
     old_pointer, new_pointer = explainer.pointers(place)
     use = draft.use
-    mark = fingerprint(draft.key, explainer.direction.value, use, draft.name, draft.keyword, _mark(draft.old), _mark(draft.new))
+    mark = fingerprint(
+        draft.key, explainer.direction.value, use, draft.name, draft.keyword, _mark(draft.old), _mark(draft.new)
+    )
     return Finding(
         rule=rule.number, key=draft.key, severity=severity, effect=draft.effect, direction=explainer.direction, use=use,
         path=draft.name, old_pointer=old_pointer, new_pointer=new_pointer, en=en, zh=zh if draft.name else zh.replace("the value", "该值"),
@@ -187,4 +201,3 @@ def _word(value: Any) -> str:
 
 def _mark(value: Any) -> str:
     return short(value, 200) if not isinstance(value, dict) else ",".join(sorted(map(str, value)))
-
