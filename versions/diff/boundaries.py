@@ -32,7 +32,7 @@ class Boundary:
 
 
 def matrix(schema: Any, dialect: Dialect | None = None) -> list[Boundary]:
-    """Limits and their neighbours, options, a wrong type, missing names, pairs of limits, for every part of a request."""
+    """Limits, their neighbours, options, a wrong type, missing names and pairs of limits, part by part."""
     reader = Reader(schema, dialect or dialect_of(schema), Direction.REQUEST)
     root = reader.schema(schema, "")
     normal, judge = Normal(), Judge()

@@ -46,7 +46,7 @@ def score(old: Named, new: Named) -> float:
 
 
 def name_likeness(old: str, new: str) -> float:
-    """1 for names that differ only in case and separators; else shared words or letters; prop1 and prop2 are neighbours."""
+    """1 for names that differ only in case and separators; else by shared words; prop1 and prop2 are neighbours."""
     left, right = words(old), words(new)
     if "".join(left) == "".join(right):
         return 1.0

@@ -31,8 +31,8 @@ def fact(
     mark = fingerprint(key, direction.value, use, name, _word(old), _word(new))
     return Finding(
         rule=rule.number, key=key, severity=rule.severity(direction), effect=Effect(rule.effect), direction=direction,
-        use=use, path=name, old_pointer=pointers[0], new_pointer=pointers[1], en=en, zh=zh, fingerprint=mark, notice=rule.notice,
-        old=old, new=new,
+        use=use, path=name, old_pointer=pointers[0], new_pointer=pointers[1], en=en, zh=zh,
+        fingerprint=mark, notice=rule.notice,        old=old, new=new,
     )  # fmt: skip
 
 

@@ -27,10 +27,12 @@ LIMITS = frozenset(
 )
 DEFAULTS = frozenset({"default_voice", "audio_type"})
 RULE_WORDS = frozenset({
-    "name", "use_template", "label", "help", "placeholder", "type", "default", "min", "max", "precision", "required", "options", "show_on",
+    "name", "use_template", "label", "help", "placeholder", "type", "default", "min", "max", "precision",
+    "required", "options", "show_on",
 })  # fmt: skip
 KNOWN = SHOWN | {
-    "model_type", "features", "model_properties", "parameter_rules", "pricing", "deprecated", "fetch_from", "parameters",
+    "model_type", "features", "model_properties", "parameter_rules", "pricing", "deprecated", "fetch_from",
+    "parameters",
 }  # fmt: skip
 
 

@@ -35,7 +35,7 @@ def looks_like_metadata(data: Any) -> bool:
 
 
 def read_metadata(data: Any) -> Contract:
-    """The contract of a metadata record: accepted parameters as an open-valued closed object, everything else as facts."""
+    """The contract of a metadata record: accepted parameters as a closed object, everything else as facts."""
     facts = Facts()
     contract = Contract({}, facts)
     if not isinstance(data, dict):

@@ -17,23 +17,23 @@ def judge_body(sides: Sides, old: Operation, new: Operation) -> None:
         return
     if before is None or after is None:
         if after is None:
-            sides.fact("body-removed", new.name, None, None, (before.pointer if before else "", ""))
+            sides.fact("body-removed", new.name, (None, None), (before.pointer if before else "", ""))
         else:
             key = "body-required" if after.required else "body-optional"
-            sides.fact(key, new.name, None, None, ("", after.pointer))
+            sides.fact(key, new.name, (None, None), ("", after.pointer))
         return
     pointers = before.pointer, after.pointer
     if before.required != after.required:
-        sides.fact("body-required" if after.required else "body-optional", new.name, None, None, pointers)
+        sides.fact("body-required" if after.required else "body-optional", new.name, (None, None), pointers)
     for media in before.content:
         match = _covering(media, after.content)
         if match is None:
-            sides.fact("request-content-type-removed", new.name, media, None, pointers)
+            sides.fact("request-content-type-removed", new.name, (media, None), pointers)
         else:
             _contents(sides, REQUEST, "body", before.content[media], after.content[match])
     for media in after.content:
         if _covering(media, before.content) is None:
-            sides.fact("request-content-type-added", new.name, None, media, pointers)
+            sides.fact("request-content-type-added", new.name, (None, media), pointers)
 
 
 def _covering(media: str, content: dict[str, Content]) -> str | None:
@@ -68,7 +68,7 @@ def _contents(sides: Sides, direction: Direction, name: str, old: Content, new: 
     sides.schemas(direction, name, (before, old.pointer), (after, new.pointer))
     if not same(old.encoding, new.encoding):
         sides.fact(
-            "keyword-undecided", f"{name} encoding", old.encoding, new.encoding, (old.pointer, new.pointer), direction
+            "keyword-undecided", f"{name} encoding", (old.encoding, new.encoding), (old.pointer, new.pointer), direction
         )
 
 
@@ -84,15 +84,14 @@ def judge_responses(sides: Sides, old: Operation, new: Operation) -> None:
             sides.fact(
                 "success-status-removed" if gone else "error-status-removed",
                 new.name,
-                status,
-                None,
+                (status, None),
                 (before.pointer, ""),
             )
         else:
-            sides.fact("error-status-removed", new.name, status, None, (before.pointer, ""))
+            sides.fact("error-status-removed", new.name, (status, None), (before.pointer, ""))
     for status, after in new.responses.items():
         if _matching(status, old.responses) is None:
-            sides.fact("status-added", new.name, None, status, ("", after.pointer), RESPONSE)
+            sides.fact("status-added", new.name, (None, status), ("", after.pointer), RESPONSE)
 
 
 def _is_success(status: str) -> bool:
@@ -115,12 +114,12 @@ def _response(sides: Sides, operation: str, status: str, old: Response, new: Res
         match = _covering(media, new.content) or special.get(media)
         if match is not None:
             if special.get(media):
-                sides.fact("response-content-type-specialised", operation, media, match, pointers, RESPONSE)
+                sides.fact("response-content-type-specialised", operation, (media, match), pointers, RESPONSE)
             _contents(sides, RESPONSE, f"response {status}", old.content[media], new.content[match])
         elif not _is_success(status) and not new.content:
-            sides.fact("keyword-undecided", f"response {status}", media, "no content", pointers, RESPONSE)
+            sides.fact("keyword-undecided", f"response {status}", (media, "no content"), pointers, RESPONSE)
         else:
-            sides.fact("response-content-type-removed", operation, media, None, pointers, RESPONSE)
+            sides.fact("response-content-type-removed", operation, (media, None), pointers, RESPONSE)
     for media in new.content:
         if _covering(media, old.content) is None and media not in special.values():
             streams = (STREAM in media) and any("json" in known for known in old.content)
@@ -129,7 +128,7 @@ def _response(sides: Sides, operation: str, status: str, old: Response, new: Res
                 if streams and not set(old.content) & set(new.content)
                 else "response-content-type-added"
             )
-            sides.fact(key, operation, None, media, pointers, RESPONSE)
+            sides.fact(key, operation, (None, media), pointers, RESPONSE)
     _headers(sides, status, old, new)
 
 
@@ -139,13 +138,13 @@ def _headers(sides: Sides, status: str, old: Response, new: Response) -> None:
         label = f"response {status} header {name}"
         if after is None:
             key = "required-header-removed" if before.required else "optional-header-removed"
-            sides.fact(key, label, None, None, (before.pointer, ""), RESPONSE)
+            sides.fact(key, label, (None, None), (before.pointer, ""), RESPONSE)
             continue
         if before.required != after.required:
             key = "header-became-required" if after.required else "header-became-optional"
-            sides.fact(key, label, None, None, (before.pointer, after.pointer), RESPONSE)
+            sides.fact(key, label, (None, None), (before.pointer, after.pointer), RESPONSE)
         judge_style(sides, label, before, after, RESPONSE)
         judge_schema(sides, label, before, after, RESPONSE)
     for name, after in new.headers.items():
         if name not in old.headers:
-            sides.fact("header-added", f"response {status} header {name}", None, None, ("", after.pointer), RESPONSE)
+            sides.fact("header-added", f"response {status} header {name}", (None, None), ("", after.pointer), RESPONSE)

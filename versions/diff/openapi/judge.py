@@ -35,8 +35,7 @@ def compare_documents(old: Any, new: Any, policy: Policy) -> list[Finding]:
             sides.fact(
                 "operation-added",
                 f"{key[1].upper()} {after.operations[key][0]}",
-                None,
-                None,
+                (None, None),
                 ("", after.operations[key][3]),
             )
         elif not unchanged.holds(before.operations[key], after.operations[key]):
@@ -59,7 +58,7 @@ def _issues(sides: Sides) -> list[Finding]:
 def _removed(sides: Sides, key: tuple[str, str], policy: Policy) -> None:
     path, _item, raw, pointer = sides.old.operations[key]
     rule, telling = removal_rule(raw, policy)
-    sides.fact(rule, f"{key[1].upper()} {path}", telling, None, (pointer, ""))
+    sides.fact(rule, f"{key[1].upper()} {path}", (telling, None), (pointer, ""))
 
 
 def _changed(sides: Sides, old: Operation, new: Operation, policy: Policy) -> None:
@@ -67,9 +66,9 @@ def _changed(sides: Sides, old: Operation, new: Operation, policy: Policy) -> No
     with sides.use(new.name, unstable=level in policy.unstable_levels):
         pointers = old.pointer, new.pointer
         for key, was, now in lifecycle(old.raw, new.raw, policy):
-            sides.fact(key, new.name, was, now, pointers)
+            sides.fact(key, new.name, (was, now), pointers)
         for key, was, now in _identity(old, new):
-            sides.fact(key, new.name, was, now, pointers)
+            sides.fact(key, new.name, (was, now), pointers)
         _servers(sides, old, new)
         judge_security(sides, old, new)
         judge_parameters(sides, old, new, policy)
@@ -77,7 +76,7 @@ def _changed(sides: Sides, old: Operation, new: Operation, policy: Policy) -> No
         judge_responses(sides, old, new)
         for word in {**old.raw, **new.raw}:
             if word not in JUDGED and not word.startswith("x-") and not same(old.raw.get(word), new.raw.get(word)):
-                sides.fact("keyword-undecided", f"{new.name} {word}", old.raw.get(word), new.raw.get(word), pointers)
+                sides.fact("keyword-undecided", f"{new.name} {word}", (old.raw.get(word), new.raw.get(word)), pointers)
 
 
 def _identity(old: Operation, new: Operation) -> Iterator[tuple[str, Any, Any]]:
@@ -106,10 +105,10 @@ def _servers(sides: Sides, old: Operation, new: Operation) -> None:
     lost = sorted(before - after)
     if lost:
         sides.fact(
-            "server-moved", new.name, ", ".join(lost), ", ".join(sorted(after)) or None, (old.pointer, new.pointer)
+            "server-moved", new.name, (", ".join(lost), ", ".join(sorted(after)) or None), (old.pointer, new.pointer)
         )
     else:
-        sides.fact("server-added", new.name, None, ", ".join(sorted(after - before)), (old.pointer, new.pointer))
+        sides.fact("server-added", new.name, (None, ", ".join(sorted(after - before))), (old.pointer, new.pointer))
 
 
 def worst(findings: list[Finding]) -> Severity:

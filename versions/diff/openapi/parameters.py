@@ -25,7 +25,7 @@ def judge_parameters(sides: Sides, old: Operation, new: Operation, policy: Polic
         if moved is not None:
             lost.remove(left)
             gained.remove(moved)
-            sides.fact("parameter-moved", left.name, left.where, moved.where, (left.pointer, moved.pointer))
+            sides.fact("parameter-moved", left.name, (left.where, moved.where), (left.pointer, moved.pointer))
             pairs.append((left, moved))
     for left, right in pairs:
         _pair(sides, left, right, policy)
@@ -56,7 +56,7 @@ def _lost(sides: Sides, parameter: Parameter, policy: Policy) -> None:
     rule, telling = removal_rule(parameter.raw, policy)
     if rule == "operation-removed":
         rule = "required-removed" if parameter.required else "optional-removed"
-    sides.fact(rule, name, telling, None, (parameter.pointer, ""))
+    sides.fact(rule, name, (telling, None), (parameter.pointer, ""))
 
 
 def _gained(sides: Sides, parameter: Parameter) -> None:
@@ -67,21 +67,21 @@ def _gained(sides: Sides, parameter: Parameter) -> None:
         rule = "optional-added"
     else:
         rule = "required-added" if default is None or parameter.where == "path" else "required-added-with-default"
-    sides.fact(rule, name, None, default, ("", parameter.pointer))
+    sides.fact(rule, name, (None, default), ("", parameter.pointer))
 
 
 def _pair(sides: Sides, old: Parameter, new: Parameter, policy: Policy) -> None:
     name = f"{new.where} parameter {new.name}"
     pointers = old.pointer, new.pointer
     for key, was, now in lifecycle(old.raw, new.raw, policy):
-        sides.fact(key, name, was, now, pointers)
+        sides.fact(key, name, (was, now), pointers)
     phrase = prose_notice(old.raw.get("description"), new.raw.get("description"))
     if phrase:
-        sides.fact("prose-notice", name, None, phrase, pointers)
+        sides.fact("prose-notice", name, (None, phrase), pointers)
     if new.required and not old.required:
-        sides.fact("became-required", name, None, None, pointers)
+        sides.fact("became-required", name, (None, None), pointers)
     elif old.required and not new.required:
-        sides.fact("became-optional", name, None, None, pointers)
+        sides.fact("became-optional", name, (None, None), pointers)
     if old.where == new.where:
         judge_style(sides, name, old, new, REQUEST)
     judge_schema(sides, name, old, new, REQUEST)
@@ -100,7 +100,7 @@ def judge_style(sides: Sides, name: str, old: Parameter, new: Parameter, directi
         ", ".join(f"{word} {value}" for word, value, other in zip(words, side, against, strict=True) if value != other)
         for side, against in ((old.style, new.style), (new.style, old.style))
     ]
-    sides.fact(key, name, *shown, (old.pointer, new.pointer), direction)
+    sides.fact(key, name, (shown[0], shown[1]), (old.pointer, new.pointer), direction)
 
 
 def judge_schema(sides: Sides, name: str, old: Parameter, new: Parameter, direction: Direction) -> None:

@@ -18,13 +18,13 @@ def judge_security(sides: Sides, old: Operation, new: Operation) -> None:
     words = _listed(before), _listed(after)
     if before != after:
         kept = all(any(_opens(way, other) for other in after) for way in before)
-        sides.fact("security-loosened" if kept else "security-tightened", new.name, *words, pointers)
+        sides.fact("security-loosened" if kept else "security-tightened", new.name, words, pointers)
     shared = {name for way in before for name in way} & {name for way in after for name in way}
     left, right = schemes(sides.old), schemes(sides.new)
     for name in sorted(shared):
         told = _scheme(left.get(name), right.get(name))
         if told:
-            sides.fact("security-scheme-changed", name, *told, pointers)
+            sides.fact("security-scheme-changed", name, told, pointers)
 
 
 def ways(raw: Any) -> list[Way]:

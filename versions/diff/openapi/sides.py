@@ -46,14 +46,13 @@ class Sides:
         self,
         key: str,
         name: str,
-        old: Any,
-        new: Any,
+        change: tuple[Any, Any],
         pointers: tuple[str, str],
         direction: Direction = Direction.REQUEST,
     ) -> None:
-        """A finding that no schema stands behind."""
+        """A finding that no schema stands behind; `change` is what was and what is."""
         use = self._uses[-1] if self._uses else name
-        self._facts.append(fact(key, direction, use, name, (old, new), pointers))
+        self._facts.append(fact(key, direction, use, name, change, pointers))
 
     def schemas(self, direction: Direction, name: str, old: tuple[Any, str], new: tuple[Any, str]) -> None:
         """Compare two raw schemas, each with its pointer."""

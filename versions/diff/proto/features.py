@@ -2,8 +2,10 @@
 
 from versions.diff.proto.form import Enum, Field, File, Message, Options, Schema
 
-_COMMON = {"field_presence": "EXPLICIT", "enum_type": "OPEN", "repeated_field_encoding": "PACKED", "utf8_validation": "VERIFY",
-           "message_encoding": "LENGTH_PREFIXED", "json_format": "ALLOW"}  # fmt: skip
+_COMMON = {
+    "field_presence": "EXPLICIT", "enum_type": "OPEN", "repeated_field_encoding": "PACKED",
+    "utf8_validation": "VERIFY", "message_encoding": "LENGTH_PREFIXED", "json_format": "ALLOW",
+}  # fmt: skip
 DEFAULTS: dict[str, Options] = {
     "proto2": {
         **_COMMON,

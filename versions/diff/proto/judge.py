@@ -64,7 +64,8 @@ def _files(old: Schema, new: Schema, say: Say) -> None:
 
 def _elements(old: Schema, new: Schema, say: Say) -> None:
     for kind, before, after in (
-        ("message", old.messages, new.messages), ("enum", old.enums, new.enums), ("service", old.services, new.services),
+        ("message", old.messages, new.messages), ("enum", old.enums, new.enums),
+        ("service", old.services, new.services),
     ):  # fmt: skip
         for name, left in before.items():
             right: Any = after.get(name)

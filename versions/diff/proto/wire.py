@@ -25,7 +25,8 @@ _MESSAGE: dict[int, tuple[str, Any]] = {
 _MESSAGE[3] = ("nestedType[]", _MESSAGE)
 _SERVICE: dict[int, tuple[str, Any]] = {
     1: ("name", "text"),
-    2: ("method[]", {1: ("name", "text"), 2: ("inputType", "text"), 3: ("outputType", "text"), 5: ("clientStreaming", "bool"),
+    2: ("method[]", {1: ("name", "text"), 2: ("inputType", "text"), 3: ("outputType", "text"),
+                     5: ("clientStreaming", "bool"),
                      6: ("serverStreaming", "bool")}),
 }  # fmt: skip
 _FILE: dict[int, tuple[str, Any]] = {

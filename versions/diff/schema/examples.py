@@ -164,12 +164,7 @@ class Examples:
 
     def telling(self, left: Node, right: Node, most: int = 60) -> Iterator[Any]:
         """Values, mostly of `left`, that `right` may refuse."""
-        count = 0
-        for value in self._telling(left, right, 0):
-            yield value
-            count += 1
-            if count >= most:
-                return
+        yield from islice(self._telling(left, right, 0), most)
 
     def _telling(self, left: Node, right: Node, depth: int) -> Iterator[Any]:
         a, b = self.normal.form(left), self.normal.form(right)

@@ -212,7 +212,7 @@ class Explainer:
                 self.add(Draft("all-of-added", Effect.NARROWER, place, place.name, None, short(node), keyword="allOf"))
 
     def _named_all_of(self, place: Place) -> None:
-        """A named part that came to `allOf` (request) or left it (response) without a visible effect: code may differ."""
+        """A named part came to `allOf` (request) or left it (response) without a visible effect: code may differ."""
         source, target = self.source(place)
         mine, theirs = ([self.title(m) for m in side.get("allOf", ()) if self.named(m)] for side in (source, target))
         extra = [name for name in theirs if name not in mine]
@@ -307,10 +307,7 @@ def _found(where: dict[int, str], normal: Normal, node: Node) -> str:
 
 
 def _small(node: Node) -> bool:
-    for name, value in node.items():
-        if value.__class__ in _HOLDERS and name != "type" and name != "enum":
-            return False
-    return True
+    return all(value.__class__ not in _HOLDERS or name in ("type", "enum") for name, value in node.items())
 
 
 def _number_once(types: frozenset[str]) -> frozenset[str]:

@@ -54,7 +54,7 @@ def dialect_of(root: Any) -> Dialect:
 
 @dataclass(slots=True)
 class Reader:
-    """One document, read for one direction (`readOnly` fields need not be sent, `writeOnly` ones need not come back)."""
+    """One document, read for one direction: `readOnly` fields need not be sent, `writeOnly` ones not come back."""
 
     root: Any
     dialect: Dialect
@@ -238,7 +238,7 @@ class Reader:
             self._issue(join(pointer, "required"), "required is a boolean, not a list of names", value)
 
     def read_items(self, node: Node, raw: dict[str, Any], pointer: str) -> None:
-        """`items`: a schema; a list of schemas (to draft 2019-09) becomes `prefixItems` with `additionalItems` behind."""
+        """`items`: a schema; a list of schemas (to draft 2019-09) becomes `prefixItems`, `additionalItems` behind."""
         value = raw["items"]
         if not isinstance(value, list):
             self._fill_schema(node, "items", value, pointer)

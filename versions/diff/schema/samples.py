@@ -44,7 +44,7 @@ def _numbers(limits: tuple[Fraction, ...], every: tuple[Fraction, ...]) -> tuple
 def _between(
     low: Fraction, high: Fraction, dividing: tuple[Fraction, ...], others: list[Fraction]
 ) -> tuple[list[Fraction], bool]:
-    """A number inside an open interval that is a multiple of exactly the given divisors, the one nearest to zero if easy."""
+    """A number inside an open interval that is a multiple of exactly the given divisors, near zero if easy."""
     if not dividing:
         return _no_multiple(low, high, others), True
     step = dividing[0]

@@ -189,7 +189,8 @@ def _finding(explainer: Explainer, draft: Draft, severity: Severity, witness: Wi
     )
     return Finding(
         rule=rule.number, key=draft.key, severity=severity, effect=draft.effect, direction=explainer.direction, use=use,
-        path=draft.name, old_pointer=old_pointer, new_pointer=new_pointer, en=en, zh=zh if draft.name else zh.replace("the value", "该值"),
+        path=draft.name, old_pointer=old_pointer, new_pointer=new_pointer, en=en,
+        zh=zh if draft.name else zh.replace("the value", "该值"),
         fingerprint=mark, notice=rule.notice, old=draft.old, new=draft.new, keyword=draft.keyword, witness=witness,
         step=draft.step, adapted=adapted, score=draft.score, also=tuple(draft.also),
     )  # fmt: skip
