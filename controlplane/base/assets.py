@@ -1,6 +1,10 @@
 """Static files under names that carry their content's hash, imports between our ES modules included."""
 
+import re
+from typing import Any
+
 from django.contrib.staticfiles.storage import ManifestStaticFilesStorage
+from django.core.files.base import ContentFile, File
 
 _IMPORTS = (
     (
@@ -15,3 +19,14 @@ class HashedModules(ManifestStaticFilesStorage):
 
     support_js_module_import_aggregation = True
     _js_module_import_aggregation_patterns = ("js/*.js", _IMPORTS)
+
+    def _save(self, name: str, content: File[Any]) -> str:
+        if name.endswith(".css"):
+            content = ContentFile(tight(content.read().decode()).encode())
+        return super()._save(name, content)
+
+
+def tight(sheet: str) -> str:
+    """A style sheet without comments and needless spaces."""
+    bare = re.sub(r"\s+", " ", re.sub(r"/\*.*?\*/", "", sheet, flags=re.DOTALL))
+    return re.sub(r";}", "}", re.sub(r" ?([{};,]) ?", r"\1", re.sub(r": ", ":", bare))).strip()

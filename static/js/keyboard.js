@@ -21,7 +21,7 @@ function move(by) {
   all[at]?.classList.remove("here");
   next.classList.add("here");
   next.scrollIntoView({ block: "nearest" });
-  next.querySelector("a, button, input")?.focus({ preventScroll: true });
+  (next.querySelector("a.name") ?? next.querySelector("a, button"))?.focus({ preventScroll: true });
 }
 
 const here = (selector) => document.querySelector(`tr.here ${selector}`);

@@ -1,0 +1,134 @@
+"""A whole site for Chromium: web process and worker as programs, the practice fleet in a thread, own stores."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import pytest
+from django.conf import settings
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+
+from tests.upstreams import Upstreams
+from tests.workers import WORKER, Start, database_url
+
+WEB = ("-m", "uvicorn", "controlplane.asgi:application", "--host", "127.0.0.1", "--no-access-log", "--port")
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+START_S = 30
+
+
+@dataclass
+class Site:
+    """The running product at `url`; the web process can be killed and started again."""
+
+    port: int
+    log: Path
+    process: "subprocess.Popen[bytes] | None" = None
+
+    @property
+    def url(self) -> str:
+        """The base address."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Start the web process and wait until it answers."""
+        environment = {**os.environ, "DATABASE_URL": database_url(), "DATA_DIR": str(settings.DATA_DIR)}
+        self.process = subprocess.Popen(
+            [sys.executable, *WEB, str(self.port)],
+            env=environment,
+            stdout=self.log.open("ab"),
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        until = time.monotonic() + START_S
+        while time.monotonic() < until:
+            try:
+                if httpx.get(f"{self.url}/sign-in", timeout=5).status_code == 200:
+                    return
+            except httpx.TransportError:
+                time.sleep(0.1)
+        raise AssertionError(self.log.read_text()[-3000:])
+
+    def kill(self) -> None:
+        """Kill the web process, as a crash would."""
+        if self.process is not None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait(10)
+            self.process = None
+
+
+@dataclass
+class Notes:
+    """What went wrong in a tab, and where its requests went."""
+
+    problems: list[str] = field(default_factory=list)
+    foreign: list[str] = field(default_factory=list)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """Debian's Chromium. Playwright's loop runs in this thread, so Django is told that this is fine."""
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
+        yield browser
+        browser.close()
+    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+
+
+@pytest.fixture
+def site(transactional_db: None, static_files: None, upstreams: Upstreams, tmp_path: Path) -> Iterator[Site]:
+    """The web process, without a worker."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    running = Site(port, tmp_path / "web.log")
+    running.start()
+    yield running
+    running.kill()
+
+
+@pytest.fixture
+def worker(site: Site, start_celery: Start) -> None:
+    """A worker for the site's jobs."""
+    start_celery(*WORKER)
+
+
+@pytest.fixture
+def open_tab(chromium: Browser, site: Site) -> Iterator[Callable[..., Page]]:
+    """Opens tabs: `open_tab(width=390, theme="dark", language="zh-hans")`. `page.notes` gathers what went wrong."""
+    contexts = []
+
+    def make(width: int = 1400, theme: str = "light", language: str = "en") -> tuple[Page, Notes]:
+        context = chromium.new_context(
+            viewport={"width": width, "height": 844}, color_scheme="dark" if theme == "dark" else "light"
+        )
+        context.add_cookies([{"name": "django_language", "value": language, "url": site.url}])
+        contexts.append(context)
+        page, notes = context.new_page(), Notes()
+        page.on("console", lambda message: note_console(message, notes))
+        page.on("pageerror", lambda error: notes.problems.append(str(error)))
+        page.on("request", lambda request: note_request(request, site, notes))
+        return page, notes
+
+    yield make
+    for context in contexts:
+        context.close()
+
+
+def note_console(message: ConsoleMessage, notes: Notes) -> None:
+    """Keep errors and refusals by the content policy."""
+    if message.type == "error" or "Content Security Policy" in message.text:
+        notes.problems.append(message.text)
+
+
+def note_request(request: Request, site: Site, notes: Notes) -> None:
+    """Keep requests that leave the site."""
+    if not request.url.startswith((site.url, "data:")):
+        notes.foreign.append(request.url)
