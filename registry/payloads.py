@@ -44,7 +44,7 @@ class ModelPage(serializers.Serializer[Any]):
     total = serializers.IntegerField()
     page = serializers.IntegerField()
     pages = serializers.IntegerField()
-    size = serializers.IntegerField()
+    page_size = serializers.IntegerField(source="size")
     sort = serializers.CharField()
     facets = serializers.DictField(child=serializers.ListField(child=serializers.JSONField()))
 

@@ -5,7 +5,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from controlplane.base.api import Endpoint, Pages, described, paged
+from controlplane.base.api import Endpoint, Pages, described, page_of, paged
 from controlplane.base.patience import at_most
 from routing.models import CallRecord
 
@@ -26,7 +26,7 @@ class Calls(Endpoint):
 
     verbs = {"GET": "call.read"}
 
-    @described(CallShape(many=True), parameters=[*Pages.parameters, *map(OpenApiParameter, _FILTERS)])
+    @described(page_of(CallShape), parameters=[*Pages.parameters, *map(OpenApiParameter, _FILTERS)])
     def get(self, request: Request) -> Response:
         """Newest first."""
         rows = CallRecord.objects.order_by("-at")

@@ -87,16 +87,25 @@ def without_slash_twins(endpoints: list[tuple[str, str, str, Any]], **_: Any) ->
     return [item for item in endpoints if not item[0].endswith("/")]
 
 
+def page_of(shape: type[serializers.Serializer[Any]]) -> type[serializers.Serializer[Any]]:
+    """The shape of one page of a list: every list of the API answers in it."""
+    counts = {name: serializers.IntegerField() for name in ("total", "page", "pages", "page_size")}
+    return type(f"{shape.__name__}Page", (serializers.Serializer,), {"results": shape(many=True), **counts})
+
+
 def paged(request: Request, rows: Any, shape: type[serializers.Serializer[Any]]) -> Response:
-    """One page of a query; how many there are and where the next page is travel in X-Total-Count and Link headers."""
+    """One page of a query in the shape of `page_of`."""
     pages = Pages()
     found: list[Any] = pages.paginate_queryset(rows, request) or []
     assert pages.page is not None
-    headers = {"X-Total-Count": str(pages.page.paginator.count)}
-    following = pages.get_next_link()
-    if following:
-        headers["Link"] = f'<{following}>; rel="next"'
-    return Response(shape(found, many=True).data, headers=headers)
+    paginator = pages.page.paginator
+    counts = {
+        "total": paginator.count,
+        "page": pages.page.number,
+        "pages": paginator.num_pages,
+        "page_size": paginator.per_page,
+    }
+    return Response({"results": shape(found, many=True).data, **counts})
 
 
 def checked(shape: type[serializers.Serializer[Any]], data: Any) -> dict[str, Any]:

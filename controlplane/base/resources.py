@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from controlplane.base import access, accounts, audit, config, jobs, payloads
-from controlplane.base.api import Endpoint, Pages, checked, described, paged, who
+from controlplane.base.api import Endpoint, Pages, checked, described, page_of, paged, who
 from controlplane.base.doors import request_id
 from controlplane.base.models import Change
 from controlplane.base.permission import OPEN
@@ -25,7 +25,7 @@ class Jobs(Endpoint):
     verbs = {"GET": "job.read"}
 
     @described(
-        payloads.JobShape(many=True),
+        page_of(payloads.JobShape),
         parameters=[*Pages.parameters, OpenApiParameter("kind"), OpenApiParameter("status")],
     )
     def get(self, request: Request) -> Response:
@@ -65,7 +65,7 @@ class AuditLog(Endpoint):
     verbs = {"GET": "audit.read"}
 
     @described(
-        payloads.ChangeShape(many=True),
+        page_of(payloads.ChangeShape),
         parameters=[
             *Pages.parameters,
             *(OpenApiParameter(name) for name in ("object_type", "object_id", "verb", "actor")),
@@ -114,7 +114,7 @@ class Users(Endpoint):
 
     verbs = {"GET": "user.read"}
 
-    @described(payloads.UserShape(many=True), parameters=Pages.parameters)
+    @described(page_of(payloads.UserShape), parameters=Pages.parameters)
     def get(self, request: Request) -> Response:
         """By name."""
         return paged(request, accounts.listing(who(request)), payloads.UserShape)

@@ -4,7 +4,7 @@ from django.db.models import QuerySet
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from controlplane.base.api import Endpoint, Pages, checked, described, paged, who
+from controlplane.base.api import Endpoint, Pages, checked, described, page_of, paged, who
 from controlplane.base.doors import request_id
 from registry import callers, credentials, payloads
 from registry.models import Credential
@@ -15,7 +15,7 @@ class Keys(Endpoint):
 
     verbs = {"GET": "key.read", "POST": "key.create"}
 
-    @described(payloads.KeyRow(many=True), parameters=Pages.parameters)
+    @described(page_of(payloads.KeyRow), parameters=Pages.parameters)
     def get(self, request: Request) -> Response:
         """Newest first."""
         return paged(request, callers.listing(who(request)), payloads.KeyRow)
@@ -45,7 +45,7 @@ class Credentials(Endpoint):
 
     verbs = {"GET": "credential.read", "POST": "credential.create"}
 
-    @described(payloads.CredentialRow(many=True), parameters=Pages.parameters)
+    @described(page_of(payloads.CredentialRow), parameters=Pages.parameters)
     def get(self, request: Request) -> Response:
         """By name."""
         rows: QuerySet[Credential] = credentials.listing(who(request))

@@ -8,7 +8,7 @@ from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from controlplane.base.api import Endpoint, checked, described, who
+from controlplane.base.api import Endpoint, Pages, checked, described, who
 from controlplane.base.doors import request_id
 from controlplane.base.payloads import JobShape
 from controlplane.base.refusals import Invalid
@@ -28,7 +28,6 @@ _FILTERS = [
         "sort": "a column, - in front for descending",
     }.items()
 ]
-_PAGING = [OpenApiParameter(name, OpenApiTypes.INT) for name in ("page", "size")]
 _IF_MATCH = OpenApiParameter(
     "If-Match", OpenApiTypes.STR, OpenApiParameter.HEADER, description="the ETag that was read"
 )
@@ -39,14 +38,14 @@ class Models(Endpoint):
 
     verbs = {"GET": "model.read", "POST": "model.create"}
 
-    @described(payloads.ModelPage, parameters=[*_FILTERS, *_PAGING])
+    @described(payloads.ModelPage, parameters=[*_FILTERS, *Pages.parameters])
     def get(self, request: Request) -> Response:
         """One page of matching models."""
         given = request.query_params
         wanted = ModelFilter(
             **{name: given.get(name, "") for name in ("q", "type", "protocol", "state", "tag", "owner")}
         )
-        size = whole(given.get("size", "50"), "size")
+        size = whole(given.get("page_size", "50"), "page_size")
         listing = catalog.search(
             who(request), wanted, given.get("sort", "name"), whole(given.get("page", "1"), "page"), size
         )

@@ -74,7 +74,7 @@ def test_broken_bodies_are_refused(key_client: Clients, browser: Clients, addres
         "models/%FF",
         "models?page=99999999999999999999",
         "models?page=-1",
-        "models?size=x",
+        "models?page_size=x",
         "models?q=%00%FF",
         "models?sort=password",
         "models/export?name=%00",
@@ -159,7 +159,7 @@ def test_jobs_of_others_are_not_there(key_client: Clients, person: Callable[...,
     for stranger in (key_client("call", "read", "manage"), browser("reviewer"), browser("engineer")):
         assert stranger.get(f"/api/jobs/{job.pk}").status_code == 404
         assert stranger.post(f"/api/jobs/{job.pk}/cancel").status_code == 404
-        assert stranger.get("/api/jobs").json() == []
+        assert stranger.get("/api/jobs").json()["results"] == []
     assert browser("admin").get(f"/api/jobs/{job.pk}").status_code == 200
     assert own.post(f"/api/jobs/{job.pk}/cancel").json()["status"] == "cancelled"
 
@@ -211,7 +211,7 @@ def _admin_audit(_: Upstreams) -> list[dict[str, Any]]:
     client = Client()
     client.force_login(admin, backend="django.contrib.auth.backends.ModelBackend")
     assert client.get("/api/audit/check").json()["holds"] is True
-    rows: list[dict[str, Any]] = json.loads(client.get("/api/audit?page_size=100").content)
+    rows: list[dict[str, Any]] = json.loads(client.get("/api/audit?page_size=100").content)["results"]
     return rows
 
 
@@ -219,8 +219,9 @@ def test_lists_say_how_many_there_are(browser: Clients, person: Callable[..., Us
     for _ in range(3):
         person("viewer")
     answer = browser("admin").get("/api/users?page_size=2")
-    assert (len(answer.json()), answer.headers["X-Total-Count"]) == (2, "4")
-    assert 'rel="next"' in answer.headers["Link"]
+    page = answer.json()
+    assert len(page.pop("results")) == 2
+    assert page == {"total": 4, "page": 1, "pages": 2, "page_size": 2}
 
 
 def test_people_and_settings_are_the_admin_s(browser: Clients, person: Callable[..., User]) -> None:
@@ -242,7 +243,7 @@ def test_calls_and_protocols_are_listed(browser: Clients) -> None:
         id=uuid.uuid4(), at="2026-01-01T00:00:00Z", model="m", task="chat", status=200, duration_ms=1.0, revision=1
     )
     viewer = browser("viewer")
-    assert viewer.get("/api/calls?model=m").json()[0]["status"] == 200
+    assert viewer.get("/api/calls?model=m").json()["results"][0]["status"] == 200
     assert "openai" in {item["name"] for item in viewer.get("/api/protocols").json()}
     assert viewer.get("/api/protocols/openai").json()["name"] == "openai"
     assert Client().get("/api/spec-schema").json()["$schema"].endswith("2020-12/schema")
