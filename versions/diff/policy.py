@@ -66,7 +66,7 @@ def from_mapping(data: dict[str, Any]) -> Policy:
     unknown = sorted(set(data) - known)
     if unknown:
         raise ValueError(f"unknown policy knob {unknown[0]!r}; known: {', '.join(sorted(known))}")
-    values = {name: tuple(value) if isinstance(value, list) else value for name, value in data.items()}
+    values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in data.items()}
     if isinstance(values.get("today"), str):
-        values["today"] = date.fromisoformat(values["today"])
+        values["today"] = date.fromisoformat(str(values["today"]))
     return Policy(**values)

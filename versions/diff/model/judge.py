@@ -36,19 +36,18 @@ def _reworded(old: Contract, new: Contract, named: set[str]) -> list[Finding]:
         after = new.written.get(name)
         if name in named or name not in new.written or same(before, after):
             continue
-        changed = (
-            [key for key in {**before, **after} if not same(before.get(key), after.get(key))]
-            if _both_maps(before, after)
-            else []
-        )
+        changed = _changed(before, after)
         key = "prose-changed" if changed and set(changed) <= PROSE else "rewritten"
         pointers = old.pointers[name], new.pointers[name]
         found.append(fact(key, Direction.REQUEST, "model", name, (None, ", ".join(changed) or None), pointers))
     return found
 
 
-def _both_maps(left: Any, right: Any) -> bool:
-    return isinstance(left, dict) and isinstance(right, dict)
+def _changed(before: Any, after: Any) -> list[str]:
+    """The words of a rule that changed; none where either is no mapping."""
+    if not isinstance(before, dict) or not isinstance(after, dict):
+        return []
+    return [key for key in {**before, **after} if not same(before.get(key), after.get(key))]
 
 
 def _placed(finding: Finding, old: dict[str, str], new: dict[str, str]) -> Finding:

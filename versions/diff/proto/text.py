@@ -21,7 +21,7 @@ class Reader:
     """One file, read into a schema by recursive descent."""
 
     def __init__(self, name: str, text: str, schema: Schema) -> None:
-        self.tokens = [t for t in _TOKEN.findall(text) if not t.startswith(("//", "/*"))]
+        self.tokens: list[str] = [t for t in _TOKEN.findall(text) if not t.startswith(("//", "/*"))]
         self.at = 0
         self.schema = schema
         self.file = File(name)

@@ -17,7 +17,7 @@ from versions.diff.schema.place import Place, harmful, provable
 from versions.diff.schema.prover import Prover
 from versions.diff.schema.reader import Node
 from versions.diff.schema.rewriting import note_rewriting
-from versions.diff.schema.scalars import decide
+from versions.diff.schema.scalars import Decision, decide
 from versions.diff.schema.types import compare_types
 from versions.diff.schema.unions import compare_unions, has_union
 from versions.diff.schema.validity import Judge
@@ -218,8 +218,8 @@ class Explainer:
         extra = [name for name in theirs if name not in mine]
         if mine and extra and set(mine) <= set(theirs):
             key = self.pick("all-of-added", "all-of-removed")
-            words = self.pick((None, extra[0]), (extra[0], None))
-            draft = Draft(key, Effect.FACT, place, place.name, *words, keyword="allOf")
+            draft = Draft(key, Effect.FACT, place, place.name, keyword="allOf")
+            draft.old, draft.new = self.pick((None, extra[0]), (extra[0], None))
             draft.severity, draft.doubtful = Severity.REVIEW, True
             self.add(draft)
 
@@ -268,13 +268,18 @@ class Explainer:
                 continue
             decision = decide(source, target, kind)
             for draft in mine:
-                if KINDS_OF.get(draft.keyword, kind if draft.keyword in ("enum", "type") else "") != kind:
-                    continue
-                if decision.included and draft.keyword not in ("format", "type", "enum"):
-                    draft.proved_harmless = True
-                for sample in decision.counterexamples:
-                    if not draft.has_value and self.tells(draft, target, sample.json):
-                        draft.value, draft.has_value = sample.json, True
+                spoken = KINDS_OF.get(draft.keyword, kind if draft.keyword in ("enum", "type") else "")
+                if spoken == kind:
+                    self._decided(draft, decision, target)
+
+    def _decided(self, draft: Draft, decision: Decision, target: Node) -> None:
+        """What representatives say about one difference."""
+        if decision.included and draft.keyword not in ("format", "type", "enum"):
+            draft.proved_harmless = True
+        values = [sample.json for sample in decision.counterexamples]
+        telling = [value for value in values if not draft.has_value and self.tells(draft, target, value)]
+        if telling:
+            draft.value, draft.has_value = telling[0], True
 
     def tells(self, draft: Draft, target: Node, value: Any) -> bool:
         """Whether a value is refused because of this draft's keyword."""

@@ -26,8 +26,11 @@ def _values(visitor: Explaining, node: Node) -> list[Any] | None:
     """The values of a node that is an enumeration, or that has no more than two values anyhow."""
     values = finite(node)
     if values is None:
-        return {frozenset({"boolean"}): [False, True], frozenset({"null"}): [None]}.get(types_of(node))
+        return _SMALL.get(types_of(node))
     return [value for value in values if visitor.judge.accepts(node, value) is not False]
+
+
+_SMALL: dict[frozenset[str], list[Any]] = {frozenset({"boolean"}): [False, True], frozenset({"null"}): [None]}
 
 
 def _both(visitor: Explaining, place: Place, nodes: tuple[Node, Node], before: list[Any], after: list[Any]) -> None:

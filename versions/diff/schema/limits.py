@@ -62,7 +62,7 @@ def _end(node: Node, bound: Bound) -> tuple[Any, int] | None:
     if bound.exclusive and bound.exclusive in node:
         ends.append((bound.sign * exact(node[bound.exclusive]), 1))
     end = max(ends) if ends else None
-    return None if end is not None and end == (bound.floor, 0) else end
+    return None if end is not None and end[1] == 0 and end[0] == bound.floor else end
 
 
 def _movement(bound: Bound, before: tuple[Any, int] | None, after: tuple[Any, int] | None) -> tuple[str, Effect]:

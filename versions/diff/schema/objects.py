@@ -173,8 +173,8 @@ def _patterns(visitor: Visitor, place: Place, old: Node, new: Node) -> None:
         (gained, "keyword-narrowed", Effect.NARROWER),
     ):
         for pattern in patterns:
-            words = (pattern, None) if effect is Effect.WIDER else (None, pattern)
-            draft = Draft(key, effect, place, place.name, *words, keyword="patternProperties")
+            draft = Draft(key, effect, place, place.name, keyword="patternProperties")
+            draft.old, draft.new = (pattern, None) if effect is Effect.WIDER else (None, pattern)
             visitor.add(draft)
 
 

@@ -328,7 +328,7 @@ def _allow_null(reader: Reader, node: Node, pointer: str) -> None:
     inner = reader.keep(
         {name: value for name, value in node.items() if name not in ("default", "x-unresolved")}, pointer
     )
-    kept = {name: node[name] for name in ("default", "readOnly", "writeOnly", "deprecated") if name in node}
+    kept: Node = {name: node[name] for name in ("default", "readOnly", "writeOnly", "deprecated") if name in node}
     node.clear()
     node.update(kept)
     node["anyOf"] = [inner, reader.keep({"type": ["null"]}, pointer)]

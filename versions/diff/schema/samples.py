@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Iterator
 from fractions import Fraction
 from functools import lru_cache
-from itertools import combinations, pairwise
+from itertools import chain, combinations, pairwise
 from typing import Any
 
 from versions.diff.schema.automata import LAST, Nfa, NotRegular, automaton
@@ -185,11 +185,9 @@ def _step(
 def _alphabet(machines: list[Nfa], known: list[str]) -> list[int]:
     """One character for each class that no machine and no known value tells apart, plain letters first."""
     cuts = {0, LAST + 1}
-    for machine in machines:
-        for edges in machine.edges:
-            for chars, _target in edges:
-                for low, high in chars:
-                    cuts |= {low, high + 1}
+    every = chain.from_iterable(chars for machine in machines for edges in machine.edges for chars, _target in edges)
+    for low, high in every:
+        cuts |= {low, high + 1}
     for word in known:
         for char in word:
             cuts |= {ord(char), ord(char) + 1}

@@ -6,9 +6,10 @@ decides inclusion, and a representative that one side accepts and the other refu
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from typing import Any
 
 from versions.diff.schema.automata import NotRegular
@@ -95,7 +96,7 @@ def _number(node: Node, value: Fraction) -> bool:
     return "multipleOf" not in node or (value / exact(node["multipleOf"])).denominator == 1
 
 
-_COMPARISONS = {
+_COMPARISONS: dict[str, Callable[[Fraction, Fraction], bool]] = {
     "minimum": lambda value, bound: value >= bound,
     "maximum": lambda value, bound: value <= bound,
     "exclusiveMinimum": lambda value, bound: value > bound,
@@ -198,12 +199,7 @@ def decide(left: Node, right: Node, kind: str, most: int = 12) -> Decision:
         return Decision(True)
     try:
         candidates, complete = samples((left, right), kind)
-        against = []
-        for sample in candidates:
-            if holds(left, sample) and not holds(right, sample):
-                against.append(sample)
-                if len(against) >= most:
-                    break
+        against = list(islice((s for s in candidates if holds(left, s) and not holds(right, s)), most))
     except (Undecidable, RecursionError):
         return Decision(None)
     if against:

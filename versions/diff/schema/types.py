@@ -39,8 +39,8 @@ def _numbers(visitor: Visitor, place: Place, lost: set[str], gained: set[str]) -
         gained.discard("integer")
 
 
-def _type(visitor: Visitor, place: Place, key: str, effect: Effect, *words: Any) -> None:
-    visitor.add(Draft(key, effect, place, place.name, *words, keyword="type"))
+def _type(visitor: Visitor, place: Place, key: str, effect: Effect, old: Any, new: Any) -> None:
+    visitor.add(Draft(key, effect, place, place.name, old, new, keyword="type"))
 
 
 def _listed(types: set[str]) -> str:

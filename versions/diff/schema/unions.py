@@ -178,10 +178,10 @@ def _speaks(visitor: Explaining, node: Node, other: Node) -> bool:
 
 def _report_silence(visitor: Explaining, place: Place, node: Node) -> None:
     """A member that only an untyped one covers: silence is not consent."""
-    key, effect, old, new = ("member-removed", Effect.FACT, visitor.title(node), None)
+    title = visitor.title(node)
+    draft = Draft("member-removed", Effect.FACT, place, place.name, title, None, keyword="anyOf")
     if visitor.direction is Direction.RESPONSE:
-        key, old, new = "member-added", None, old
-    draft = Draft(key, effect, place, place.name, old, new, keyword="anyOf")
+        draft = Draft("member-added", Effect.FACT, place, place.name, None, title, keyword="anyOf")
     draft.severity, draft.doubtful = Severity.REVIEW, True
     visitor.add(draft)
 

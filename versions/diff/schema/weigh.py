@@ -166,9 +166,9 @@ def _held(explainer: Explainer, holder: Node, place: Place, value: Any) -> tuple
         base, ok = explainer.examples.first_object(holder)
         name = place.key if place.kind == "property" else EXTRA
         return {**base, name: value}, ok
-    base, ok = explainer.examples.first_array(holder)
+    array, ok = explainer.examples.first_array(holder)
     index = place.key or 0
-    items = list(base)
+    items = list(array)
     while len(items) < index:
         extra, found = explainer.examples.first(explainer.examples.item(holder, len(items)))
         if not found:
