@@ -101,8 +101,8 @@ def worker(site: Site, start_celery: Start) -> None:
 
 
 @pytest.fixture
-def open_tab(chromium: Browser, site: Site) -> Iterator[Callable[..., Page]]:
-    """Opens tabs: `open_tab(width=390, theme="dark", language="zh-hans")`. `page.notes` gathers what went wrong."""
+def open_tab(chromium: Browser, site: Site) -> Iterator[Callable[..., tuple[Page, Notes]]]:
+    """Opens tabs: `open_tab(width=390, theme="dark", language="zh-hans")`. The second value gathers what went wrong."""
     contexts = []
 
     def make(width: int = 1400, theme: str = "light", language: str = "en") -> tuple[Page, Notes]:

@@ -26,13 +26,14 @@ class Tab:
     def __init__(self, cookie: str, origin: str = "http://localhost:8000") -> None:
         headers = [(b"cookie", cookie.encode()), (b"origin", origin.encode()), (b"host", b"localhost:8000")]
         scope = {"type": "websocket", "path": LIVE, "headers": headers, "query_string": b"", "subprotocols": []}
-        self._socket = ApplicationCommunicator(websocket_application, scope)
+        communicator: Any = ApplicationCommunicator
+        self._socket = communicator(websocket_application, scope)
 
     async def open(self) -> dict[str, Any]:
         """The first message after the handshake's."""
         await self._socket.send_input({"type": "websocket.connect"})
-        answer = await self._socket.receive_output(5)
-        return answer if answer["type"] != "websocket.accept" else await self._socket.receive_output(5)
+        answer: dict[str, Any] = await self._socket.receive_output(5)
+        return dict(await self._socket.receive_output(5)) if answer["type"] == "websocket.accept" else answer
 
     async def say(self, **wish: object) -> None:
         """Send one wish."""
