@@ -1,6 +1,7 @@
 """Streams of the caller's own format, sent on as bytes: whole events, only the model's name replaced.
 
-An event is decoded only where its bytes show usage or an error; so a stream costs about what copying it costs.
+An event is decoded only where its bytes show usage or an error; so a stream costs about what copying it costs. Many
+servers leave out OpenAI's [DONE]: a body that ends whole after a finish_reason is a whole answer, and gets one.
 """
 
 import re
@@ -17,13 +18,18 @@ from registry.protocols.streams import wrong
 decode = Decoder().decode
 MODEL = re.compile(rb'"model"\s*:\s*"[^"\\]*(?:\\.[^"\\]*)*"')
 USAGE = re.compile(rb'"usage"\s*:\s*\{')
+CHOICES = re.compile(rb'"choices"\s*:\s*\[\s*\{')
 DONE = b"[DONE]"
+END = b"data: [DONE]\n\n"
+REASON = b'"finish_reason"'
 
 
 class SpliceStream:
     """A StreamDecoder for OpenAI's SSE from an upstream that speaks it too."""
 
-    __slots__ = ("done", "errors", "heard", "held", "model", "over", "paths", "searched", "usage", "usage_wanted")
+    __slots__ = (
+        *("done", "errors", "heard", "held", "model", "over", "paths", "reason", "searched", "usage", "usage_wanted"),
+    )
 
     def __init__(self, context: CallContext, errors: Sequence[ErrorRule], paths: UsagePaths) -> None:
         self.errors, self.paths = errors, paths
@@ -33,7 +39,7 @@ class SpliceStream:
         self.searched = 0
         self.usage: Usage | None = None
         self.heard = b""
-        self.done = self.over = False
+        self.done = self.over = self.reason = False
 
     def feed(self, data: bytes) -> Fragment:
         """Take the next upstream bytes, cut anywhere. Never raises."""
@@ -57,17 +63,20 @@ class SpliceStream:
         return Fragment()
 
     def close(self) -> Fragment:
-        """Take the end of the upstream's body; a missing [DONE] is a failure."""
+        """Take the end of the upstream's whole body; without [DONE] and without a finish_reason it is a failure."""
         if self.over:
             return Fragment(finished=self.done)
         rest = bytes(self.held)
         last = self.events(rest.rstrip() + b"\n\n") if rest.strip() else Fragment()
         if self.over:
             return last
+        if self.reason:
+            self.done = self.over = True
+            return Fragment(last.output + END, self.usage, None, True, last.tokens)
         heard = words(self.heard)
         if not heard:
             return self.failed(last.output, wrong("is empty", b""))
-        problem = wrong("ended before data: [DONE], so the answer is incomplete", self.heard)
+        problem = wrong("ended before a finish_reason or data: [DONE], so the answer is incomplete", self.heard)
         return self.failed(last.output, problem)
 
     def events(self, block: bytes) -> Fragment:
@@ -76,15 +85,13 @@ class SpliceStream:
             block = block.replace(b"\r\n", b"\n")
         if len(block) > MAX_MESSAGE and max(map(len, block.split(b"\n"))) > MAX_MESSAGE:
             return self.failed(b"", too_long(block))
-        if is_telling(block):
+        self.reason = tells_reason(block, self.reason)
+        if is_telling(block) or not is_plain(block):
             return self.careful(block)
-        stray = stray_line(block)
-        if stray:
-            return self.failed(b"", wrong("holds a line that is no server-sent event", stray))
         return Fragment(MODEL.sub(self.model, block), tokens=block.count(b"data:"))
 
     def careful(self, block: bytes) -> Fragment:
-        """Send events on one by one, because one of them carries usage, an error or the end."""
+        """Send events on one by one, because one of them is no plain chunk of content."""
         kept: list[bytes] = []
         for event in block.split(b"\n\n"):
             if not event.strip():
@@ -99,18 +106,22 @@ class SpliceStream:
                 self.over = True
                 break
         output = b"".join(kept)
-        return Fragment(output, self.usage if self.over else None, None, self.done, output.count(b'"choices":[{'))
+        return Fragment(output, self.usage if self.over else None, None, self.done, len(CHOICES.findall(output)))
 
     def look(self, event: bytes) -> bool:
         """Whether `event` goes to the caller. Raises Failure where it tells of an error."""
         stray = stray_line(event)
         if stray:
             raise wrong("holds a line that is no server-sent event", stray)
-        lines = event.split(b"\n")
-        data = b"\n".join(line[5:].strip() for line in lines if line.startswith(b"data:"))
+        lines = [line[5:].strip() for line in event.split(b"\n") if line.startswith(b"data:")]
+        data = b"\n".join(lines)
         if data == DONE:
             self.done = True
             return True
+        if not data:
+            return not lines
+        if not (data.startswith(b"{") and data.endswith(b"}")):
+            raise wrong("holds an event that is no JSON object", data)
         if not is_telling(data):
             return True
         try:
@@ -134,6 +145,22 @@ def is_telling(data: bytes) -> bool:
     """Whether bytes may carry usage, an error or the end; content that merely looks so costs time, nothing else."""
     usage = data.find(b'"usage"')
     return b'"error"' in data or DONE in data or (usage >= 0 and USAGE.search(data, usage) is not None)
+
+
+def is_plain(block: bytes) -> bool:
+    """Whether every line is a `data:` field that looks like a JSON object, or blank. Looks at both ends of it only."""
+    return all(
+        not line or (line.endswith(b"}") and line.startswith((b"data: {", b"data:{"))) for line in block.split(b"\n")
+    )
+
+
+def tells_reason(block: bytes, before: bool) -> bool:
+    """Whether the last finish_reason that was heard of is one, not null; `before` where `block` tells of none.
+
+    Quotes inside of content are escaped, so content cannot look like this.
+    """
+    at = block.rfind(REASON)
+    return before if at < 0 else block[at + len(REASON) : at + len(REASON) + 8].lstrip(b" :\t").startswith(b'"')
 
 
 def stray_line(block: bytes) -> bytes:

@@ -132,6 +132,7 @@ STREAM_ENDS = {
     "cut": streaming(event("hel"), end=b""),
     "silence": None,
     "garbage": streaming(event("hel"), b"<html>\n\n", DONE),
+    "no JSON": streaming(event("hel"), b"data: Internal Server Error\n\n", event("", "stop"), DONE),
     "error event": streaming(event("hel"), b'data: {"error":{"message":"GPU on fire"}}\n\n'),
 }
 

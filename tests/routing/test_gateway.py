@@ -66,6 +66,18 @@ async def test_the_openai_sdk_streams() -> None:
         assert record["usage_basis"] == "reported"
 
 
+async def test_a_stream_that_ends_whole_without_done_is_finished_for_the_caller() -> None:
+    pieces = [event("he"), event("llo", "stop")]
+    async with serving(streaming(*pieces)) as upstream, gateway_for([model_row("m", upstream.port)]) as g:
+        async with g.http() as http:
+            body = {"model": "m", "messages": MESSAGES, "stream": True}
+            answer = await http.post("/v1/chat/completions", json=body)
+        assert answer.text.endswith("data: [DONE]\n\n")
+        assert "error" not in answer.text
+        (record,) = await g.records()
+        assert (record["status"], record["failure"], record["completion_tokens"]) == (200, "", 2)
+
+
 async def test_the_openai_sdk_uses_tools_embeddings_and_lists() -> None:
     tool_reply = json.loads(completion())
     tool_reply["choices"][0]["message"] = {

@@ -103,4 +103,6 @@ def test_stream_without_its_end_is_never_a_success(golden: Golden) -> None:
     for cut in range(len(body)):
         found = streamed(golden, [body[:cut]])
         assert found["finished"] == (found["failure"] is None), f"cut at byte {cut}"
-        assert not found["finished"] or body[cut:].strip(b"\n\r }") == b"", f"cut at byte {cut}"
+        missing = body[cut:].strip(b"\n\r }")
+        said_why = golden.protocol == "openai" and b'"finish_reason":"' in body[:cut] and b"[{" not in missing
+        assert not found["finished"] or missing == b"" or said_why, f"cut at byte {cut}"
