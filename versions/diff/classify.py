@@ -1,6 +1,5 @@
 """The door of the classifier: two descriptions of a model's interface in, a report out."""
 
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -19,7 +18,6 @@ from versions.diff.unreadable import fact
 
 KINDS = ("openapi", "swagger2", "jsonschema", "proto", "dify", "spec", "model")
 CONTRACTS = {"dify": read_dify, "spec": read_spec, "model": read_metadata}
-DEEPEST = 40_000
 DEFAULT = Policy()
 
 
@@ -33,8 +31,6 @@ def classify(old: Any, new: Any, kind: str = "", direction: str = "both", policy
     `kind` is one of KINDS; empty means that it is recognised. `direction` (request, response or both) matters to bare
     JSON Schemas only; an OpenAPI document says itself what is sent and what is read. Raises UnknownKind.
     """
-    if sys.getrecursionlimit() < DEEPEST:
-        sys.setrecursionlimit(DEEPEST)
     if kind == "proto":
         return _report(compare_protos(_files(old), _files(new)))
     before, troubles = _read(old, "the old description")

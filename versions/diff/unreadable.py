@@ -4,7 +4,7 @@ from typing import Any
 
 from versions.diff.findings import Direction, Effect, Finding, fingerprint
 from versions.diff.rules import table
-from versions.diff.schema.reader import Issue
+from versions.diff.schema.dialect import Issue
 
 
 def issue_findings(old: list[Issue], new: list[Issue], direction: Direction, use: str) -> list[Finding]:

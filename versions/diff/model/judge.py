@@ -10,7 +10,7 @@ from versions.diff.model.facts import compare_facts
 from versions.diff.policy import Policy
 from versions.diff.rules import table
 from versions.diff.schema.compare import compare_schemas
-from versions.diff.schema.reader import Dialect
+from versions.diff.schema.dialect import Dialect
 from versions.diff.unreadable import fact, issue_findings
 from versions.diff.values import same
 

@@ -6,7 +6,8 @@ from typing import Any
 from versions.diff.findings import Direction
 from versions.diff.openapi import v2, v3
 from versions.diff.openapi.form import Operation, Raw
-from versions.diff.schema.reader import Dialect, Issue, Reader
+from versions.diff.schema.dialect import Dialect, Issue
+from versions.diff.schema.reader import Reader
 from versions.diff.values import join, short
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")

@@ -4,9 +4,10 @@ from typing import Any
 
 from versions.diff.findings import Direction, Finding
 from versions.diff.policy import Policy
+from versions.diff.schema.dialect import Dialect, dialect_of
 from versions.diff.schema.explain import Explainer
 from versions.diff.schema.place import Place
-from versions.diff.schema.reader import Dialect, Reader, dialect_of
+from versions.diff.schema.reader import Reader
 from versions.diff.schema.weigh import findings
 from versions.diff.unreadable import issue_findings
 

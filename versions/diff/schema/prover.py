@@ -16,6 +16,7 @@ from versions.diff.schema.validity import Judge
 from versions.diff.values import SCALARS, type_of
 
 MAX_STEPS = 6000
+MAX_DEPTH = 40
 
 
 class NotProved(Exception):
@@ -39,6 +40,7 @@ class Prover:
         self._trail: list[tuple[int, int]] = []
         self._kept: list[Node] = []
         self._steps = 0
+        self._depth = 0
 
     def proves(self, left: Node, right: Node) -> bool:
         """A fresh question with a fresh allowance of steps."""
@@ -56,7 +58,10 @@ class Prover:
         mark = len(self._trail)
         self._known[pair] = True
         self._trail.append(pair)
-        if self._holds(left, right):
+        self._depth += 1
+        holds = self._depth <= MAX_DEPTH and self._holds(left, right)
+        self._depth -= 1
+        if holds:
             return True
         for assumed in self._trail[mark:]:
             self._known.pop(assumed, None)

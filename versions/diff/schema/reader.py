@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from versions.diff.findings import Direction
+from versions.diff.schema.dialect import Dialect, Issue
 from versions.diff.schema.keywords import (
     COUNTS,
     IGNORED,
-    LEGACY_DRAFTS,
     NUMBERS,
     SCHEMA,
     SCHEMA_LIST,
@@ -23,33 +23,6 @@ from versions.diff.schema.keywords import (
 from versions.diff.values import join, parts_of, short
 
 Node = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Issue:
-    """A part that could not be read: where, and what was found there."""
-
-    pointer: str
-    text: str
-    raw: Any
-
-
-@dataclass(frozen=True, slots=True)
-class Dialect:
-    """How a document writes schemas. `siblings`: keywords beside `$ref` count."""
-
-    siblings: bool
-    openapi: bool = False
-
-
-def dialect_of(root: Any) -> Dialect:
-    """The dialect of a bare JSON Schema, by `$schema` or else by its keywords."""
-    declared = str(root.get("$schema", "")) if isinstance(root, dict) else ""
-    if any(draft in declared for draft in LEGACY_DRAFTS):
-        return Dialect(siblings=False)
-    if declared:
-        return Dialect(siblings=True)
-    return Dialect(siblings=not (isinstance(root, dict) and "definitions" in root and "$defs" not in root))
 
 
 @dataclass(slots=True)
@@ -65,6 +38,8 @@ class Reader:
     _memo: dict[int, Node] = field(default_factory=dict)
     _kept: list[Any] = field(default_factory=list)
     _resolving: list[str] = field(default_factory=list)
+    _pending: list[tuple[Node, dict[str, Any], str]] = field(default_factory=list)
+    _filling: bool = False
 
     def schema(self, raw: Any, pointer: str) -> Node:
         """The node of a raw schema found at a pointer."""
@@ -81,12 +56,18 @@ class Reader:
         node = self._remember({}, pointer)
         self._memo[id(raw)] = node
         self._kept.append(raw)
-        self._fill(node, raw, pointer)
+        self._enter(node, raw, pointer)
         return node
 
-    def pointer_of(self, node: Node) -> str:
-        """Where a node was found in the document."""
-        return self.where.get(id(node), "")
+    def _enter(self, node: Node, raw: dict[str, Any], pointer: str) -> None:
+        """Fill a node, and everything below it afterwards: depth costs no stack."""
+        self._pending.append((node, raw, pointer))
+        if len(self._pending) > 1 or self._filling:
+            return
+        self._filling = True
+        while self._pending:
+            self._fill(*self._pending.pop())
+        self._filling = False
 
     def keep(self, node: Node, pointer: str) -> Node:
         """Remember a node that was made while comparing."""
@@ -109,6 +90,16 @@ class Reader:
             else:
                 return None, False
         return value, True
+
+    def marked(self, raw: Any, word: str) -> bool:
+        """Whether a raw schema, or what it refers to, has a keyword set to true."""
+        for _ in range(8):
+            if not isinstance(raw, dict) or raw.get(word) is True:
+                return isinstance(raw, dict)
+            if not isinstance(raw.get("$ref"), str):
+                return False
+            raw = self.resolve(raw["$ref"])[0]
+        return False
 
     def _own_id(self) -> str:
         return str(self.root.get("$id") or self.root.get("id") or "") if isinstance(self.root, dict) else ""
@@ -135,11 +126,15 @@ class Reader:
         meaningful = [name for name in siblings if name not in IGNORED and not name.startswith("x-")]
         if not self.dialect.siblings or not meaningful:
             return self._target(ref, target, pointer)
-        joined = self._remember({}, pointer)
+        rest = self._remember({}, pointer)
+        joined = self._remember({"allOf": [rest]}, pointer)
         self._kept += [raw, siblings]
         self._memo[id(raw)] = joined
-        self._fill(joined, siblings, pointer)
-        joined["allOf"] = [self._target(ref, target, pointer), *joined.get("allOf", [])]
+        joined["allOf"] = [self._target(ref, target, pointer), rest]
+        joined.update(
+            {name: siblings[name] for name in ("readOnly", "writeOnly", "default", "deprecated") if name in siblings}
+        )
+        self._enter(rest, siblings, pointer)
         return joined
 
     def _target(self, ref: str, target: Any, pointer: str) -> Node:
@@ -308,8 +303,8 @@ def _finish(reader: Reader, node: Node, raw: dict[str, Any], pointer: str) -> No
         if exclusive in node and node.get(bound) == node[exclusive]:
             del node[bound]
     hidden = "readOnly" if reader.direction is Direction.REQUEST else "writeOnly"
-    if "required" in node and "properties" in node:
-        absent = [name for name, value in node["properties"].items() if value.get(hidden) is True]
+    if "required" in node and isinstance(properties, dict):
+        absent = [name for name, value in properties.items() if reader.marked(value, hidden)]
         node["required"] = [name for name in node["required"] if name not in absent]
     if not node.get("required", True):
         del node["required"]
