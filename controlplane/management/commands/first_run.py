@@ -46,7 +46,7 @@ class Command(BaseCommand):
             written = {
                 "base_url": f"http://127.0.0.1:{settings.PORT}",
                 "setup_link": link(before.get("setup_link") or ""),
-                "api_key": key(before.get("api_key") or ""),
+                "api_key": key(before.get("api_key", "")),
                 "practice_models": options["practice_models"],
                 "practice_address": options["practice"] or before.get("practice_address", ""),
             }
@@ -88,8 +88,10 @@ def link(known: str) -> str | None:
     return f"http://127.0.0.1:{settings.PORT}/set-up/{token}"
 
 
-def key(known: str) -> str | None:
+def key(known: str | None) -> str | None:
     """The API key of the service account: the known one, a new one where there was none, None where it was revoked."""
+    if known is None:
+        return None
     user, made = User.objects.get_or_create(username=ACCOUNT, defaults={"role": Role.ENGINEER, "password": "!"})
     if made:
         audit.record(None, "user.create", "user", user.pk, {"username": ACCOUNT, "role": user.role})
