@@ -65,7 +65,7 @@ class Egress(forms.Form):
     entries = forms.CharField(
         label=_("Allowed destinations"),
         required=False,
-        widget=forms.Textarea(attrs={"rows": 7, "class": "editor", "spellcheck": "false"}),
+        widget=forms.Textarea(attrs={"rows": 5, "class": "editor short", "spellcheck": "false"}),
     )
 
 

@@ -105,5 +105,7 @@ def script_words() -> dict[str, str]:
         "cut": gettext("The stream ended before its end mark."),
         "per_second": gettext("{n}/s"),
         "new_rows": gettext("{n} new, show"),
+        "serving": gettext("this process serves {n}"),
+        "serving_older": gettext("this process still serves {n}"),
         "type_name": gettext("Type “{name}” to go on."),
     }

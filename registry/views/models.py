@@ -192,7 +192,8 @@ def edit(request: PersonRequest, name: str) -> HttpResponse:
     """Change a model by its spec as YAML. The digest that was read goes along, so nobody's edit is lost."""
     found = catalog.get(request.user, name)
     release = found.release
-    text = request.POST.get("text") or spec_file.to_yaml([release.spec] if release else [])
+    spec, _ = spec_of(found)
+    text = request.POST.get("text") or spec_file.to_yaml([spec_file.document(spec)] if spec else [])
     digest = request.POST.get("digest") or (release.digest if release else "")
     errors: Sequence[Any] = ()
     problem = ""

@@ -11,6 +11,7 @@ import { startForms } from "./forms.js";
 import { startPlayground } from "./playground.js";
 import { startPatches } from "./patch.js";
 import { startTraffic } from "./traffic.js";
+import { startReadiness } from "./readiness.js";
 
 startSession();
 startPage();
@@ -25,4 +26,5 @@ if (document.body.dataset.liveUrl) {
   startPlayground();
   startPatches();
   startTraffic();
+  startReadiness();
 }

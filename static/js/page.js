@@ -29,8 +29,8 @@ function age(element) {
   if (step) element.textContent = relative.format(-Math.floor(seconds / step[0]), step[1]);
 }
 
-const today = new Intl.DateTimeFormat(language, { timeStyle: "medium" });
-const earlier = new Intl.DateTimeFormat(language, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" });
+const today = new Intl.DateTimeFormat(language, { timeStyle: "medium", hourCycle: "h23" });
+const earlier = new Intl.DateTimeFormat(language, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 
 function clock(element) {
   const then = new Date(element.dateTime);

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from controlplane.base import accounts, config
+from controlplane.base import accounts, config, events
 from controlplane.base.models import User
 from registry import catalog, spec_file
 from registry.models import Model
@@ -185,6 +185,30 @@ def test_page_is_live_again_within_five_seconds_of_a_crash(open_tab: Open, site:
     begun = time.monotonic()
     expect(state).to_have_text("Live", timeout=5_000)
     assert time.monotonic() - begun <= 5
+
+
+def test_rows_change_in_place_while_somebody_types(
+    open_tab: Open, site: Site, admin: User, upstreams: Upstreams
+) -> None:
+    furnish(upstreams)
+    page, notes = open_tab()
+    sign_in(page, site)
+    page.goto(f"{site.url}/models")
+    expect(page.locator("[data-live-state]")).to_have_text("Live")
+    page.fill("[data-search]", "practice")
+    page.wait_for_url("**q=practice**")
+    row = page.locator("tbody tr").first
+    row.locator("[name=ids]").check()
+    row.evaluate("row => { row.marked = true; }")
+    model = Model.objects.get(name=row.locator(".name").inner_text())
+    Model.objects.filter(pk=model.pk).update(state="unreachable", state_reason="the cable is out")
+    events.publish("models", {"count": 1})
+    expect(row.locator(".is-unreachable")).to_be_visible(timeout=8_000)
+    expect(row).to_contain_text("the cable is out")
+    assert row.evaluate("row => row.marked")
+    expect(row.locator("[name=ids]")).to_be_checked()
+    expect(page.locator("[data-search]")).to_have_value("practice")
+    assert notes.problems == []
 
 
 @pytest.mark.parametrize("language", ["en", "zh-hans"])

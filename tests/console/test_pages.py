@@ -142,7 +142,7 @@ def test_overview_says_what_needs_somebody(visitor: Visitor, furnished: None) ->
     body = visitor("admin").get("/").content.decode()
     assert "2 models do not answer" in body
     assert "Import failed" in body
-    assert "Serving revision" in body
+    assert "Newest revision" in body
 
 
 def test_palette_finds_models_and_only_allowed_places(visitor: Visitor, furnished: None) -> None:
