@@ -123,7 +123,8 @@ def _say_ready(place: Place, console: Console) -> None:
         console.plain(f"  Set up    {written['setup_link']}  (works once)")
     else:
         console.plain(f"  Sign in   {place.url}/sign-in")
-    console.plain(f"  API key   in {place.data / 'first-run.json'}")
+    if written["api_key"]:
+        console.plain(f"  API key   in {place.data / 'first-run.json'}")
     console.plain()
 
 

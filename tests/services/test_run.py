@@ -128,6 +128,19 @@ def test_a_program_that_cannot_start_shows_its_own_words(running: Running, tmp_p
     assert "no uvicorn today" in running.printed()
 
 
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("DATABASE_URL=postgresql://x:hidden@127.0.0.1:1/x", "PostgreSQL at 127.0.0.1:1/x cannot be used"),
+        ("REDIS_URL=redis://:hidden@127.0.0.1:1/0", "Redis at 127.0.0.1:1 cannot be used"),
+    ],
+)
+def test_a_given_store_that_does_not_answer_is_named(running: Running, setting: str, words: str) -> None:
+    assert running.begin("env", setting, *COMMAND).wait(60) == 1
+    assert words in running.printed()
+    assert "hidden" not in running.printed()
+
+
 def answers(running: Running, key: str) -> bool:
     """Whether the data plane lists its models."""
     try:

@@ -5,13 +5,17 @@ import time
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+import redis
 from django.conf import settings
 from django.contrib.staticfiles import finders
 from django.core.management import call_command
-from django.core.management.base import BaseCommand
-from django.db import connection
+from django.core.management.base import BaseCommand, CommandError
+from django.db import OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 MIGRATING = 7_401_866
 """The advisory lock that one migrating process holds."""
@@ -31,6 +35,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Do it, with a line for each step."""
+        reach_stores()
         self._say(migrate())
         self._say(collect())
         call_command("first_run", practice=options["practice"], practice_models=options["practice_models"], verbosity=0)
@@ -38,6 +43,21 @@ class Command(BaseCommand):
     def _say(self, text: str) -> None:
         self.stdout.write(text)
         self.stdout.flush()
+
+
+def reach_stores() -> None:
+    """Raise CommandError naming the store that does not answer, without its password."""
+    given, address = settings.DATABASES["default"], urlsplit(settings.REDIS_URL)
+    try:
+        connection.ensure_connection()
+    except OperationalError as problem:
+        where = f"{given['HOST']}:{given['PORT']}/{given['NAME']}"
+        raise CommandError(f"PostgreSQL at {where} cannot be used (DATABASE_URL): {problem}".strip()) from problem
+    try:
+        redis.Redis.from_url(settings.REDIS_URL, socket_timeout=3, retry=Retry(NoBackoff(), 0)).ping()
+    except (redis.RedisError, ValueError) as problem:
+        where = f"{address.hostname}:{address.port}"
+        raise CommandError(f"Redis at {where} cannot be used (REDIS_URL): {problem}") from problem
 
 
 def migrate() -> str:
