@@ -14,16 +14,16 @@ from urllib.parse import quote
 import msgspec
 
 from registry.looking import CAP_S, Sight, at, look
+from registry.offers import listed
 from registry.protocols.adapter import Wire
 from registry.protocols.auth import MINTED, authorization
 from registry.protocols.catalog import PROTOCOLS
-from registry.protocols.document import Discovery, Document, Probe
+from registry.protocols.document import Document, Probe
 from registry.suggest import suggest
 from registry.transports.egress import parse_endpoint
 from registry.transports.http import Client
 from registry.transports.target import Target
 
-MOST_MODELS = 200
 MOST_PAGES = 32
 _AT_ONCE = 8
 
@@ -164,7 +164,7 @@ def _evidence(document: Document, probe: Probe, sight: Sight, fit: bool) -> Evid
     time = f"{sight.ms:.0f} ms" if sight.ms >= 1 else f"{sight.ms:g} ms"
     listing = document.discovery
     if fit and listing and listing.path == probe.path and listing.items:
-        count = len(_names(listing, sight.value))
+        count = len(listed(listing, sight.value))
         words = f"{sight.path} returned {count} {'model' if count == 1 else 'models'} in {time}"
     elif sight.status is None:
         words = f"{sight.path}: {sight.trouble}"
@@ -197,17 +197,6 @@ def _once(evidence: tuple[Evidence, ...]) -> tuple[Evidence, ...]:
     return tuple(kept.values())
 
 
-def _names(listing: Discovery, value: Any) -> dict[str, Any]:
-    """Model names that a discovery answer lists, each with its entry; at most 200."""
-    entries = at(value, listing.items)
-    found: dict[str, Any] = {}
-    for entry in (entries if isinstance(entries, list) else [entries])[:10_000]:
-        name = at(entry, listing.id) if listing.id else entry
-        if isinstance(name, str) and 0 < len(name) <= 200 and name.isprintable() and len(found) < MOST_MODELS:
-            found.setdefault(name, entry)
-    return found
-
-
 async def _with_models(
     client: Client, place: Address, best: Document, known: Mapping[str, Sight], found: Detection
 ) -> Detection:
@@ -219,10 +208,10 @@ async def _with_models(
         sight = known.get(listing.path)
         if sight is None or listing.method != "GET":
             sight = await look(client, place.target(best), Wire(listing.method, listing.path))
-            count = len(_names(listing, sight.value))
+            count = len(listed(listing, sight.value))
             words = sight.trouble or f"returned {count} {'model' if count == 1 else 'models'} in {sight.ms:.0f} ms"
             evidence += (Evidence(sight.path, sight.status, sight.ms, f"{sight.path} {words}", best.name, count > 0),)
-        cards = _names(listing, sight.value)
+        cards = listed(listing, sight.value)
     pages = await _pages(client, place, best, list(cards))
     drafts = [suggest(best.name, place.url, name, card, pages.get(name)) for name, card in cards.items()]
     return replace(

@@ -173,7 +173,8 @@ async def _attempt(client: Client, subject: Subject) -> Outcome:
 
 def _words(failure: Failure, secret: str) -> str:
     """What happened, and what the upstream itself said where that is not in the message yet; never the secret."""
-    said, told = failure.upstream_words.strip(), failure.message.partition(": ")[2]
+    told = failure.message.removesuffix(failure.detail.get("offer", "")).partition(": ")[2].partition(": ")[2]
+    said = failure.upstream_words.strip()
     known = not said or said in failure.message or (told and told in said)
     text = failure.message if known else f"{failure.message}: {said}"
     text = text.replace(secret, "***") if secret else text

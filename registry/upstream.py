@@ -1,5 +1,6 @@
 """One call of one upstream outside the data plane (probes, detection, test calls), with all of it kept to be shown."""
 
+import re
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -8,6 +9,7 @@ from msgspec import DecodeError, Raw
 from msgspec.json import decode, encode
 
 from registry.canon import Adaptation, CallContext, Failure, FailureKind, Fragment, Reply, Request, Task, Usage
+from registry.offers import offered
 from registry.protocols.adapter import Adapter, Operation, Verb, Wire
 from registry.protocols.tensors import example_inputs
 from registry.resolve import Upstream
@@ -15,6 +17,10 @@ from registry.spec import Parameter, Spec, Timeouts
 from registry.transports.http import Client
 
 KEPT = 64 * 1024
+OFFERED = 10
+UNKNOWN = re.compile(
+    r"model.*(not (been )?(found|exist|loaded|available)|unknown|no such)|(unknown|no such|invalid) model", re.I
+)
 PROBE_TIMEOUTS = Timeouts(connect=3.0, first_byte=20.0, idle=20.0, total=30.0)
 _OPEN_HEADERS = frozenset({b"content-type", b"accept", b"anthropic-version", b"user-agent"})
 
@@ -54,7 +60,7 @@ class Exchange:
 async def exchange(
     client: Client, upstream: Upstream, request: Request, context: CallContext, timeouts: Timeouts | None = None
 ) -> Exchange:
-    """Make one call and keep what can be shown of it. Never raises Failure: it is in the result.
+    """Make one call and keep what can be shown of it. Never raises Failure: it is in the result, the model named.
 
     `timeouts` default to the spec's own.
     """
@@ -64,7 +70,15 @@ async def exchange(
         draft = await _perform(client, upstream, request, context, timeouts or upstream.spec.timeouts)
     except Failure as failure:
         draft = replace(draft, failure=failure)
+    if draft.failure is not None:
+        name_model(draft.failure, upstream.spec.name)
     return replace(draft, duration_ms=round((time.perf_counter() - begun) * 1000, 2))
+
+
+def name_model(failure: Failure, name: str) -> None:
+    """Begin a failure's message with the model whose upstream it comes from: "Model 'x': the upstream says: ..."."""
+    words = failure.message
+    failure.message = f"Model {name!r}: {'t' + words[1:] if words.startswith('The ') else words}"
 
 
 async def _perform(
@@ -234,7 +248,33 @@ async def probe(client: Client, upstream: Upstream) -> Exchange:
     request = probe_request(upstream.spec, upstream.adapter)
     if "inputs" in request.fields and upstream.adapter.describe is not None:
         request = await _fitting(client, upstream, request, timeouts)
-    return await exchange(client, upstream, request, context, timeouts)
+    shown = await exchange(client, upstream, request, context, timeouts)
+    if shown.failure is not None and _unknown_name(shown.failure):
+        await _offer(client, upstream, shown.failure)
+    return shown
+
+
+def _unknown_name(failure: Failure) -> bool:
+    """Whether an upstream seems to say that it has no model of the name that it was asked for."""
+    if failure.kind is not FailureKind.UPSTREAM_REFUSED:
+        return False
+    return (
+        failure.upstream_status == 404
+        or failure.code == "model_not_found"
+        or UNKNOWN.search(failure.message) is not None
+    )
+
+
+async def _offer(client: Client, upstream: Upstream, failure: Failure) -> None:
+    """Add to a failure which names the upstream offers, where it lists some and ours is none of them."""
+    names = await offered(client, upstream)
+    asked = upstream.spec.upstream_model
+    if names and asked not in names:
+        more = f" and {len(names) - OFFERED} more" if len(names) > OFFERED else ""
+        shown = ", ".join(names[:OFFERED])
+        offer = f" (asked for {asked!r}; it offers: {shown}{more}; set upstream_model to one of them)"
+        failure.message += offer
+        failure.detail["offer"] = offer
 
 
 async def _fitting(client: Client, upstream: Upstream, request: Request, timeouts: Timeouts) -> Request:

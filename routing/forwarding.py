@@ -9,6 +9,7 @@ from registry.predict_form import to_reply
 from registry.protocols.adapter import Operation
 from registry.transports.http import Client
 from registry.transports.response import Response
+from registry.upstream import name_model
 from routing.breaker import Breakers, RetryBudget
 from routing.call import Call
 from routing.caller import Send, answer
@@ -212,8 +213,7 @@ def _not_text(replica: Replica, error: UnicodeDecodeError) -> Failure:
 
 def _explain(failure: Failure, model: ServedModel) -> None:
     """Add the model's name, and what its last probe said where that had failed too."""
-    if failure.kind not in REPLICA_FAULTS:
-        return
-    failure.message = f"Model {model.name!r}: {failure.message}"
+    name_model(failure, model.name)
     if model.state == "unreachable" and model.unavailable:
-        failure.message += f" (its last probe failed too: {model.unavailable[:300]})"
+        found = model.unavailable.removeprefix(f"Model {model.name!r}: ")[:300]
+        failure.message += f" (its last probe failed too: {found})"

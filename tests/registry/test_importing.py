@@ -97,6 +97,7 @@ def test_the_upstream_s_own_words_are_kept(upstreams: Upstreams, engineer: User)
     reasons = {row.name: row.state_reason for row in Model.objects.all()}
     assert job.result["counts"]["unreachable"] == len(job.result["failed"]) == 3
     assert [bool(item["reason"]) for item in job.result["failed"]] == [True, True, True]
+    assert all(words.startswith(f"Model '{name}': ") for name, words in reasons.items())
     words = " ".join(reasons.values())
     assert "metadata" in words
     assert "500" in words

@@ -15,7 +15,7 @@ from registry.spec_file import read
 from registry.transports.egress import Egress
 from registry.transports.http import Client
 from registry.upstream import exchange, probe, probe_request
-from tests.registry.transports.faults import serving
+from tests.registry.transports.faults import Peer, Script, serving
 from tests.routing.upstreams import DONE, answering, body_of, completion, event, failing, streaming
 
 
@@ -73,6 +73,56 @@ async def test_the_upstreams_own_words_are_kept(client: Client, status: int, kin
     assert isinstance(shown.failure, Failure)
     assert (shown.failure.kind, shown.status) == (kind, status)
     assert "boom" in shown.failure.upstream_words
+
+
+def listing(names: list[str], status: int = 200) -> Script:
+    """An upstream that has only these models, and says so where it is asked."""
+
+    async def script(peer: Peer) -> None:
+        while True:
+            request = await peer.request()
+            if request.startswith(b"GET /v1/models "):
+                body = json.dumps({"object": "list", "data": [{"id": name} for name in names]}).encode()
+                head = b"HTTP/1.1 %d X\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
+                await peer.send(head % (status, len(body)) + body)
+            else:
+                body = b'{"error":{"message":"The model `m` does not exist.","code":"model_not_found"}}'
+                await peer.send(b"HTTP/1.1 404 X\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
+
+    return script
+
+
+async def test_a_probe_with_an_unknown_name_says_which_names_there_are(client: Client) -> None:
+    async with serving(listing(["llama-3", "qwen"])) as server:
+        shown = await probe(client, upstream(server.port))
+    assert shown.failure is not None
+    assert shown.failure.message == (
+        "Model 'm': the upstream says: The model `m` does not exist. "
+        "(asked for 'm'; it offers: llama-3, qwen; set upstream_model to one of them)"
+    )
+    names = [f"model-{number}" for number in range(30)]
+    async with serving(listing(names)) as server:
+        shown = await probe(client, upstream(server.port))
+    assert shown.failure is not None
+    assert "model-9 and 20 more; set upstream_model" in shown.failure.message
+
+
+@pytest.mark.parametrize(("names", "status"), [([], 200), (["m"], 200), (["other"], 403)])
+async def test_a_probe_offers_no_names_that_it_cannot_be_sure_of(client: Client, names: list[str], status: int) -> None:
+    async with serving(listing(names, status)) as server:
+        shown = await probe(client, upstream(server.port))
+    assert shown.failure is not None
+    assert shown.failure.message == "Model 'm': the upstream says: The model `m` does not exist."
+
+
+async def test_every_failure_of_an_upstream_names_the_model(client: Client) -> None:
+    async with serving(failing(400)) as server:
+        shown = await probe(client, upstream(server.port))
+    assert shown.failure is not None
+    assert shown.failure.message == "Model 'm': the upstream says: boom"
+    gone = await probe(client, upstream(9))
+    assert gone.failure is not None
+    assert gone.failure.message.startswith("Model 'm': upstream http://127.0.0.1:9 cannot be reached")
 
 
 async def test_an_address_that_is_not_allowed_is_named_and_never_called() -> None:

@@ -74,6 +74,15 @@ async def test_a_fault_before_the_first_byte_is_an_error_never_a_success(fault: 
             assert (record["status"], bool(record["failure"])) == (answer.status_code, True)
 
 
+@pytest.mark.parametrize("status", [400, 401, 402, 404, 409, 413, 422, 429, 500, 529])
+async def test_every_failure_of_an_upstream_names_the_model(status: int) -> None:
+    async with serving(failing(status)) as upstream, gateway_for([model_row("m", upstream.port)]) as g:
+        answer = await post(g)
+        assert answer.json()["error"]["message"] == "Model 'm': the upstream says: boom"
+        (record,) = await g.records()
+        assert record["message"].startswith("Model 'm': ")
+
+
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("fault", [name for name in BAD_ANSWERS if name != "redirect"])
 async def test_another_replica_answers_instead(fault: str, stream: bool) -> None:
