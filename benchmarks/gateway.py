@@ -9,6 +9,7 @@ medians and ranges.
 """
 
 import argparse
+import itertools
 import json
 import os
 import platform
@@ -193,6 +194,10 @@ def measure(way: Way, case: Case, key: str, seconds: float) -> dict[str, float]:
 SHOWN = ("per_second", "cpu_us", "p50_ms", "p99_ms", "first_p50_ms", "events_per_second", "cpu_us_per_event")
 
 
+Results = dict[str, dict[str, list[dict[str, float]]]]
+"""The rounds of every way, by case and way."""
+
+
 def summary(rounds: list[dict[str, float]]) -> dict[str, dict[str, float]]:
     """Median, least and most of every figure."""
     return {
@@ -205,7 +210,14 @@ def summary(rounds: list[dict[str, float]]) -> dict[str, dict[str, float]]:
     }
 
 
-def show(results: dict[str, dict[str, list[dict[str, float]]]]) -> None:
+def play(found: list[Way], key: str, seconds: float, results: Results) -> None:
+    """One round: every case over every way, added to `results`."""
+    for case, way in itertools.product(CASES, found):
+        by_way = results.setdefault(case.name, {})
+        by_way.setdefault(way.name, []).append(measure(way, case, key, seconds))
+
+
+def show(results: Results) -> None:
     """Print one table a case, with the ratio to nginx."""
     for case, by_way in results.items():
         streaming = "burst" in case or "paced" in case
@@ -230,13 +242,10 @@ def main() -> None:
     options.add_argument("--python", default=sys.executable, help="the interpreter that runs our gateway")
     options.add_argument("--json", type=Path, help="write every round's figures here")
     given = options.parse_args()
-    results: dict[str, dict[str, list[dict[str, float]]]] = {}
+    results: Results = {}
     with ways(given.python) as (found, key):
         for number in range(given.rounds):
-            for case in CASES:
-                for way in found:
-                    by_way = results.setdefault(case.name, {})
-                    by_way.setdefault(way.name, []).append(measure(way, case, key, given.seconds))
+            play(found, key, given.seconds, results)
             print(f"round {number + 1} of {given.rounds} done", file=sys.stderr)
     load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
     print(

@@ -87,6 +87,7 @@ class Gateway:
         """Serve `table` from now on. Calls in flight keep the one they began with."""
         self.table = table
         self._listings, self._known = {}, {}
+        self._measures.keep(table.models)
         self._limits.forget({caller.key_id for caller in table.callers.values()})
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -308,7 +309,7 @@ class Gateway:
         if call.status:
             record = call.record()
             self._recorder.add(record)
-            self._measures.count(record)
+            self._measures.count(record, call.model.name if call.model is not None else "")
 
 
 async def _tell(call: Call, failure: Failure, send: Send) -> None:

@@ -44,14 +44,18 @@ class Link:
         """Call `notice` for every announced revision, for ever; a poll covers what is missed while Redis is away."""
         while True:
             try:
-                async with self._listener.pubsub(ignore_subscribe_messages=True) as subscription:
-                    await subscription.subscribe(NOTICES)
-                    notice()
-                    async for _ in subscription.listen():
-                        notice()
+                await self._subscribe(notice)
             except (RedisError, OSError) as error:
                 log.debug("notices are interrupted: %s", error)
             await asyncio.sleep(AGAIN_SECONDS)
+
+    async def _subscribe(self, notice: Callable[[], None]) -> None:
+        """Listen until the connection ends. Raises RedisError, OSError."""
+        async with self._listener.pubsub(ignore_subscribe_messages=True) as subscription:
+            await subscription.subscribe(NOTICES)
+            notice()
+            async for _ in subscription.listen():
+                notice()
 
     async def close(self) -> None:
         """Close the connections."""

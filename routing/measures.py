@@ -1,7 +1,7 @@
 """Counts of this process for /metrics: calls by model and outcome, how long they took."""
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 
 from routing.recorder import Record
@@ -53,9 +53,8 @@ class Measures:
         self.durations: dict[str, Histogram] = {}
         self.tokens: dict[tuple[str, str], int] = {}
 
-    def count(self, record: Record) -> None:
-        """Count one finished call. Names that no model has are counted together."""
-        model = record.model if record.endpoint else ""
+    def count(self, record: Record, model: str) -> None:
+        """Count one finished call of `model`; empty where no model was found, so that callers cannot make up labels."""
         key = (model, record.task, record.status, record.failure)
         self.calls[key] = self.calls.get(key, 0) + 1
         durations = self.durations.get(model)
@@ -66,6 +65,12 @@ class Measures:
             self._add_tokens(model, "prompt", record.prompt_tokens)
         if record.completion_tokens:
             self._add_tokens(model, "completion", record.completion_tokens)
+
+    def keep(self, models: Container[str]) -> None:
+        """Forget every model but these, so that the labels stay as many as there are models."""
+        self.calls = {key: count for key, count in self.calls.items() if not key[0] or key[0] in models}
+        self.durations = {model: seen for model, seen in self.durations.items() if not model or model in models}
+        self.tokens = {key: count for key, count in self.tokens.items() if not key[0] or key[0] in models}
 
     def _add_tokens(self, model: str, direction: str, count: int) -> None:
         key = (model, direction)

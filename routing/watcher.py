@@ -81,11 +81,15 @@ class Watcher:
         asked = asyncio.get_running_loop().time()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CATCH_UP_SECONDS):
-                await asyncio.sleep(max(0.0, LOOK_APART_SECONDS - self._since(self._refreshed_at)))
-                while self._confirmed_at < asked:
-                    await self.refresh()
-                    if self.error:
-                        return
+                await self._confirm(asked)
+
+    async def _confirm(self, since: float) -> None:
+        """Look at the database until it was seen after the loop time `since`, or cannot be read."""
+        await asyncio.sleep(max(0.0, LOOK_APART_SECONDS - self._since(self._refreshed_at)))
+        while self._confirmed_at < since:
+            await self.refresh()
+            if self.error:
+                return
 
     def notice(self) -> None:
         """The revision may have moved."""

@@ -81,6 +81,7 @@ class Running:
     builder: Builder
     breakers: Breakers
     client: Client
+    measures: Measures
     delivered: list[dict[str, Any]] = field(default_factory=list)
 
     @property
@@ -120,13 +121,14 @@ async def gateway_for(models: Sequence[ModelRow], callers: Sequence[CallerRow] =
         delivered.extend(msgspec.json.decode(packed))
 
     with tempfile.TemporaryDirectory() as spool:
-        gateway = Gateway(Forwarder(client, breakers), Recorder(deliver, Path(spool)), Measures(), PEPPER)
+        measures = Measures()
+        gateway = Gateway(Forwarder(client, breakers), Recorder(deliver, Path(spool)), measures, PEPPER)
         builder = Builder(lambda row: "secret")
         listener = socket.create_server(("127.0.0.1", 0))
         config = uvicorn.Config(gateway, lifespan="off", http="httptools", log_level="critical", access_log=False)
         server = uvicorn.Server(config)
         port = listener.getsockname()[1]
-        running = Running(port, gateway, gateway.world, builder, breakers, client, delivered)
+        running = Running(port, gateway, gateway.world, builder, breakers, client, measures, delivered)
         running.serve(snapshot(models, callers))
         task = asyncio.create_task(server._serve([listener]))
         while not server.started:

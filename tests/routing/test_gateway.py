@@ -249,6 +249,21 @@ async def test_a_durable_call_is_handed_over_and_answered_202() -> None:
         made = await g.gateway.perform(order.caller, order.path, order.body, request_id="r", job_id="1" * 32)
         assert (made.status, json.loads(made.body)["model"], made.failure) == (200, "m", None)
         assert [record["job_id"] for record in await g.records(2)] == [None, "1" * 32]
+        assert set(g.measures.calls) == {("m", "chat", 202, ""), ("m", "chat", 200, "")}
+
+
+async def test_metrics_have_only_labels_that_models_have() -> None:
+    async with serving(answering()) as upstream, gateway_for([model_row("m", upstream.port, aliases=["n"])]) as g:
+        async with g.http() as http:
+            for model in ("m", "n", *(f"made-up-{number}" for number in range(20)), 7, ""):
+                await http.post("/v1/chat/completions", json={"model": model, "messages": MESSAGES})
+                await http.post(f"/v1/models/x{model}/predict", json={"inputs": "hi"})
+            await http.post("/v1/models/m/predict", json={"inputs": 7})
+        assert {key[0] for key in g.measures.calls} == {"m", ""} == set(g.measures.durations)
+        assert len(g.measures.calls) <= 8
+        g.serve(snapshot([model_row("other", upstream.port)], revision=8))
+        assert {key[0] for key in g.measures.calls} == {""} == set(g.measures.durations)
+        assert not g.measures.tokens
 
 
 async def test_a_new_table_is_served_at_once_and_aliases_resolve() -> None:
