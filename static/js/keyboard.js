@@ -44,7 +44,8 @@ function press(event) {
     if (link) { event.preventDefault(); link.click(); }
     return;
   }
-  const action = KEYS[event.key];
+  const target = event.key.length === 1 && document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
+  const action = KEYS[event.key] ?? (target && (() => target.click()));
   if (!action) return;
   event.preventDefault();
   action();

@@ -4,10 +4,11 @@ import re
 from collections.abc import Callable
 
 import pytest
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.utils import timezone
 
 from controlplane.base.models import Job, User
+from controlplane.views import broken
 from registry import callers, credentials
 from registry.models import Model
 from routing.models import CallRecord
@@ -136,6 +137,13 @@ def test_refused_verb_answers_scripts_with_a_message(visitor: Visitor) -> None:
 @pytest.mark.parametrize("query", ["page=x", "page=-1", "page=99999999", "page=0"])
 def test_broken_page_numbers_are_no_fault_of_ours(visitor: Visitor, furnished: None, query: str) -> None:
     assert visitor("admin").get(f"/models?{query}").status_code in (200, 404)
+
+
+def test_broken_page_needs_neither_database_nor_session(static_files: None) -> None:
+    answer = broken(RequestFactory().get("/models"))
+    assert answer.status_code == 500
+    assert "Something broke on our side" in answer.content.decode()
+    assert "go on" in answer.content.decode()
 
 
 def test_overview_says_what_needs_somebody(visitor: Visitor, furnished: None) -> None:
