@@ -1,5 +1,6 @@
 """Random schemas and values for the oracle tests: small, and full of neighbouring limits."""
 
+from itertools import combinations
 from typing import Any
 
 from hypothesis import strategies as st
@@ -58,14 +59,19 @@ def arrays(items: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
 def objects(draw: st.DrawFn, parts: st.SearchStrategy[Any], level: int, closed: bool) -> dict[str, Any]:
     """Object schemas whose names belong to one level, so that a name means one place."""
     names = LEVELS[level]
-    schema: dict[str, Any] = {"type": "object", "properties": draw(st.dictionaries(st.sampled_from(names), parts, max_size=3))}
+    schema: dict[str, Any] = {
+        "type": "object",
+        "properties": draw(st.dictionaries(st.sampled_from(names), parts, max_size=3)),
+    }
     wanted = draw(st.lists(st.sampled_from(names), unique=True, max_size=2))
     if wanted:
         schema["required"] = [name for name in wanted if name in schema["properties"] or closed]
     schema |= draw(_optional(minProperties=st.integers(0, 2), maxProperties=st.integers(1, 3)))
     if closed:
         schema["additionalProperties"] = draw(st.sampled_from([False, False, {"type": "integer"}, {"type": "string"}]))
-        schema |= draw(_optional(dependentRequired=st.just({names[0]: [names[1]]}), propertyNames=st.just({"maxLength": 1})))
+        schema |= draw(
+            _optional(dependentRequired=st.just({names[0]: [names[1]]}), propertyNames=st.just({"maxLength": 1}))
+        )
     return schema
 
 
@@ -97,13 +103,23 @@ def open_objects(level: int = 0) -> st.SearchStrategy[Any]:
     return objects(below, level, False)
 
 
-def values(level: int = 0) -> st.SearchStrategy[Any]:
-    """JSON values from the same vocabulary."""
-    plain = st.one_of(NUMBERS, STRINGS, st.none(), st.booleans())
-    if level >= 2:
-        return plain
-    below = values(level + 1)
-    return st.one_of(plain, st.lists(below, max_size=3), st.dictionaries(st.sampled_from(LEVELS[level]), below, max_size=3))
+FEW: list[Any] = [None, True, 0, 1, 2, 0.5, "", "a", "ab", "b1"]
+MANY: list[Any] = [*FEW, False, -1, 3, 4, 5, 6, -2, 1.5, 2.25, -0.5, "b", "1", "aa", "bb", "aab", "bbb", "abab"]
+ARRAYS: list[Any] = [[], *([one] for one in FEW), *([one, two] for one in FEW for two in FEW), ["a", "a", 1]]
+
+
+def _objects(names: str, few: list[Any], many: list[Any]) -> list[Any]:
+    single = [{name: value} for name in names for value in many]
+    double = [{one: left, two: right} for one, two in combinations(names, 2) for left in few for right in few]
+    return [{}, *single, *double]
+
+
+BELOW = _objects("def", FEW[3:7], FEW[3:9])
+VALUES: list[Any] = [
+    *MANY, *ARRAYS, *_objects("abc", FEW[:8], MANY), *({"a": value} for value in (*ARRAYS[:40], *BELOW)),
+    *({"b": value, "c": 1} for value in BELOW), *([value] for value in BELOW[:20]),
+]  # fmt: skip
+"""Values over the same vocabulary: every generated pair is tried with all of them."""
 
 
 @st.composite
@@ -124,18 +140,22 @@ def _changed(schema: Any) -> st.SearchStrategy[Any]:
 def _with(schema: dict[str, Any], word: str) -> st.SearchStrategy[Any]:
     value = schema[word]
     without = st.just({name: held for name, held in schema.items() if name != word})
-    if word in ("properties",) and value:
-        inner = st.sampled_from(sorted(value)).flatmap(
-            lambda name: st.one_of(_changed(value[name]), scalars).map(lambda part: {**schema, word: {**value, name: part}})
-        )
-        dropped = st.sampled_from(sorted(value)).map(lambda name: {**schema, word: {n: v for n, v in value.items() if n != name}})
-        return st.one_of(inner, inner, dropped)
+    if word == "properties" and value:
+        return st.sampled_from(sorted(value)).flatmap(lambda name: _property(schema, name))
     if word in ("items", "not", "contains"):
         return st.one_of(_changed(value).map(lambda part: {**schema, word: part}), without)
     if word in ("anyOf", "oneOf", "allOf", "prefixItems", "enum") and value:
-        fewer = st.just({**schema, word: value[:-1] or value})
-        more = (finite if word == "enum" else scalars).map(lambda part: {**schema, word: [*value, *part.get("enum", [])] if word == "enum" and isinstance(part, dict) else [*value, part] if word != "enum" else value})
-        return st.one_of(fewer, more, without)
+        more = NUMBERS if word == "enum" else scalars
+        longer = more.map(lambda part: {**schema, word: [*value, part]})
+        return st.one_of(st.just({**schema, word: value[:-1] or value}), longer, without)
     if isinstance(value, int) and not isinstance(value, bool):
-        return st.sampled_from([value - 1, value + 1]).map(lambda near: {**schema, word: max(near, 1 if word == "multipleOf" else 0) if word != "minimum" else near})
+        least = {"minimum": -9, "exclusiveMinimum": -9, "multipleOf": 1}.get(word, 0)
+        return st.sampled_from([value - 1, value + 1]).map(lambda near: {**schema, word: max(near, least)})
     return st.one_of(without, scalars)
+
+
+def _property(schema: dict[str, Any], name: str) -> st.SearchStrategy[Any]:
+    held = schema["properties"]
+    kept = {other: part for other, part in held.items() if other != name}
+    parts = st.one_of(_changed(held[name]), scalars).map(lambda part: {**schema, "properties": {**held, name: part}})
+    return st.one_of(parts, parts, st.just({**schema, "properties": kept}))

@@ -10,6 +10,7 @@ from versions.diff.schema.place import Place
 from versions.diff.schema.reader import Reader
 from versions.diff.schema.weigh import findings
 from versions.diff.unreadable import issue_findings
+from versions.diff.values import same
 
 
 def compare_schemas(
@@ -27,7 +28,8 @@ def compare_schemas(
         explainer = Explainer(direction, policy, policy.exact_one_of is not False)
         place = Place(readers[0].schema(old, ""), readers[1].schema(new, ""), "")
         explainer.old_where, explainer.new_where = readers[0].where, readers[1].where
-        explainer.compare(place)
+        if not same(old, new):
+            explainer.compare(place)
         result += findings(explainer)
         result += issue_findings(readers[0].issues, readers[1].issues, direction, "")
     return result

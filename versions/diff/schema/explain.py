@@ -6,9 +6,10 @@ from versions.diff.findings import Direction, Draft, Effect, Severity
 from versions.diff.policy import Policy
 from versions.diff.rules import table
 from versions.diff.schema.arrays import array_facets
+from versions.diff.schema.equal import alike
 from versions.diff.schema.examples import Examples
 from versions.diff.schema.finite import compare_finite
-from versions.diff.schema.keywords import ANNOTATIONS, KNOWN
+from versions.diff.schema.keywords import ANNOTATIONS, is_unknown
 from versions.diff.schema.limits import formats, number_facets, string_facets
 from versions.diff.schema.normal import TYPE_KEYWORDS, Normal, types_of
 from versions.diff.schema.notes import annotations
@@ -181,13 +182,11 @@ class Explainer:
             after = {word: new[word] for word in UNDECIDED if word in new}
             self.undecided(place, "/".join(changed), before, after)
         for name in {**old, **new}:
-            if name not in KNOWN and not name.startswith("x-") and old.get(name) != new.get(name):
-                words = short(old.get(name)), short(new.get(name))
-                self.add(
-                    Draft(
-                        "unknown-keyword", Effect.UNKNOWN, place, f"{place.name} {name}".strip(), *words, keyword=name
-                    )
-                )
+            if is_unknown(name) and old.get(name) != new.get(name):
+                draft = Draft("unknown-keyword", Effect.UNKNOWN, place, f"{place.name} {name}".strip())
+                draft.old, draft.new, draft.keyword = short(old.get(name)), short(new.get(name)), name
+                draft.doubtful = True
+                self.add(draft)
 
     def undecided(self, place: Place, keyword: str, before: Node, after: Node) -> None:
         """A part that is compared as one set: proved, refuted by a witness, or left to a person."""
@@ -226,9 +225,7 @@ class Explainer:
     def _same(self, left: Node | None, right: Node | None) -> bool:
         if left is None or right is None:
             return left is right
-        if _small(left) and _small(right) and left == right:
-            return True
-        return self.included(left, right) and self.included(right, left)
+        return alike(left, right) or (self.included(left, right) and self.included(right, left))
 
     def doubting(self, start: int) -> None:
         """What was said since `start` concerns values that should not occur: a person decides."""

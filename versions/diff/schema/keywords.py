@@ -31,4 +31,10 @@ KNOWN = (
     }
 )  # fmt: skip
 
+
+def is_unknown(name: str) -> bool:
+    """Whether a keyword is neither known nor a vendor's note (`x-`)."""
+    return name not in KNOWN and not name.startswith("x-")
+
+
 TYPE_WORDS: dict[str, tuple[str, ...]] = {name: (name,) for name in TYPES} | {"any": (), "file": ("string",)}

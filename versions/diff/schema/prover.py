@@ -6,6 +6,8 @@ from versions.diff.findings import Direction, Draft, Effect
 from versions.diff.policy import Policy
 from versions.diff.schema.arrays import array_facets
 from versions.diff.schema.boxes import RESIDUAL, Box, Boxes, TooMany
+from versions.diff.schema.equal import alike
+from versions.diff.schema.keywords import is_unknown
 from versions.diff.schema.limits import WIDENING_FORMATS, formats, number_facets, string_facets
 from versions.diff.schema.normal import Normal, finite, types_of
 from versions.diff.schema.objects import object_facets
@@ -59,7 +61,7 @@ class Prover:
         self._known[pair] = True
         self._trail.append(pair)
         self._depth += 1
-        holds = self._depth <= MAX_DEPTH and self._holds(left, right)
+        holds = self._depth <= MAX_DEPTH and (self._holds(left, right) or alike(left, right))
         self._depth -= 1
         if holds:
             return True
@@ -87,6 +89,8 @@ class Prover:
         if self._steps > MAX_STEPS or "x-unresolved" in left or "x-unresolved" in right:
             return left.get("x-unresolved", 0) == right.get("x-unresolved", 1) if self._steps <= MAX_STEPS else False
         a, b = self.normal.form(left), self.normal.form(right)
+        if any(a.get(name) != value for name, value in b.items() if is_unknown(name)):
+            return False
         values = finite(a)
         if values is not None:
             return all(self._value_fits(left, right, value) for value in values)
