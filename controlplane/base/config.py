@@ -1,20 +1,17 @@
 """Settings of the installation that an admin may change in the console."""
 
-import ipaddress
-import re
 from collections.abc import Iterable
 from typing import Any
 
 from django.db import transaction
 
 from controlplane.base import access, audit, revision
+from controlplane.base.egress_rules import parse_rule
 from controlplane.base.models import Setting
 from controlplane.base.refusals import Invalid
 
 EGRESS = "egress_allow"
 MAX_ENTRIES = 500
-_HOST = re.compile(r"(\*\.)?([A-Za-z0-9_]([A-Za-z0-9_-]{0,62})\.)*[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})\.?")
-_EXPECTED = "public, a CIDR, a host, *.domain, or one of those with :port"
 
 
 def egress_allow() -> tuple[str, ...]:
@@ -47,23 +44,8 @@ def store_egress_allow(actor: Any, entries: Iterable[str], request_id: str = "")
 
 
 def checked_entry(entry: object) -> str:
-    """`entry` in its stored form. Raises Invalid."""
-    text = str(entry).strip().lower() if isinstance(entry, str) else ""
-    if text == "public" or _is_network(text):
-        return text
-    host, colon, port = text.rpartition(":")
-    if colon and port.isascii() and port.isdigit() and len(port) <= 5 and 0 < int(port) < 65536:
-        text_host = host.removeprefix("[").removesuffix("]")
-        if _is_network(text_host) or (_HOST.fullmatch(host) and len(host) <= 253):
-            return text
-    if text and len(text) <= 253 and _HOST.fullmatch(text):
-        return text
-    raise Invalid("egress_entry", f"egress entry {str(entry)[:80]!r} is not {_EXPECTED}", {"entry": str(entry)[:80]})
-
-
-def _is_network(text: str) -> bool:
+    """`entry` in its stored form. Raises Invalid for what the guard could not read."""
     try:
-        ipaddress.ip_network(text, strict=False)
-    except ValueError:
-        return False
-    return True
+        return parse_rule(entry if isinstance(entry, str) else "").text
+    except ValueError as error:
+        raise Invalid("egress_entry", str(error), {"entry": str(entry)[:80]}) from error

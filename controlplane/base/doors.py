@@ -3,7 +3,7 @@
 import functools
 import json
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -19,7 +19,7 @@ from controlplane.base.models import User
 from controlplane.base.refusals import Conflict, Missing, Refused, Stale
 
 View = Callable[..., HttpResponseBase]
-OPEN = "open"
+OPEN, UNDO = "open", "undo"
 
 
 class PersonRequest(HttpRequest):
@@ -116,6 +116,11 @@ def news(response: HttpResponse, **events: Any) -> HttpResponse:
     """Attach events for the page's scripts, for example `toast={"text": …, "kind": "error"}`."""
     response.headers["HX-Trigger"] = json.dumps(events)
     return response
+
+
+def offer_undo(request: HttpRequest, words: str, action: str, ids: Sequence[int]) -> None:
+    """Say what was done on the next page, with a button there that posts the same `ids` to `action`."""
+    request.session[UNDO] = {"words": words, "action": action, "ids": ",".join(map(str, ids))}
 
 
 def forbidden(request: HttpRequest, refusal: access.Forbidden) -> HttpResponse:

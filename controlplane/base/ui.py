@@ -10,6 +10,7 @@ from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
 from controlplane.base import access
+from controlplane.base.doors import UNDO
 
 PLACES: tuple[tuple[str | Promise, tuple[tuple[str, str | Promise, str, str], ...]], ...] = (
     (
@@ -50,6 +51,7 @@ def page_context(request: HttpRequest) -> dict[str, Any]:
         "navigation": navigation(user) if signed_in else [],
         "script_words": json.dumps(script_words(), ensure_ascii=False),
         "here": section(request),
+        "undo": request.session.pop(UNDO, None) if signed_in and UNDO in request.session else None,
     }
 
 

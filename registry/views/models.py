@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext, ngettext
 
 from controlplane.base import access, history
-from controlplane.base.doors import PersonRequest, download, go, page, page_of, request_id, safe_back
+from controlplane.base.doors import PersonRequest, download, go, offer_undo, page, page_of, request_id, safe_back
 from controlplane.base.refusals import Invalid, Refused
 from registry import catalog, highlighting, snippets, spec_file
 from registry.models import Model
@@ -70,7 +70,8 @@ def chosen_ids(request: PersonRequest) -> list[int]:
     if request.POST.get("all"):
         ids = catalog.matching_ids(request.user, filter_of(request.POST))
     else:
-        ids = [int(given) for given in request.POST.getlist("ids") if given.isascii() and given.isdigit()]
+        ticked = ",".join(request.POST.getlist("ids")).split(",")
+        ids = [int(given) for given in ticked if given.isascii() and given.isdigit() and len(given) < 18]
     if not ids:
         raise Invalid("nothing_selected", gettext("No model is selected. Tick at least one."))
     return ids
@@ -88,9 +89,11 @@ def enable(request: PersonRequest) -> HttpResponse:
 @page("model.change", "POST")
 def disable(request: PersonRequest) -> HttpResponse:
     """Disable the chosen models."""
-    count = catalog.disable(request.user, chosen_ids(request), request_id=request_id(request))
-    words = ngettext("%(n)d model is disabled.", "%(n)d models are disabled.", count)
-    messages.success(request, words % {"n": count} + " " + gettext("Enable them again at any time."))
+    ids = chosen_ids(request)
+    before = set(catalog.matching_ids(request.user, catalog.ModelFilter(state="disabled")))
+    count = catalog.disable(request.user, ids, request_id=request_id(request))
+    words = ngettext("%(n)d model is disabled.", "%(n)d models are disabled.", count) % {"n": count}
+    offer_undo(request, words, reverse("bulk-enable"), [model_id for model_id in ids if model_id not in before])
     return go(request, safe_back(request, reverse("models")))
 
 

@@ -110,7 +110,7 @@ export function startPage() {
   document.addEventListener("htmx:afterSettle", (event) => { ages(event.target); fold(); });
   narrow.addEventListener("change", fold);
   fold();
-  for (const item of document.querySelectorAll("#toasts .toast")) leave(item, 9000);
+  for (const item of document.querySelectorAll("#toasts .toast")) leave(item, 10000);
   document.addEventListener("keydown", indent);
   document.querySelector("dialog[data-open-now]")?.showModal();
   ages();

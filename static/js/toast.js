@@ -15,5 +15,5 @@ export function leave(item, after = STAY_MS) {
   let timer = setTimeout(() => item.remove(), after);
   item.addEventListener("mouseenter", () => clearTimeout(timer));
   item.addEventListener("mouseleave", () => { timer = setTimeout(() => item.remove(), 2000); });
-  item.addEventListener("click", () => item.remove());
+  item.addEventListener("click", (event) => { if (!event.target.closest("button")) item.remove(); });
 }

@@ -1,5 +1,6 @@
 """The model list: the database does the work, the address says all, and 5,000 models cost no more than 50."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -97,3 +98,16 @@ def test_viewer_sees_no_actions_and_may_not_use_them(visitor: Visitor) -> None:
     assert "Delete" not in viewer.get("/models").content.decode()
     assert viewer.post("/bulk/delete", {"ids": [model.pk]}).status_code == 403
     assert Model.objects.count() == 1
+
+
+def test_disabling_can_be_undone_and_leaves_the_others_alone(visitor: Visitor) -> None:
+    models = write_models(10)
+    engineer = visitor("engineer")
+    engineer.post("/bulk/disable", {"ids": [model.pk for model in models], "back": "/models"})
+    page = engineer.get("/models").content.decode()
+    undone = re.search(r'action="(/bulk/enable)">.*?name="ids" value="([\d,]+)"', page)
+    assert undone
+    assert "Undo" not in engineer.get("/models").content.decode()
+    engineer.post(undone[1], {"ids": undone[2], "back": "/models"})
+    before = {model.name for model in models if model.state == "disabled"}
+    assert set(Model.objects.filter(state="disabled").values_list("name", flat=True)) == before
