@@ -9,10 +9,10 @@ import ipaddress
 import re
 import socket
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from ipaddress import IPv4Address, IPv6Address, IPv6Network
 from urllib.parse import urlsplit
 
-Address = IPv4Address | IPv6Address
+from controlplane.base.egress_rules import HOST, NUMERIC, Address, Rule, parse_rule
 
 DENIED = {
     "169.254.0.0/16": "link-local and cloud metadata",
@@ -28,8 +28,6 @@ DENIED = {
 _DENIED = tuple((ipaddress.ip_network(network), why) for network, why in DENIED.items())
 _NAT64 = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"))
 _COMPATIBLE = IPv6Network("::/96")
-_HOST = re.compile(r"(?!-)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?")
-_NUMERIC = re.compile(r"(0x[0-9a-f]*|[0-9]+)")
 _PATH = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@%/-]*")
 
 
@@ -94,74 +92,18 @@ def _host(host: str, shown: str) -> str:
             return str(IPv6Address(host)) if "%" not in host else _refuse_zone(shown)
         except ValueError as error:
             raise EndpointInvalid(f"endpoint {shown} holds no valid IPv6 address: {error}") from error
-    if _NUMERIC.fullmatch(host.rpartition(".")[2]):
+    if NUMERIC.fullmatch(host.rpartition(".")[2]):
         try:
             return str(IPv4Address(host))
         except ValueError as error:
             raise EndpointInvalid(f"endpoint {shown}: write the IPv4 address as four decimal numbers") from error
-    if len(host) > 253 or not _HOST.fullmatch(host):
+    if len(host) > 253 or not HOST.fullmatch(host):
         raise EndpointInvalid(f"endpoint {shown} has no valid host; expected a DNS name or an IP address")
     return host
 
 
 def _refuse_zone(shown: str) -> str:
     raise EndpointInvalid(f"endpoint {shown} names a network zone; link-local addresses are not allowed")
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One allow entry: `public`, a network, a host or a `*.domain`; `port` None means every port."""
-
-    text: str
-    kind: str
-    host: str = ""
-    network: IPv4Network | IPv6Network | None = None
-    port: int | None = None
-
-    def allows(self, host: str, port: int, address: Address) -> bool:
-        """Whether this entry opens `address`, reached under the name `host`, at `port`."""
-        if self.port is not None and self.port != port:
-            return False
-        if self.kind == "public":
-            return address.is_global
-        if self.network is not None:
-            return address.version == self.network.version and address in self.network
-        if address.is_loopback and host != "localhost":
-            return False
-        return host.endswith(self.host) if self.kind == "domain" else host == self.host
-
-
-def parse_rule(entry: str) -> Rule:
-    """Read one allow entry. Raises ValueError that names the entry and the forms that are understood."""
-    text = entry.strip().lower()
-    if text == "public":
-        return Rule(text, "public")
-    network = _network(text)
-    if network is not None:
-        return Rule(text, "network", network=network)
-    host, colon, port_text = text.rpartition(":")
-    if not colon or not port_text.isdigit():
-        host, port_text = text, ""
-    if port_text and not 1 <= int(port_text) <= 65535:
-        raise ValueError(f"egress entry {entry!r} has port {port_text}; expected 1 to 65535")
-    port = int(port_text) if port_text else None
-    network = _network(host.removeprefix("[").removesuffix("]"))
-    if network is not None:
-        return Rule(text, "network", network=network, port=port)
-    bare = host.removeprefix("*.")
-    if not _HOST.fullmatch(bare) or _NUMERIC.fullmatch(bare.rpartition(".")[2]):
-        raise ValueError(
-            f"egress entry {entry!r} is not understood; expected public, 10.0.0.0/8, 10.1.2.3:8000, host, host:port "
-            "or *.domain"
-        )
-    return Rule(text, "domain", host=host[1:], port=port) if bare != host else Rule(text, "host", host=host, port=port)
-
-
-def _network(text: str) -> IPv4Network | IPv6Network | None:
-    try:
-        return ipaddress.ip_network(text, strict=False)
-    except ValueError:
-        return None
 
 
 def unwrap(address: Address) -> Address:
