@@ -34,6 +34,7 @@ class Caller(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
+        assert isinstance(transport, asyncio.Transport)
         self.transport = transport
         self.parser = httptools.HttpResponseParser(self)
         self.send()

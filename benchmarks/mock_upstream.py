@@ -57,6 +57,7 @@ class Mock(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
+        assert isinstance(transport, asyncio.Transport)
         self.transport = transport
         self.parser = httptools.HttpRequestParser(self)
         self.body = b""

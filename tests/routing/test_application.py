@@ -14,6 +14,7 @@ import uvicorn
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.db import connections
+from openai.types.chat import ChatCompletionMessageParam
 
 from controlplane.asgi import Application
 from controlplane.base import config
@@ -27,7 +28,7 @@ from tests.registry.transports.faults import serving
 from tests.routing.upstreams import answering
 
 pytestmark = pytest.mark.django_db(transaction=True)
-MESSAGES = [{"role": "user", "content": "hi"}]
+MESSAGES: list[ChatCompletionMessageParam] = [{"role": "user", "content": "hi"}]
 
 
 @asynccontextmanager

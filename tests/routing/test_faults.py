@@ -3,18 +3,20 @@
 import asyncio
 import json
 import time
+from typing import Any
 
 import httpx
 import openai
 import pytest
+from openai.types.chat import ChatCompletionMessageParam
 
-from tests.registry.transports.faults import FaultServer, Peer, serving
+from tests.registry.transports.faults import FaultServer, Peer, Script, serving
 from tests.routing.serving import Running, gateway_for, model_row
 from tests.routing.upstreams import CHUNKED, DONE, JSON, answering, chunk, completion, event, failing, streaming
 
-MESSAGES = [{"role": "user", "content": "hi"}]
+MESSAGES: list[ChatCompletionMessageParam] = [{"role": "user", "content": "hi"}]
 BODY = {"model": "m", "messages": MESSAGES}
-QUICK = {"timeouts": {"connect": 0.5, "first_byte": 0.5, "idle": 0.5, "total": 3}}
+QUICK: dict[str, Any] = {"timeouts": {"connect": 0.5, "first_byte": 0.5, "idle": 0.5, "total": 3}}
 
 
 async def hang(peer: Peer) -> None:
@@ -39,7 +41,7 @@ async def post(g: Running, **extra: object) -> httpx.Response:
 
 
 HTML = b"<html><body>Welcome</body></html>"
-BAD_ANSWERS = {
+BAD_ANSWERS: dict[str, Script | None] = {
     "refused": None,
     "500": failing(500),
     "503": failing(503, b"upstream down"),

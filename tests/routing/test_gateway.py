@@ -1,15 +1,18 @@
 """The gateway as callers see it: the unmodified openai SDK, and raw HTTP for the rest."""
 
 import json
+from collections.abc import AsyncIterator
 
 import openai
 import pytest
+from openai.types.chat import ChatCompletionMessageParam, ChatCompletionToolParam
 
+from routing.gateway import Submission
 from tests.registry.transports.faults import Peer, serving
 from tests.routing.serving import KEY, caller_row, gateway_for, model_row, snapshot
 from tests.routing.upstreams import DONE, answering, body_of, completion, event, failing, streaming
 
-MESSAGES = [{"role": "user", "content": "hi"}]
+MESSAGES: list[ChatCompletionMessageParam] = [{"role": "user", "content": "hi"}]
 PARAMS = {
     "creative_level": {
         "type": "float",
@@ -32,6 +35,7 @@ async def test_the_openai_sdk_chats_and_the_call_is_recorded() -> None:
             model="m", messages=MESSAGES, extra_body={"creative_level": 12}, extra_headers={"x-request-id": "req-77"}
         )
         reply = raw.parse()
+        assert reply.usage is not None
         assert (reply.choices[0].message.content, reply.model, reply.usage.total_tokens) == ("hello", "m", 7)
         assert raw.headers["x-request-id"] == "req-77"
         assert raw.headers["x-patchbay-revision"] == "7"
@@ -97,9 +101,13 @@ async def test_the_openai_sdk_uses_tools_embeddings_and_lists() -> None:
         serving(answering(json.dumps(vectors).encode())) as embedder,
         gateway_for([model_row("m", chat.port), model_row("org/e", embedder.port, type="embedding")]) as g,
     ):
-        tools = [{"type": "function", "function": {"name": "add", "parameters": {"type": "object"}}}]
+        tools: list[ChatCompletionToolParam] = [
+            {"type": "function", "function": {"name": "add", "parameters": {"type": "object"}}}
+        ]
         reply = await g.sdk().chat.completions.create(model="m", messages=MESSAGES, tools=tools)
-        assert reply.choices[0].message.tool_calls[0].function.name == "add"
+        (call,) = reply.choices[0].message.tool_calls or []
+        assert call.type == "function"
+        assert call.function.name == "add"
         assert body_of(seen[0])["tools"] == tools
         vector = await g.sdk().embeddings.create(model="org/e", input="hi", encoding_format="float")
         assert vector.data[0].embedding == [0.5, 0.25]
@@ -135,6 +143,7 @@ async def test_errors_are_typed_as_the_sdk_types_them() -> None:
             with pytest.raises(kind) as caught:
                 await g.sdk(key).chat.completions.create(model=model, messages=MESSAGES, extra_body=body)
             assert caught.value.request_id
+            assert isinstance(caught.value.body, dict)
             assert caught.value.body["message"]
             return caught.value
 
@@ -171,7 +180,7 @@ async def test_bad_bodies_are_400_and_large_ones_413() -> None:
         big = await http.post("/v1/chat/completions", content=b" " * (33 * 1024 * 1024))
         assert (big.status_code, big.json()["error"]["code"]) == (413, "body_too_large")
 
-        async def endless() -> object:
+        async def endless() -> AsyncIterator[bytes]:
             for _ in range(40):
                 yield b" " * 1024 * 1024
 
@@ -230,9 +239,9 @@ async def test_limits_of_a_key_are_429_with_the_time_to_wait() -> None:
 
 
 async def test_a_durable_call_is_handed_over_and_answered_202() -> None:
-    orders = []
+    orders: list[Submission] = []
 
-    async def submit(order: object) -> str:
+    async def submit(order: Submission) -> str:
         orders.append(order)
         return "11111111-2222-3333-4444-555555555555"
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 import openai
 import pytest
+from openai.types.chat import ChatCompletionMessageParam
 
 from controlplane.base.secrets import seal
 from routing import snapshot as module
@@ -22,7 +23,7 @@ from tests.registry.transports.faults import serving
 from tests.routing.serving import caller_row, gateway_for, model_row, snapshot
 from tests.routing.upstreams import answering
 
-MESSAGES = [{"role": "user", "content": "hi"}]
+MESSAGES: list[ChatCompletionMessageParam] = [{"role": "user", "content": "hi"}]
 
 
 def builder() -> Builder:
