@@ -61,7 +61,7 @@ def drain() -> None:
 
 @task("patchbay.recover")
 def recover() -> None:
-    """Probe again what was unreachable."""
+    """Probe again what was unreachable and has rested."""
     probing.recover()
 
 
@@ -75,6 +75,6 @@ def tidy() -> None:
 app.conf.beat_schedule = {
     "sweep": {"task": "patchbay.sweep", "schedule": 5.0, "options": {"expires": 5.0}},
     "drain": {"task": "patchbay.drain", "schedule": 2.0, "options": {"expires": 2.0}},
-    "recover": {"task": "patchbay.recover", "schedule": 60.0, "options": {"expires": 60.0}},
+    "recover": {"task": "patchbay.recover", "schedule": 15.0, "options": {"expires": 15.0}},
     "tidy": {"task": "patchbay.tidy", "schedule": 86_400.0, "options": {"expires": 3_600.0}},
 }

@@ -40,6 +40,7 @@ class Model(models.Model):
     release = models.ForeignKey("Release", null=True, on_delete=models.PROTECT, related_name="+")
     credential = models.ForeignKey(Credential, null=True, blank=True, on_delete=models.PROTECT, related_name="models")
     probed_at = models.DateTimeField(null=True)
+    failed_probes = models.PositiveIntegerField(default=0, help_text="failed probes in a row since it was last ready")
     probe_ms = models.FloatField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)

@@ -31,7 +31,10 @@ BATCH_SECONDS = 0.25
 MAX_WORDS = 2000
 RECOVERY = "Probe what was unreachable"
 _LOAD = 500
-_RETRY_AFTER = (timedelta(minutes=1), timedelta(minutes=10))
+_FIRST_WAIT, _LONGEST_WAIT = timedelta(seconds=30), timedelta(minutes=15)
+_WAITS = (*(_FIRST_WAIT * 2**step for step in range(5)), _LONGEST_WAIT)
+"""How long a model rests before an automatic probe, by its failed probes in a row: 30 s, doubled to 15 minutes."""
+_FAILURES_KEPT = timedelta(days=1)
 
 Report = Callable[[int, int], None]
 """Hears how many models are ready and how many failed so far."""
@@ -83,24 +86,31 @@ def probe_models(ids: Sequence[int], report: Report, cancelled: Callable[[], boo
         prober = _Prober(guard.egress(), outcomes)
         future = pool.submit(asyncio.run, prober.probe(subjects))
         finished = not subjects
+        moved = False
         while not finished:
             batch, finished = _gather(outcomes)
-            store(batch)
+            moved |= store(batch)
             ready = sum(outcome.ready for outcome in batch)
             counts = [counts[0] + ready, counts[1] + len(batch) - ready]
             report(*counts)
             if cancelled():
                 prober.stopped = True
         future.result()
-    if any(counts):
+    if moved:
         revision.bump()
     return counts[0], counts[1]
 
 
-def store(batch: Sequence[Outcome]) -> None:
-    """Write outcomes where the probed release is still the current one and nobody disabled the model meanwhile."""
+def store(batch: Sequence[Outcome]) -> bool:
+    """Write outcomes where the probed release is still the current one and nobody disabled the model meanwhile.
+
+    Returns whether a model's state or the reason for it is another one now.
+    """
     if not batch:
-        return
+        return False
+    found = {item.model_id: (ModelState.READY if item.ready else ModelState.UNREACHABLE, item.words) for item in batch}
+    before = Model.objects.filter(pk__in=found).values_list("pk", "state", "state_reason")
+    moved = any((state, reason) != found[pk] for pk, state, reason in before)
     unchanged = Q(*(Q(pk=item.model_id, release=item.release_id) for item in batch), _connector=Q.OR)
     times = [When(pk=item.model_id, then=Value(item.ms, FloatField())) for item in batch]
     words = [When(pk=item.model_id, then=Value(item.words, TextField())) for item in batch]
@@ -110,27 +120,49 @@ def store(batch: Sequence[Outcome]) -> None:
         state_reason=Case(*words, default=F("state_reason")),
         probe_ms=Case(*times, default=F("probe_ms")),
         probed_at=Now(),
+        failed_probes=Case(
+            When(pk__in=ready, then=Value(0)),
+            When(state=ModelState.UNREACHABLE, then=F("failed_probes") + 1),
+            default=Value(1),
+        ),
     )
     events.publish("models", {"count": len(batch), "names": []})
+    return moved
 
 
 def recover() -> int:
-    """Probe again what failed lately (each minute) or longer ago (each ten minutes), and what no job is probing.
+    """Probe again what failed and has rested, the longer the more probes in a row failed, and what no job is probing.
 
     Run by beat; does nothing while an earlier round is not over. Returns how many models the new job has.
     """
+    _forget_fruitless_rounds()
     open_jobs = Job.objects.filter(state__in=[JobState.QUEUED, JobState.RUNNING])
     if open_jobs.filter(kind="probe", title=RECOVERY).exists():
         return 0
-    soon, late = _RETRY_AFTER
-    lately = Q(probed_at__lt=Now() - soon, updated_at__gt=Now() - timedelta(hours=1))
-    due = Q(state=ModelState.UNREACHABLE) & (lately | Q(probed_at__lt=Now() - late))
+    due = Q(state=ModelState.UNREACHABLE) & rested()
     if not open_jobs.filter(kind__in=["probe", "import"]).exists():
-        due |= Q(state=ModelState.PROBING, updated_at__lt=Now() - soon)
+        due |= Q(state=ModelState.PROBING, updated_at__lt=Now() - timedelta(minutes=1))
     ids = list(Model.objects.filter(due).order_by("pk").values_list("pk", flat=True)[:5000])
     if ids:
         jobs.enqueue("probe", {"models": ids}, title=RECOVERY, max_attempts=1)
     return len(ids)
+
+
+def rested() -> Q:
+    """Models whose last probe is as long ago as their failed probes in a row ask for."""
+    last = len(_WAITS)
+    known = Q(failed_probes__gte=last, probed_at__lt=Now() - _WAITS[-1]) | Q(probed_at=None)
+    for failures, wait in enumerate(_WAITS[:-1], 1):
+        count = Q(failed_probes__lte=1) if failures == 1 else Q(failed_probes=failures)
+        known |= count & Q(probed_at__lt=Now() - wait)
+    return known
+
+
+def _forget_fruitless_rounds() -> None:
+    """Delete automatic rounds that found nothing new, so that the list of jobs stays people's; failed ones a day on."""
+    over = Job.objects.filter(kind="probe", title=RECOVERY, state__in=jobs.FINAL)
+    nothing_new = Q(state=JobState.SUCCEEDED, result__counts__ready=0)
+    over.filter(nothing_new | Q(result=None, finished_at__lt=Now() - _FAILURES_KEPT)).delete()
 
 
 class _Prober:

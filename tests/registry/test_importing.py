@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -157,11 +158,40 @@ def test_an_unreachable_model_recovers_by_itself(upstreams: Upstreams, engineer:
     run(importing.start(engineer, upstreams.yaml(3)))
     Model.objects.update(state=ModelState.UNREACHABLE, state_reason="was away", probed_at=timezone.now())
     assert probing.recover() == 0
-    Model.objects.update(probed_at="2020-01-01T00:00:00Z")
+    Model.objects.update(probed_at="2020-01-01T00:00:00Z", failed_probes=9)
     assert probing.recover() == 3
     assert probing.recover() == 0
     engine.work(HANDLERS)
     assert set(Model.objects.values_list("state", "state_reason")) == {(ModelState.READY, "")}
+    assert set(Model.objects.values_list("failed_probes", flat=True)) == {0}
+    assert probing.recover() == 0
+    assert Job.objects.filter(title=probing.RECOVERY).count() == 1
+
+
+def test_a_dead_model_is_probed_ever_more_rarely_and_leaves_no_jobs(upstreams: Upstreams, engineer: User) -> None:
+    run(importing.start(engineer, changed(upstreams.yaml(1), 0, endpoint="http://127.0.0.1:9")))
+    people_s = set(Job.objects.values_list("pk", flat=True))
+    assert Model.objects.get().failed_probes == 1
+    revisions = set()
+    for failures, wait in enumerate((30, 60, 120, 240, 480, 900, 900), 1):
+        Model.objects.update(probed_at=timezone.now() - timedelta(seconds=wait - 5))
+        assert probing.recover() == 0
+        Model.objects.update(probed_at=timezone.now() - timedelta(seconds=wait + 5))
+        assert probing.recover() == 1
+        engine.work(HANDLERS)
+        assert Model.objects.get().failed_probes == failures + 1
+        revisions.add(revision.current())
+    assert probing.recover() == 0
+    assert set(Job.objects.values_list("pk", flat=True)) == people_s
+    assert len(revisions) == 1
+
+
+def test_a_changed_model_starts_to_rest_anew(upstreams: Upstreams, engineer: User) -> None:
+    text = changed(upstreams.yaml(1), 0, endpoint="http://127.0.0.1:9")
+    run(importing.start(engineer, text))
+    Model.objects.update(failed_probes=40)
+    run(importing.start(engineer, changed(text, 0, endpoint="http://127.0.0.1:10")))
+    assert Model.objects.get().failed_probes == 1
 
 
 def test_a_probe_does_not_overrule_people(upstreams: Upstreams, engineer: User) -> None:
