@@ -1,10 +1,10 @@
 """The neutral predict call, the same for every type of model: POST /v1/models/{name}/predict.
 
-A call is `{"inputs": ..., "parameters": {...}, "task": ..., "stream": ...}`; only `inputs` is needed. For an LLM it is text or
-a list of messages, for embeddings and moderation text or a list of texts, for images the prompt, for rerank an object with
-`query` and `documents`, for tensors KServe V2's list of `{name, shape, datatype, data}`. An answer is
-`{"model", "task", "outputs", "usage"}`; its outputs are messages (chat), texts (completion), vectors (embedding), or what the
-task's own answer lists. A stream's events are the chunks of `/v1/chat/completions` or `/v1/completions`.
+A call is `{"inputs": ..., "parameters": {...}, "task": ..., "stream": ...}`; only `inputs` is needed. For an LLM it is
+text or a list of messages, for embeddings and moderation text or a list of texts, for images the prompt, for rerank an
+object with `query` and `documents`, for tensors KServe V2's list of `{name, shape, datatype, data}`. An answer is
+`{"model", "task", "outputs", "usage"}`; its outputs are messages (chat), texts (completion), vectors (embedding), or
+what the task's own answer lists. A stream's events are the chunks of `/v1/chat/completions` or `/v1/completions`.
 """
 
 from typing import Any

@@ -25,7 +25,7 @@ async def hang(peer: Peer) -> None:
     raise ConnectionResetError
 
 
-def raw(answer: bytes, *, close: bool = True) -> object:
+def raw(answer: bytes, *, close: bool = True) -> Script:
     async def script(peer: Peer) -> None:
         await peer.request()
         await peer.send(answer)
