@@ -12,6 +12,10 @@ from versions.diff.schema.reader import Node
 
 NUMERIC = frozenset({"bound-tightened", "bound-added"})
 DROPPED = frozenset({"optional-removed", "removed-closed", "required-removed"})
+SETTLED_BY_NAMES = frozenset({
+    "minProperties", "maxProperties", "dependentRequired", "dependentSchemas", "propertyNames", "patternProperties",
+    "not", "if", "anyOf", "oneOf", "allOf",
+})  # fmt: skip
 INJECTED = frozenset({"required-added-with-default", "became-required-with-default"})
 
 
@@ -27,6 +31,8 @@ def _of_names(explainer: Explainer, draft: Draft) -> Step | None:
     """Steps for fields that came, went or got another name."""
     place: Place = draft.place
     path = place.steps()
+    if draft.key != "default-changed" and (place.up is None or not _names_are_free(explainer, place.up)):
+        return None
     if draft.key == "renamed" and not draft.doubtful:
         return Step("rename", path, (("to", draft.new),))
     if draft.key in DROPPED:
@@ -37,6 +43,11 @@ def _of_names(explainer: Explainer, draft: Draft) -> Step | None:
     return Step("inject" if draft.key in INJECTED else "pin", path, (("value", wanted),))
 
 
+def _names_are_free(explainer: Explainer, holder: Place) -> bool:
+    """Whether an object says nothing about how many names it has and which go together."""
+    return not SETTLED_BY_NAMES & set(explainer.normal.form(holder.new))
+
+
 def _of_values(explainer: Explainer, draft: Draft) -> Step | None:
     """Steps for values that no longer fit."""
     place: Place = draft.place
@@ -44,7 +55,7 @@ def _of_values(explainer: Explainer, draft: Draft) -> Step | None:
     old, new = explainer.normal.form(place.old), explainer.normal.form(place.new)
     if draft.key in NUMERIC and draft.keyword in ("minimum", "maximum"):
         return _clamp(path, new)
-    if draft.key == "became-not-nullable" and place.kind == "property" and not _required(explainer, place):
+    if draft.key == "became-not-nullable" and place.kind == "property" and _may_be_left_out(explainer, place):
         return Step("drop_null", path)
     if draft.key == "enum-value-removed":
         return _mapped(path, draft.old, new)
@@ -59,9 +70,11 @@ def _inside(place: Place | None) -> bool:
     return False
 
 
-def _required(explainer: Explainer, place: Place) -> bool:
+def _may_be_left_out(explainer: Explainer, place: Place) -> bool:
     holder = place.up
-    return holder is not None and place.key in explainer.normal.form(holder.new).get("required", ())
+    if holder is None or not _names_are_free(explainer, holder):
+        return False
+    return place.key not in explainer.normal.form(holder.new).get("required", ())
 
 
 def _clamp(path: tuple[str, ...], new: Node) -> Step | None:

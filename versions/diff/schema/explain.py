@@ -107,17 +107,25 @@ class Explainer:
 
     def compare(self, place: Place) -> None:
         """Compare the two nodes of a place, unless this pair was compared before."""
-        if place.old is place.new or (_small(place.old) and place.old == place.new):
+        if self.settled(place.old, place.new):
             return
         pair = (id(place.old), id(place.new))
-        if pair in self._seen:
-            self._also(pair)
-        elif place.depth >= DEEP:
+        if place.depth >= DEEP:
             self._deferred.append((place, self.use))
         else:
             self._compare_once(place, pair)
         if place.depth == 0:
             self._drain()
+
+    def settled(self, old: Node, new: Node) -> bool:
+        """Whether two nodes are visibly the same, or were compared before."""
+        if old is new or (_small(old) and old == new):
+            return True
+        pair = (id(old), id(new))
+        if pair not in self._seen:
+            return False
+        self._also(pair)
+        return True
 
     def _drain(self) -> None:
         """Compare what lay too deep, each pair as a body of its own; so ways stay short whatever refers to whatever."""

@@ -51,10 +51,12 @@ def schema_of(node: Node, name: str) -> Node | None:
 
 def _shared(visitor: Visitor, place: Place, old: Node, new: Node, name: str) -> None:
     before, after = old["properties"][name], new["properties"][name]
+    required_before, required_after = name in old.get("required", ()), name in new.get("required", ())
+    if required_before == required_after and visitor.settled(before, after):
+        return
     direction = visitor.direction
     was_hidden, is_hidden = before.get(visitor.hides) is True, after.get(visitor.hides) is True
     below = place.down(before, after, "property", name)
-    required_before, required_after = name in old.get("required", ()), name in new.get("required", ())
     if was_hidden and is_hidden:
         start = len(visitor.drafts)
         visitor.compare(below)

@@ -64,6 +64,9 @@ class Visitor(Protocol):
     def compare(self, place: Place) -> None:
         """Compare the two nodes of a place."""
 
+    def settled(self, old: Node, new: Node) -> bool:
+        """Whether nothing is left to say about two nodes."""
+
     def included(self, left: Node, right: Node) -> bool:
         """Whether every value of `left` is proved to be one of `right`."""
 

@@ -76,6 +76,10 @@ class Prover:
         if draft.effect in (Effect.NARROWER, Effect.DIFFERENT, Effect.UNKNOWN):
             raise NotProved
 
+    def settled(self, old: Node, new: Node) -> bool:
+        """Whether inclusion is known, or assumed while it is being proved."""
+        return old is new or self._known.get((id(old), id(new))) is True
+
     def doubting(self, start: int) -> None:
         """A proof does not doubt."""
 
