@@ -8,13 +8,14 @@ from pathlib import Path
 
 import msgspec
 
+from controlplane.base.egress_rules import parse_rule
 from registry.protocols.adapter import Adapter
 from registry.protocols.compiler import CompileError, compile_adapter
 from registry.resolve import target
 from registry.spec import Spec
 from registry.spec_errors import SpecInvalid
 from registry.spec_file import read as read_spec
-from registry.transports.egress import EndpointInvalid, parse_endpoint, parse_rule
+from registry.transports.egress import EndpointInvalid, parse_endpoint
 from routing.table import Caller, Replica, ServedModel, Table
 
 log = logging.getLogger(__name__)

@@ -134,6 +134,8 @@ class Client:
         except TimeoutError as error:
             words = f"did not accept a connection within {limit:g} s"
             raise Failure(FailureKind.UPSTREAM_TIMEOUT, f"upstream {target.origin} {words}", retryable=True) from error
+        except ssl.SSLError as error:
+            raise _unreachable(target, _tls_words(error)) from error
         except OSError as error:
             raise _unreachable(target, f"cannot be reached: {_words(error)}") from error
 
@@ -194,6 +196,17 @@ class Client:
 
 def _words(error: OSError) -> str:
     return error.strerror or str(error) or type(error).__name__
+
+
+def _tls_words(error: ssl.SSLError) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        found = error.verify_message.rstrip(".")
+        return (
+            f"shows a certificate that is not trusted: {found}. Give the upstream a valid one for this host; a private "
+            "authority is trusted where the environment's SSL_CERT_FILE names its certificate"
+        )
+    reason = (error.reason or str(error)).replace("_", " ").lower()
+    return f"does not speak TLS as expected ({reason}); if it speaks plain HTTP, the endpoint must start with http://"
 
 
 def _unreachable(target: Target, words: str) -> Failure:

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry.transports.egress import Egress, EgressRefused, EndpointInvalid, parse_endpoint, parse_rule
+from controlplane.base.egress_rules import parse_rule
+from registry.transports.egress import Egress, EgressRefused, EndpointInvalid, parse_endpoint
 
 
 @pytest.mark.parametrize(
