@@ -82,14 +82,15 @@ def start(
 
 
 def run(lease: Lease) -> dict[str, Any]:
-    """The job's handler. A second attempt goes on where the first stopped: it probes what is not proven yet."""
+    """The job's handler: writes, then probes every row's model that is not ready. A second attempt goes on from there."""
     data = lease.job.input
     parsed = spec_file.parse(data["text"], data["file"])
     if "counts" not in lease.job.progress:
         _apply(lease, parsed, data["mode"])
     counts = lease.job.progress["counts"]
     names = [row.name for row in parsed.rows if row.spec is not None]
-    waiting = list(Model.objects.filter(name__in=names, state=ModelState.PROBING).values_list("pk", flat=True))
+    unproven = [ModelState.PROBING, ModelState.UNREACHABLE]
+    waiting = list(Model.objects.filter(name__in=names, state__in=unproven).values_list("pk", flat=True))
     settled = counts["total"] - counts["invalid"] - len(waiting)
     track = _Track(lease, counts, settled)
     probing.probe_models(waiting, track, lease.cancelled)

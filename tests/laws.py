@@ -94,7 +94,7 @@ def few_parameters(source: Source) -> Iterator[str]:
         given = function.args
         names = [one.arg for one in (*given.posonlyargs, *given.args, *given.kwonlyargs)]
         count = len([name for name in names if name not in {"self", "cls"}])
-        if count > MOST_PARAMETERS and source.place.parts[0] != "tests":
+        if count > MOST_PARAMETERS:
             yield f"{function.name} takes {count}"
 
 

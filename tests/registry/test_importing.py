@@ -65,6 +65,16 @@ def test_the_same_file_again_changes_nothing(upstreams: Upstreams, engineer: Use
     assert Release.objects.count() == 21
 
 
+def test_the_same_file_again_proves_what_did_not_answer_before(upstreams: Upstreams, engineer: User) -> None:
+    text = upstreams.yaml(5)
+    run(importing.start(engineer, text))
+    Model.objects.filter(pk__in=list(Model.objects.values_list("pk", flat=True)[:2])).update(
+        state=ModelState.UNREACHABLE, state_reason="connection refused"
+    )
+    job = run(importing.start(engineer, text))
+    assert (job.result["counts"]["unchanged"], job.result["counts"]["ready"]) == (5, 5)
+
+
 def test_a_dry_run_tells_every_error_with_its_line_and_writes_nothing(upstreams: Upstreams, engineer: User) -> None:
     text = changed(upstreams.yaml(5), 1, type="nonsense", params={"x": {"type": "fload"}})
     text = changed(text, 4, credential="nobody")
