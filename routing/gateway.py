@@ -55,16 +55,15 @@ class Answer:
     failure: Failure | None = None
 
 
-async def _nothing_newer() -> None:
-    return None
+async def _nothing_newer() -> bool:
+    return True
 
 
 @dataclass(slots=True)
 class World:
-    """What the gateway asks of the world: whether its table is fresh, a newer one, and durable calls."""
+    """What the gateway asks of the world: a newer table (and whether it surely has the newest), and durable calls."""
 
-    fresh: Callable[[], bool] = lambda: True
-    catch_up: Callable[[], Awaitable[None]] = _nothing_newer
+    catch_up: Callable[[], Awaitable[bool]] = _nothing_newer
     submit_job: SubmitJob | None = None
 
 
@@ -193,11 +192,10 @@ class Gateway:
             raise Failure(FailureKind.AUTHENTICATION, words, code="missing_api_key")
         digest = keys.digest(key, self._pepper)
         caller = self._callers().get(digest)
-        if caller is None:
-            await self.world.catch_up()
-            caller = self._callers().get(digest)
-        if caller is None and not self.world.fresh():
-            words = "This API key cannot be checked now: the database has not been reached lately. Retry soon."
+        sure = caller is not None or await self.world.catch_up()
+        caller = caller or self._callers().get(digest)
+        if caller is None and not sure:
+            words = "This API key cannot be checked now: the database cannot be reached. Retry soon."
             raise Failure(FailureKind.UNAVAILABLE, words, code="key_check_unavailable", retry_after=5.0)
         if caller is None:
             words = "This API key is not known or was revoked. Create one under Keys."

@@ -52,7 +52,7 @@ class Plane:
         self.gateway = Gateway(self.forwarder, self.recorder, self.measures, settings.pepper)
         builder = Builder(unsealing(settings.master_key))
         self.watcher = Watcher(Rows(), builder, settings.data_dir / "snapshot.json", self.serve)
-        self.gateway.world = World(lambda: self.watcher.fresh, self.watcher.catch_up, submit_job)
+        self.gateway.world = World(self.watcher.catch_up, submit_job)
 
     async def start(self) -> None:
         """Serve the last good copy, then what PostgreSQL says, waiting four seconds for it at the most."""

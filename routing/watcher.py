@@ -76,12 +76,16 @@ class Watcher:
             async with asyncio.timeout(limit):
                 await self.refresh()
 
-    async def catch_up(self) -> None:
-        """For a key or model that the Table does not know: see whether it is new, waiting a second at the most."""
+    async def catch_up(self) -> bool:
+        """For a key or model that the Table does not know: see whether it is new, waiting a second at the most.
+
+        Returns whether the database was seen, so that what the Table still does not know is surely unknown.
+        """
         asked = asyncio.get_running_loop().time()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CATCH_UP_SECONDS):
                 await self._confirm(asked)
+        return self._confirmed_at >= asked
 
     async def _confirm(self, since: float) -> None:
         """Look at the database until it was seen after the loop time `since`, or cannot be read."""
@@ -107,8 +111,8 @@ class Watcher:
 
     @property
     def fresh(self) -> bool:
-        """Whether an unknown key is surely unknown."""
-        return self.age < STALE_SECONDS
+        """Whether the database was seen lately, and can be read as far as is known."""
+        return not self.error and self.age < STALE_SECONDS
 
     async def _refresh(self) -> None:
         loop = asyncio.get_running_loop()

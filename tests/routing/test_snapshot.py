@@ -164,19 +164,18 @@ async def test_a_start_without_stores_serves_the_last_good_copy(
     second.close()
 
 
-async def test_unknown_keys_are_401_while_fresh_and_503_while_stale_and_known_ones_always_work(
+async def test_unknown_keys_are_401_while_sure_and_503_at_once_when_not_and_known_ones_always_work(
     tmp_path: Path,
 ) -> None:
     database = Database(snapshot([model_row("m")], revision=1))
     async with serving(answering()) as upstream, gateway_for([model_row("m", upstream.port)]) as g:
         watcher = Watcher(database, g.builder, tmp_path / "s", g.gateway.serve)
-        g.world.fresh, g.world.catch_up = (lambda: watcher.fresh), watcher.catch_up
+        g.world.catch_up = watcher.catch_up
         database.rows = snapshot([model_row("m", upstream.port)], revision=1)
         await watcher.refresh()
         with pytest.raises(openai.AuthenticationError):
             await g.sdk("pb-new").chat.completions.create(model="m", messages=MESSAGES)
         database.away = True
-        watcher._confirmed_at = watcher._refreshed_at = float("-inf")
         with pytest.raises(openai.InternalServerError) as caught:
             await g.sdk("pb-new").chat.completions.create(model="m", messages=MESSAGES)
         assert caught.value.status_code == 503
