@@ -199,11 +199,10 @@ def events(source: str) -> Iterator[yaml.Event]:
 
 def decoded(text: str | bytes) -> str:
     """`text` as str. Raises TextInvalid where it is too large, not UTF-8 or holds NUL."""
-    size = len(text)
-    if size > MAX_BYTES:
+    if len(text) > MAX_BYTES:
         raise TextInvalid(
-            f"the file is {size / 1e6:.1f} MB; at most {MAX_BYTES // 1_000_000} MB are accepted, so split it",
-            given=f"{size} bytes",
+            f"the file is larger than {MAX_BYTES // 1_000_000} MB, the most that is accepted; split it",
+            given=f"{MAX_BYTES + 1} bytes or more",
             expected=f"at most {MAX_BYTES} bytes",
         )
     try:

@@ -16,6 +16,7 @@ from rest_framework.views import APIView
 class Pages(PageNumberPagination):
     """Fifty rows a page; `page_size` up to 500."""
 
+    page_size = 50
     page_size_query_param = "page_size"
     max_page_size = 500
     parameters = (OpenApiParameter("page", OpenApiTypes.INT), OpenApiParameter("page_size", OpenApiTypes.INT))
