@@ -18,6 +18,7 @@ class Unchanged:
         self._components_same = all(old.root.get(name) == new.root.get(name) for name in SECTIONS)
         self._schemes_same = _schemes(old) == _schemes(new)
         self._settled: dict[str, bool] = {}
+        self._reached: dict[str, set[str]] = {}
 
     def holds(self, old: Entry, new: Entry) -> bool:
         """Whether nothing about an operation changed."""
@@ -40,7 +41,9 @@ class Unchanged:
                 self._settled[ref] = left == right
             if not self._settled[ref]:
                 return False
-            pending |= references(self._resolve(ref)[0]) - seen
+            if ref not in self._reached:
+                self._reached[ref] = references(self._resolve(ref)[0])
+            pending |= self._reached[ref] - seen
         return True
 
     def _resolve(self, ref: str) -> tuple[Any, Any]:

@@ -9,7 +9,7 @@ from versions.diff.schema.arrays import array_facets
 from versions.diff.schema.equal import alike
 from versions.diff.schema.examples import Examples
 from versions.diff.schema.finite import compare_finite
-from versions.diff.schema.keywords import ANNOTATIONS, is_unknown
+from versions.diff.schema.keywords import ANNOTATIONS, FLAT, KNOWN, is_unknown
 from versions.diff.schema.limits import formats, number_facets, string_facets
 from versions.diff.schema.normal import TYPE_KEYWORDS, Normal, types_of
 from versions.diff.schema.notes import annotations
@@ -119,13 +119,11 @@ class Explainer:
 
     def settled(self, old: Node, new: Node) -> bool:
         """Whether two nodes are visibly the same, or were compared before."""
-        if old is new or (_small(old) and old == new):
-            return True
         pair = (id(old), id(new))
-        if pair not in self._seen:
-            return False
-        self._also(pair)
-        return True
+        if pair in self._seen:
+            self._also(pair)
+            return True
+        return old is new or (old.keys() <= FLAT and old == new)
 
     def _drain(self) -> None:
         """Compare what lay too deep, each pair as a body of its own; so ways stay short whatever refers to whatever."""
@@ -184,12 +182,13 @@ class Explainer:
         """Keywords that only inclusion as a whole can judge, and keywords that nobody knows."""
         self._all_of(place, old.get("allOf", []), new.get("allOf", []))
         self._named_all_of(place)
-        changed = [word for word in UNDECIDED if not self._same(old.get(word), new.get(word))]
+        undecided = [word for word in UNDECIDED if word in old or word in new]
+        changed = [word for word in undecided if not self._same(old.get(word), new.get(word))]
         if changed:
             before = {word: old[word] for word in UNDECIDED if word in old}
             after = {word: new[word] for word in UNDECIDED if word in new}
             self.undecided(place, "/".join(changed), before, after)
-        for name in {**old, **new}:
+        for name in sorted((old.keys() | new.keys()) - KNOWN):
             if is_unknown(name) and old.get(name) != new.get(name):
                 draft = Draft("unknown-keyword", Effect.UNKNOWN, place, f"{place.name} {name}".strip())
                 draft.old, draft.new, draft.keyword = short(old.get(name)), short(new.get(name)), name
@@ -243,7 +242,8 @@ class Explainer:
 
     def _unused(self, place: Place, old: Node, new: Node, kinds: frozenset[str]) -> None:
         """Keywords of types that neither side allows: they mean nothing, and somebody changed them."""
-        if "type" not in old or "type" not in new:
+        spoken = {TYPE_KEYWORDS[word] for word in (old.keys() | new.keys()) & TYPE_KEYWORDS.keys()}
+        if spoken <= kinds or "type" not in old or "type" not in new:
             return
         start = len(self.drafts)
         for kind, facets in _FACETS:
@@ -316,15 +316,10 @@ def _found(where: dict[int, str], normal: Normal, node: Node) -> str:
     return where.get(id(source), "") if source is not None else ""
 
 
-def _small(node: Node) -> bool:
-    return all(value.__class__ not in _HOLDERS or name in ("type", "enum") for name, value in node.items())
-
-
 def _number_once(types: frozenset[str]) -> frozenset[str]:
     return types | {"number"} if "integer" in types else types
 
 
-_HOLDERS = (dict, list)
 KINDS_OF = {
     "minimum": "number", "maximum": "number", "multipleOf": "number", "minLength": "string", "maxLength": "string",
     "pattern": "string",

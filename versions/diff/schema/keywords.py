@@ -31,6 +31,9 @@ KNOWN = (
     }
 )  # fmt: skip
 
+FLAT = KNOWN - SCHEMA - SCHEMA_LIST - SCHEMA_MAP - {"items"}
+"""Keywords without schemas inside: two nodes that have no others can be compared as plain data."""
+
 
 def is_unknown(name: str) -> bool:
     """Whether a keyword is neither known nor a vendor's note (`x-`)."""
