@@ -82,7 +82,7 @@ def start(
 
 
 def run(lease: Lease) -> dict[str, Any]:
-    """The job's handler: writes, then probes every row's model that is not ready. A second attempt goes on from there."""
+    """The job's handler: writes, then probes what is not ready. A second attempt goes on where the first stopped."""
     data = lease.job.input
     parsed = spec_file.parse(data["text"], data["file"])
     if "counts" not in lease.job.progress:
