@@ -1,0 +1,45 @@
+"""docs/change-classifier.md speaks of the code that is here, of every rule, and of no miss."""
+
+import re
+
+import pytest
+
+from benchmarks.classifier import PAGE, code_digest
+from versions.diff.rules import table
+
+TEXT = PAGE.read_text(encoding="utf-8")
+
+
+def test_the_page_was_measured_with_this_code() -> None:
+    """The numbers need data that is not in the repository; so the page says which code made them."""
+    found = re.search(r"code `([0-9a-f]{16})` · data `([0-9a-f]{16})`", TEXT)
+    assert found is not None
+    assert found[1] == code_digest(), "versions/diff changed: run `python benchmarks/classifier.py DATA --write`"
+
+
+def test_the_page_holds_every_rule() -> None:
+    assert set(table()) == set(
+        re.findall(r"`([a-z][a-z-]+)`", TEXT.split("## Rule by rule")[1].split("## Real pairs")[0])
+    )
+
+
+def test_the_page_promises_what_the_targets_ask() -> None:
+    assert "**Misses: 0**" in TEXT
+    assert "not explained" not in TEXT
+    rows = {row.split(" | ")[0].lstrip("| "): row for row in TEXT.splitlines() if row.startswith("| ")}
+    shares = [float(share) for share in re.findall(r"\((\d+\.\d)%\)", rows["jsonsubschema"])]
+    assert shares[0] >= 85
+    for source, least in (
+        ("oasdiff", 97),
+        ("openapi-diff", 95),
+        ("swagger-brake", 95),
+        ("buf", 95),
+        ("jsonsubschema", 95),
+    ):
+        beside = float(re.findall(r"\((\d+\.\d)%\)", rows[source])[-1])
+        assert beside >= least, source
+
+
+@pytest.mark.parametrize("word", ["breaking", "review", "compatible"])
+def test_the_page_explains_its_words(word: str) -> None:
+    assert f"**{word}**" in TEXT
