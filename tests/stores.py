@@ -21,7 +21,7 @@ def start_stores(shares_postgres: bool) -> None:
     folder = Path(tempfile.mkdtemp(prefix="patchbay-test-"))
     folder.chmod(0o711)
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    (folder / "data").mkdir()
+    (folder / "data" / "static").mkdir(parents=True)
     os.environ["DATA_DIR"] = str(folder / "data")
     valkey = Valkey(folder / "valkey")
     atexit.register(valkey.stop)
