@@ -2,7 +2,10 @@
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
+from django.db.models import Value
+from django.db.models.functions import Concat, Lower
 
 
 class Credential(models.Model):
@@ -44,9 +47,16 @@ class Model(models.Model):
     probe_ms = models.FloatField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
+    sought = models.GeneratedField(
+        expression=Lower(Concat("name", Value("\n"), "endpoint", Value("\n"), "owner")),
+        output_field=models.TextField(),
+        db_persist=True,
+        help_text="what the search box looks in",
+    )
 
     class Meta:
         indexes = [
+            GinIndex(fields=["sought"], opclasses=["gin_trgm_ops"], name="model_sought"),
             models.Index(fields=["state", "name"], name="model_state_name"),
             models.Index(fields=["type", "name"], name="model_type_name"),
             models.Index(fields=["protocol", "name"], name="model_protocol_name"),

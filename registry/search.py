@@ -4,7 +4,8 @@ from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Q, QuerySet, Value
+from django.db.models.functions import Lower
 
 from controlplane.base import access
 from controlplane.base.patience import at_most
@@ -63,7 +64,7 @@ def search(
         rows = list(
             _matching(wanted)
             .select_related("release")
-            .defer("release__spec")
+            .defer("release__spec", "sought")
             .order_by(column, "name")[start : start + size]
         )
     return Listing(rows, total, page, pages, size, sort, {name: _facet(name, groups, wanted) for name in FACETS})
@@ -98,7 +99,7 @@ def _matching(wanted: ModelFilter) -> QuerySet[Model]:
 def _words(q: str) -> Q:
     found = Q()
     for word in q.split()[:8]:
-        found &= Q(name__icontains=word) | Q(endpoint__icontains=word) | Q(owner__icontains=word)
+        found &= Q(sought__contains=Lower(Value(word)))
     return found
 
 

@@ -111,3 +111,22 @@ def test_disabling_can_be_undone_and_leaves_the_others_alone(visitor: Visitor) -
     engineer.post(undone[1], {"ids": undone[2], "back": "/models"})
     before = {model.name for model in models if model.state == "disabled"}
     assert set(Model.objects.filter(state="disabled").values_list("name", flat=True)) == before
+
+
+@pytest.mark.parametrize(
+    ("text", "found"), [("CHAT-00003", 1), ("team-1 score", 1), ("10.0.2.7", 1), ("%", 0), ("_", 0), ("teäm", 0)]
+)
+def test_words_are_found_in_name_endpoint_and_owner_whatever_their_case(
+    visitor: Visitor, text: str, found: int
+) -> None:
+    write_models(6)
+    body = visitor("viewer").get("/models", {"q": text}).content.decode()
+    assert body.count('id="m-') == found
+
+
+def test_search_has_an_index_for_long_lists(db: None) -> None:
+    write_models(50)
+    with connection.cursor() as cursor:
+        cursor.execute("set local enable_seqscan = off")
+        cursor.execute("set local enable_indexscan = off")
+    assert "model_sought" in Model.objects.filter(sought__contains="chat-00012").explain()
