@@ -73,8 +73,8 @@ def _head(code: str, data: str) -> list[str]:
         "",
         "Verdicts: **breaking** and **review** wait for a person, **compatible** passes by itself. A label agrees with",
         "us where a labelled break or warning waits for a person, and where a labelled safe change passes by itself.",
-        "The rule table departs from the peers in places (authentication, defaults, discriminators…); one column leaves",
-        "those out, so that it shows what is not explained by a decision that was made before measuring.",
+        "The rule table departs from the peers in places (authentication, defaults, discriminators…); one column",
+        "leaves those out, so that it shows what no decision made before measuring explains.",
         "",
     ]
 
@@ -115,7 +115,7 @@ def _numbers(results: Any) -> list[str]:
         "## The two numbers that matter",
         "",
         f"- **Misses: {misses}** labelled breaks called compatible, of {counted} labelled pairs.",
-        f"- **Sent to a person: {_percent(person, counted)}** of labelled pairs ({_percent(review, counted)} as review),",
+        f"- **Sent to a person: {_percent(person, counted)}** of the pairs ({_percent(review, counted)} as review),",
         f"  and {_percent(safe, every_safe)} of those labelled safe.",
         "",
         "## Labelled pairs",
@@ -191,8 +191,8 @@ def _rest(results: Any) -> list[str]:
         f" (breaking {edits['breaking']}, review {edits['review']}, compatible {edits['compatible']}); in"
         f" {edits['named']} of them every finding names its parameter or fact.",
         "",
-        f"Renames: {len(pairs)} different pairs of names scored {SURE} or more on the real pairs, and each was read and found"
-        f" right; the doubtful end: {shown}.",
+        f"Renames: {len(pairs)} different pairs of names scored {SURE} or more on the real pairs, and each was read"
+        f" and found right; the doubtful end: {shown}.",
         "",
         "## Cost",
         "",

@@ -10,7 +10,7 @@ def large() -> tuple[dict[str, Any], dict[str, Any]]:
     """The document and a later version in which one schema of forty changed."""
     schemas = {f"S{number}": _schema(number) for number in range(SCHEMAS)}
     paths = {f"/r{number}/{{id}}": {"post": _operation(number)} for number in range(OPERATIONS)}
-    old = {
+    old: dict[str, Any] = {
         "openapi": "3.1.0",
         "info": {"title": "large", "version": "1"},
         "paths": paths,

@@ -16,7 +16,10 @@ from versions.diff.loading import Unreadable, load
 from versions.diff.plan import apply
 from versions.diff.policy import Policy, from_mapping
 
-OPEN = {"type": "object", "properties": {"max_tokens": {"type": "integer", "minimum": 1, "maximum": 100}}}
+OPEN: dict[str, Any] = {
+    "type": "object",
+    "properties": {"max_tokens": {"type": "integer", "minimum": 1, "maximum": 100}},
+}
 
 
 def keys(report: Any) -> list[str]:
@@ -120,8 +123,8 @@ def wrapped(schema: Any) -> dict[str, Any]:
     ],
 )
 def test_no_published_document_stops_the_classifier(broken: Any) -> None:
-    for pair in ((broken, api(("get /a", {}))), (api(("get /a", {})), broken), (broken, broken)):
-        assert classify(*pair, "openapi").verdict in Severity
+    for old, new in ((broken, api(("get /a", {}))), (api(("get /a", {})), broken), (broken, broken)):
+        assert classify(old, new, "openapi").verdict in Severity
 
 
 def test_recursive_schemas_are_compared() -> None:

@@ -218,16 +218,18 @@ class Explainer:
                 self.add(Draft("all-of-added", Effect.NARROWER, place, place.name, None, short(node), keyword="allOf"))
 
     def _named_all_of(self, place: Place) -> None:
-        """A named part came to `allOf` (request) or left it (response) without a visible effect: code may differ."""
-        source, target = self.source(place)
-        mine, theirs = ([self.title(m) for m in side.get("allOf", ()) if self.named(m)] for side in (source, target))
-        extra = [name for name in theirs if name not in mine]
-        if mine and extra and set(mine) <= set(theirs):
-            key = self.pick("all-of-added", "all-of-removed")
-            draft = Draft(key, Effect.FACT, place, place.name, keyword="allOf")
-            draft.old, draft.new = self.pick((None, extra[0]), (extra[0], None))
-            draft.severity, draft.doubtful = Severity.REVIEW, True
-            self.add(draft)
+        """A named part came to `allOf` or left it beside others, without a visible effect: generated code may differ."""
+        before, after = (
+            [self.title(m) for m in side.get("allOf", ()) if self.named(m)] for side in (place.old, place.new)
+        )
+        lost = [name for name in before if name not in after]
+        gained = [name for name in after if name not in before]
+        if not (before and after) or bool(lost) == bool(gained):
+            return
+        draft = Draft("all-of-added" if gained else "all-of-removed", Effect.FACT, place, place.name, keyword="allOf")
+        draft.old, draft.new = next(iter(lost), None), next(iter(gained), None)
+        draft.severity, draft.doubtful = Severity.REVIEW, True
+        self.add(draft)
 
     def _same(self, left: Node | None, right: Node | None) -> bool:
         if left is None or right is None:
