@@ -35,6 +35,7 @@ def overview(request: PersonRequest) -> HttpResponse:
         "shares": shares(states),
         "models_total": sum(states.values()),
         "needs": needs(user, states),
+        "practice": catalog.count_tagged(user, "practice"),
         "revision": Revision.objects.order_by("-number").first(),
         "running": jobs.visible(user).filter(state__in=[JobState.RUNNING, JobState.QUEUED])[:SHOWN_NEEDS],
         "base": request.build_absolute_uri("/").rstrip("/"),

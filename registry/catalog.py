@@ -12,7 +12,7 @@ from controlplane.base.models import Job
 from controlplane.base.refusals import Conflict, Invalid, Missing, Stale
 from registry import releases, spec_file
 from registry.models import Model, ModelState, Release
-from registry.search import FACETS, SORTS, Listing, ModelFilter, counts_by_state, matching_ids, search
+from registry.search import FACETS, SORTS, Listing, ModelFilter, count_tagged, counts_by_state, matching_ids, search
 from registry.spec import Spec
 from registry.trying import detect, try_call
 
@@ -22,6 +22,7 @@ __all__ = [
     "Listing",
     "ModelFilter",
     "change",
+    "count_tagged",
     "counts_by_state",
     "create",
     "delete",

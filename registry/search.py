@@ -83,6 +83,12 @@ def counts_by_state(actor: access.Actor | None) -> dict[str, int]:
     return {state: found.get(state, 0) for state in ModelState.values}
 
 
+def count_tagged(actor: access.Actor | None, tag: str) -> int:
+    """How many models carry `tag`. Raises Forbidden."""
+    access.require(actor, "model.read")
+    return Model.objects.filter(tags__contains=[tag]).count()
+
+
 def checked_sort(sort: str) -> str:
     """`sort` as a column, "-" in front for descending. Raises Invalid."""
     if sort.removeprefix("-") not in SORTS:

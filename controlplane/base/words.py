@@ -75,6 +75,7 @@ FAMILIES: dict[str, dict[str, str | Promise]] = {
         "tag": _("Tag"),
         "owner": _("Owner"),
     },
+    "tag": {"practice": _("practice fleet (emulated)")},
     "param_type": {
         "float": _("number"),
         "int": _("whole number"),

@@ -12,7 +12,8 @@ const running = new Set();
 const all = () => [...form.querySelectorAll("[data-lane]")];
 const part = (lane, name) => lane.querySelector(`[data-${name}]`);
 const metric = (lane, name, text) => { lane.querySelector(`[data-m="${name}"]`).textContent = text; };
-const typeOf = (name) => form.querySelector(`#known-models option[value="${CSS.escape(name)}"]`)?.dataset.type ?? "llm";
+const known = (name) => form.querySelector(`#known-models option[value="${CSS.escape(name)}"]`)?.dataset ?? {};
+const typeOf = (name) => known(name).type ?? "llm";
 
 async function freshKey() {
   if (Date.now() < key.until) return key.value;
@@ -192,7 +193,10 @@ function settle() {
   const count = all().length;
   form.querySelector("[data-lanes]").dataset.n = count;
   form.querySelector("[data-add]").disabled = count >= MOST;
-  for (const lane of all()) part(lane, "remove").hidden = count < 2;
+  for (const lane of all()) {
+    part(lane, "remove").hidden = count < 2;
+    part(lane, "emulated").hidden = !("emulated" in known(part(lane, "model").value));
+  }
   const query = new URLSearchParams(all().map((lane) => ["model", part(lane, "model").value]).filter(([, name]) => name));
   history.replaceState(history.state, "", query.size ? `?${query}` : location.pathname);
 }

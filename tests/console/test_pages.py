@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from controlplane.base.models import Job, User
 from controlplane.views import broken
-from registry import callers, credentials
+from registry import callers, catalog, credentials
 from registry.models import Model
 from routing.models import CallRecord
 from tests.site import write_models
@@ -167,3 +167,21 @@ def test_traffic_of_models_on_screen(visitor: Visitor, furnished: None) -> None:
     assert found["chat-00003"]["errors"] == 100.0
     assert found["embed-00004"]["errors"] == 0.0
     assert "nothing" not in found
+
+
+@pytest.mark.parametrize(("language", "words"), [("en", "practice fleet (emulated)"), ("zh-hans", "练习机群（模拟）")])
+@pytest.mark.parametrize("address", ["/", "/models", "/models?tag=practice", "/playground", "/models/drill"])
+def test_practice_models_are_called_emulated_wherever_they_show(
+    visitor: Visitor, address: str, language: str, words: str, person: Callable[..., User]
+) -> None:
+    spec = {
+        "name": "drill",
+        "type": "llm",
+        "protocol": "openai",
+        "endpoint": "http://127.0.0.1:9",
+        "tags": ["practice"],
+    }
+    catalog.create(person("admin", "owner"), spec)
+    body = visitor("viewer", language=language).get(address).content.decode()
+    assert words in body
+    assert ">practice<" not in body
