@@ -153,11 +153,13 @@ async def _relay(call: Call, operation: Operation, response: Response, send: Sen
     decoder = operation.decoder(call.context)
     while True:
         data = await response.read_some()
-        fragment = decoder.feed(data) if data else decoder.close()
+        ended = not data
+        fragment = decoder.close() if ended else decoder.feed(data)
+        del data
         await _pass_fragment(call, fragment, send)
         if fragment.failure is not None:
             raise fragment.failure
-        if fragment.finished or not data:
+        if fragment.finished or ended:
             break
     if not call.started:
         await _start(call, send)

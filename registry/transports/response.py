@@ -10,12 +10,15 @@ from registry.transports.decompress import DecompressionRefused, Decompressor
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Caps in bytes, counts and seconds. `silent` bounds bytes without any body byte: headers, trailers, framing."""
+    """Caps in bytes, counts and seconds. `silent` bounds bytes without any body byte: headers, trailers, framing.
+
+    `high_water` is how much of a stream may wait for its reader; about as much is handed over at once.
+    """
 
     body: int = 32 * 1024 * 1024
     stream: int = 1024 * 1024 * 1024
     silent: int = 64 * 1024
-    high_water: int = 256 * 1024
+    high_water: int = 64 * 1024
     idle_per_origin: int = 256
     connections: int = 4096
     keep_alive: float = 30.0
@@ -81,18 +84,29 @@ class Response:
             await self._wait()
 
     async def read_some(self) -> bytes:
-        """The body bytes that have arrived, at least one; b"" at the end of a whole body. Raises Failure."""
+        """Body bytes that have arrived, at least one; b"" at the end of a whole body. Raises Failure."""
         while not self._pieces:
             if self.failure is not None:
                 raise self.failure
             if self.complete:
                 return b""
             await self._wait()
-        data = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
-        self._pieces.clear()
-        self.buffered = 0
-        if self._source is not None:
+        data = self._take()
+        self.buffered -= len(data)
+        if self._source is not None and self.buffered <= self._limits.high_water:
             self._source.resume()
+        return data
+
+    def _take(self) -> bytes:
+        """The first pieces, together no more than the high water mark, at least one."""
+        if len(self._pieces) == 1:
+            return self._pieces.pop()
+        count, size = len(self._pieces), self.buffered
+        while count > 1 and size > self._limits.high_water:
+            count -= 1
+            size -= len(self._pieces[count])
+        data = b"".join(self._pieces[:count])
+        del self._pieces[:count]
         return data
 
     async def read(self) -> bytes:

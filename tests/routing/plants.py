@@ -1,0 +1,123 @@
+"""A web process with stores of its own, all of which a test may kill."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from controlplane.services.ports import free_port
+from controlplane.services.postgres import Postgres
+from controlplane.services.valkey import Valkey
+
+ROOT = Path(__file__).resolve().parents[2]
+SERVER = ("--loop", "uvloop", "--http", "httptools", "--no-access-log", "--no-server-header", "--log-level", "warning")
+
+
+class Plant:
+    """PostgreSQL, Valkey and the web process, with models at `upstream`, a port that a test listens on."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.chmod(0o711)
+        self.postgres, self.valkey = Postgres(folder / "postgres"), Valkey(folder / "valkey")
+        self.data = folder / "data"
+        self.data.mkdir()
+        self.port, self.upstream = free_port(), free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.web: subprocess.Popen[bytes] | None = None
+        self.key = ""
+
+    def start(self) -> None:
+        """Start the stores, fill the database, start the web process."""
+        self.start_stores()
+        self._manage("manage.py", "migrate", "-v0", "--skip-checks")
+        self.key = self._manage("tests/routing/seed_plant.py", "seed", str(self.upstream))
+        self.start_web()
+
+    def start_stores(self) -> None:
+        self.postgres.start()
+        self.valkey.start()
+
+    def kill_stores(self) -> None:
+        """kill -9, both."""
+        for store in (self.postgres, self.valkey):
+            assert store.process is not None
+            os.killpg(store.process.pid, signal.SIGKILL)
+            store.process.wait(10)
+
+    def start_web(self) -> float:
+        """Start the web process; the seconds until it answered a call's door."""
+        command = [sys.executable, "-m", "uvicorn", "controlplane.asgi:application", "--port", str(self.port), *SERVER]
+        begun = time.monotonic()
+        with (self.data / "web.log").open("ab") as log:
+            self.web = subprocess.Popen(command, env=self.environment, cwd=ROOT, stdout=log, stderr=log)
+        until(lambda: self.models() == 200, 30, self.log)
+        return time.monotonic() - begun
+
+    def kill_web(self) -> None:
+        """kill -9."""
+        assert self.web is not None
+        self.web.kill()
+        self.web.wait(10)
+
+    def stop(self) -> None:
+        if self.web is not None:
+            self.kill_web()
+        self.postgres.stop()
+        self.valkey.stop()
+
+    def models(self, key: str = "") -> int:
+        """The status of GET /v1/models; 0 where nothing answers."""
+        try:
+            headers = {"authorization": f"Bearer {key or self.key}"}
+            return httpx.get(f"{self.url}/v1/models", headers=headers, trust_env=False, timeout=10).status_code
+        except httpx.TransportError:
+            return 0
+
+    def ready(self) -> dict[str, Any]:
+        """What /readyz says."""
+        told: dict[str, Any] = httpx.get(f"{self.url}/readyz", trust_env=False).json()
+        return told
+
+    def fates(self) -> dict[str, int]:
+        """Call records of this web process by fate."""
+        text = httpx.get(f"{self.url}/metrics", trust_env=False).text
+        lines = (line for line in text.splitlines() if line.startswith("patchbay_call_records_total{"))
+        return {line.split('"')[1]: int(float(line.rsplit(" ", 1)[1])) for line in lines}
+
+    def drained(self) -> int:
+        """Store every record that waits in Redis; how many PostgreSQL has then."""
+        return int(self._manage("tests/routing/seed_plant.py", "drain"))
+
+    def log(self) -> str:
+        """What the web process wrote, and the spool's files."""
+        spool = self.data / "spool"
+        files = [path.name for path in spool.iterdir()] if spool.is_dir() else []
+        return f"{(self.data / 'web.log').read_text()[-3000:]}\n{json.dumps(files)}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The stores and folders of this plant."""
+        named = {"DATA_DIR": str(self.data), "DATABASE_URL": self.postgres.url("patchbay"), "PORT": str(self.port)}
+        return {**os.environ, **named, "REDIS_URL": self.valkey.url, "PYTHONPATH": str(ROOT)}
+
+    def _manage(self, *command: str) -> str:
+        done = subprocess.run(
+            [sys.executable, *command], env=self.environment, cwd=ROOT, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+
+def until(condition: Callable[[], object], seconds: float, said: Callable[[], str] = str) -> None:
+    """Wait for a condition. Fails after `seconds` with what `said` gives."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"it did not happen in {seconds} s: {said()}"
+        time.sleep(0.05)
