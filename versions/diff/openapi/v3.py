@@ -1,5 +1,6 @@
 """Operations of OpenAPI 3.0 and 3.1."""
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from versions.diff.openapi.form import Body, Content, Operation, Parameter, Raw, Response
@@ -24,12 +25,17 @@ def operation(document: "Document", name: str, item: Raw, raw: Raw, pointer: str
             responses[str(status).upper()] = _response(document, value, join(pointer, "responses", status))
     servers = raw.get("servers") or item.get("servers") or document.root.get("servers") or []
     urls = (
-        tuple(str(s.get("url")).rstrip("/") for s in servers if isinstance(s, dict))
-        if isinstance(servers, list)
-        else ()
+        tuple(_address(server) for server in servers if isinstance(server, dict)) if isinstance(servers, list) else ()
     )
     security = raw.get("security", document.root.get("security"))
     return Operation(name, pointer, raw, tuple(parameters.values()), body, responses, security, urls)
+
+
+def _address(server: Raw) -> str:
+    """The URL of a server, with its variables where it has some."""
+    url = str(server.get("url")).rstrip("/")
+    variables = server.get("variables")
+    return f"{url} {json.dumps(variables, sort_keys=True, default=str)}" if variables else url
 
 
 def _parameters(document: "Document", raw: Any, pointer: str) -> list[Parameter]:

@@ -218,7 +218,7 @@ class Explainer:
                 self.add(Draft("all-of-added", Effect.NARROWER, place, place.name, None, short(node), keyword="allOf"))
 
     def _named_all_of(self, place: Place) -> None:
-        """A named part came to `allOf` or left it beside others, without a visible effect: generated code may differ."""
+        """A named part came to `allOf` or left it beside others, without a visible effect; code may differ."""
         before, after = (
             [self.title(m) for m in side.get("allOf", ()) if self.named(m)] for side in (place.old, place.new)
         )

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from versions.diff.findings import Direction, Draft, Effect
+from versions.diff.findings import Direction, Draft, Effect, Severity
 from versions.diff.lifecycle import lifecycle, prose_notice
 from versions.diff.schema.place import Explaining, Place
 from versions.diff.schema.reader import Node
@@ -34,9 +34,13 @@ def _discriminator(visitor: Explaining, place: Place, before: Any, after: Any) -
     changed = before[0] != after[0] or any(after[1].get(value, target) != target for value, target in before[1].items())
     lost = [value for value in before[1] if value not in after[1]]
     gained = [value for value in after[1] if value not in before[1]]
-    if changed or (lost and visitor.direction is Direction.REQUEST) or (lost and gained):
+    if changed or lost:
         words = f"{before[0]} {before[1] or ''}", f"{after[0]} {after[1] or ''}"
-        visitor.add(Draft("discriminator-changed", Effect.FACT, place, place.name, *words, keyword="discriminator"))
+        draft = Draft("discriminator-changed", Effect.FACT, place, place.name, *words)
+        draft.keyword = "discriminator"
+        if not changed and not gained and visitor.direction is Direction.RESPONSE:
+            draft.severity, draft.doubtful = Severity.REVIEW, True
+        visitor.add(draft)
         return
     for value in gained:
         visitor.add(
