@@ -12,7 +12,7 @@ from versions.diff.policy import Policy, from_mapping
 
 
 class Command(BaseCommand):
-    """Reads standard input line by line and answers each at once; needs no store. Exit status 0 also after bad lines."""
+    """Reads standard input line by line and answers each at once; needs no store. A bad line is answered too."""
 
     help = (
         "Judge pairs of interface descriptions. Each input line is a JSON object "

@@ -13,8 +13,14 @@ from versions.diff.findings import Finding, Report, Severity
 
 COLOURS = {Severity.BREAKING: "\033[31;1m", Severity.REVIEW: "\033[33;1m", Severity.COMPATIBLE: "\033[32m"}
 WORDS = {
-    "en": {"breaking": "breaking", "review": "review", "compatible": "compatible", "try": "try", "fix": "fix", "accepted": "accepted by", "none": "no difference that a caller can see"},
-    "zh-hans": {"breaking": "破坏性", "review": "需审核", "compatible": "兼容", "try": "验证值", "fix": "适配", "accepted": "接受方", "none": "没有调用方能察觉的差异"},
+    "en": {
+        "breaking": "breaking", "review": "review", "compatible": "compatible", "try": "try", "fix": "fix",
+        "accepted": "accepted by", "none": "no difference that a caller can see",
+    },
+    "zh-hans": {
+        "breaking": "破坏性", "review": "需审核", "compatible": "兼容", "try": "验证值", "fix": "适配",
+        "accepted": "接受方", "none": "没有调用方能察觉的差异",
+    },
 }  # fmt: skip
 RESET = "\033[0m"
 
@@ -29,7 +35,9 @@ class Command(BaseCommand):
         parser.add_argument("old", help="file with the old description")
         parser.add_argument("new", help="file with the new description")
         parser.add_argument("--kind", default="", choices=["", *KINDS], help="recognised when not given")
-        parser.add_argument("--direction", default="both", choices=["request", "response", "both"], help="for bare JSON Schemas")
+        parser.add_argument(
+            "--direction", default="both", choices=["request", "response", "both"], help="for bare JSON Schemas"
+        )
         parser.add_argument("--language", default="en", choices=list(WORDS))
         parser.add_argument("--json", action="store_true", help="print the report as JSON")
         parser.add_argument("--all", action="store_true", help="also show compatible findings")
@@ -80,7 +88,10 @@ def _finding(finding: Finding, language: str, coloured: bool) -> list[str]:
     label = _painted(f"{words[finding.severity.value]:<10}", finding.severity, coloured)
     message = finding.zh if language == "zh-hans" else finding.en
     use = f"  [{finding.use}]" if finding.use and finding.use not in message else ""
-    result = [f"{label} {finding.rule:>2} {message}{use}", f"{'':14}{finding.old_pointer or '—'} → {finding.new_pointer or '—'}"]
+    result = [
+        f"{label} {finding.rule:>2} {message}{use}",
+        f"{'':14}{finding.old_pointer or '—'} → {finding.new_pointer or '—'}",
+    ]
     data = finding.data()
     if data["witness"]:
         value = json.dumps(data["witness"]["value"], ensure_ascii=False)
