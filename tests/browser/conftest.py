@@ -71,9 +71,9 @@ class Notes:
     foreign: list[str] = field(default_factory=list)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """Debian's Chromium. Playwright's loop runs in this thread, so Django is told that this is fine."""
+    """Debian's Chromium. Playwright's loop runs in this thread until the file ends; Django is told it is fine."""
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
