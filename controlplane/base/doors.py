@@ -17,6 +17,7 @@ from django.utils.translation import gettext
 from controlplane.base import access
 from controlplane.base.models import User
 from controlplane.base.refusals import Conflict, Missing, Refused, Stale
+from controlplane.base.retelling import retell
 
 View = Callable[..., HttpResponseBase]
 OPEN, UNDO = "open", "undo"
@@ -138,9 +139,10 @@ def not_found(request: HttpRequest, text: str = "") -> HttpResponse:
 
 
 def _refused(request: HttpRequest, refusal: Refused, status: int) -> HttpResponse:
+    text = retell(refusal.message)
     if partial(request):
-        return _toast(refusal.message, 422 if status == 400 else status)
-    return _fault(request, status, refusal.message)
+        return _toast(text, 422 if status == 400 else status)
+    return _fault(request, status, text)
 
 
 def _toast(text: str, status: int) -> HttpResponse:

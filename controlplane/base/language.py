@@ -1,9 +1,13 @@
-"""The language of a page: the account's choice, else the cookie's, else the browser's."""
+"""The language of a page: the account's choice, else the cookie's, else the browser's. The REST API is for programs and
+speaks English alone.
+"""
 
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 from django.utils import translation
+
+PROGRAMS = "/api/"
 
 
 class AccountLanguage:
@@ -14,7 +18,8 @@ class AccountLanguage:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Answer in the reader's language."""
-        language = translation.get_language_from_request(request)
+        programs = request.path_info.startswith(PROGRAMS)
+        language = "en" if programs else translation.get_language_from_request(request)
         with translation.override(language):
             request.LANGUAGE_CODE = language
             response = self.get_response(request)

@@ -10,7 +10,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 
-from controlplane.base import access, icons, words
+from controlplane.base import access, icons, retelling, words
 
 register = template.Library()
 
@@ -38,6 +38,12 @@ def state(value: str) -> SafeString:
 def word(value: object, family: str) -> str:
     """The reader's word for a stored value, for example `model.type|word:"type"`; itself where there is none."""
     return words.word(family, str(value)) if family in words.FAMILIES else str(value)
+
+
+@register.filter
+def told(value: object) -> str:
+    """What a verb, a spec reader or a transport said in English, in the reader's language."""
+    return retelling.retell(str(value))
 
 
 @register.filter
