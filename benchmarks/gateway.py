@@ -182,8 +182,8 @@ def measure(way: Way, case: Case, key: str, seconds: float) -> dict[str, float]:
             before = cpu(way.processes)
             result: dict[str, float] = json.loads(load.stdout.readline())
             spent = cpu(way.processes) - before
-    if result["errors"]:
-        raise SystemExit(f"{way.name} {case.name}: {result['errors']:.0f} calls failed")
+    if result["errors"] or not result["calls"]:
+        raise SystemExit(f"{way.name} {case.name}: {result['errors']:.0f} calls failed, {result['calls']:.0f} did not")
     result["per_second"] = result["calls"] / result["seconds"]
     result["events_per_second"] = result["events"] / result["seconds"]
     result["cpu_us"] = spent * 1e6 / max(1, result["calls"])
@@ -240,6 +240,7 @@ def main() -> None:
     options.add_argument("--rounds", type=int, default=3)
     options.add_argument("--seconds", type=float, default=3.0)
     options.add_argument("--python", default=sys.executable, help="the interpreter that runs our gateway")
+    options.add_argument("--cases", nargs="+", default=[case.name for case in CASES], help="measure only these")
     options.add_argument("--json", type=Path, help="write every round's figures here")
     given = options.parse_args()
     results: Results = {}
