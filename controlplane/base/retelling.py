@@ -8,6 +8,7 @@ own words, stays as it is.
 
 import functools
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import yaml
@@ -47,6 +48,10 @@ class Phrase:
             start = place + len(piece)
         return (*found, text[start:end])
 
+    def filled(self, parts: Sequence[str]) -> str:
+        """The other sentence with these parts in it."""
+        return _HOLE.sub(lambda hole: parts[int(hole[1])], self.told)
+
 
 def retell(text: str) -> str:
     """`text` in the active language; itself where no phrase fits, or where the language is English."""
@@ -76,8 +81,7 @@ def _told(text: str, phrases: tuple[Phrase, ...]) -> str:
         for phrase in phrases:
             parts = phrase.parts(candidate)
             if parts is not None:
-                told = [_told(part, phrases) if " " in part else part for part in parts]
-                return _HOLE.sub(lambda hole, told=told: told[int(hole[1])], phrase.told)
+                return phrase.filled([_told(part, phrases) if " " in part else part for part in parts])
     for joint in _JOINTS:
         if joint in text:
             return joint.join(_told(piece, phrases) for piece in text.split(joint))
