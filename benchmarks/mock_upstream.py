@@ -7,6 +7,7 @@ with 25 chunks 20 ms apart where the body holds the word paced.
 import asyncio
 import json
 import sys
+from typing import cast
 
 import httptools
 import uvloop
@@ -57,8 +58,7 @@ class Mock(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast(asyncio.Transport, transport)
         self.parser = httptools.HttpRequestParser(self)
         self.body = b""
 
