@@ -19,6 +19,7 @@ decode = Decoder().decode
 MODEL = re.compile(rb'"model"\s*:\s*"[^"\\]*(?:\\.[^"\\]*)*"')
 USAGE = re.compile(rb'"usage"\s*:\s*\{')
 CHOICES = re.compile(rb'"choices"\s*:\s*\[\s*\{')
+MODEL_KEY = b'"model"'
 DONE = b"[DONE]"
 END = b"data: [DONE]\n\n"
 REASON = b'"finish_reason"'
@@ -28,13 +29,16 @@ class SpliceStream:
     """A StreamDecoder for OpenAI's SSE from an upstream that speaks it too."""
 
     __slots__ = (
-        *("done", "errors", "heard", "held", "model", "over", "paths", "reason", "searched", "usage", "usage_wanted"),
+        *("done", "errors", "escaped", "heard", "held", "model", "over", "paths", "reason", "searched", "theirs"),
+        *("usage", "usage_wanted"),
     )
 
     def __init__(self, context: CallContext, errors: Sequence[ErrorRule], paths: UsagePaths) -> None:
         self.errors, self.paths = errors, paths
         self.usage_wanted = context.usage_wanted
-        self.model = b'"model":' + encode(context.model).replace(b"\\", rb"\\")
+        self.model = b'"model":' + encode(context.model)
+        self.escaped = self.model.replace(b"\\", rb"\\")
+        self.theirs = MODEL_KEY
         self.held = bytearray()
         self.searched = 0
         self.usage: Usage | None = None
@@ -86,9 +90,19 @@ class SpliceStream:
         if len(block) > MAX_MESSAGE and max(map(len, block.split(b"\n"))) > MAX_MESSAGE:
             return self.failed(b"", too_long(block))
         self.reason = tells_reason(block, self.reason)
-        if is_telling(block) or not is_plain(block):
+        plain = plain_events(block)
+        if not plain or is_telling(block):
             return self.careful(block)
-        return Fragment(MODEL.sub(self.model, block), tokens=block.count(b"data:"))
+        return Fragment(self.renamed(block), tokens=plain)
+
+    def renamed(self, block: bytes) -> bytes:
+        """`block` with our name of the model in place of the upstream's."""
+        named = block.count(MODEL_KEY)
+        if named != block.count(self.theirs) or self.theirs is MODEL_KEY:
+            found = MODEL.search(block)
+            self.theirs = found.group() if found else MODEL_KEY
+            return MODEL.sub(self.escaped, block)
+        return block.replace(self.theirs, self.model) if named else block
 
     def careful(self, block: bytes) -> Fragment:
         """Send events on one by one, because one of them is no plain chunk of content."""
@@ -101,7 +115,7 @@ class SpliceStream:
             except Failure as failure:
                 return self.failed(b"".join(kept), failure)
             if keep:
-                kept.append(MODEL.sub(self.model, event.strip(b"\n")) + b"\n\n")
+                kept.append(self.renamed(event.strip(b"\n")) + b"\n\n")
             if self.done:
                 self.over = True
                 break
@@ -147,11 +161,14 @@ def is_telling(data: bytes) -> bool:
     return b'"error"' in data or DONE in data or (usage >= 0 and USAGE.search(data, usage) is not None)
 
 
-def is_plain(block: bytes) -> bool:
-    """Whether every line is a `data:` field that looks like a JSON object, or blank. Looks at both ends of it only."""
-    return all(
-        not line or (line.endswith(b"}") and line.startswith((b"data: {", b"data:{"))) for line in block.split(b"\n")
-    )
+def plain_events(block: bytes) -> int:
+    """How many events complete ones are, where each is one `data:` field that looks like a JSON object; else 0.
+
+    Only the ends of each event are looked at.
+    """
+    lines = block.count(b"\n")
+    framed = block.startswith(b"data: {") and block.endswith(b"}\n\n")
+    return lines // 2 if framed and 2 * block.count(b"}\n\ndata: {") == lines - 2 else 0
 
 
 def tells_reason(block: bytes, before: bool) -> bool:
