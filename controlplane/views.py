@@ -35,6 +35,7 @@ def overview(request: PersonRequest) -> HttpResponse:
         "shares": shares(states),
         "models_total": sum(states.values()),
         "needs": needs(user, states),
+        "calm": calm(states),
         "practice": catalog.count_tagged(user, "practice"),
         "revision": Revision.objects.order_by("-number").first(),
         "running": jobs.visible(user).filter(state__in=[JobState.RUNNING, JobState.QUEUED])[:SHOWN_NEEDS],
@@ -101,6 +102,21 @@ def needs(user: Any, states: dict[str, int]) -> list[dict[str, str]]:
             }
         )
     return found
+
+
+def calm(states: dict[str, int]) -> list[str]:
+    """What was looked at, for a reader whom nothing waits for."""
+    ready, probing, disabled = (states.get(state, 0) for state in ("ready", "probing", "disabled"))
+    found = [
+        ngettext("%(n)d model answered its last probe.", "%(n)d models answered their last probe.", ready) % {"n": ready}
+    ]
+    if probing:
+        words = ngettext("%(n)d model is being probed.", "%(n)d models are being probed.", probing)
+        found.append(words % {"n": probing})
+    if disabled:
+        words = ngettext("%(n)d model is disabled on purpose.", "%(n)d models are disabled on purpose.", disabled)
+        found.append(words % {"n": disabled})
+    return [*found, gettext("No job failed in the last 24 hours.")]
 
 
 @page("overview.read")

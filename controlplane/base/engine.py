@@ -24,7 +24,7 @@ from controlplane.base.redaction import redact
 
 LEASE = timedelta(seconds=20)
 RENEW_SECONDS = 5.0
-PROGRESS_SECONDS = 0.4
+PROGRESS_SECONDS = 0.2
 BACKOFF_SECONDS = 2.0
 ANY = Q()
 log = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ class Lease:
         self._cancelled = False
 
     def progress(self, **counts: Any) -> None:
-        """Merge `counts` into the progress; written and announced about twice a second, and at once by `flush`."""
+        """Merge `counts` into the progress; written and announced at most five times a second, and at once by `flush`."""
         self._progress.update(counts)
         if time.monotonic() - self._written >= PROGRESS_SECONDS:
             self.flush()
