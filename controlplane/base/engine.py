@@ -52,7 +52,7 @@ class Lease:
         self._cancelled = False
 
     def progress(self, **counts: Any) -> None:
-        """Merge `counts` into the progress; written and announced at most five times a second, and at once by `flush`."""
+        """Merge `counts` into the progress; written and told at most five times a second, at once by `flush`."""
         self._progress.update(counts)
         if time.monotonic() - self._written >= PROGRESS_SECONDS:
             self.flush()
