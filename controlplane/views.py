@@ -107,9 +107,8 @@ def needs(user: Any, states: dict[str, int]) -> list[dict[str, str]]:
 def calm(states: dict[str, int]) -> list[str]:
     """What was looked at, for a reader whom nothing waits for."""
     ready, probing, disabled = (states.get(state, 0) for state in ("ready", "probing", "disabled"))
-    found = [
-        ngettext("%(n)d model answered its last probe.", "%(n)d models answered their last probe.", ready) % {"n": ready}
-    ]
+    words = ngettext("%(n)d model answered its last probe.", "%(n)d models answered their last probe.", ready)
+    found = [words % {"n": ready}]
     if probing:
         words = ngettext("%(n)d model is being probed.", "%(n)d models are being probed.", probing)
         found.append(words % {"n": probing})

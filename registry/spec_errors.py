@@ -61,7 +61,7 @@ class Findings(list[Finding]):
     def add(self, path: Path, given: Any, expected: str, message: str = "") -> None:
         """Note that `given` at `path` is not what was `expected`; without a `message` one is written from the three."""
         shown = show(given)
-        text = message or f"{path[-1] if path else 'the document'} is {shown}; expected {expected}"
+        text = message or f"{_last(path) or 'the document'} is {shown}; expected {expected}"
         self.append(Finding(path, shown, expected, text))
 
     def hide(self, path: Path, expected: str, message: str) -> None:
@@ -99,6 +99,14 @@ def dotted(path: Path) -> str:
     for part in path:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
     return text
+
+
+def _last(path: Path) -> str:
+    """The end of a path that still says where: `range`, `tags[2]`."""
+    start = len(path) - 1
+    while start > 0 and isinstance(path[start], int):
+        start -= 1
+    return dotted(path[max(start, 0) :])
 
 
 def suggestion(given: Any, known: tuple[str, ...] | list[str]) -> str:

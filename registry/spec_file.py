@@ -17,6 +17,7 @@ from registry.spec_values import written_size
 __all__ = ["Row", "SpecError", "SpecFile", "SpecInvalid", "digest", "document", "parse", "read", "to_yaml"]
 
 MAX_ROWS = 20_000
+_MOST_EXACT = 2**53
 DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
@@ -205,5 +206,14 @@ def resources_document(item: Resources) -> dict[str, Any]:
 
 def to_yaml(documents: Iterable[Mapping[str, Any]]) -> str:
     """A YAML file of model specs. Values that documents share are written out each time: anchors would not be read."""
-    body = {"models": [dict(item) for item in documents]}
-    return str(yaml.dump(json.loads(json.dumps(body)), Dumper=DUMPER, sort_keys=False, allow_unicode=True, width=120))
+    body = json.loads(json.dumps({"models": [dict(item) for item in documents]}))
+    parameters = [parameter for row in body["models"] for parameter in row.get("params", {}).values()]
+    for holder in (*parameters, *(parameter["convert"] for parameter in parameters if "convert" in parameter)):
+        if "range" in holder:
+            holder["range"] = [_shortest(bound) for bound in holder["range"]]
+    return str(yaml.dump(body, Dumper=DUMPER, sort_keys=False, allow_unicode=True, width=120, default_flow_style=None))
+
+
+def _shortest(bound: float | None) -> float | int | None:
+    """A bound as people write it: 1 for 1.0. Bounds are read as floats, so no digest moves."""
+    return int(bound) if bound is not None and abs(bound) < _MOST_EXACT and bound == int(bound) else bound

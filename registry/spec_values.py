@@ -195,12 +195,12 @@ def seconds(value: Any, path: Path, findings: Findings) -> float:
 
 
 def finite(value: Any) -> float | None:
-    """`value` as a float where it is a finite number, else None."""
+    """`value` as a float where it is a finite number, else None. -0.0 is 0.0: two spellings have one digest."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     if isinstance(value, int) and abs(value) >= 2**63:
         return None
-    number = float(value)
+    number = float(value) + 0.0
     return number if math.isfinite(number) else None
 
 

@@ -75,6 +75,16 @@ FAMILIES: dict[str, dict[str, str | Promise]] = {
         "tag": _("Tag"),
         "owner": _("Owner"),
     },
+    "object": {
+        "model": _("Model"),
+        "job": _("Job"),
+        "setting": _("Setting"),
+        "key": _("API key"),
+        "credential": _("Credential"),
+        "user": _("Account"),
+        "setup_link": _("Set-up link"),
+        "address": _("Address"),
+    },
     "tag": {"practice": _("practice fleet (emulated)")},
     "param_type": {
         "float": _("number"),

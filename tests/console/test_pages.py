@@ -194,3 +194,14 @@ def test_nothing_to_do_says_what_was_looked_at(visitor: Visitor, person: Callabl
     body = visitor("admin").get("/").content.decode()
     for words in ("Nothing waits for you", "6 models answered", "2 models are being probed", "2 models are disabled"):
         assert words in body
+
+
+def test_audit_links_to_one_model_and_only_counts_many(visitor: Visitor, person: Callable[..., User]) -> None:
+    admin = person("admin", "owner")
+    models = write_models(3)
+    catalog.disable(admin, [models[0].pk])
+    catalog.disable(admin, [model.pk for model in models])
+    body = visitor("admin").get("/audit").content.decode()
+    assert f'href="/models/{models[0].name}"' in body
+    assert "2 models" in body
+    assert 'href="/models/2' not in body

@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from registry.spec import TASKS_BY_TYPE, Spec
-from registry.spec_errors import SpecError
-from registry.spec_file import digest, parse, read, to_yaml
+from registry.spec_errors import SpecError, SpecInvalid
+from registry.spec_file import digest, document, parse, read, to_yaml
 from registry.spec_schema import SCHEMA
 
 ISSUE = """\
@@ -299,3 +299,18 @@ def test_the_schema_is_a_schema() -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
     assert set(TASKS_BY_TYPE) <= set(SCHEMA["properties"]["type"]["anyOf"][0]["enum"])
     jsonschema.validate(yaml.safe_load(ISSUE)["models"][0], SCHEMA)
+
+
+def test_a_written_file_shows_bounds_as_people_write_them() -> None:
+    params = {"length": {"type": "int", "range": [1, 32768]}, "heat": {"type": "float", "range": [-0.0, 2.5]}}
+    row = {"name": "a", "type": "llm", "protocol": "openai", "endpoint": "http://h", "params": params}
+    text = to_yaml([document(read(row))])
+    assert "range: [1, 32768]" in text
+    assert "range: [0, 2.5]" in text
+    assert parse(text).rows[0].digest == digest(row)
+
+
+def test_an_error_in_a_list_says_which_item_of_what() -> None:
+    row = {"name": "a", "type": "llm", "protocol": "openai", "endpoint": "http://h", "tags": ["x", "x"]}
+    with pytest.raises(SpecInvalid, match=r"tags\[1\] is 'x'; expected each item once"):
+        read(row)
