@@ -61,7 +61,6 @@ DATABASES = {"default": database(STORES["DATABASE_URL"] or "postgresql://app@127
 REDIS_URL = STORES["REDIS_URL"] or "redis://127.0.0.1:6379/0"
 
 SECRET_KEY = os.environ.get("SECRET_KEY") or private_file("secret.key", 48).hex()
-MASTER_KEY_FILE = DATA_DIR / "master.key"
 MASTER_KEY = bytes.fromhex(os.environ["MASTER_KEY"]) if "MASTER_KEY" in os.environ else private_file("master.key", 32)
 KEY_PEPPER = bytes.fromhex(os.environ["KEY_PEPPER"]) if "KEY_PEPPER" in os.environ else private_file("pepper.key", 32)
 

@@ -39,7 +39,6 @@ __all__ = [
 ]
 
 MAX_BULK = 5000
-MAX_TAGS = 64
 _NAMED = 20
 
 

@@ -180,10 +180,6 @@ class TryBody(serializers.Serializer[Any]):
     body = serializers.DictField(default=dict)
 
 
-class Plain(serializers.Serializer[Any]):
-    """A JSON object."""
-
-
 class ProtocolRow(serializers.Serializer[Any]):
     """A wire format that models may speak."""
 

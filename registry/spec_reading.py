@@ -10,6 +10,7 @@ from registry.protocols.mapping import collision
 from registry.spec import TASKS_BY_TYPE, Parameter, Resources, Spec, Timeouts
 from registry.spec_errors import Findings, Path, show, suggestion
 
+Reader = Callable[[Any, Path, Findings], Any]
 REQUIRED = ("name", "type", "protocol", "endpoint")
 TYPE_ALIASES = {
     "chat": "llm", "text-generation": "llm", "completion": "llm", "text": "llm", "conversational": "llm",
@@ -97,32 +98,27 @@ def protocol_name(value: Any, path: Path, findings: Findings) -> str:
     return name
 
 
+def quantities(
+    value: Any, path: Path, findings: Findings, names: tuple[str, ...], read: Reader, expected: str
+) -> dict[str, Any]:
+    """A mapping of quantities under known names, each read by `read`; empty where `value` is no mapping."""
+    if not isinstance(value, dict):
+        findings.add(path, value, expected)
+        return {}
+    values.known_keys(value, names, path, findings)
+    return {key: read(value[key], (*path, key), findings) for key in names if value.get(key) is not None}
+
+
 def resources(value: Any, path: Path, findings: Findings) -> Resources:
     """`resources`: what one replica needs."""
-    if not isinstance(value, dict):
-        findings.add(path, value, "a mapping such as {gpu_memory: 12GB}")
-        return Resources()
-    values.known_keys(value, Resources.__slots__, path, findings)
-    read = {
-        key: values.size(value[key], (*path, key), findings)
-        for key in Resources.__slots__
-        if value.get(key) is not None
-    }
-    return Resources(**read)
+    expected = "a mapping such as {gpu_memory: 12GB}"
+    return Resources(**quantities(value, path, findings, Resources.__slots__, values.size, expected))
 
 
 def timeouts(value: Any, path: Path, findings: Findings) -> Timeouts:
     """`timeouts`, in seconds."""
-    if not isinstance(value, dict):
-        findings.add(path, value, "a mapping such as {connect: 3, total: 600}")
-        return Timeouts()
-    values.known_keys(value, Timeouts.__slots__, path, findings)
-    read = {
-        key: values.seconds(value[key], (*path, key), findings)
-        for key in Timeouts.__slots__
-        if value.get(key) is not None
-    }
-    return Timeouts(**read)
+    expected = "a mapping such as {connect: 3, total: 600}"
+    return Timeouts(**quantities(value, path, findings, Timeouts.__slots__, values.seconds, expected))
 
 
 def owner(value: Any, path: Path, findings: Findings) -> str:
@@ -130,7 +126,6 @@ def owner(value: Any, path: Path, findings: Findings) -> str:
     return values.text(value, path, findings, 150)
 
 
-Reader = Callable[[Any, Path, Findings], Any]
 READERS: dict[str, tuple[str, Reader]] = {
     "name": ("name", values.name),
     "type": ("type", model_type),

@@ -9,6 +9,20 @@ from django.test import Client
 from controlplane.base.models import User
 from registry.models import Model, Release
 
+PAGES = (
+    "/",
+    "/models",
+    "/models/new",
+    "/models/import",
+    "/playground",
+    "/calls",
+    "/jobs",
+    "/keys",
+    "/credentials",
+    "/audit",
+    "/settings",
+)
+"""Every page that needs no object."""
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 

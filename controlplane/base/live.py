@@ -31,7 +31,7 @@ TICK_S = 5.0
 AWAY_S = 1.0
 WAITING = 32
 WATCHED = 64
-SIGNED_OUT, FORBIDDEN = 4401, 4403
+SIGNED_OUT = 4401
 OPEN_TOPICS = {
     "models": "model.read",
     "jobs": "job.read",

@@ -95,6 +95,15 @@ def send_session(pid: int, what: signal.Signals) -> None:
         os.killpg(pid, what)
 
 
+def end(process: "subprocess.Popen[bytes]", seconds: float) -> None:
+    """Wait until `process`, already asked to stop, has ended; after `seconds` it and all it started are killed."""
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        send_session(process.pid, signal.SIGKILL)
+        process.wait()
+
+
 def wait_for(done: Callable[[], bool], seconds: float) -> bool:
     """Whether `done` came true within `seconds`."""
     deadline = time.monotonic() + seconds

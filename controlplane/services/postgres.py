@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from controlplane.services import home
-from controlplane.services.children import dropping_to, launch, send, send_session, tail, wait_for, working_in
+from controlplane.services.children import dropping_to, end, launch, send, tail, wait_for, working_in
 from controlplane.services.home import Home, StoreError
 from controlplane.services.ports import LOOPBACK, free_port
 
@@ -92,13 +92,8 @@ class Postgres:
     def stop(self, seconds: float = 10) -> None:
         """Fast shutdown; one that takes longer than `seconds` is killed, and the next start recovers from the log."""
         self.request_stop()
-        if self.process is None:
-            return
-        try:
-            self.process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            send_session(self.process.pid, signal.SIGKILL)
-            self.process.wait()
+        if self.process is not None:
+            end(self.process, seconds)
 
     def _ask(self, statement: str) -> subprocess.CompletedProcess[str]:
         assert self.home is not None

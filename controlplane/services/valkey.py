@@ -7,7 +7,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from controlplane.services.children import launch, tail
+from controlplane.services.children import end, launch, tail
 from controlplane.services.files import write_private
 from controlplane.services.home import StoreError
 from controlplane.services.ports import LOOPBACK, answers, free_port
@@ -69,13 +69,8 @@ class Valkey:
     def stop(self, seconds: float = 10) -> None:
         """Ordered stop; one that takes longer than `seconds` is killed."""
         self.request_stop()
-        if self.process is None:
-            return
-        try:
-            self.process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        if self.process is not None:
+            end(self.process, seconds)
 
     def _advice(self) -> str:
         if not any(words in tail(self.log) for words in UNREADABLE):

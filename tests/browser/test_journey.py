@@ -14,24 +14,12 @@ from controlplane.base.models import User
 from registry import catalog, spec_file
 from registry.models import Model
 from tests.browser.conftest import Notes, Site
+from tests.site import PAGES
 from tests.upstreams import Upstreams
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 Open = Callable[..., tuple[Page, Notes]]
 PASSWORD = "plenty of words here"
-PAGES = (
-    "/",
-    "/models",
-    "/models/new",
-    "/models/import",
-    "/playground",
-    "/calls",
-    "/jobs",
-    "/keys",
-    "/credentials",
-    "/audit",
-    "/settings",
-)
 WRONG_WITH_PAGE = (Path(__file__).parent / "wrong_with_page.js").read_text()
 
 

@@ -12,21 +12,8 @@ from controlplane.views import broken
 from registry import callers, catalog, credentials
 from registry.models import Model
 from routing.models import CallRecord
-from tests.site import write_models
+from tests.site import PAGES, write_models
 
-PAGES = (
-    "/",
-    "/models",
-    "/models/new",
-    "/models/import",
-    "/playground",
-    "/calls",
-    "/jobs",
-    "/keys",
-    "/credentials",
-    "/audit",
-    "/settings",
-)
 Visitor = Callable[..., Client]
 INLINE = re.compile(r"<script(?![^>]*\bsrc=)|<style|\sstyle=\"|\son[a-z]+=\"|javascript:", re.IGNORECASE)
 

@@ -16,14 +16,6 @@ DEFAULTS: dict[str, Options] = {
     },
     "proto3": {**_COMMON, "field_presence": "IMPLICIT"},
 }
-WORDS_OF_FIELDS = (
-    "field_presence",
-    "repeated_field_encoding",
-    "utf8_validation",
-    "message_encoding",
-    "(pb.cpp).string_type",
-    "(pb.java).utf8_validation",
-)
 
 
 def effective(file: File, *holders: Options) -> Options:
