@@ -1,6 +1,6 @@
 # Patchbay's commands. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint format messages bench clean
+.PHONY: help setup run test lint format messages train bench clean
 MAKEFLAGS += --no-print-directory
 PY := .venv/bin/python
 
@@ -31,6 +31,9 @@ messages: .venv/.test ## bring the message catalogue up to date
 	$(PY) manage.py makemessages -l zh_Hans --no-location --no-obsolete --no-wrap -i .venv -i .data -i tests
 	$(PY) manage.py compilemessages -i .venv
 
+train: .venv/.train ## train the learned router on this machine, up to 90 minutes; what was begun goes on
+	$(PY) -m routing.learn.train
+
 bench: .venv/.test ## run the benchmarks
 	$(PY) -m benchmarks.footprint
 	$(PY) -m benchmarks.gateway
@@ -46,5 +49,8 @@ clean: ## delete .data, with its database, and caches; .venv stays
 # A missing Python, or one whose system Python has gone, makes the environment anew.
 $(PY): ;
 
-.venv/.test: .venv/.runtime tests/requirements.txt tests/constraints.txt
+.venv/.test: .venv/.runtime tests/requirements.txt tests/constraints.txt routing/learn/requirements.txt
 	@deploy/environment.sh test
+
+.venv/.train: .venv/.runtime routing/learn/requirements.txt tests/constraints.txt
+	@deploy/environment.sh train

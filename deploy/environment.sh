@@ -2,6 +2,7 @@
 # Makes .venv and installs the pinned requirements into it.
 #   deploy/environment.sh runtime   what `make run` needs
 #   deploy/environment.sh test      what `make test` needs on top
+#   deploy/environment.sh train     what `make train` needs on top
 set -eu
 cd "$(dirname "$0")/.."
 part=$1
@@ -71,7 +72,8 @@ runtime)
 test)
     test_programs
     install tests/requirements.txt ;;
-*) refuse "unknown part '$part'; expected runtime or test" ;;
+train) install routing/learn/requirements.txt ;;
+*) refuse "unknown part '$part'; expected runtime, test or train" ;;
 esac
 touch ".venv/.$part"
 say "$part environment is ready ($(($(date +%s) - began)) s)"
