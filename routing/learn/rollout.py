@@ -1,0 +1,209 @@
+"""Episodes for learning: the simulator under a policy that explores, with everything that PPO needs written down.
+
+At a share of the decisions with more than one option the policy samples and is recorded; elsewhere it takes its best.
+So what is measured is close to what will be deployed, and a single decision's effect shows above the noise.
+"""
+
+from math import exp, log
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit, types
+from numpy.typing import NDArray
+
+from routing import scheduler
+from routing.compiled import KEPT, compiled, typeof
+from routing.fleet import NONE
+from routing.learn import simulator
+from routing.learn.machine import Machine
+from routing.learn.simulator import Clock, Desk
+from routing.observation import COUNT
+from routing.policies import learned
+from routing.policies.learned import BASE, ROWS
+from routing.scheduler import REST
+
+AGE_S = 300.0
+"""A call that has been in the system this long costs (1 + ageing) a second."""
+SITUATION = 24
+"""Numbers that the critic sees of the whole fleet, coming arrivals among them: it is used in training only."""
+
+
+class Log(NamedTuple):
+    """What was recorded of K explored decisions: their options' rows one after the other, how many, which was taken.
+
+    `total` has the number of decisions, of rows, and the cost so far; `chance` the random state.
+    """
+
+    rows: NDArray[np.float32]
+    options: NDArray[np.int64]
+    taken: NDArray[np.int64]
+    likelihood: NDArray[np.float32]
+    situation: NDArray[np.float32]
+    at: NDArray[np.float64]
+    cost: NDArray[np.float64]
+    total: NDArray[np.float64]
+    chance: NDArray[np.uint64]
+
+
+class Exploring(NamedTuple):
+    """How an episode explores: the share of decisions, the ageing in the cost, and the work still to come by time."""
+
+    share: float
+    ageing: float
+    work_before: NDArray[np.float64]
+
+
+def log_of(most: int, seed: int) -> Log:
+    """An empty log for at most `most` decisions."""
+    return Log(
+        rows=np.zeros((most * ROWS // 2, COUNT), np.float32),
+        options=np.zeros(most, np.int64),
+        taken=np.zeros(most, np.int64),
+        likelihood=np.zeros(most, np.float32),
+        situation=np.zeros((most, SITUATION), np.float32),
+        at=np.zeros(most),
+        cost=np.zeros(most),
+        total=np.zeros(3),
+        chance=np.array([(seed * 2 + 1) * 0x9E3779B97F4A7C15 % 2**64], np.uint64),
+    )
+
+
+@compiled
+def uniform(chance: NDArray[np.uint64]) -> float:
+    """The next number in [0, 1) of a xorshift64* generator."""
+    x = chance[0]
+    x ^= x >> np.uint64(12)
+    x ^= x << np.uint64(25)
+    x ^= x >> np.uint64(27)
+    chance[0] = x
+    return float((x * np.uint64(0x2545F4914F6CDD1D)) >> np.uint64(11)) / 9007199254740992.0
+
+
+@compiled
+def situation(machine: Machine, clock: Clock, exploring: Exploring, row: NDArray[np.float32]) -> None:
+    """What the critic sees: how much waits, runs and loads, how old it is, and how much work will come."""
+    fleet = machine.fleet
+    state, devices = fleet.state[0], len(fleet.devices)
+    count = np.zeros(9)
+    for place in range(fleet.devices[0].waiting_models):
+        model = fleet.queues[0, place].waiting
+        queue, one = fleet.queues[0, model], fleet.models[model]
+        count[one.kind] += queue.count
+        count[3 + one.kind] += queue.work_s
+        count[6] += queue.count if one.replicas > 0 else 0
+        count[7] += (state.now - fleet.calls[queue.head].arrived) * queue.count
+        count[8] += one.memory_gb if one.replicas + one.loading == 0 else 0.0
+    running = loading = outstanding = 0.0
+    for device in range(devices):
+        one = fleet.devices[device]
+        running += one.running
+        outstanding += one.outstanding_s
+        loading += 1.0 if one.loading != NONE else 0.0
+    for place in range(9):
+        row[place] = log(1.0 + count[place] / devices)
+        row[9 + place] = (count[place] / devices) ** 0.5 / 3.0
+    row[18] = running / devices
+    row[19] = loading / devices
+    row[20] = log(1.0 + outstanding / devices)
+    row[21] = state.busy / devices
+    upcoming(clock, exploring, state.now, devices, row)
+
+
+@compiled
+def upcoming(clock: Clock, exploring: Exploring, now: float, devices: int, row: NDArray[np.float32]) -> None:
+    """Work that arrives in the next 15 and 120 s, in seconds per device."""
+    before = exploring.work_before
+    following = clock.at[0]
+    soon = np.searchsorted(clock.arrivals, now + 15.0)
+    late = np.searchsorted(clock.arrivals, now + 120.0)
+    row[22] = (before[soon] - before[following]) / devices / 15.0
+    row[23] = (before[late] - before[following]) / devices / 120.0
+
+
+@compiled
+def explore(machine: Machine, clock: Clock, desk: Desk, log_: Log, exploring: Exploring, point: scheduler.Point) -> int:
+    """One decision: sampled and written down at a share of them, the best elsewhere."""
+    rows = desk.memory[: ROWS * COUNT].reshape((ROWS, COUNT))
+    options = desk.memory[ROWS * COUNT : ROWS * (COUNT + 1)]
+    scores = desk.memory[ROWS * (COUNT + 1) : ROWS * (COUNT + 2)]
+    hidden = desk.memory[ROWS * (COUNT + 2) :]
+    count = learned.prepare(machine.fleet, point, desk.candidates[: point.count], desk.weights, rows, options)
+    if count == 1:
+        return int(options[0])
+    best = 0
+    for place in range(count):
+        scores[place] = rows[place, 0] + learned.network(rows[place], desk.weights[BASE:], hidden)
+        if scores[place] > scores[best]:
+            best = place
+    record, row = int(log_.total[0]), int(log_.total[1])
+    full = record >= len(log_.at) or row + count > len(log_.rows)
+    if full or uniform(log_.chance) >= exploring.share:
+        return int(options[best])
+    total = 0.0
+    for place in range(count):
+        total += exp(scores[place] - scores[best])
+    left = uniform(log_.chance) * total
+    taken = 0
+    while taken < count - 1:
+        left -= exp(scores[taken] - scores[best])
+        if left < 0.0:
+            break
+        taken += 1
+    log_.total[0] += 1
+    log_.total[1] += count
+    log_.rows[row : row + count] = rows[:count]
+    log_.options[record], log_.taken[record] = count, taken
+    log_.likelihood[record] = scores[taken] - scores[best] - log(total)
+    log_.at[record], log_.cost[record] = point.now, log_.total[2]
+    situation(machine, clock, exploring, log_.situation[record])
+    return int(options[taken])
+
+
+def _episode(machine: Machine, clock: Clock, desk: Desk, log_: Log, exploring: Exploring) -> float:
+    inside, arrived = 0.0, 0.0
+    while True:
+        before, following = machine.fleet.state[0].now, clock.at[0]
+        if not simulator.step(machine, clock):
+            return before
+        now = machine.fleet.state[0].now
+        ages = inside * 0.5 * (now + before) - arrived
+        log_.total[2] += (now - before) * (inside + exploring.ageing * ages / AGE_S)
+        if clock.at[0] > following:
+            inside += 1.0
+            arrived += now
+        else:
+            gone = left(machine, now)
+            inside -= 0.0 if gone < 0.0 else 1.0
+            arrived -= max(0.0, gone)
+        point = scheduler.next_point(machine.fleet, desk.candidates)
+        while point.kind != REST:
+            simulator.carry_out(machine, point, explore(machine, clock, desk, log_, exploring, point))
+            point = scheduler.next_point(machine.fleet, desk.candidates)
+
+
+@compiled
+def left(machine: Machine, now: float) -> float:
+    """When the call arrived that ended last; -1 where the last event was a load's end."""
+    call = machine.fleet.state[0].last_finished
+    machine.fleet.state[0].last_finished = NONE
+    return float(machine.fleet.calls[call].arrived if call != NONE else -1.0)
+
+
+_TINY = simulator.TINY
+_LOG, _EXPLORING = log_of(1, 0), Exploring(0.1, 0.1, np.zeros(1))
+_EPISODE = types.float64(
+    typeof(_TINY), typeof(simulator.CLOCK), typeof(simulator.DESK), typeof(_LOG), typeof(_EXPLORING)
+)
+_episode_compiled = njit(_EPISODE, cache=KEPT, error_model="numpy", nogil=True)(_episode)
+
+
+def episode(machine: Machine, clock: Clock, desk: Desk, log_: Log, exploring: Exploring) -> float:
+    """Run one episode to its last answer, writing to `log_`. Returns its makespan in seconds. Releases the GIL."""
+    return float(_episode_compiled(machine, clock, desk, log_, exploring))
+
+
+def exploring_of(workload: Any, share: float, ageing: float) -> Exploring:
+    """Exploration of a workload whose coming work the critic may see."""
+    models = workload.models[workload.model]
+    work = workload.predicted * (models["step_a"] / models["slots"] + models["step_b"])
+    return Exploring(share, ageing, np.concatenate([[0.0], np.cumsum(work)]))

@@ -1,0 +1,237 @@
+"""Trains the learned policy from the heuristic upward: `python -m routing.learn.train`, or `make train`.
+
+Resumable: what was learned is kept every few rounds beside the weights. The weights with the best validation win.
+"""
+
+import argparse
+import json
+import os
+import platform
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from routing.fleet import Limits
+from routing.learn import ppo, rollout, simulator
+from routing.learn.curriculum import TRAINING_SEEDS, VALIDATION_SEEDS, drawn
+from routing.learn.curves import draw
+from routing.learn.gate import judge
+from routing.learn.lineup import MAX_ACTIVE, WEIGHTS, tuned
+from routing.learn.play import Entrant, play, staged
+from routing.learn.traffic import SCENARIOS, Scenario, synthetic
+from routing.policies import learned, spaced
+from routing.weights import save
+
+SEEDS_APART = 50_000
+SCALE_S = 1000.0
+"""A cost of this many seconds per device counts as one for the critic."""
+FLOAT = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A training: minutes, threads, episodes a round, what share of decisions explores, how much age costs."""
+
+    minutes: float = 60.0
+    threads: int = 2
+    episodes: int = 24
+    share: float = 0.25
+    ageing: float = 0.3
+    trace_s: float = 30.0
+    rate: float = 1e-3
+    entropy: float = 0.003
+    seed: int = 0
+    device: str = "cpu"
+    check_every: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """Validation: mean latency and p99 as shares of the heuristic's, averaged over scenarios; smaller is better."""
+
+    mean: float
+    p99: float
+
+    @property
+    def objective(self) -> float:
+        """The mean, and twice what the 99th percentile is worse by."""
+        return self.mean + 2.0 * max(0.0, self.p99 - 1.0)
+
+
+def entrant(base: FLOAT, limits: Limits, vector: FLOAT, pick: object = None) -> Entrant:
+    """The policy with these weights."""
+    return Entrant("ppo", pick, np.concatenate([base, vector]), limits=limits, memory=learned.MEMORY)
+
+
+def recorded(task: tuple[Scenario, int, Entrant, Plan]) -> rollout.Log:
+    """One training episode."""
+    scenario, seed, player, plan = task
+    workload = synthetic(scenario, seed)
+    machine, clock, desk = staged(workload, player)
+    log = rollout.log_of(int(len(workload.at) * 3 * plan.share) + 64, seed)
+    rollout.episode(machine, clock, desk, log, rollout.exploring_of(workload, plan.share, plan.ageing))
+    return log
+
+
+class Course:
+    """One training in progress."""
+
+    def __init__(self, plan: Plan, base: FLOAT, limits: Limits, folder: Path) -> None:
+        self.plan, self.base, self.limits, self.folder = plan, base, limits, folder
+        torch.manual_seed(plan.seed)
+        torch.set_num_threads(max(1, min(plan.threads, 4)))
+        self.learner = ppo.learner(plan.rate, plan.device)
+        self.chance = np.random.default_rng(plan.seed)
+        self.pick = simulator.in_machine_code(learned.pick)
+        self.rounds, self.seconds, self.next_seed = 0, 0.0, TRAINING_SEEDS + SEEDS_APART * plan.seed
+        self.curve: list[dict[str, float]] = []
+        self.best = (np.inf, self.learner.actor.vector())
+        self.reference = self.validate(self.learner.actor.vector())
+
+    def validate(self, vector: FLOAT) -> list[tuple[float, float]]:
+        """(mean, p99) of each validation workload."""
+        player = entrant(self.base, self.limits, vector, self.pick)
+        tasks = [(scenario, seed) for scenario in "ABCD" for seed in range(3)]
+        with ThreadPoolExecutor(self.plan.threads) as pool:
+            done = pool.map(lambda one: play(synthetic(SCENARIOS[one[0]], VALIDATION_SEEDS + one[1]), player), tasks)
+        return [(float(one.latency.mean()), float(np.quantile(one.latency, 0.99))) for one in done]
+
+    def score(self, vector: FLOAT) -> Score:
+        """Validation against the heuristic that training started from."""
+        seen = np.array(self.validate(vector)) / np.array(self.reference)
+        return Score(*seen.mean(0).tolist())
+
+    def round(self, pool: ThreadPoolExecutor) -> dict[str, float]:
+        """Play some episodes, learn from them."""
+        began = time.monotonic()
+        left = max(0.02, 1.0 - self.seconds / (60.0 * self.plan.minutes))
+        for group in self.learner.optimiser.param_groups:
+            group["lr"] = self.plan.rate * left
+        player = entrant(self.base, self.limits, self.learner.actor.vector())
+        tasks = [
+            (drawn(self.chance), self.next_seed + number, player, self.plan) for number in range(self.plan.episodes)
+        ]
+        self.next_seed += self.plan.episodes
+        logs = list(pool.map(recorded, tasks))
+        played = time.monotonic() - began
+        scales = [one[0].devices * SCALE_S for one in tasks]
+        batch = ppo.batch_of(self.learner, logs, scales, self.plan.trace_s)
+        seen = ppo.update(self.learner, batch, self.plan.entropy * left)
+        self.rounds += 1
+        took = time.monotonic() - began
+        self.seconds += took
+        return {"round": self.rounds, "seconds": self.seconds, "played_s": played, "took_s": took, **seen}
+
+    def keep(self) -> None:
+        """Write all that it takes to go on: networks, optimiser, counters, the best so far, the curve."""
+        arrays = {f"net/{name}": tensor.cpu().numpy() for name, tensor in self._tensors().items()}
+        for number, state in self.learner.optimiser.state_dict()["state"].items():
+            arrays |= {f"adam/{number}/{name}": value.cpu().numpy() for name, value in state.items()}
+        counters = {"rounds": self.rounds, "seconds": self.seconds, "next_seed": self.next_seed, "best": self.best[0]}
+        text = json.dumps({"counters": counters, "chance": self.chance.bit_generator.state, "curve": self.curve})
+        draft = self.folder / "course.tmp.npz"
+        np.savez(draft, **{"best": self.best[1], "state": np.array(text), **arrays})  # type: ignore[arg-type]
+        os.replace(draft, self.folder / "course.npz")
+
+    def go_on(self) -> bool:
+        """Take up what keep() wrote; whether there was any."""
+        path = self.folder / "course.npz"
+        if not path.exists():
+            return False
+        with np.load(path, allow_pickle=False) as kept:
+            found = json.loads(str(kept["state"]))
+            with torch.no_grad():
+                for name, tensor in self._tensors().items():
+                    tensor.copy_(torch.from_numpy(kept[f"net/{name}"]))
+            optimiser = self.learner.optimiser.state_dict()
+            for key in (key for key in kept.files if key.startswith("adam/")):
+                number, name = key.split("/")[1:]
+                optimiser["state"].setdefault(int(number), {})[name] = torch.from_numpy(kept[key].copy())
+            self.learner.optimiser.load_state_dict(optimiser)
+            self.best = (found["counters"]["best"], kept["best"])
+        self.rounds, self.seconds = found["counters"]["rounds"], found["counters"]["seconds"]
+        self.next_seed, self.curve = found["counters"]["next_seed"], found["curve"]
+        self.chance.bit_generator.state = found["chance"]
+        return True
+
+    def _tensors(self) -> dict[str, torch.Tensor]:
+        actor, critic = self.learner.actor.state_dict(), self.learner.critic.state_dict()
+        return {f"actor.{name}": one for name, one in actor.items()} | {
+            f"critic.{name}": one for name, one in critic.items()
+        }
+
+    def run(self) -> Iterator[dict[str, float]]:
+        """Train until the time is over; every few rounds a line of figures with the validation."""
+        with ThreadPoolExecutor(self.plan.threads) as pool:
+            while self.seconds < 60.0 * self.plan.minutes:
+                line = self.round(pool)
+                if self.rounds % self.plan.check_every == 0:
+                    yield self.checked(line)
+
+    def checked(self, line: dict[str, float]) -> dict[str, float]:
+        """The figures with the validation of the weights as they are; the best so far are remembered."""
+        vector = self.learner.actor.vector()
+        score = self.score(vector)
+        if score.objective < self.best[0]:
+            self.best = (score.objective, vector)
+        self.curve.append({**line, "mean": score.mean, "p99": score.p99})
+        return self.curve[-1]
+
+    def graduate(self, path: Path) -> dict[str, Any]:
+        """Judge the best weights on fresh workloads and write them with their record. Returns the gate's findings."""
+        heuristic = entrant(self.base, self.limits, np.zeros_like(self.best[1]), self.pick)
+        verdict = judge(entrant(self.base, self.limits, self.best[1], self.pick), heuristic)
+        record = {
+            "gate": verdict,
+            "plan": asdict(self.plan),
+            "rounds": self.rounds,
+            "minutes": round(self.seconds / 60.0, 1),
+            "training_seeds": [TRAINING_SEEDS + SEEDS_APART * self.plan.seed, self.next_seed - 1],
+            "data": "synthetic workloads, routing/learn/curriculum.py",
+            "machine": f"{platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__} on {self.plan.device}",
+            "date": datetime.now(UTC).date().isoformat(),
+            "curve": [{name: round(value, 4) for name, value in line.items()} for line in self.curve],
+        }
+        save(path, np.concatenate([self.base, self.best[1]]), self.limits, record)
+        draw(self.curve, path.with_name(f"{path.stem}-training.png"))
+        return verdict
+
+
+def main() -> None:
+    """Train, then write the weights with their record and curves."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    for name, value in asdict(Plan()).items():
+        parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
+    parser.add_argument(
+        "--folder", type=Path, default=Path(".data/training"), help="where an unfinished course is kept"
+    )
+    parser.add_argument("--out", type=Path, default=WEIGHTS / "ppo.npz")
+    options = vars(parser.parse_args())
+    folder, out = options.pop("folder"), options.pop("out")
+    folder.mkdir(parents=True, exist_ok=True)
+    weights, limits = tuned(WEIGHTS / "spaced_tuned.json", spaced.WEIGHTS, Limits(max_active=MAX_ACTIVE))
+    course = Course(Plan(**options), np.array(list(weights.values())), limits, folder)
+    if course.go_on():
+        print(f"going on after {course.seconds / 60:.1f} minutes, {course.rounds} rounds", flush=True)
+    for line in course.run():
+        course.keep()
+        print(
+            f"{line['seconds'] / 60:6.1f} of {course.plan.minutes:g} min  round {line['round']:4.0f}  validation: "
+            f"mean {line['mean']:.3f}, p99 {line['p99']:.3f} of the heuristic's; best {course.best[0]:.3f}",
+            flush=True,
+        )
+    verdict = course.graduate(out)
+    word = "passed" if verdict["passed"] else "not passed, the policy stays the heuristic"
+    print(f"{out}: gate {word}; mean {verdict['mean']}, p99 {verdict['p99']} of the heuristic's", flush=True)
+
+
+if __name__ == "__main__":
+    main()
