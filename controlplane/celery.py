@@ -16,9 +16,9 @@ from controlplane.base.jobs import forget_old_jobs, waiting
 from controlplane.base.queue import WAKE, app, ring, task
 from registry import callers, importing, probing
 from routing import jobs as calls
-from routing import records
+from routing import lab, records
 
-HANDLERS: Handlers = {"import": importing.run, "probe": probing.run, calls.KIND: calls.run}
+HANDLERS: Handlers = {"import": importing.run, "probe": probing.run, calls.KIND: calls.run, lab.KIND: lab.run}
 JOBS_AT_ONCE = int(os.environ.get("JOBS_AT_ONCE", "6"))
 """Jobs that one worker runs side by side. Fewer than its threads, so housekeeping never waits for a long job."""
 

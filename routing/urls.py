@@ -3,7 +3,7 @@
 from django.urls import URLPattern, path
 
 from controlplane.base.api import routes
-from routing import api as calls_api
+from routing import api as routing_api
 from routing import views
 
 pages: list[URLPattern] = [
@@ -17,5 +17,14 @@ pages: list[URLPattern] = [
     path("jobs/<uuid:job_id>/cancel", views.job_cancel, name="job-cancel"),
     path("playground", views.playground, name="playground"),
     path("playground/key", views.playground_key, name="playground-key"),
+    path("routing/lab", views.lab_home, name="lab"),
+    path("routing/lab/start", views.lab_start, name="lab-start"),
+    path("routing/lab/compare", views.lab_compare, name="lab-compare"),
+    path("routing/lab/<uuid:job_id>", views.lab_race, name="lab-race"),
+    path("routing/lab/<uuid:job_id>/progress", views.lab_progress, name="lab-progress"),
 ]
-api: list[URLPattern] = [*routes("calls", calls_api.Calls.as_view(), "calls")]
+api: list[URLPattern] = [
+    *routes("calls", routing_api.Calls.as_view(), "calls"),
+    *routes("lab/races", routing_api.Races.as_view(), "lab-races"),
+    *routes("lab/races/<uuid:job_id>", routing_api.OneRace.as_view(), "lab-race"),
+]

@@ -1,5 +1,6 @@
-"""Pages of routing: calls, jobs, the playground."""
+"""Pages of routing: calls, jobs, the playground, the lab."""
 
+import json
 import uuid
 from typing import Any
 
@@ -10,11 +11,13 @@ from django.urls import reverse
 from django.utils.translation import gettext
 
 from controlplane.base import access, jobs
-from controlplane.base.doors import PersonRequest, go, page, page_of, request_id
+from controlplane.base.doors import PersonRequest, go, page, page_of, request_id, safe_back
 from controlplane.base.models import JobState
 from controlplane.base.paging import page_of_rows
 from registry import callers, catalog
-from routing import traffic
+from routing import lab, traffic
+from routing.race_figures import FIGURES, SHORT, compared
+from routing.race_series import tables
 
 CALL_FILTERS = ("model", "status", "task", "key")
 MOST_NAMES = 200
@@ -78,7 +81,7 @@ def job_list(request: PersonRequest) -> HttpResponse:
         "listing": page_of_rows(rows, page_of(request)),
         "wanted": wanted,
         "states": JobState.values,
-        "kinds": ("import", "probe", "call"),
+        "kinds": ("import", "probe", "call", lab.KIND),
         "filtered": any(wanted.values()),
     }
     return render(request, "jobs.html", context)
@@ -106,7 +109,7 @@ def job_cancel(request: PersonRequest, job_id: uuid.UUID) -> HttpResponse:
     messages.success(
         request, gettext("The job is cancelled.") if stopped else gettext("The job stops at its next step.")
     )
-    return go(request, reverse("job", args=[job_id]))
+    return go(request, safe_back(request, reverse("job", args=[job_id])))
 
 
 @page("playground.use")
@@ -129,3 +132,75 @@ def playground(request: PersonRequest) -> HttpResponse:
 def playground_key(request: PersonRequest) -> HttpResponse:
     """A key for this page, good for minutes. It goes to the script that asked and is stored nowhere in the page."""
     return JsonResponse({"key": callers.playground_key(request.user), "seconds": callers.PLAYGROUND_SECONDS})
+
+
+@page("lab.read")
+def lab_home(request: PersonRequest) -> HttpResponse:
+    """Start a race; earlier ones."""
+    wanted = {name: request.GET.get(name, "")[:40] for name in ("scenario", "policy")}
+    listing = page_of_rows(lab.listing(request.user, wanted["scenario"], wanted["policy"]), page_of(request))
+    races = [{"job": job, "rows": compared(job.input["policies"], lab.figures_of(job))} for job in listing.rows]
+    context = {
+        "listing": listing,
+        "races": races,
+        "wanted": wanted,
+        "filtered": any(wanted.values()),
+        "scenarios": lab.SCENARIOS,
+        "policies": lab.POLICIES,
+        "default": lab.DEFAULT,
+        "most_seed": lab.MOST_SEED,
+        "kept_days": jobs.KEPT.days,
+        "columns": SHORT[:3],
+        "terms": FIGURES,
+        "base": request.build_absolute_uri("/").rstrip("/"),
+        "key": uuid.uuid4().hex,
+    }
+    return render(request, "lab.html", context)
+
+
+@page("lab.run", "POST")
+def lab_start(request: PersonRequest) -> HttpResponse:
+    """Let two policies race and go to the race's page. A second click finds the same race."""
+    scenario, policies = request.POST.get("scenario", ""), request.POST.getlist("policy")
+    seed = request.POST.get("seed", "").strip()
+    twice = jobs.once(request.POST.get("key"), scenario, *policies, seed)
+    job = lab.start(request.user, scenario, policies, lab.seed_of(seed), twice, request_id(request))
+    return go(request, reverse("lab-race", args=[job.pk]))
+
+
+@page("lab.read")
+def lab_race(request: PersonRequest, job_id: uuid.UUID) -> HttpResponse:
+    """One race, running or over."""
+    found = lab.get(request.user, job_id)
+    policies, series = found.input["policies"], lab.series_of(found)
+    over = found.state in jobs.FINAL
+    context = {
+        "job": found,
+        "policies": policies,
+        "over": over,
+        "may_cancel": not over and access.can(request.user, "job.cancel", found),
+        "rows": compared(policies, lab.figures_of(found)),
+        "short": SHORT,
+        "series": series,
+        "series_text": json.dumps(series, separators=(",", ":")),
+        "phases": lab.PHASES,
+        "charts": tables(policies, series),
+        "again": lab.next_seed(found),
+        "key": uuid.uuid4().hex,
+    }
+    return render(request, "lab_race.html", context)
+
+
+@page("lab.read")
+def lab_progress(request: PersonRequest, job_id: uuid.UUID) -> HttpResponse:
+    """A race's progress, for everybody who may see races."""
+    return JsonResponse(jobs.snapshot(lab.get(request.user, job_id)))
+
+
+@page("lab.read")
+def lab_compare(request: PersonRequest) -> HttpResponse:
+    """The figures of several races side by side."""
+    found = lab.chosen(request.user, request.GET.getlist("job"))
+    races = [{"job": job, "rows": compared(job.input["policies"], lab.figures_of(job))} for job in found]
+    alike = len({(job.input["scenario"], job.input["seed"]) for job in found}) < 2
+    return render(request, "lab_compare.html", {"races": races, "figures": FIGURES, "alike": alike, "terms": FIGURES})

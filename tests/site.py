@@ -17,6 +17,8 @@ PAGES = (
     "/playground",
     "/calls",
     "/jobs",
+    "/routing/lab",
+    "/routing/lab/compare",
     "/keys",
     "/credentials",
     "/audit",

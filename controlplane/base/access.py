@@ -4,7 +4,16 @@ from typing import Protocol
 
 ROLES = ("viewer", "engineer", "reviewer", "admin")
 
-_VIEWER = {"overview.read", "model.read", "job.read", "job.cancel", "call.read", "playground.use", "profile.change"}
+_VIEWER = {
+    "overview.read",
+    "model.read",
+    "job.read",
+    "job.cancel",
+    "call.read",
+    "lab.read",
+    "playground.use",
+    "profile.change",
+}
 _ENGINEER = _VIEWER | {
     "model.create",
     "model.change",
@@ -12,6 +21,7 @@ _ENGINEER = _VIEWER | {
     "model.probe",
     "model.import",
     "model.detect",
+    "lab.run",
     "credential.read",
     "credential.create",
     "credential.change",

@@ -23,6 +23,7 @@ PLACES: tuple[tuple[str | Promise, tuple[tuple[str, str | Promise, str, str], ..
             ("jobs", _("Jobs"), "job.read", "j"),
         ),
     ),
+    (_("Routing"), (("lab", _("Lab"), "lab.read", "l"),)),
     (
         _("Access"),
         (
@@ -56,8 +57,10 @@ def page_context(request: HttpRequest) -> dict[str, Any]:
 
 
 def section(request: HttpRequest) -> str:
-    """The place in the navigation that this page belongs to: model-new to models, job to jobs."""
+    """The place in the navigation that this page belongs to: model-new to models, job to jobs, lab-race to lab."""
     name = (request.resolver_match.url_name or "") if request.resolver_match else ""
+    if name.startswith("lab"):
+        return "lab"
     return f"{name.split('-')[0].removesuffix('s')}s" if name.startswith(("model", "job", "call")) else name
 
 

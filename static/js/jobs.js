@@ -27,6 +27,7 @@ function paint(box, job) {
   set("total", number(total));
   set("rate", progress.rate ? say("per_second", { n: decimal(progress.rate) }) : "–");
   set("eta", progress.eta_s || progress.eta_s === 0 ? duration(progress.eta_s) : "–");
+  box.dispatchEvent(new CustomEvent("patchbay:job", { detail: job, bubbles: true }));
   if (box.dataset.state !== job.state) {
     const over = FINAL.includes(job.state) && box.dataset.state;
     box.dataset.state = job.state;

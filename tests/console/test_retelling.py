@@ -58,6 +58,7 @@ TALKING = [
     "controlplane/base/secrets",
     "controlplane/base/jobs",
     "routing/jobs",
+    "routing/lab",
     "routing/limits",
     "routing/fields",
 ]

@@ -70,6 +70,11 @@ GET    jobs/<uuid:job_id>/progress                 viewer   -
 POST   jobs/<uuid:job_id>/cancel                   viewer   -
 GET    playground                                  viewer   -
 POST   playground/key                              viewer   -
+GET    routing/lab                                 viewer   -
+POST   routing/lab/start                           engineer -
+GET    routing/lab/compare                         viewer   -
+GET    routing/lab/<uuid:job_id>                   viewer   -
+GET    routing/lab/<uuid:job_id>/progress          viewer   -
 GET    api/me                                      viewer   call,read,manage
 GET    api/jobs                                    viewer   call,read,manage
 GET    api/jobs/<uuid:job_id>                      viewer   call,read,manage
@@ -108,6 +113,9 @@ GET    api/protocols                               viewer   read,manage
 GET    api/protocols/<str:name>                    viewer   read,manage
 GET    api/spec-schema                             anyone   -
 GET    api/calls                                   viewer   read,manage
+GET    api/lab/races                               viewer   read,manage
+POST   api/lab/races                               engineer manage
+GET    api/lab/races/<uuid:job_id>                 viewer   read,manage
 """
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 SCOPES = ("call", "read", "manage")

@@ -14,6 +14,7 @@ from registry import callers, importing, probing
 from registry.callers import KeyActor
 from registry.models import Credential, Model
 from routing.models import CallRecord
+from tests.races import a_race
 from tests.upstreams import Upstreams
 
 pytestmark = pytest.mark.django_db
@@ -57,7 +58,9 @@ def test_a_wrong_spec_gets_every_error(key_client: Clients) -> None:
 @pytest.mark.parametrize(
     "body", [b"", b"{", b"[]", b'"x"', b"\xff\xfe", b"null", b"[" * 5000, b'{"a": NaN}', b"1" * 5000]
 )
-@pytest.mark.parametrize("address", ["models", "imports", "credentials", "keys", "detect", "test-call", "models/tag"])
+@pytest.mark.parametrize(
+    "address", ["models", "imports", "credentials", "keys", "detect", "test-call", "models/tag", "lab/races"]
+)
 def test_broken_bodies_are_refused(key_client: Clients, browser: Clients, address: str, body: bytes) -> None:
     client = browser("admin")
     client.handler.enforce_csrf_checks = False
@@ -247,3 +250,36 @@ def test_calls_and_protocols_are_listed(browser: Clients) -> None:
     assert "openai" in {item["name"] for item in viewer.get("/api/protocols").json()}
     assert viewer.get("/api/protocols/openai").json()["name"] == "openai"
     assert Client().get("/api/spec-schema").json()["$schema"].endswith("2020-12/schema")
+
+
+def test_a_race_from_order_to_figures(key_client: Clients, browser: Clients, person: Callable[..., User]) -> None:
+    api = key_client("manage")
+    order = {"scenario": "A", "policies": ["static", "ppo"], "seed": 4}
+    made = api.post("/api/lab/races", order, JSON, headers={"Idempotency-Key": "r-1"})
+    assert (made.status_code, made.json()["status"], made.json()["figures"]) == (202, "queued", None)
+    assert {name: made.json()[name] for name in order} == order
+    again = api.post("/api/lab/races/", order, JSON, headers={"Idempotency-Key": "r-1"})
+    assert again.json()["id"] == made.json()["id"]
+    other = api.post("/api/lab/races", {**order, "seed": 5}, JSON, headers={"Idempotency-Key": "r-1"})
+    assert (other.status_code, other.json()["error"]["code"]) == (409, "idempotency_key_reused")
+    race = a_race(owner=person("engineer"))
+    viewer = browser("viewer")
+    listed = viewer.get("/api/lab/races", {"policy": "hrrn_tuned"}).json()
+    assert [one["id"] for one in listed["results"]] == [str(race.pk)]
+    assert listed["results"][0]["figures"]["ppo"]["mean_s"] == 32.1
+    assert "series" not in listed["results"][0]
+    whole = viewer.get(f"/api/lab/races/{race.pk}").json()
+    assert (whole["object"], len(whole["series"]["at_s"]), whole["figures"]["ppo"]["loads"]) == ("race", 20, 3491)
+    assert viewer.get(made.headers["Location"]).json()["series"] == {}
+    assert viewer.get(f"/api/lab/races/{uuid.uuid4()}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"scenario": "Z"}, {"policies": ["ppo"]}, {"policies": ["ppo", "ppo"]}, {"policies": "ppo"}, {"seed": -1},
+     {"seed": 2**31}, {"seed": "x"}, {"policies": ["ppo", "magic"]}, {"policies": ["ppo", "sjf", "hrrn"]}],
+)  # fmt: skip
+def test_a_race_that_cannot_be_is_refused(key_client: Clients, wrong: dict[str, Any]) -> None:
+    order = {"scenario": "A", "policies": ["static", "ppo"], **wrong}
+    answer = key_client("manage").post("/api/lab/races", order, JSON)
+    assert (answer.status_code, Job.objects.count()) == (400, 0)
