@@ -1,6 +1,7 @@
 """Machine code for the numeric core: one decorator for all that the simulator and the scheduler run per event."""
 
 import hashlib
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -8,6 +9,7 @@ from typing import Any, ParamSpec, TypeVar
 import llvmlite.binding
 import numba
 
+log = logging.getLogger(__name__)
 P = ParamSpec("P")
 R = TypeVar("R")
 HERE = Path(__file__).resolve().parent
@@ -21,13 +23,15 @@ def _keep() -> bool:
     """
     digest = hashlib.sha256()
     for text in (path.read_bytes() for path in sorted(HERE.rglob("*.py"))):
-        if b"compiled" in text or b"np.dtype(" in text:
+        if b"routing.compiled import" in text or b"np.dtype(" in text:
             digest.update(text)
     folder = HERE.parent / ".data" / "compiled" / digest.hexdigest()[:16]
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError:
         return False
+    if not any(folder.iterdir()):
+        log.warning("compiling the scheduler core: once after each change of it, about a minute")
     numba.config.CACHE_DIR = str(folder)  # type: ignore[attr-defined]
     return True
 
@@ -48,7 +52,7 @@ def compiled(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def inlined(function: Callable[P, R]) -> Callable[P, R]:
-    """`compiled` for a few lines in a hot loop: pasted into its callers, as handing over a fleet costs more than they do."""
+    """`compiled` for a few lines in a hot loop: pasted into its callers, as a call costs more than they do."""
     made: Callable[P, R] = numba.njit(inline="always", error_model="numpy")(function)
     return made
 

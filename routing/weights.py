@@ -1,4 +1,4 @@
-"""Weights that were learned: one .npz file with its record. Refuses what is corrupted or was trained on other features."""
+"""Weights that were learned: one .npz file with its record. Refuses what is corrupted or is for other features."""
 
 import hashlib
 import json

@@ -106,6 +106,20 @@ def bounds(workload: Workload) -> Bounds:
     )
 
 
+def floors(workload: Workload) -> dict[str, float]:
+    """The bounds that an evaluation is held against, by name: seconds, and shares for `useful` and `offered`."""
+    found = bounds(workload)
+    return {
+        "mean_s": found.latency_online_s,
+        "clairvoyant_s": found.latency_clairvoyant_s,
+        "pooled_s": found.pooled_online_s,
+        "warm_floor_s": found.warm_floor_s,
+        "makespan_s": found.makespan_online_s,
+        "useful": found.utilisation,
+        "offered": found.offered,
+    }
+
+
 def open_devices(workload: Workload) -> NDArray[np.bool_]:
     """Which devices take calls: those not drained, or all where every one is."""
     opened: NDArray[np.bool_] = workload.devices["drained"] == 0

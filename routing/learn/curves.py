@@ -26,4 +26,5 @@ def draw(curve: Sequence[dict[str, float]], path: Path) -> None:
         panel.grid(alpha=0.3)
     panels[0, 0].axhline(1.0, color="black", linewidth=0.8)
     panels[0, 0].legend(fontsize=9)
-    FigureCanvasAgg(figure).print_png(str(path))
+    FigureCanvasAgg(figure)
+    figure.savefig(path, dpi=110)

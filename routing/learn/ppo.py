@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from routing.learn.rollout import SITUATION, Log
 from routing.policies.learned import HIDDEN, INPUTS
 
-HORIZON_S = 150.0
+HORIZON_S = 600.0
 CLIP, MOST_KL, EPOCHS, BATCH = 0.2, 0.02, 3, 8192
 CRITIC = 64
 

@@ -1,7 +1,8 @@
-"""Episodes for learning: the simulator under a policy that explores, with everything that PPO needs written down.
+"""Episodes for learning: the simulator under the sampling policy, with everything that PPO needs written down.
 
-At a share of the decisions with more than one option the policy samples and is recorded; elsewhere it takes its best.
-So what is measured is close to what will be deployed, and a single decision's effect shows above the noise.
+The policy samples at every decision with more than one option, and a random share of them is recorded. (Sampling at
+the recorded decisions only, and taking the best elsewhere, was tried: a small step of the weights then flips many best
+options at once, which no bound on the divergence sees, and training fell apart after 20 rounds.)
 """
 
 from math import exp, log
@@ -29,7 +30,7 @@ SITUATION = 24
 
 
 class Log(NamedTuple):
-    """What was recorded of K explored decisions: their options' rows one after the other, how many, which was taken.
+    """What was recorded of K decisions: their options' rows one after the other, how many, which was taken.
 
     `total` has the number of decisions, of rows, and the cost so far; `chance` the random state.
     """
@@ -46,7 +47,7 @@ class Log(NamedTuple):
 
 
 class Exploring(NamedTuple):
-    """How an episode explores: the share of decisions, the ageing in the cost, and the work still to come by time."""
+    """The share of decisions to record, the ageing in the cost, and the work still to come by time."""
 
     share: float
     ageing: float
@@ -122,7 +123,7 @@ def upcoming(clock: Clock, exploring: Exploring, now: float, devices: int, row: 
 
 @compiled
 def explore(machine: Machine, clock: Clock, desk: Desk, log_: Log, exploring: Exploring, point: scheduler.Point) -> int:
-    """One decision: sampled and written down at a share of them, the best elsewhere."""
+    """One decision, sampled; a share of them is written down."""
     rows = desk.memory[: ROWS * COUNT].reshape((ROWS, COUNT))
     options = desk.memory[ROWS * COUNT : ROWS * (COUNT + 1)]
     scores = desk.memory[ROWS * (COUNT + 1) : ROWS * (COUNT + 2)]
@@ -135,10 +136,6 @@ def explore(machine: Machine, clock: Clock, desk: Desk, log_: Log, exploring: Ex
         scores[place] = rows[place, 0] + learned.network(rows[place], desk.weights[BASE:], hidden)
         if scores[place] > scores[best]:
             best = place
-    record, row = int(log_.total[0]), int(log_.total[1])
-    full = record >= len(log_.at) or row + count > len(log_.rows)
-    if full or uniform(log_.chance) >= exploring.share:
-        return int(options[best])
     total = 0.0
     for place in range(count):
         total += exp(scores[place] - scores[best])
@@ -149,6 +146,10 @@ def explore(machine: Machine, clock: Clock, desk: Desk, log_: Log, exploring: Ex
         if left < 0.0:
             break
         taken += 1
+    record, row = int(log_.total[0]), int(log_.total[1])
+    full = record >= len(log_.at) or row + count > len(log_.rows)
+    if full or uniform(log_.chance) >= exploring.share:
+        return int(options[taken])
     log_.total[0] += 1
     log_.total[1] += count
     log_.rows[row : row + count] = rows[:count]
@@ -186,7 +187,9 @@ def left(machine: Machine, now: float) -> float:
     """When the call arrived that ended last; -1 where the last event was a load's end."""
     call = machine.fleet.state[0].last_finished
     machine.fleet.state[0].last_finished = NONE
-    return float(machine.fleet.calls[call].arrived if call != NONE else -1.0)
+    if call == NONE:
+        return -1.0
+    return float(machine.fleet.calls[call].arrived)
 
 
 _TINY = simulator.TINY

@@ -30,6 +30,8 @@ from routing.learn.traffic import SCENARIOS, Scenario, synthetic
 from routing.policies import learned, spaced
 from routing.weights import save
 
+KEPT = 0.9
+"""What is validated and shipped is a running average of the weights; each round replaces a tenth of it."""
 SEEDS_APART = 50_000
 SCALE_S = 1000.0
 """A cost of this many seconds per device counts as one for the critic."""
@@ -42,12 +44,12 @@ class Plan:
 
     minutes: float = 60.0
     threads: int = 2
-    episodes: int = 24
-    share: float = 0.25
+    episodes: int = 32
+    share: float = 0.12
     ageing: float = 0.3
     trace_s: float = 30.0
-    rate: float = 1e-3
-    entropy: float = 0.003
+    rate: float = 2e-3
+    entropy: float = 0.001
     seed: int = 0
     device: str = "cpu"
     check_every: int = 10
@@ -87,14 +89,15 @@ class Course:
     def __init__(self, plan: Plan, base: FLOAT, limits: Limits, folder: Path) -> None:
         self.plan, self.base, self.limits, self.folder = plan, base, limits, folder
         torch.manual_seed(plan.seed)
-        torch.set_num_threads(max(1, min(plan.threads, 4)))
+        torch.set_num_threads(1)
         self.learner = ppo.learner(plan.rate, plan.device)
         self.chance = np.random.default_rng(plan.seed)
         self.pick = simulator.in_machine_code(learned.pick)
         self.rounds, self.seconds, self.next_seed = 0, 0.0, TRAINING_SEEDS + SEEDS_APART * plan.seed
         self.curve: list[dict[str, float]] = []
-        self.best = (np.inf, self.learner.actor.vector())
-        self.reference = self.validate(self.learner.actor.vector())
+        self.average = self.learner.actor.vector()
+        self.best = (np.inf, self.average)
+        self.reference = self.validate(self.average)
 
     def validate(self, vector: FLOAT) -> list[tuple[float, float]]:
         """(mean, p99) of each validation workload."""
@@ -125,6 +128,7 @@ class Course:
         scales = [one[0].devices * SCALE_S for one in tasks]
         batch = ppo.batch_of(self.learner, logs, scales, self.plan.trace_s)
         seen = ppo.update(self.learner, batch, self.plan.entropy * left)
+        self.average = KEPT * self.average + (1.0 - KEPT) * self.learner.actor.vector()
         self.rounds += 1
         took = time.monotonic() - began
         self.seconds += took
@@ -138,7 +142,7 @@ class Course:
         counters = {"rounds": self.rounds, "seconds": self.seconds, "next_seed": self.next_seed, "best": self.best[0]}
         text = json.dumps({"counters": counters, "chance": self.chance.bit_generator.state, "curve": self.curve})
         draft = self.folder / "course.tmp.npz"
-        np.savez(draft, **{"best": self.best[1], "state": np.array(text), **arrays})  # type: ignore[arg-type]
+        np.savez(draft, **{"best": self.best[1], "average": self.average, "state": np.array(text), **arrays})  # type: ignore[arg-type]
         os.replace(draft, self.folder / "course.npz")
 
     def go_on(self) -> bool:
@@ -156,7 +160,7 @@ class Course:
                 number, name = key.split("/")[1:]
                 optimiser["state"].setdefault(int(number), {})[name] = torch.from_numpy(kept[key].copy())
             self.learner.optimiser.load_state_dict(optimiser)
-            self.best = (found["counters"]["best"], kept["best"])
+            self.best, self.average = (found["counters"]["best"], kept["best"]), kept["average"]
         self.rounds, self.seconds = found["counters"]["rounds"], found["counters"]["seconds"]
         self.next_seed, self.curve = found["counters"]["next_seed"], found["curve"]
         self.chance.bit_generator.state = found["chance"]
@@ -177,11 +181,10 @@ class Course:
                     yield self.checked(line)
 
     def checked(self, line: dict[str, float]) -> dict[str, float]:
-        """The figures with the validation of the weights as they are; the best so far are remembered."""
-        vector = self.learner.actor.vector()
-        score = self.score(vector)
+        """The figures with the validation of the averaged weights; the best so far are remembered."""
+        score = self.score(self.average)
         if score.objective < self.best[0]:
-            self.best = (score.objective, vector)
+            self.best = (score.objective, self.average)
         self.curve.append({**line, "mean": score.mean, "p99": score.p99})
         return self.curve[-1]
 

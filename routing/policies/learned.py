@@ -4,6 +4,8 @@ A candidate's row goes through two layers of rectifiers; the last layer starts a
 heuristic. Any number of candidates, in any order; where there are many, the heuristic's best `SHORTLIST` are looked at.
 """
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -165,7 +167,7 @@ def learned_scores(rows: NDArray[np.float64], weights: NDArray[np.float64]) -> N
     What a process without a compiler uses. `weights` are all SIZE of them; higher is better.
     """
     ends = np.cumsum([BASE, *LAYERS])
-    first, bias, second, bias_two, last = (weights[start:end] for start, end in zip(ends[:-1], ends[1:], strict=True))
+    first, bias, second, bias_two, last = (weights[start:end] for start, end in pairwise(ends))
     hidden = np.maximum(0.0, rows[:, 1:] @ first.reshape(INPUTS, HIDDEN) + bias)
     hidden = np.maximum(0.0, hidden @ second.reshape(HIDDEN, HIDDEN) + bias_two)
     scores: NDArray[np.float64] = rows[:, 0] + hidden @ last

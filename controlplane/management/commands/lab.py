@@ -8,6 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from routing.learn.bounds import floors
 from routing.learn.evaluate import Question, evaluate
 from routing.learn.lineup import ORACLE
 from routing.learn.race import race
@@ -69,7 +70,7 @@ class Command(BaseCommand):
         if options["oracle"]:
             policies += [one + ORACLE for one in policies if not one.endswith(ORACLE)]
         question = Question(name, workload, tuple(policies), options["seeds"], options["first_seed"], options["versus"])
-        found = evaluate(question, progress)
+        found = evaluate(question, progress, floors)
         if options["json"]:
             self.stdout.write(json.dumps(found, indent=2))
             return
