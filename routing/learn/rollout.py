@@ -165,7 +165,7 @@ def _episode(machine: Machine, clock: Clock, desk: Desk, log_: Log, exploring: E
     while True:
         before, following = machine.fleet.state[0].now, clock.at[0]
         if not simulator.step(machine, clock):
-            return before
+            return float(before)
         now = machine.fleet.state[0].now
         ages = inside * 0.5 * (now + before) - arrived
         log_.total[2] += (now - before) * (inside + exploring.ageing * ages / AGE_S)
@@ -187,9 +187,8 @@ def left(machine: Machine, now: float) -> float:
     """When the call arrived that ended last; -1 where the last event was a load's end."""
     call = machine.fleet.state[0].last_finished
     machine.fleet.state[0].last_finished = NONE
-    if call == NONE:
-        return -1.0
-    return float(machine.fleet.calls[call].arrived)
+    arrived: float = machine.fleet.calls[call].arrived if call != NONE else -1.0
+    return arrived
 
 
 _TINY = simulator.TINY

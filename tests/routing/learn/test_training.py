@@ -1,0 +1,270 @@
+"""Training: the smoke run, stopping and going on; the parts of PPO against slow references and a planted problem."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from itertools import islice
+from math import exp
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from routing.fleet import Limits
+from routing.learn import gate, lineup, ppo, rollout, train
+from routing.learn.curriculum import TRAINING_SEEDS, VALIDATION_SEEDS
+from routing.learn.lineup import MAX_ACTIVE
+from routing.learn.play import play
+from routing.learn.rollout import SITUATION, Log
+from routing.learn.traffic import Scenario, synthetic
+from routing.observation import COUNT, NAMES
+from routing.policies import learned, spaced
+from routing.policies.learned import HIDDEN, INPUTS
+from routing.weights import load
+
+TINY = Scenario("tiny", calls=150, seconds=40.0, models=24, devices=3)
+PLAN = train.Plan(minutes=0.05, threads=1, episodes=4, share=0.5, check_every=1)
+BASE, LIMITS = np.array(list(spaced.WEIGHTS.values())), Limits(max_active=MAX_ACTIVE)
+SCENARIOS = {name: replace(TINY, calls=100 + 20 * place) for place, name in enumerate("ABCD")}
+FEATURE = NAMES.index("waiting")
+pytestmark = pytest.mark.timeout(600)
+"""The first run after a change compiles the simulator, which takes minutes on a busy machine."""
+
+
+@pytest.fixture(autouse=True)
+def tiny(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The curriculum and the validation are tiny; torch keeps to one thread."""
+    monkeypatch.setattr(train, "drawn", lambda chance: replace(TINY, alpha=chance.uniform(0.3, 1.2)))
+    monkeypatch.setattr(train, "SCENARIOS", SCENARIOS)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def course(folder: Path, plan: train.Plan = PLAN) -> train.Course:
+    return train.Course(plan, BASE, LIMITS, folder)
+
+
+def learning_actor(seed: int) -> ppo.Actor:
+    """An actor that learned something, anything."""
+    torch.manual_seed(seed)
+    actor = ppo.Actor()
+    torch.nn.init.normal_(actor.last.weight, std=0.5)
+    return actor
+
+
+def test_a_smoke_training_learns_without_losing_its_numbers(tmp_path: Path) -> None:
+    one = course(tmp_path)
+    before = one.learner.actor.vector()
+    lines = list(islice(one.run(), 40))
+    assert len(lines) > 2
+    assert one.seconds >= 60.0 * PLAN.minutes or len(lines) == 40
+    assert one.curve == lines
+    assert [line["round"] for line in lines] == list(range(1, len(lines) + 1))
+    for line in lines:
+        assert all(np.isfinite(value) for value in line.values()), line
+        assert abs(line["kl"]) < 1.0
+        assert 0.0 < line["entropy"] < np.log(learned.ROWS)
+        assert 0.5 < line["mean"] < 2.0
+    vector = one.learner.actor.vector()
+    assert np.isfinite(vector).all()
+    assert len(vector) == learned.SIZE - learned.BASE
+    assert not np.array_equal(vector, before)
+    best = min(range(len(lines)), key=lambda place: train.Score(lines[place]["mean"], lines[place]["p99"]).objective)
+    assert one.best[0] == train.Score(lines[best]["mean"], lines[best]["p99"]).objective
+    assert train.Score(*np.divide(one.validate(one.best[1]), one.reference).mean(0)).objective == one.best[0]
+
+
+@pytest.mark.parametrize("better", [True, False])
+def test_who_graduates_leaves_weights_with_their_record(
+    better: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gate, "cells", lambda: {"tiny": TINY})
+    monkeypatch.setattr(gate, "WORSE_P99", 1.05 if better else -1.0)
+    one = course(tmp_path)
+    rounds(one, 1, 0)
+    one.checked(one.curve.pop())
+    found = one.best[1]
+    if better:
+        monkeypatch.setattr(gate, "_ratios", lambda *given: [0.9, 1.0])
+    verdict = one.graduate(tmp_path / "ppo.npz")
+    held = load(tmp_path / "ppo.npz")
+    assert (verdict["passed"], held.gated) == (better, not better)
+    assert np.array_equal(held.weights, np.concatenate([BASE, found if better else np.zeros_like(found)]))
+    assert held.limits == LIMITS
+    assert held.record["rounds"] == 1
+    assert held.record["plan"]["episodes"] == PLAN.episodes
+    assert (tmp_path / "ppo-training.png").read_bytes().startswith(b"\x89PNG")
+
+
+def rounds(one: train.Course, count: int, seed: int) -> None:
+    """Some rounds, the order of the batches given by the seed."""
+    torch.manual_seed(seed)
+    with ThreadPoolExecutor(1) as pool:
+        for _ in range(count):
+            one.curve.append(one.round(pool))
+
+
+def test_what_was_kept_goes_on_as_if_it_had_never_stopped(tmp_path: Path) -> None:
+    first = course(tmp_path)
+    assert not first.go_on()
+    rounds(first, 2, 1)
+    first.best = (0.75, first.learner.actor.vector())
+    first.keep()
+    second = course(tmp_path, replace(PLAN, seed=5))
+    assert second.go_on()
+    alike(first, second)
+    assert second.best[0] == 0.75
+    assert np.array_equal(second.best[1], first.best[1])
+    assert np.array_equal(second.average, first.average)
+    assert second.curve == first.curve
+    for one in (first, second):
+        rounds(one, 1, 2)
+    second.seconds = first.seconds
+    alike(first, second)
+    assert second.rounds == 3
+    assert second.next_seed == TRAINING_SEEDS + 3 * PLAN.episodes
+
+
+def alike(one: train.Course, other: train.Course) -> None:
+    """Counters, chance, weights and optimiser are equal to the bit."""
+    for name in ("rounds", "seconds", "next_seed"):
+        assert getattr(one, name) == getattr(other, name), name
+    assert one.chance.bit_generator.state == other.chance.bit_generator.state
+    for name, tensor in one._tensors().items():
+        assert torch.equal(tensor, other._tensors()[name]), name
+    mine, its = one.learner.optimiser.state_dict()["state"], other.learner.optimiser.state_dict()["state"]
+    assert mine.keys() == its.keys() != set()
+    for number, state in mine.items():
+        assert state.keys() == its[number].keys()
+        assert all(torch.equal(value, its[number][name]) for name, value in state.items())
+
+
+@pytest.mark.parametrize("scenario", [TINY, replace(TINY, models=60, calls=200, seconds=5.0, host_gb=100.0)])
+def test_the_untrained_policy_is_the_heuristic(scenario: Scenario) -> None:
+    workload = synthetic(scenario, 3)
+    mine = train.entrant(BASE, LIMITS, ppo.Actor().vector(), lineup.machine_code(learned))
+    plain = replace(mine, pick=lineup.machine_code(spaced), weights=BASE)
+    assert np.array_equal(play(workload, mine).latency, play(workload, plain).latency)
+
+
+def test_validation_starts_from_the_heuristic(tmp_path: Path) -> None:
+    one = course(tmp_path)
+    plain = train.entrant(BASE, LIMITS, np.zeros(0), lineup.machine_code(spaced))
+    first = play(synthetic(SCENARIOS["A"], VALIDATION_SEEDS), plain).latency
+    assert one.reference[0] == (float(first.mean()), float(np.quantile(first, 0.99)))
+    assert one.score(ppo.Actor().vector()) == train.Score(1.0, 1.0)
+
+
+def scores(actor: ppo.Actor, rows: NDArray[Any]) -> NDArray[np.float64]:
+    """What the compiled policy gives each row."""
+    vector, hidden = actor.vector(), np.zeros(2 * HIDDEN)
+    return np.array([row[0] + learned.network(row, vector, hidden) for row in rows.astype(np.float64)])
+
+
+def test_torch_and_machine_code_score_alike() -> None:
+    actor, chance = learning_actor(0), np.random.default_rng(0)
+    rows = chance.normal(size=(60, COUNT)) * chance.integers(0, 2, (60, COUNT)) * 3.0
+    options = np.array([2, 17, 1, 40])
+    found = actor.double()(torch.from_numpy(rows), torch.from_numpy(options)).detach().numpy()
+    parts = np.split(scores(actor, rows), options.cumsum()[:-1])
+    expected = np.concatenate([part - np.logaddexp.reduce(part) for part in parts])
+    assert np.abs(found - expected).max() < 1e-5
+    assert np.ptp(expected) > 1.0
+
+
+def test_the_network_sees_all_but_the_heuristics_score() -> None:
+    assert INPUTS == COUNT - 1
+    actor, rows = learning_actor(1), np.random.default_rng(1).normal(size=(1, COUNT))
+    moved = rows.copy()
+    moved[0, 0] += 5.0
+    assert scores(actor, moved) - scores(actor, rows) == pytest.approx(5.0)
+
+
+def test_what_was_recorded_is_what_torch_says_of_it() -> None:
+    actor = learning_actor(2)
+    log = train.recorded((TINY, TRAINING_SEEDS, train.entrant(BASE, LIMITS, actor.vector()), PLAN))
+    count, row = int(log.total[0]), int(log.total[1])
+    options = log.options[:count]
+    assert count > 20
+    assert row == options.sum()
+    assert (options > 1).all()
+    assert ((log.taken[:count] >= 0) & (log.taken[:count] < options)).all()
+    assert (np.diff(log.at[:count]) >= 0.0).all()
+    assert (np.diff(log.cost[:count]) >= 0.0).all()
+    with torch.no_grad():
+        chances = actor(torch.from_numpy(log.rows[:row]), torch.from_numpy(options)).numpy()
+    now = chances[options.cumsum() - options + log.taken[:count]]
+    assert np.abs(now - log.likelihood[:count]).max() < 1e-4
+
+
+def advantages_by_definition(log: Log, values: list[float], scale: float, trace_s: float) -> list[float]:
+    """Every surprise from a decision on, each discounted over the whole way to it; the value after the end is 0."""
+    at, cost, count = log.at.tolist(), [*log.cost.tolist(), float(log.total[2])], len(values)
+    waits = [at[place + 1] - at[place] for place in range(count - 1)] + [0.0]
+    surprises = [
+        (cost[place] - cost[place + 1]) / scale
+        + exp(-waits[place] / ppo.HORIZON_S) * ([*values, 0.0][place + 1])
+        - values[place]
+        for place in range(count)
+    ]
+    return [
+        sum(
+            surprises[later] * exp(-(at[later] - at[place]) * (1.0 / ppo.HORIZON_S + 1.0 / trace_s))
+            for later in range(place, count)
+        )
+        for place in range(count)
+    ]
+
+
+def test_advantages_are_those_of_the_definition() -> None:
+    log = rollout.log_of(5, 0)
+    log.at[:], log.cost[:], log.total[:] = [1.0, 1.0, 4.0, 30.0, 31.5], [0.0, 2.0, 2.0, 50.0, 55.0], [5.0, 0.0, 80.0]
+    values = [-3.0, -2.5, 1.0, -0.5, 0.25]
+    gained, targets = ppo.advantages(log, np.array(values), 10.0, 20.0)
+    assert gained == pytest.approx(advantages_by_definition(log, values, 10.0, 20.0), rel=1e-12)
+    assert targets == pytest.approx(gained + values)
+    assert gained[-1] == pytest.approx(-(80.0 - 55.0) / 10.0 - 0.25)
+
+
+def planted(actor: ppo.Actor, chance: Generator, count: int = 800) -> tuple[Log, float]:
+    """Decisions whose cost is FEATURE of the option taken, far apart in time; the mean chance of the best option."""
+    options = chance.integers(2, 5, count)
+    ends = options.cumsum()
+    rows = chance.normal(size=(ends[-1], COUNT)).astype(np.float32)
+    rows[:, 0] = 0.0
+    with torch.no_grad():
+        chances = actor(torch.from_numpy(rows), torch.from_numpy(options)).numpy().astype(np.float64)
+    drawn = np.split(chances + chance.gumbel(size=len(chances)), ends[:-1])
+    taken = np.array([part.argmax() for part in drawn])
+    best = np.array([part.argmin() for part in np.split(rows[:, FEATURE], ends[:-1])])
+    paid = rows[ends - options + taken, FEATURE].astype(np.float64)
+    log = Log(
+        rows=rows,
+        options=options,
+        taken=taken,
+        likelihood=chances[ends - options + taken].astype(np.float32),
+        situation=chance.normal(size=(count, SITUATION)).astype(np.float32),
+        at=np.linspace(0.0, 1e4 * count, count),
+        cost=np.cumsum(paid) - paid,
+        total=np.array([count, ends[-1], paid.sum()]),
+        chance=np.zeros(1, np.uint64),
+    )
+    return log, float(np.exp(chances[ends - options + best]).mean())
+
+
+def test_a_planted_feature_is_found() -> None:
+    torch.manual_seed(0)
+    learner, chance, best = ppo.learner(1e-2, "cpu"), np.random.default_rng(0), []
+    for _ in range(20):
+        log, share = planted(learner.actor, chance)
+        best.append(share)
+        seen = ppo.update(learner, ppo.batch_of(learner, [log], [1.0], 30.0), 0.0)
+        assert np.isfinite(list(seen.values())).all()
+    assert best[0] == pytest.approx(np.mean([1 / 2, 1 / 3, 1 / 4]), abs=0.03)
+    assert best[-1] > 0.8
