@@ -13,11 +13,13 @@ from benchmarks.lab_targets import (
     Row,
     against,
     in_a,
+    longer_tails,
     of_group,
     percent,
     policy,
     reason,
     standing,
+    standings,
     targets,
     won,
 )
@@ -25,6 +27,7 @@ from benchmarks.lab_targets import (
 FOLDER = "routing-lab"
 PERCENT = {"useful", "loading", "duty"}
 PAIRS = ((LEARNER, BAR), (LEARNER, START), (START, BAR), (BAR, "hrrn"))
+STANDINGS = ("wins", "even", "loses")
 SEEDS, WIDTH = 10, 116
 PICTURES = {
     "mean": "Mean latency by policy in scenario A, seconds; whiskers hold 95 % over the seeds",
@@ -80,7 +83,15 @@ def head(results: Results) -> list[str]:
 def goals(results: Results) -> list[str]:
     """The table of targets."""
     rows = [(one.wanted, one.reached or "–", one.verdict, reason(one, results)) for one in targets(results)]
-    return ["## Targets", "", *table(("target", "reached", "", "why it was missed"), rows)]
+    lines = ["## Targets", "", *table(("target", "reached", "", "why it was missed"), rows)]
+    found, tails = standings(results, START), "; ".join(longer_tails(results))
+    if found:
+        said = "; ".join(f"{how} in {len(found[how])} ({', '.join(found[how])})" for how in STANDINGS if how in found)
+        lines += prose(words.LEARNING.format(start=START, standings=said))
+    return [
+        *lines,
+        *(prose(words.TAILS.format(settings=tails)) if tails else []),
+    ]
 
 
 def cell(key: str, row: Row) -> str:

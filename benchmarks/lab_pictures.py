@@ -51,7 +51,8 @@ def save(figure: Figure, path: Path) -> None:
     figure.savefig(drawn, format="png")
     plt.close(figure)
     with Image.open(drawn) as picture:
-        picture.convert("RGB").quantize(SHADES, dither=Image.Dither.NONE).save(path, optimize=True)
+        few = picture.convert("RGB").quantize(SHADES, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+        few.save(path, optimize=True)
 
 
 def colour(name: str) -> str:
@@ -188,7 +189,9 @@ def latency(results: Results) -> Figure | None:
     figure, axes = plt.subplots(figsize=(WIDTH, 4.8))
     for name, values in found["policies"].items():
         strong = 2.2 if name in CHALLENGERS or name == BAR else 1.4
-        axes.plot(values, [100 * share for share in found["shares"]], color=colour(name), linewidth=strong, label=name)
+        dashes = "--" if name == LEARNER else "-"
+        shares = [100 * share for share in found["shares"]]
+        axes.plot(values, shares, dashes, color=colour(name), linewidth=strong, label=name)
     axes.set_xscale("log")
     axes.set_xlim(left=0.1)
     axes.set_ylim(0, 100)

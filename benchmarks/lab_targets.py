@@ -9,7 +9,7 @@ from benchmarks.lab_words import REASONS
 
 BAR, START, LEARNER = "hrrn_tuned", "spaced_tuned", "ppo"
 MEAN_S, P99_S, LESS_PERCENT, USEFUL, CEILING, PICK_US, PER_S = 35.0, 434.0, -10.0, 0.85, 0.95, 1000.0, 300_000
-ROUNDING = 1e-9
+ROUNDING, LONGER = 1e-9, 1.01
 MET, MISSED, UNKNOWN, NOTED = "met", "**missed**", "not measured", "–"
 Results = Mapping[str, Any]
 Row = Mapping[str, Any]
@@ -246,7 +246,26 @@ def short(results: Results, key: str) -> Iterator[str]:
         difference, tuned = against(policy(one, LEARNER), BAR), policy(one, BAR)
         if difference is None or tuned is None or far(difference) or one["scenario"] == "G":
             continue
-        yield f"{one['scenario']} ({how_short(difference, tuned.get('bound_ratio', 0.0))})"
+        how = how_short(difference, tuned.get("bound_ratio", 0.0))
+        yield f"{one['scenario']} ({how}; faster on {won(difference, one['seeds'])})"
+
+
+def standings(results: Results, rival: str) -> dict[str, list[str]]:
+    """The settings in which the learned policy stands so against a rival."""
+    found: dict[str, list[str]] = {}
+    for one in results.get("settings", ()):
+        difference = against(policy(one, LEARNER), rival)
+        if difference is not None:
+            found.setdefault(standing(difference).strip("*"), []).append(one["scenario"])
+    return found
+
+
+def longer_tails(results: Results) -> Iterator[str]:
+    """The settings in which the learned policy's 99th percentile is clearly above the bar's."""
+    for one in results.get("settings", ()):
+        own, bar = policy(one, LEARNER), policy(one, BAR)
+        if own and bar and own["p99_s"] > LONGER * bar["p99_s"]:
+            yield f"{one['scenario']} ({own['p99_s']:.1f} s against {bar['p99_s']:.1f} s)"
 
 
 def how_short(difference: Row, ratio: float) -> str:

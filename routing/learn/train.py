@@ -47,8 +47,8 @@ class Plan:
     episodes: int = 32
     share: float = 0.12
     ageing: float = 0.3
-    trace_s: float = 30.0
-    rate: float = 2e-3
+    trace_s: float = 300.0
+    rate: float = 3e-3
     entropy: float = 0.001
     seed: int = 0
     device: str = "cpu"

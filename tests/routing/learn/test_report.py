@@ -187,6 +187,19 @@ def test_a_page_of_nothing_says_that_nothing_was_measured() -> None:
     assert text.count(UNKNOWN) == len(targets(least()))
 
 
+def test_what_the_heuristic_gained_is_not_called_the_networks() -> None:
+    results = made_up(-20.0)
+    for setting, percent in zip(results["settings"], (-9.0, 0.0, 0.5, 9.0), strict=True):
+        start = {**setting["policies"][2]["against"][0], "policy": "spaced_tuned"}
+        interval = [percent - 1, percent + 1]
+        setting["policies"][2]["against"].append({**start, "difference_percent": percent, "ci95_percent": interval})
+    results["settings"][1]["policies"][2]["p99_s"] = 77.0
+    text = " ".join(page(results).split())
+    assert "it: wins in 1 (A); even in 2 (16 devices, 100 models); loses in 1 (E)." in text
+    assert "PPO, more than 1 % above): 16 devices (77.0 s against 0.5 s)." in text
+    assert "A: −9.0 % (−10.0 to −8.0)" in found(results, "beyond").reached
+
+
 def test_a_network_that_its_gate_refused_is_told() -> None:
     file = {"file": "ppo.npz", "sha256": "0" * 64, "record": {"gate passed": False}}
     assert "**The gate refused the network**" in page({**least(), "weights": [file]})
