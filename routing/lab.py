@@ -32,8 +32,8 @@ from routing.race_series import Series
 KIND = "lab"
 SCENARIOS = ("A", "B", "C", "D", "G", "together")
 POLICIES = (
-    "ppo", "hrrn_tuned", "hrrn", "sjf", "fcfs", "sect", "affinity", "energy", "rules", "least_outstanding",
-    "power_of_two", "round_robin", "random", "static", "static_popularity",
+    "ppo", "spaced_tuned", "hrrn_tuned", "spaced", "hrrn", "sjf", "fcfs", "sect", "affinity", "energy", "rules",
+    "least_outstanding", "power_of_two", "round_robin", "random", "static", "static_popularity",
 )  # fmt: skip
 """What the simulator knows; tests/routing/learn/test_race.py holds both against it."""
 DEFAULT = {"scenario": "A", "policies": ("hrrn_tuned", "ppo"), "seed": 1}

@@ -50,7 +50,7 @@ def load(path: Path) -> Learned:
             weights, record = np.array(held["weights"], np.float64), json.loads(str(held["record"]))
     except FileNotFoundError as error:
         raise WeightsError(f"{path}: no such file; train the policy with make train") from error
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise WeightsError(f"{path}: not a file of weights ({error}); fetch it again or run make train") from error
     found = record.get("features")
     if found != DIGEST:

@@ -118,7 +118,9 @@ FAMILIES: dict[str, dict[str, str | Promise]] = {
     },
     "policy": {
         "ppo": _("PPO (learned)"),
+        "spaced_tuned": _("Tuned, heavy calls spaced"),
         "hrrn_tuned": _("Tuned HRRN"),
+        "spaced": _("Heavy calls spaced"),
         "hrrn": "HRRN",
         "sjf": _("Shortest job first"),
         "fcfs": _("First come, first served"),
@@ -134,8 +136,12 @@ FAMILIES: dict[str, dict[str, str | Promise]] = {
         "static_popularity": _("Static, by popularity"),
     },
     "policy_hint": {
-        "ppo": _("The tuned HRRN's score plus a small neural network's, trained by proximal policy optimisation."),
-        "hrrn_tuned": _("HRRN under weights that a search (CMA-ES) found: the strongest rule written by hand."),
+        "ppo": _(
+            "The score of “Tuned, heavy calls spaced” plus a small neural network's (proximal policy optimisation)."
+        ),
+        "spaced_tuned": _("Heavy calls spaced, under weights that a search (CMA-ES) found: the strongest rule."),
+        "hrrn_tuned": _("HRRN under weights that a search (CMA-ES) found."),
+        "spaced": _("HRRN that lets heavy calls wait until their device has little under way, light ones beside."),
         "hrrn": _("Highest response ratio next: who has waited longest for the size of the call goes first."),
         "sjf": _("The call that should take least time goes first; long calls wait."),
         "fcfs": _("Calls go in the order in which they came."),

@@ -24,7 +24,13 @@ WEIGHTS = {
     "keep_by_memory": -1.0,
     "keep_by_use": 1.0,
 }
-PARTS = {START: ("response_ratio",), LOAD: ("demand",), EVICT: ("worth_keeping",), BIND: ("room",), PLACE: ("room",)}
+PARTS = {
+    START: ("response_ratio", "held_back"),
+    LOAD: ("demand",),
+    EVICT: ("worth_keeping",),
+    BIND: ("room", "held_back"),
+    PLACE: ("room",),
+}
 
 
 @compiled
@@ -41,6 +47,8 @@ def pick(
     for place in range(len(candidates)):
         score = merit(fleet, point, candidates[place], weights)
         parts[place, 0] = -score
-        if score > highest and not held_back(fleet, point, candidates[place], weights):
+        if held_back(fleet, point, candidates[place], weights):
+            parts[place, 1] = np.inf
+        elif score > highest:
             best, highest = candidates[place], score
     return best

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from routing import residency
+from routing import residency, scheduler
 from routing.fleet import DONE, EXPECTED, HELD, LOADING, NONE, OCCUPANCY, RUNNING, WARM, Fleet, Limits, empty
 from routing.learn.traffic import Workload
 from routing.policies import hrrn
@@ -212,8 +212,7 @@ def test_a_model_that_is_warm_on_a_drained_device_only_is_loaded_elsewhere() -> 
 
     def drain(run: Run, point: Point | None, candidates: NDArray[np.int64]) -> None:
         if run.calls[0]["state"] == DONE and run.machine.fleet.state[0]["usable"] == 2:
-            run.machine.fleet.devices["drained"][run.calls[0]["device"]] = 1
-            run.machine.fleet.state[0]["usable"] = 1
+            scheduler.drain(run.machine.fleet, run.calls[0]["device"], True, run.machine.fleet.state[0]["now"])
 
     assert drive(workload, Limits(patience_s=10.0), first, drain, again=5).left == []
 

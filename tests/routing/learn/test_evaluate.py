@@ -110,7 +110,6 @@ def test_host_memory_of_the_scenario_reaches_the_scheduler() -> None:
         ({"policies": ()}, "no policies were named"),
         ({"policies": ("hrrn", "hrrn")}, "hrrn is named twice"),
         ({"policies": ("hrn",)}, "no policy is called 'hrn'; known are static, static_popularity, random"),
-        ({"policies": ("ppo",)}, "ppo has no weights"),
         ({"seeds": 0}, "seeds is 0; expected 1 to 10,000"),
         ({"first_seed": -1}, "first seed is -1"),
         ({"versus": "sjf"}, "versus is 'sjf'; expected one of hrrn, static"),
