@@ -46,7 +46,7 @@ def pick(
     best, highest = NONE, -np.inf
     for place in range(len(candidates)):
         score = merit(fleet, point, candidates[place], weights)
-        parts[place, 0] = -score
+        parts[place, 0], parts[place, 1] = -score, 0.0
         if held_back(fleet, point, candidates[place], weights):
             parts[place, 1] = np.inf
         elif score > highest:
