@@ -93,23 +93,9 @@ def settings(folder: Path | None, quick: bool) -> list[Setting]:
     return found
 
 
-def floor(workload: Workload) -> dict[str, float]:
-    """The bounds that the page shows."""
-    found = bounds.bounds(workload)
-    return {
-        "mean_s": found.latency_online_s,
-        "clairvoyant_s": found.latency_clairvoyant_s,
-        "pooled_s": found.pooled_online_s,
-        "warm_floor_s": found.warm_floor_s,
-        "makespan_s": found.makespan_online_s,
-        "useful": found.utilisation,
-        "offered": found.offered,
-    }
-
-
 def one_seed(setting: Setting, policies: tuple[str, ...], seed: int) -> dict[str, Any]:
     """The evaluation of one seed."""
-    return evaluate(Question(setting.label, setting.workload, policies, 1, seed), bound=floor)
+    return evaluate(Question(setting.label, setting.workload, policies, 1, seed), bound=bounds.floors)
 
 
 def joined(setting: Setting, documents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ seed there is no interval: null. Everything but decision_us is the same on every
 import os
 import platform
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -107,8 +107,7 @@ def check(question: Question) -> None:
 
 def played(workload: Workload, one: Entrant) -> dict[str, float]:
     """One run's figures. Raises RuntimeError where calls got lost."""
-    limits = replace(one.limits, host_gb=workload.host_gb)
-    run: Outcome = play(seen_by(one, workload), replace(one, limits=limits))
+    run: Outcome = play(seen_by(one, workload), one)
     return {**figures(workload, run), "reloads": int(run.fleet.state[0]["reloads"])}
 
 

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -24,8 +23,7 @@ class Lane:
     """One policy's run: its own fleet, the common calls."""
 
     def __init__(self, workload: Workload, one: Entrant) -> None:
-        limits = replace(one.limits, host_gb=workload.host_gb)
-        self.workload, self.entrant = workload, replace(one, limits=limits)
+        self.workload, self.entrant = workload, one
         self.machine, self.clock, self.desk = staged(seen_by(one, workload), self.entrant)
         self.decisions, self.took_s = 0, 0.0
 

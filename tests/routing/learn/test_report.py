@@ -15,7 +15,7 @@ from benchmarks.lab_measures import MAIN, Setting, joined
 from benchmarks.lab_page import PICTURES, page
 from benchmarks.lab_targets import MET, MISSED, UNKNOWN, Target, reason, targets
 from benchmarks.lab_words import COLUMNS, POLICIES, REASONS
-from routing.learn import lineup
+from routing.learn import bounds, lineup
 from routing.learn.evaluate import Question, evaluate
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
@@ -242,7 +242,7 @@ def test_seeds_apart_and_joined_are_what_evaluate_makes_of_them() -> None:
     small = Setting(MAIN, "small", shape=(("devices", 3), ("models", 12)))
     policies = ("static", "hrrn", "hrrn_tuned")
     apart = [lab_measures.one_seed(small, policies, seed) for seed in range(3)]
-    whole = evaluate(Question("small", small.workload, policies, 3), bound=lab_measures.floor)
+    whole = evaluate(Question("small", small.workload, policies, 3), bound=bounds.floors)
     both = joined(small, apart)
     for one, other in zip(both["policies"], whole["policies"], strict=True):
         kept = {key: value for key, value in one.items() if key in other}
