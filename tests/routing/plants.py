@@ -91,6 +91,12 @@ class Plant:
         lines = (line for line in text.splitlines() if line.startswith("patchbay_call_records_total{"))
         return {line.split('"')[1]: int(float(line.rsplit(" ", 1)[1])) for line in lines}
 
+    def outstanding(self) -> int:
+        """Calls that wait for an upstream or stream from one."""
+        text = httpx.get(f"{self.url}/metrics", trust_env=False).text
+        (line,) = (line for line in text.splitlines() if line.startswith("patchbay_calls_outstanding "))
+        return int(float(line.rsplit(" ", 1)[1]))
+
     def drained(self) -> int:
         """Store every record that waits in Redis; how many PostgreSQL has then."""
         return int(self._manage("tests/routing/seed_plant.py", "drain"))

@@ -11,13 +11,13 @@ from registry.models import Model
 from routing import records
 from routing.models import CallRecord
 
-LIMITS = {"connect": 1, "first_byte": 1, "idle": 1, "total": 60}
+LIMITS = dict.fromkeys(("connect", "first_byte", "idle", "total"), 60)
 
 
 def document(name: str, port: int) -> dict[str, Any]:
     """A model whose upstream does what its name says."""
     endpoint = f"http://127.0.0.1:{port}/{name}"
-    patience = {**LIMITS, "first_byte": 30, "idle": 30} if name == "long" else LIMITS
+    patience = {**LIMITS, "first_byte": 1, "idle": 1} if name in ("silent", "stalling") else LIMITS
     return {"name": name, "type": "llm", "protocol": "openai", "endpoint": endpoint, "timeouts": patience}
 
 
