@@ -54,6 +54,16 @@ class Running:
         """The processes it started, by name."""
         return {name: pid for name, (pid, _) in json.loads((self.data / "processes.json").read_text()).items()}
 
+    def killed(self, name: str) -> int:
+        """kill -9 the program `name`, once it runs: a store killed before may have taken it along. Returns its PID.
+
+        Raises AssertionError where it does not run within 15 s.
+        """
+        assert wait_for(lambda: alive(self.pids()[name]), 15), f"{name} does not run:\n{self.printed()}"
+        pid = self.pids()[name]
+        os.kill(pid, signal.SIGKILL)
+        return pid
+
     def came_back(self, name: str, pid: int) -> bool:
         """Whether the program `name`, which was `pid`, runs again under another PID."""
         return wait_for(lambda: self.pids().get(name, pid) != pid, 15)

@@ -1,6 +1,5 @@
 """`make run` as a whole: ready, stopped, killed, and run again."""
 
-import os
 import signal
 import socket
 import stat
@@ -69,8 +68,8 @@ def test_a_busy_port_is_named(running: Running) -> None:
 def test_every_program_that_is_killed_comes_back(running: Running) -> None:
     running.begin()
     running.until("Stop with Ctrl-C")
-    for name, pid in running.pids().items():
-        os.kill(pid, signal.SIGKILL)
+    for name in running.pids():
+        pid = running.killed(name)
         running.until(f"{name} ended (signal SIGKILL); starting it again", 10)
         assert running.came_back(name, pid), name
     key = running.first_run()["api_key"]
