@@ -74,9 +74,7 @@ def test_every_program_that_is_killed_comes_back(running: Running) -> None:
         assert running.came_back(name, pid), name
     key = running.first_run()["api_key"]
     assert wait_for(lambda: answers(running, key), 30)
-    address = (running.data / "stores.json").read_text().split('"')[3]
-    with psycopg.connect(address, connect_timeout=10) as connection:
-        assert connection.execute("select count(*) from registry_model").fetchone() == (5,)
+    assert wait_for(lambda: stored_models(running) == 5, 30)
 
 
 def test_killing_the_supervisor_ends_everything_and_the_next_run_recovers(running: Running) -> None:
@@ -138,6 +136,17 @@ def test_a_given_store_that_does_not_answer_is_named(running: Running, setting: 
     assert running.begin("env", setting, *COMMAND).wait(60) == 1
     assert words in running.printed()
     assert "hidden" not in running.printed()
+
+
+def stored_models(running: Running) -> int:
+    """The models in PostgreSQL; 0 while it recovers: the data plane answers before that."""
+    address = (running.data / "stores.json").read_text().split('"')[3]
+    try:
+        with psycopg.connect(address, connect_timeout=10) as connection:
+            (count,) = connection.execute("select count(*) from registry_model").fetchone() or (0,)
+            return int(count)
+    except psycopg.OperationalError:
+        return 0
 
 
 def answers(running: Running, key: str) -> bool:
