@@ -59,7 +59,7 @@ class Running:
 
         Raises AssertionError where it does not run within 15 s.
         """
-        assert wait_for(lambda: alive(self.pids()[name]), 15), f"{name} does not run:\n{self.printed()}"
+        assert wait_for(lambda: alive(self.pids()[name]) is not None, 15), f"{name} does not run:\n{self.printed()}"
         pid = self.pids()[name]
         os.kill(pid, signal.SIGKILL)
         return pid
