@@ -151,6 +151,7 @@ PROTOTYPE_DIFFERENCES = (
     "sizes and speeds of the kinds were taken from the measured tables again",
     "the mask is hard: memory with caches, batch slots and computing devices stay within 95 %",
     "evicted models are loaded from disk again; the reconstruction gives them no host memory to sleep in",
+    "another replica is loaded for the number of calls too, not for their work alone, and spare ones may leave",
     "who has waited for the patience (300 s unless tuned) goes first",
 )
 HOW = (

@@ -116,6 +116,7 @@ STATE = np.dtype(
         ("now", "f8"),
         ("patience_s", "f8"),
         ("replicate", "f8"),
+        ("calls_per_replica", "f8"),
         ("host_gb", "f8"),
         ("host_limit_gb", "f8"),
         ("held", "i8"),
@@ -149,12 +150,14 @@ class Limits:
     """What the scheduler holds every policy to.
 
     `max_active` models compute on one device at once; another replica is loaded where the waiting work exceeds
-    `replicate` load times per replica; who has waited `patience_s` goes before everybody else; `host_gb` of memory keep
-    the weights of models put to sleep; `early` binds a call to a device when it arrives.
+    `replicate` load times per replica and more than `calls_per_replica` calls per replica run or wait; who has waited
+    `patience_s` goes before everybody else; `host_gb` of memory keep the weights of models put to sleep; `early` binds
+    a call to a device when it arrives.
     """
 
     max_active: int = 3
     replicate: float = 2.0
+    calls_per_replica: float = 2.0
     patience_s: float = 300.0
     host_gb: float = 0.0
     early: bool = False
@@ -190,6 +193,7 @@ def empty(models: NDArray[Any], devices: NDArray[Any], calls: int, limits: Limit
     queues["head"] = queues["tail"] = queues["place"] = NONE
     state = np.zeros(1, STATE)
     state["max_active"], state["replicate"] = limits.max_active, limits.replicate
+    state["calls_per_replica"] = limits.calls_per_replica
     state["patience_s"], state["host_limit_gb"], state["early"] = limits.patience_s, limits.host_gb, limits.early
     for field in ("arrival", "room_device", "room_model", "last_finished"):
         state[field] = NONE

@@ -10,6 +10,8 @@ from routing.fleet import EMPTY, LOADING, NONE, OCCUPANCY, RESIDENTS, RUNNING, W
 RELOAD_S = 60.0
 """A load of what was evicted less than this long ago counts as a reload: waste."""
 ROUNDING_GB = 1e-9
+SPARE = 0.1
+"""Where so many of the devices that may compute do not, replicas are limited by the waiting work alone."""
 
 
 @inlined
@@ -113,10 +115,14 @@ def leave(fleet: Fleet, call: int, now: float) -> bool:
 
 @inlined
 def wants_replica(fleet: Fleet, model: int) -> bool:
-    """Whether the work that waits for the model is worth another load: always for the first replica."""
-    one = fleet.models[model]
+    """Whether those who wait for the model are worth another load, by their work and number: always the first."""
+    one, state = fleet.models[model], fleet.state[0]
     have = one.replicas + one.loading
-    return bool(have == 0 or one.waiting_work > fleet.state[0].replicate * load_s(fleet, model) * have)
+    if have == 0:
+        return True
+    spare = state.busy < (1.0 - SPARE) * state.most_busy
+    many = one.running + one.waiting > state.calls_per_replica * have
+    return bool((spare or many) and one.waiting_work > state.replicate * load_s(fleet, model) * have)
 
 
 @inlined
@@ -128,12 +134,21 @@ def load_s(fleet: Fleet, model: int) -> float:
 
 @compiled
 def evictable(fleet: Fleet, device: int, slot: int) -> bool:
-    """Whether the resident may leave: warm, idle, and nobody waits for it here (or the device is claimed)."""
+    """Whether the resident may leave: warm, idle, and nobody needs it here (or the device is claimed)."""
     resident = fleet.residents[device, slot]
     if resident.state != WARM or resident.running > 0:
         return False
-    claimed = fleet.devices[device].claim != NONE
-    return bool(claimed or fleet.queues[queueing.scope(fleet, device), resident.model].count == 0)
+    return bool(fleet.devices[device].claim != NONE or not needed(fleet, device, resident.model))
+
+
+@inlined
+def needed(fleet: Fleet, device: int, model: int) -> bool:
+    """Whether calls wait for the model on the device: where binding is late, more than the other replicas take."""
+    waiting = fleet.queues[queueing.scope(fleet, device), model].count
+    if waiting == 0 or fleet.state[0].early:
+        return bool(waiting > 0)
+    one = fleet.models[model]
+    return bool(waiting > (one.replicas - 1) * slots_allowed(one.slots) - one.running)
 
 
 @compiled

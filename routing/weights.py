@@ -15,7 +15,7 @@ from routing.fleet import Limits
 from routing.observation import DIGEST
 from routing.policies.learned import BASE, SIZE
 
-LIMITS = ("max_active", "replicate", "patience_s")
+LIMITS = ("max_active", "replicate", "calls_per_replica", "patience_s")
 
 
 class WeightsError(ValueError):

@@ -34,7 +34,7 @@ from routing.policies import hrrn, spaced
 FACTORS = ("size_offset", "age_in_demand", "backlog", "heavy_above_s", "hold_above_s")
 """Weights that are searched as a factor of the textbook's value, by its logarithm. All others are exponents, which are
 logarithms already: searched as they are, added to the textbook's."""
-LIMITS = ("max_active", "replicate", "patience_s")
+LIMITS = ("max_active", "replicate", "calls_per_replica", "patience_s")
 """Limits are searched as factors too."""
 MOST_ACTIVE = 12
 TUNED = {"hrrn": hrrn, "spaced": spaced}
@@ -98,8 +98,8 @@ def meaning(policy: str, point: Point) -> tuple[dict[str, float], Limits]:
         for name, value in TUNED[policy].WEIGHTS.items()
     }
     active = int(np.clip(round(MAX_ACTIVE * factor["max_active"]), 1, MOST_ACTIVE))
-    replicate, patience = TEXTBOOK.replicate * factor["replicate"], TEXTBOOK.patience_s * factor["patience_s"]
-    return weights, replace(TEXTBOOK, max_active=active, replicate=replicate, patience_s=patience)
+    searched = {name: getattr(TEXTBOOK, name) * factor[name] for name in LIMITS}
+    return weights, replace(TEXTBOOK, **{**searched, "max_active": active})
 
 
 def latencies(workload: Workload, policy: str, point: Point) -> tuple[float, float]:

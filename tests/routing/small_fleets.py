@@ -178,6 +178,7 @@ def limits() -> st.SearchStrategy[Limits]:
         Limits,
         max_active=st.integers(1, 3),
         replicate=st.sampled_from((0.0, 0.1, 2.0, 50.0)),
+        calls_per_replica=st.sampled_from((0.0, 0.5, 2.0, 5.0)),
         patience_s=st.sampled_from((0.0, 1.0, 10.0, 300.0, 1e9)),
         early=st.booleans(),
     )

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from routing import residency, scheduler
+from routing import queueing, residency, scheduler
 from routing.fleet import DONE, EXPECTED, HELD, LOADING, NONE, OCCUPANCY, RUNNING, WARM, Fleet, Limits, empty
 from routing.learn.traffic import Workload
 from routing.policies import hrrn
@@ -226,3 +226,41 @@ def test_host_memory_is_counted_without_drift() -> None:
             residency.begin_load(fleet, 0, model)
             residency.warm(fleet, 0, 0.0)
     models_add_up(fleet)
+
+
+def waiting_fleet(waiting: int, replicas: int) -> Fleet:
+    """Four devices that may compute all but one; model 0 is warm on the first `replicas`, calls of 45 s wait for it."""
+    fleet = empty(models_of(), devices_of([10.0] * 4), 8, Limits(replicate=1.0, calls_per_replica=2.0))
+    fleet.calls["predicted_units"] = 45.0
+    for device in range(replicas):
+        residency.begin_load(fleet, device, 0)
+        residency.warm(fleet, device, 0.0)
+    for call in range(waiting):
+        queueing.hold(fleet, 0, call)
+    return fleet
+
+
+def test_a_busy_fleet_loads_another_replica_for_many_calls_only() -> None:
+    wanted = {}
+    for waiting in (1, 2, 3):
+        fleet = waiting_fleet(waiting, replicas=1)
+        for busy in (0, fleet.state[0]["most_busy"]):
+            fleet.state[0]["busy"] = busy
+            wanted[waiting, busy > 0] = bool(residency.wants_replica(fleet, 0))
+    assert wanted == {
+        (1, False): True,
+        (2, False): True,
+        (3, False): True,
+        (1, True): False,
+        (2, True): False,
+        (3, True): True,
+    }
+    fleet = waiting_fleet(1, replicas=0)
+    fleet.state[0]["busy"] = fleet.state[0]["most_busy"]
+    assert residency.wants_replica(fleet, 0)
+
+
+def test_an_idle_replica_may_leave_where_the_others_take_all_that_wait() -> None:
+    found = [bool(residency.evictable(waiting_fleet(waiting, replicas=3), 0, 0)) for waiting in range(5)]
+    assert found == [True, True, True, False, False]
+    assert not residency.evictable(waiting_fleet(1, replicas=1), 0, 0)

@@ -16,7 +16,7 @@ from routing.policies import learned
 from routing.policies.learned import BASE, HIDDEN, SIZE
 
 PASSED = {"gate": {"passed": True}}
-LIMITS = Limits(max_active=5, replicate=1.5, patience_s=90.0)
+LIMITS = Limits(max_active=5, replicate=1.5, calls_per_replica=3.0, patience_s=90.0)
 
 
 def some_weights() -> NDArray[np.float64]:

@@ -98,7 +98,7 @@ def test_devices_with_one_queue_end_calls_when_simpy_does(seed: int) -> None:
     """One model on all five devices, of which four (95 %) may compute at once: four servers, one queue."""
     chance = np.random.default_rng(seed)
     workload = workload_of(models_of(load_s=NO_TIME_S), devices_of([10.0] * 5), random_calls(chance, 400, 1, 110.0))
-    run = drive(workload, Limits(max_active=1, replicate=0.0, patience_s=1e9), oldest)
+    run = drive(workload, Limits(max_active=1, replicate=0.0, calls_per_replica=0.0, patience_s=1e9), oldest)
     env = simpy.Environment()
     ends = in_simpy(workload, [simpy.Resource(env, capacity=4)], env)
     assert np.allclose(run.calls["finished"], ends, rtol=0.0, atol=1e-5)
@@ -200,7 +200,7 @@ def seen_over_seeds(rate: float, models: NDArray[Any], devices: int, told: Limit
 @pytest.mark.parametrize(("devices", "servers", "load"), [(1, 1, 0.7), (4, 3, 0.8), (9, 8, 0.85)])
 def test_one_slot_each_waits_as_erlang_c_says(devices: int, servers: int, load: float) -> None:
     """One model on every device, one call at a time: M/M/c with as many servers as may compute at once."""
-    told = Limits(max_active=1, replicate=0.0, patience_s=1e9)
+    told = Limits(max_active=1, replicate=0.0, calls_per_replica=0.0, patience_s=1e9)
     waits = seen_over_seeds(load * servers, models_of(load_s=NO_TIME_S), devices, told)
     error = waits.std(ddof=1) / len(waits) ** 0.5
     expected = erlang_wait(servers, load * servers, 1.0)
