@@ -1,6 +1,6 @@
 """Our PPO beside sb3-contrib's MaskablePPO: one small scenario, the same network, start, reward and decisions.
 
-    python -m benchmarks.cross_check [--minutes 1.5] [--seeds 30] [--models 63] [--devices 8] [--episodes 4] [--rate R]
+    python -m benchmarks.cross_check [--minutes 1.5] [--seeds 30] [--models 63] [--devices 8] [--plays 4] [--rate R]
         [--trace-s SECONDS]
 
 MaskablePPO trains in FleetEnvironment for the minutes; ours trains for as many simulated decisions, then once more from
@@ -169,10 +169,12 @@ def ours(scenario: Scenario, plan: train.Plan, decisions: float, seconds: float)
     base, seed = start.weights[:BASE], TRAINING_SEEDS
     while done < decisions and time.monotonic() - began < seconds:
         player = train.entrant(base, start.limits, learner.actor.vector())
-        logs = [train.recorded((scenario, seed + number, player, plan)) for number in range(plan.episodes)]
-        batch = ppo.batch_of(learner, logs, [scenario.devices * train.SCALE_S] * len(logs), plan.trace_s)
-        ppo.update(learner, batch, plan.entropy)
-        seed, done, updates = seed + len(logs), done + sum(log.total[0] for log in logs) / plan.share, updates + 1
+        workload = synthetic(scenario, seed)
+        logs = [train.recorded(workload, player, plan, seed * plan.plays + number) for number in range(plan.plays)]
+        ppo.update(
+            learner, ppo.batch_of(learner, [logs], [scenario.devices * train.SCALE_S], plan.trace_s), plan.entropy
+        )
+        seed, done, updates = seed + 1, done + sum(log.total[0] for log in logs) / plan.share, updates + 1
     return Trained(learner.actor.vector(), round(done), time.monotonic() - began, {"updates": updates})
 
 
@@ -210,14 +212,14 @@ def table(scenario: Scenario, seeds: int, trained: dict[str, Trained]) -> list[d
 def main(arguments: Sequence[str] | None = None) -> None:
     """Train, play, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    usual = train.Plan(episodes=4)
-    defaults = {"minutes": 1.5, "seeds": 30, "models": 63, "devices": 8, "episodes": usual.episodes}
+    usual = train.Plan(plays=4)
+    defaults = {"minutes": 1.5, "seeds": 30, "models": 63, "devices": 8, "plays": usual.plays}
     defaults |= {"rate": usual.rate, "trace-s": usual.trace_s}
     for name, value in defaults.items():
         parser.add_argument(f"--{name}", type=type(value), default=value)
     options = parser.parse_args(arguments)
     scenario = at_size(SCENARIOS["A"], options.models, options.devices)
-    plan = replace(usual, episodes=options.episodes, rate=options.rate, trace_s=options.trace_s)
+    plan = replace(usual, plays=options.plays, rate=options.rate, trace_s=options.trace_s)
     torch.set_num_threads(1)
     theirs = maskable(scenario, plan, 60.0 * options.minutes)
     trained = {
@@ -227,7 +229,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     }
     found = {
         "scenario": scenario.name, "calls": scenario.calls, "machine": evaluate.machine(), "seeds": options.seeds,
-        "plan": {name: getattr(plan, name) for name in ("rate", "entropy", "share", "episodes", "trace_s")},
+        "plan": {name: getattr(plan, name) for name in ("rate", "entropy", "share", "plays", "trace_s")},
         "policies": table(scenario, options.seeds, trained),
     }  # fmt: skip
     print(json.dumps(found, indent=2))

@@ -94,7 +94,7 @@ def _until_choice(
         take(machine, account, point, int(options[0]))
 
 
-_EXAMPLE = account_of(Exploring(1.0, 0.0, np.zeros(1)), np.inf)
+_EXAMPLE = account_of(Exploring(1.0, 0.0, 1.0, np.zeros(1)), np.inf)
 _GIVEN: list[Any] = list(map(typeof, (simulator.TINY, simulator.CLOCK, simulator.DESK, _EXAMPLE, NOWHERE, NONE)))
 _TUPLE: Callable[[list[Any]], Any] = types.Tuple
 _UNTIL = _TUPLE(_GIVEN[-2:])(*_GIVEN)

@@ -1,8 +1,9 @@
 """Proximal policy optimisation over recorded decisions (Schulman et al., arXiv 1707.06347), in torch.
 
 Decisions happen at uneven times, so discount and trace decay with time: gamma = exp(-dt / HORIZON_S), lambda =
-exp(-dt / trace_s). The critic sees the work that will arrive, which takes the traffic's luck out of the advantage
-(input-dependent baselines, arXiv 1807.02264); the policy does not.
+exp(-dt / trace_s). Two baselines take the traffic's luck out of the advantage (input-dependent baselines, arXiv
+1807.02264): the critic sees the work that will arrive, which the policy does not; and each workload is played several
+times, so that a decision is judged by what came of it against what came of the others' at the same time.
 """
 
 from dataclasses import dataclass
@@ -16,22 +17,24 @@ from routing.learn.rollout import SITUATION, Log
 from routing.policies.learned import HIDDEN, INPUTS
 
 HORIZON_S = 600.0
-CLIP, MOST_KL, EPOCHS, BATCH = 0.2, 0.02, 3, 8192
+CLIP, MOST_KL, EPOCHS, BATCH = 0.2, 0.02, 4, 4096
 CRITIC = 64
 
 
 class Actor(nn.Module):
-    """The learned part of a candidate's score; its last layer starts at zero."""
+    """The learned part of a candidate's score, at first zero. Options are drawn by `sharper` times their scores."""
 
-    def __init__(self) -> None:
+    def __init__(self, sharper: float = 1.0) -> None:
         super().__init__()
+        self.sharper = sharper
         self.first, self.second = nn.Linear(INPUTS, HIDDEN), nn.Linear(HIDDEN, HIDDEN)
         self.last = nn.Linear(HIDDEN, 1, bias=False)
         nn.init.zeros_(self.last.weight)
 
     def forward(self, rows: Tensor, options: Tensor) -> Tensor:
         """Log probabilities of all options (rows of one decision after the other; `options` says how many each)."""
-        scores = rows[:, 0] + self.last(torch.relu(self.second(torch.relu(self.first(rows[:, 1:]))))).squeeze(-1)
+        learned = self.last(torch.relu(self.second(torch.relu(self.first(rows[:, 1:]))))).squeeze(-1)
+        scores = self.sharper * (rows[:, 0] + learned)
         owner = torch.repeat_interleave(options)
         empty = torch.full_like(options, -torch.inf, dtype=scores.dtype)
         highest = empty.scatter_reduce(0, owner, scores.detach(), "amax")
@@ -55,7 +58,7 @@ def critic() -> nn.Sequential:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Decisions of several episodes with their advantages and returns."""
+    """Decisions of several plays with their advantages and returns."""
 
     rows: Tensor
     first: Tensor
@@ -76,9 +79,9 @@ class Learner:
     optimiser: torch.optim.Adam
 
 
-def learner(rate: float, device: str) -> Learner:
+def learner(rate: float, device: str, sharper: float = 1.0) -> Learner:
     """A new learner whose policy is the heuristic."""
-    actor, value = Actor().to(device), critic().to(device)
+    actor, value = Actor(sharper).to(device), critic().to(device)
     return Learner(actor, value, torch.optim.Adam([*actor.parameters(), *value.parameters()], lr=rate))
 
 
@@ -101,8 +104,28 @@ def advantages(
     return gathered, gathered + values
 
 
-def batch_of(learner: Learner, logs: list[Log], scales: list[float], trace_s: float) -> Batch:
-    """All decisions of the episodes, advantages normalised within each, so that none drowns the others."""
+def compared(at: list[NDArray[np.float64]], gained: list[NDArray[np.float64]]) -> list[NDArray[np.float64]]:
+    """Advantages in several plays of one workload, each less the others' mean at its time, over their common spread.
+
+    `at` are the decisions' times, seconds; a play that is over has no advantage any more. One play alone is centred.
+    """
+    others = len(at) - 1
+    if others == 0:
+        against = [np.full_like(gained[0], gained[0].mean())]
+    else:
+        pairs = list(zip(at, gained, strict=True))
+        against = [
+            sum((np.interp(now, *pair, right=0.0) for pair in pairs if pair[0] is not now), np.zeros(len(now))) / others
+            for now in at
+        ]
+    found = [one - theirs for one, theirs in zip(gained, against, strict=True)]
+    spread = float(np.concatenate(found).std()) + 1e-8
+    return [one / spread for one in found]
+
+
+def batch_of(learner: Learner, plays: list[list[Log]], scales: list[float], trace_s: float) -> Batch:
+    """All decisions of the plays of each workload, advantages of equal spread so that none drowns the others."""
+    logs = [log for several in plays for log in several]
     counts = [int(log.total[0]) for log in logs]
     parts: dict[str, NDArray[np.generic]] = {
         name: np.concatenate([getattr(log, name)[:count] for log, count in zip(logs, counts, strict=True)])
@@ -114,12 +137,12 @@ def batch_of(learner: Learner, logs: list[Log], scales: list[float], trace_s: fl
     tensors = {name: torch.from_numpy(part).to(device) for name, part in parts.items()}
     with torch.no_grad():
         values = learner.critic(tensors["situation"]).squeeze(-1).cpu().double().numpy()
-    gained, targets, start = [], [], 0
-    for log, count, scale in zip(logs, counts, scales, strict=True):
-        one, target = advantages(log, values[start : start + count], scale, trace_s)
-        gained.append((one - one.mean()) / (one.std() + 1e-8))
-        targets.append(target)
-        start += count
+    valued = iter(np.split(values, np.cumsum(counts)[:-1]))
+    gained, targets = [], []
+    for several, scale in zip(plays, scales, strict=True):
+        both = [advantages(log, next(valued), scale, trace_s) for log in several]
+        gained += compared([log.at[: int(log.total[0])] for log in several], [one for one, _ in both])
+        targets += [target for _, target in both]
     fresh = {"advantage": np.concatenate(gained), "value": np.concatenate(targets)}
     tensors |= {name: torch.from_numpy(part).float().to(device) for name, part in fresh.items()}
     return Batch(**tensors)

@@ -47,10 +47,13 @@ class Log(NamedTuple):
 
 
 class Exploring(NamedTuple):
-    """The share of decisions to record, the ageing in the cost, and the work still to come by time."""
+    """The share of decisions to record, the ageing in the cost, how much sharper than its scores the policy samples,
+    and the work still to come by time.
+    """
 
     share: float
     ageing: float
+    sharper: float
     work_before: NDArray[np.float64]
 
 
@@ -134,6 +137,7 @@ def explore(machine: Machine, clock: Clock, desk: Desk, log_: Log, exploring: Ex
     best = 0
     for place in range(count):
         scores[place] = rows[place, 0] + learned.network(rows[place], desk.weights[BASE:], hidden)
+        scores[place] *= exploring.sharper
         if scores[place] > scores[best]:
             best = place
     total = 0.0
@@ -192,7 +196,7 @@ def left(machine: Machine, now: float) -> float:
 
 
 _TINY = simulator.TINY
-_LOG, _EXPLORING = log_of(1, 0), Exploring(0.1, 0.1, np.zeros(1))
+_LOG, _EXPLORING = log_of(1, 0), Exploring(0.1, 0.1, 1.0, np.zeros(1))
 _EPISODE = types.float64(
     typeof(_TINY), typeof(simulator.CLOCK), typeof(simulator.DESK), typeof(_LOG), typeof(_EXPLORING)
 )
@@ -204,8 +208,8 @@ def episode(machine: Machine, clock: Clock, desk: Desk, log_: Log, exploring: Ex
     return float(_episode_compiled(machine, clock, desk, log_, exploring))
 
 
-def exploring_of(workload: Any, share: float, ageing: float) -> Exploring:
+def exploring_of(workload: Any, share: float, ageing: float, sharper: float = 1.0) -> Exploring:
     """Exploration of a workload whose coming work the critic may see."""
     models = workload.models[workload.model]
     work = workload.predicted * (models["step_a"] / models["slots"] + models["step_b"])
-    return Exploring(share, ageing, np.concatenate([[0.0], np.cumsum(work)]))
+    return Exploring(share, ageing, sharper, np.concatenate([[0.0], np.cumsum(work)]))

@@ -26,7 +26,7 @@ from routing.learn.curves import draw
 from routing.learn.gate import judge
 from routing.learn.lineup import MAX_ACTIVE, WEIGHTS, tuned
 from routing.learn.play import Entrant, play, staged
-from routing.learn.traffic import SCENARIOS, Scenario, synthetic
+from routing.learn.traffic import SCENARIOS, Workload, synthetic
 from routing.policies import learned, spaced
 from routing.weights import save
 
@@ -40,19 +40,23 @@ FLOAT = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A training: minutes, threads, episodes a round, what share of decisions explores, how much age costs."""
+    """A training: minutes, threads, workloads a round and plays of each, the share of decisions that is learned from,
+    how much age costs.
+    """
 
     minutes: float = 60.0
     threads: int = 2
-    episodes: int = 32
-    share: float = 0.12
+    workloads: int = 4
+    plays: int = 8
+    share: float = 0.25
     ageing: float = 0.3
+    sharper: float = 2.5
     trace_s: float = 300.0
-    rate: float = 3e-3
+    rate: float = 4e-3
     entropy: float = 0.001
     seed: int = 0
     device: str = "cpu"
-    check_every: int = 10
+    check_every: int = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +77,11 @@ def entrant(base: FLOAT, limits: Limits, vector: FLOAT, pick: object = None) -> 
     return Entrant("ppo", pick, np.concatenate([base, vector]), limits=limits, memory=learned.MEMORY)
 
 
-def recorded(task: tuple[Scenario, int, Entrant, Plan]) -> rollout.Log:
-    """One training episode."""
-    scenario, seed, player, plan = task
-    workload = synthetic(scenario, seed)
+def recorded(workload: Workload, player: Entrant, plan: Plan, chance: int) -> rollout.Log:
+    """One play of a training workload; `chance` seeds what the policy samples."""
     machine, clock, desk = staged(workload, player)
-    log = rollout.log_of(int(len(workload.at) * 3 * plan.share) + 64, seed)
-    rollout.episode(machine, clock, desk, log, rollout.exploring_of(workload, plan.share, plan.ageing))
+    log = rollout.log_of(int(len(workload.at) * 3 * plan.share) + 64, chance)
+    rollout.episode(machine, clock, desk, log, rollout.exploring_of(workload, plan.share, plan.ageing, plan.sharper))
     return log
 
 
@@ -90,7 +92,7 @@ class Course:
         self.plan, self.base, self.limits, self.folder = plan, base, limits, folder
         torch.manual_seed(plan.seed)
         torch.set_num_threads(1)
-        self.learner = ppo.learner(plan.rate, plan.device)
+        self.learner = ppo.learner(plan.rate, plan.device, plan.sharper)
         self.chance = np.random.default_rng(plan.seed)
         self.pick = simulator.in_machine_code(learned.pick)
         self.rounds, self.seconds, self.next_seed = 0, 0.0, TRAINING_SEEDS + SEEDS_APART * plan.seed
@@ -113,20 +115,20 @@ class Course:
         return Score(*seen.mean(0).tolist())
 
     def round(self, pool: ThreadPoolExecutor) -> dict[str, float]:
-        """Play some episodes, learn from them."""
+        """Play some workloads, several times each, and learn from them."""
         began = time.monotonic()
         left = max(0.02, 1.0 - self.seconds / (60.0 * self.plan.minutes))
         for group in self.learner.optimiser.param_groups:
             group["lr"] = self.plan.rate * left
         player = entrant(self.base, self.limits, self.learner.actor.vector())
-        tasks = [
-            (drawn(self.chance), self.next_seed + number, player, self.plan) for number in range(self.plan.episodes)
-        ]
-        self.next_seed += self.plan.episodes
-        logs = list(pool.map(recorded, tasks))
+        seeds = range(self.next_seed, self.next_seed + self.plan.workloads)
+        workloads = [synthetic(drawn(self.chance), seed) for seed in seeds]
+        self.next_seed = seeds.stop
+        logs = list(pool.map(lambda task: recorded(task[0], player, self.plan, task[1]), self.tasks(workloads)))
+        plays = [logs[first : first + self.plan.plays] for first in range(0, len(logs), self.plan.plays)]
         played = time.monotonic() - began
-        scales = [one[0].devices * SCALE_S for one in tasks]
-        batch = ppo.batch_of(self.learner, logs, scales, self.plan.trace_s)
+        scales = [len(one.devices) * SCALE_S for one in workloads]
+        batch = ppo.batch_of(self.learner, plays, scales, self.plan.trace_s)
         seen = ppo.update(self.learner, batch, self.plan.entropy * left)
         self.average = KEPT * self.average + (1.0 - KEPT) * self.learner.actor.vector()
         self.rounds += 1
@@ -134,11 +136,20 @@ class Course:
         self.seconds += took
         return {"round": self.rounds, "seconds": self.seconds, "played_s": played, "took_s": took, **seen}
 
+    def tasks(self, workloads: list[Workload]) -> list[tuple[Workload, int]]:
+        """Each workload as often as it is played, every time with a seed of its own."""
+        return [
+            (workload, (self.rounds * len(workloads) + place) * self.plan.plays + number)
+            for place, workload in enumerate(workloads)
+            for number in range(self.plan.plays)
+        ]
+
     def keep(self) -> None:
-        """Write all that it takes to go on: networks, optimiser, counters, the best so far, the curve."""
+        """Write all that it takes to go on: networks, optimiser, counters, chance, the best so far, the curve."""
         arrays = {f"net/{name}": tensor.cpu().numpy() for name, tensor in self._tensors().items()}
         for number, state in self.learner.optimiser.state_dict()["state"].items():
             arrays |= {f"adam/{number}/{name}": value.cpu().numpy() for name, value in state.items()}
+        arrays["chance"] = torch.get_rng_state().numpy()
         counters = {"rounds": self.rounds, "seconds": self.seconds, "next_seed": self.next_seed, "best": self.best[0]}
         text = json.dumps({"counters": counters, "chance": self.chance.bit_generator.state, "curve": self.curve})
         draft = self.folder / "course.tmp.npz"
@@ -160,6 +171,7 @@ class Course:
                 number, name = key.split("/")[1:]
                 optimiser["state"].setdefault(int(number), {})[name] = torch.from_numpy(kept[key].copy())
             self.learner.optimiser.load_state_dict(optimiser)
+            torch.set_rng_state(torch.from_numpy(kept["chance"]))
             self.best, self.average = (found["counters"]["best"], kept["best"]), kept["average"]
         self.rounds, self.seconds = found["counters"]["rounds"], found["counters"]["seconds"]
         self.next_seed, self.curve = found["counters"]["next_seed"], found["curve"]

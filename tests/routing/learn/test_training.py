@@ -27,7 +27,7 @@ from routing.policies.learned import HIDDEN, INPUTS
 from routing.weights import load
 
 TINY = Scenario("tiny", calls=150, seconds=40.0, models=24, devices=3)
-PLAN = train.Plan(minutes=0.05, threads=1, episodes=4, share=0.5, check_every=1)
+PLAN = train.Plan(minutes=0.05, threads=1, workloads=2, plays=2, share=0.5, check_every=1)
 BASE, LIMITS = np.array(list(spaced.WEIGHTS.values())), Limits(max_active=MAX_ACTIVE)
 SCENARIOS = {name: replace(TINY, calls=100 + 20 * place) for place, name in enumerate("ABCD")}
 FEATURE = NAMES.index("waiting")
@@ -87,7 +87,7 @@ def test_who_graduates_leaves_weights_with_their_record(
     monkeypatch.setattr(gate, "cells", lambda: {"tiny": TINY})
     monkeypatch.setattr(gate, "WORSE_P99", 1.05 if better else -1.0)
     one = course(tmp_path)
-    rounds(one, 1, 0)
+    rounds(one, 1)
     one.checked(one.curve.pop())
     found = one.best[1]
     if better:
@@ -98,13 +98,12 @@ def test_who_graduates_leaves_weights_with_their_record(
     assert np.array_equal(held.weights, np.concatenate([BASE, found if better else np.zeros_like(found)]))
     assert held.limits == LIMITS
     assert held.record["rounds"] == 1
-    assert held.record["plan"]["episodes"] == PLAN.episodes
+    assert held.record["plan"]["plays"] == PLAN.plays
     assert (tmp_path / "ppo-training.png").read_bytes().startswith(b"\x89PNG")
 
 
-def rounds(one: train.Course, count: int, seed: int) -> None:
-    """Some rounds, the order of the batches given by the seed."""
-    torch.manual_seed(seed)
+def rounds(one: train.Course, count: int) -> None:
+    """Some rounds."""
     with ThreadPoolExecutor(1) as pool:
         for _ in range(count):
             one.curve.append(one.round(pool))
@@ -113,27 +112,30 @@ def rounds(one: train.Course, count: int, seed: int) -> None:
 def test_what_was_kept_goes_on_as_if_it_had_never_stopped(tmp_path: Path) -> None:
     first = course(tmp_path)
     assert not first.go_on()
-    rounds(first, 2, 1)
+    rounds(first, 2)
     first.best = (0.75, first.learner.actor.vector())
     first.keep()
+    seconds = first.seconds
     second = course(tmp_path, replace(PLAN, seed=5))
     assert second.go_on()
     alike(first, second)
-    assert second.best[0] == 0.75
+    assert (second.best[0], second.seconds) == (0.75, seconds)
     assert np.array_equal(second.best[1], first.best[1])
     assert np.array_equal(second.average, first.average)
     assert second.curve == first.curve
-    for one in (first, second):
-        rounds(one, 1, 2)
-    second.seconds = first.seconds
-    alike(first, second)
-    assert second.rounds == 3
-    assert second.next_seed == TRAINING_SEEDS + 3 * PLAN.episodes
+    rounds(second, 1)
+    torch.manual_seed(7)
+    third = course(tmp_path)
+    assert third.go_on()
+    rounds(third, 1)
+    alike(second, third)
+    assert third.rounds == 3
+    assert third.next_seed == TRAINING_SEEDS + 3 * PLAN.workloads
 
 
 def alike(one: train.Course, other: train.Course) -> None:
     """Counters, chance, weights and optimiser are equal to the bit."""
-    for name in ("rounds", "seconds", "next_seed"):
+    for name in ("rounds", "next_seed"):
         assert getattr(one, name) == getattr(other, name), name
     assert one.chance.bit_generator.state == other.chance.bit_generator.state
     for name, tensor in one._tensors().items():
@@ -188,7 +190,7 @@ def test_the_network_sees_all_but_the_heuristics_score() -> None:
 
 def test_what_was_recorded_is_what_torch_says_of_it() -> None:
     actor = learning_actor(2)
-    log = train.recorded((TINY, TRAINING_SEEDS, train.entrant(BASE, LIMITS, actor.vector()), PLAN))
+    log = train.recorded(synthetic(TINY, TRAINING_SEEDS), train.entrant(BASE, LIMITS, actor.vector()), PLAN, 0)
     count, row = int(log.total[0]), int(log.total[1])
     options = log.options[:count]
     assert count > 20
@@ -232,6 +234,30 @@ def test_advantages_are_those_of_the_definition() -> None:
     assert gained[-1] == pytest.approx(-(80.0 - 55.0) / 10.0 - 0.25)
 
 
+def test_plays_of_one_workload_are_compared_at_the_same_time() -> None:
+    at = [np.array([0.0, 10.0, 20.0]), np.array([5.0, 15.0]), np.array([0.0, 20.0, 40.0])]
+    gained = [np.array([1.0, 2.0, 3.0]), np.array([4.0, 8.0]), np.array([0.0, 2.0, 6.0])]
+    found = ppo.compared(at, gained)
+    raw = [[1.0 - 2.0, 2.0 - 3.5, 3.0 - 1.0], [4.0 - 1.0, 8.0 - 2.0], [0.0 - 2.5, 2.0 - 1.5, 6.0]]
+    spread = np.std(np.concatenate(raw))
+    for one, expected in zip(found, raw, strict=True):
+        assert one == pytest.approx(np.array(expected) / spread)
+
+
+def test_traffic_that_all_plays_share_is_no_advantage() -> None:
+    chance = np.random.default_rng(0)
+    at = [np.append(np.sort(chance.uniform(0.0, 100.0, 399)), 100.0) for _ in range(4)]
+    own = [chance.normal(size=400) for _ in at]
+    found = ppo.compared(at, [50.0 * np.sin(times / 9.0) + mine for times, mine in zip(at, own, strict=True)])
+    for one, mine in zip(found, own, strict=True):
+        assert np.corrcoef(one, mine)[0, 1] > 0.8
+
+
+def test_a_play_alone_is_centred() -> None:
+    (found,) = ppo.compared([np.array([0.0, 1.0])], [np.array([3.0, 5.0])])
+    assert found == pytest.approx([-1.0, 1.0])
+
+
 def planted(actor: ppo.Actor, chance: Generator, count: int = 800) -> tuple[Log, float]:
     """Decisions whose cost is FEATURE of the option taken, far apart in time; the mean chance of the best option."""
     options = chance.integers(2, 5, count)
@@ -264,7 +290,7 @@ def test_a_planted_feature_is_found() -> None:
     for _ in range(20):
         log, share = planted(learner.actor, chance)
         best.append(share)
-        seen = ppo.update(learner, ppo.batch_of(learner, [log], [1.0], 30.0), 0.0)
+        seen = ppo.update(learner, ppo.batch_of(learner, [[log]], [1.0], 30.0), 0.0)
         assert np.isfinite(list(seen.values())).all()
     assert best[0] == pytest.approx(np.mean([1 / 2, 1 / 3, 1 / 4]), abs=0.03)
     assert best[-1] > 0.8
