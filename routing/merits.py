@@ -1,4 +1,4 @@
-"""The merits of candidates under the best heuristic: response ratio, demand, room, what is worth keeping.
+"""The merits of candidates under the best heuristic: response ratio, demand, room and its price, what is worth keeping.
 
 `weights` are those of routing/policies/spaced.py, in its order. The learned policy starts from the same scores.
 """
@@ -12,11 +12,13 @@ from routing.compiled import compiled
 from routing.features import faded, pooled_s, solo_s
 from routing.fleet import Fleet
 from routing.queueing import SLOW_S
-from routing.residency import load_s, slots_allowed
-from routing.scheduler import BIND, EVICT, LOAD, START, Point
+from routing.residency import evictable, load_s, slots_allowed
+from routing.scheduler import BIND, EVICT, LOAD, PLACE, START, Point
 
 FULLNESS = 1e-3
 """Seconds of work under way that a GB in use counts for, so that equals are told apart."""
+LEAST_LOSS = 0.01
+"""Of a loader's time: losses below are told apart by their size, losses above by their ratio."""
 
 
 @compiled
@@ -47,6 +49,49 @@ def merit(fleet: Fleet, point: Point, candidate: int, weights: NDArray[np.float6
         return -worth_keeping(fleet, candidate, point, weights)
     device = fleet.devices[candidate]
     return float(-log(1.0 + max(0.0, device.outstanding_s)) - FULLNESS * device.used_weights_gb)
+
+
+@compiled
+def eviction_price(fleet: Fleet, point: Point, candidate: int, weights: NDArray[np.float64]) -> float:
+    """What to take off the merit of a device on which others must make room, in the merit's unit; else 0."""
+    if point.kind != PLACE:
+        return 0.0
+    return float(weights[12] * log(1.0 + lost(fleet, point.model, candidate, point.now) / LEAST_LOSS))
+
+
+@compiled
+def lost(fleet: Fleet, model: int, device: int, now: float) -> float:
+    """Loader seconds a second that bringing the model's victims back would take: their call rates by their load times.
+
+    Victims are those that are worth least by that for their memory, until the model fits; a replica's share counts.
+    """
+    where = fleet.devices[device]
+    short = fleet.models[model].memory_gb - min(
+        where.weights_gb - where.used_weights_gb, where.memory_gb - where.used_gb
+    )
+    if short <= 0.0:
+        return 0.0
+    density = np.full(where.residents, np.inf)
+    for slot in range(where.residents):
+        if evictable(fleet, device, slot):
+            one = fleet.models[fleet.residents[device, slot].model]
+            density[slot] = reload_share(fleet, fleet.residents[device, slot].model, now) / one.memory_gb
+    total = 0.0
+    while short > 0.0:
+        slot = int(np.argmin(density))
+        if density[slot] == np.inf:
+            break
+        density[slot] = np.inf
+        short -= fleet.models[fleet.residents[device, slot].model].memory_gb
+        total += reload_share(fleet, fleet.residents[device, slot].model, now)
+    return float(total)
+
+
+@compiled
+def reload_share(fleet: Fleet, model: int, now: float) -> float:
+    """Loader seconds a second that the model would take if each of its calls had to load one of its replicas."""
+    one = fleet.models[model]
+    return float(faded(one.rate_slow, now - one.rate_at, SLOW_S) * one.load_s / max(1, one.replicas))
 
 
 @compiled

@@ -13,6 +13,7 @@ from routing import queueing, residency
 from routing.compiled import compiled
 from routing.features import faded, solo_s
 from routing.fleet import NONE, Fleet
+from routing.merits import LEAST_LOSS, lost
 from routing.scheduler import BIND, EVICT, LOAD, PLACE, START, Point
 
 FEATURES = (
@@ -54,6 +55,7 @@ FEATURES = (
     ("is_place", "1 where an arriving call's model is to be loaded"),
     ("is_evict", "1 where room is to be made"),
     ("is_bind", "1 where a call may start at once"),
+    ("eviction_loss", "log reload seconds a second lost to make room, over 0.01"),
     ("holds", "1 for leaving the call or the loader waiting"),
 )
 NAMES = tuple(name for name, _ in FEATURES)
@@ -86,6 +88,8 @@ def observe(fleet: Fleet, point: Point, candidate: int, row: NDArray[np.float64]
         observe_device(fleet, device, row)
     if model != NONE and device != NONE:
         observe_pair(fleet, model, device, row)
+        if point.kind == PLACE or point.kind == LOAD:
+            row[38] = log1p(lost(fleet, model, device, point.now) / LEAST_LOSS)
 
 
 @compiled

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from routing.compiled import compiled
 from routing.fleet import NONE, Fleet
-from routing.merits import held_back, merit
+from routing.merits import eviction_price, held_back, merit
 from routing.observation import COUNT, observe
 from routing.scheduler import BIND, EVICT, LOAD, PLACE, START, Point, may_hold
 
@@ -19,7 +19,7 @@ HIDDEN = 32
 SHORTLIST = 16
 ROWS = SHORTLIST + 1
 """Most options that are scored: the shortlist, and to hold."""
-BASE = 12
+BASE = 13
 """Weights of the heuristic, before the network's (routing/policies/spaced.py)."""
 INPUTS = COUNT - 1
 """The network sees all of a row but the heuristic's score, which is added to its own."""
@@ -133,7 +133,7 @@ def shortlist(
 @compiled
 def base_score(fleet: Fleet, point: Point, candidate: int, weights: NDArray[np.float64]) -> float:
     """The tuned heuristic's score in nats: higher is better, and lower where it would hold the candidate back."""
-    score = SHARPNESS * merit(fleet, point, candidate, weights)
+    score = SHARPNESS * (merit(fleet, point, candidate, weights) - eviction_price(fleet, point, candidate, weights))
     return score - HELD_BACK if held_back(fleet, point, candidate, weights) else score
 
 

@@ -1,5 +1,6 @@
 """Highest response ratio, with heavy calls spaced out: a call that costs its device much even in a full batch waits
-until the device has little under way, while light ones run beside it. What is worth keeping is evicted last.
+until the device has little under way, while light ones run beside it. What is worth keeping is evicted last, and models
+are loaded where the least of it must leave.
 """
 
 import numpy as np
@@ -7,7 +8,7 @@ from numpy.typing import NDArray
 
 from routing.compiled import compiled
 from routing.fleet import NONE, Fleet
-from routing.merits import held_back, merit
+from routing.merits import eviction_price, held_back, merit
 from routing.scheduler import BIND, EVICT, LOAD, PLACE, START, Point
 
 WEIGHTS = {
@@ -23,13 +24,14 @@ WEIGHTS = {
     "keep_by_load": 1.0,
     "keep_by_memory": -1.0,
     "keep_by_use": 1.0,
+    "eviction_price": 1.0,
 }
 PARTS = {
     START: ("response_ratio", "held_back"),
     LOAD: ("demand",),
     EVICT: ("worth_keeping",),
     BIND: ("room", "held_back"),
-    PLACE: ("room",),
+    PLACE: ("room", "eviction"),
 }
 
 
@@ -46,7 +48,9 @@ def pick(
     best, highest = NONE, -np.inf
     for place in range(len(candidates)):
         score = merit(fleet, point, candidates[place], weights)
-        parts[place, 0], parts[place, 1] = -score, 0.0
+        price = eviction_price(fleet, point, candidates[place], weights)
+        parts[place, 0], parts[place, 1] = -score, price
+        score -= price
         if held_back(fleet, point, candidates[place], weights):
             parts[place, 1] = np.inf
         elif score > highest:

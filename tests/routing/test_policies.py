@@ -19,7 +19,7 @@ from routing.learn.simulator import Desk, desk_of
 from routing.learn.traffic import Scenario, synthetic
 from routing.policies import choice, least_outstanding, power_of_two, random, round_robin, rules
 from routing.policies.choice import Candidate, FleetChoice, explained
-from routing.scheduler import BIND, EVICT, LOAD, START, Point
+from routing.scheduler import BIND, EVICT, LOAD, PLACE, START, Point
 from routing.table import Replica
 
 DEVICES, MODELS, CALLS = 4, 3, 8
@@ -213,6 +213,36 @@ def test_energy_joins_the_batch_and_lets_a_load_pay() -> None:
     one = choose("energy", fleet, Point(LOAD, 0, NONE, NONE, 2, 1.0), [0, 2])
     assert one.scores[2]["joules"] > one.scores[0]["joules"] > 0.0
     assert one.candidate == 0
+
+
+def test_spaced_loads_where_the_least_must_leave() -> None:
+    fleet = fleet_of(early=False)
+    fleet.models["memory_gb"] = [10.0, 20.0, 60.0]
+    fleet.models["rate_slow"] = [0.05, 0.1, 0.0]
+    for device, models in enumerate([(1,), (0, 1), (0,), ()]):
+        for model in models:
+            resident(fleet, model, device)
+    fleet.devices["outstanding_s"] = [0.0, 0.0, 0.5, 3.0]
+    one = choose("spaced", fleet, Point(PLACE, NONE, 2, 0, 4, 0.0), [0, 1, 2, 3])
+    assert one.candidate == 2
+    prices = [parts["eviction"] for parts in one.scores.values()]
+    assert prices[2] == prices[3] == 0.0
+    assert prices[0] == pytest.approx(np.log(1.0 + 0.1 * 4.0 / 2 / 0.01))
+    assert prices[1] == pytest.approx(np.log(1.0 + (0.1 * 4.0 / 2 + 0.05 * 2.0 / 2) / 0.01))
+
+
+def test_spaced_holds_a_heavy_call_back_from_a_busy_device_and_lets_a_light_one_in() -> None:
+    fleet = fleet_of(early=False)
+    for model in (0, 1):
+        resident(fleet, model, 0)
+        waits(fleet, model, model, 0.0, units=(8.0, 0.5)[model])
+    point = Point(START, 0, NONE, NONE, 2, 10.0)
+    assert choose("spaced", fleet, point, [0, 1]).candidate == 1
+    assert choose("spaced", fleet, point, [0]).candidate == 0
+    fleet.devices[0]["outstanding_s"] = 2.0
+    one = choose("spaced", fleet, point, [0, 1])
+    assert (one.candidate, one.scores[0]["held_back"]) == (1, np.inf)
+    assert choose("spaced", fleet, point, [0]).candidate == NONE
 
 
 def test_the_seeds_rule_sends_long_language_calls_where_there_is_room() -> None:

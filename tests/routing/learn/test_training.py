@@ -50,10 +50,10 @@ def course(folder: Path, plan: train.Plan = PLAN) -> train.Course:
     return train.Course(plan, BASE, LIMITS, folder)
 
 
-def learning_actor(seed: int) -> ppo.Actor:
+def learning_actor(seed: int, sharper: float = 1.0) -> ppo.Actor:
     """An actor that learned something, anything."""
     torch.manual_seed(seed)
-    actor = ppo.Actor()
+    actor = ppo.Actor(sharper)
     torch.nn.init.normal_(actor.last.weight, std=0.5)
     return actor
 
@@ -189,7 +189,7 @@ def test_the_network_sees_all_but_the_heuristics_score() -> None:
 
 
 def test_what_was_recorded_is_what_torch_says_of_it() -> None:
-    actor = learning_actor(2)
+    actor = learning_actor(2, PLAN.sharper)
     log = train.recorded(synthetic(TINY, TRAINING_SEEDS), train.entrant(BASE, LIMITS, actor.vector()), PLAN, 0)
     count, row = int(log.total[0]), int(log.total[1])
     options = log.options[:count]
