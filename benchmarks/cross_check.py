@@ -1,7 +1,7 @@
 """Our PPO beside sb3-contrib's MaskablePPO: one small scenario, the same network, start, reward and decisions.
 
     python -m benchmarks.cross_check [--minutes 1.5] [--seeds 30] [--models 63] [--devices 8] [--plays 4] [--rate R]
-        [--trace-s SECONDS]
+        [--trace-s SECONDS] [--out docs/routing-lab/cross-check.json]
 
 MaskablePPO trains in FleetEnvironment for the minutes; ours trains for as many simulated decisions, then once more from
 the start for as many minutes. All start from the heuristic's score in the logits. Afterwards each plays the test seeds
@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from math import exp, inf
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -217,6 +218,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     defaults |= {"rate": usual.rate, "trace-s": usual.trace_s}
     for name, value in defaults.items():
         parser.add_argument(f"--{name}", type=type(value), default=value)
+    parser.add_argument("--out", type=Path, help="file for what is printed; the lab's page shows it")
     options = parser.parse_args(arguments)
     scenario = at_size(SCENARIOS["A"], options.models, options.devices)
     plan = replace(usual, plays=options.plays, rate=options.rate, trace_s=options.trace_s)
@@ -233,6 +235,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "policies": table(scenario, options.seeds, trained),
     }  # fmt: skip
     print(json.dumps(found, indent=2))
+    if options.out:
+        options.out.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

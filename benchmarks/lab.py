@@ -26,6 +26,8 @@ from routing.learn.evaluate import machine
 from routing.learn.lineup import names
 
 OUT = Path("docs/routing-lab")
+CROSS_CHECK = "cross-check.json"
+"""Written by benchmarks/cross_check.py into the same folder; shown where it is."""
 ROUNDS, QUICK_ROUNDS = 7, 2
 QUICK = ("static", "fcfs", "hrrn", "hrrn_tuned", "spaced_tuned", "ppo")
 
@@ -98,7 +100,9 @@ def command(options: argparse.Namespace) -> str:
 def write(results: dict[str, Any], folder: Path) -> None:
     """The pictures, the results, and the page beside the folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    whole = {**results, "pictures": draw(results, folder)}
+    other = folder / CROSS_CHECK
+    checked = {"cross_check": json.loads(other.read_text(encoding="utf-8"))} if other.exists() else {}
+    whole = {**results, **checked, "pictures": draw(results, folder)}
     (folder / "results.json").write_text(document(whole), encoding="utf-8")
     folder.with_suffix(".md").write_text(page(whole), encoding="utf-8")
 

@@ -41,7 +41,7 @@ PICTURES = {
 
 def page(results: Results) -> str:
     """The whole document."""
-    parts = (head, goals, scenarios, paired, unseen, floors, costs, prototype, assumed, glossary, again)
+    parts = (head, goals, scenarios, paired, unseen, floors, costs, checked, prototype, assumed, glossary, again)
     return "\n".join(line for part in parts for line in part(results)).rstrip() + "\n"
 
 
@@ -242,6 +242,26 @@ def costs(results: Results) -> list[str]:
         *prose(words.COSTS),
         *table(["policy", *loads, "among 500"], rows),
     ]
+
+
+def checked(results: Results) -> list[str]:
+    """Our learner beside another."""
+    found = results.get("cross_check")
+    if not found:
+        return []
+    rows = [
+        [
+            words.LEARNERS[row["policy"]],
+            cell("mean_s", row),
+            cell("p99_s", row),
+            percent(row["versus"]) if "versus" in row else "–",
+            f"{row['decisions']:,}" if "decisions" in row else "–",
+            f"{row['seconds']:.0f}" if "seconds" in row else "–",
+        ]
+        for row in found["policies"]
+    ]
+    head = ("learner", "mean s", "p99", "against the start", "decisions", "seconds of training")
+    return ["## Beside another PPO", "", *prose(words.CROSS_CHECK.format(**found)), *table(head, rows)]
 
 
 def prototype(results: Results) -> list[str]:

@@ -129,6 +129,19 @@ REASONS = {
     ),
 }
 """Why a target was missed; shown only then. Braces are filled with figures of the same results."""
+CROSS_CHECK = (
+    "A check that the learner is no worse than a known one: sb3-contrib's MaskablePPO and ours on one small scenario"
+    " ({scenario}, {calls} calls), from the same start, with the same network, reward and decisions. Ours trained for"
+    " as many decisions, then from the start again for as long; the last weights count, neither chooses by validation."
+    " Each then played {seeds} test seeds, taking the best candidate. `python -m benchmarks.cross_check`, whose head"
+    " says what stays different."
+)
+LEARNERS = {
+    "heuristic": "the start of all three",
+    "maskable_ppo": "MaskablePPO",
+    "ours_same_decisions": "ours, as many decisions",
+    "ours_same_time": "ours, as long",
+}
 PROTOTYPE = {
     "static": ("177 (2486)", "470 (7094)", "170 (2410)", "355 (4997)"),
     "static_popularity": ("100 (1216)", "380 (6366)", "116 (1450)", "170 (2604)"),

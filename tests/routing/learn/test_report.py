@@ -263,3 +263,17 @@ def test_occupancy_is_looked_at_after_every_event() -> None:
     assert 0.0 < look()["computing"] <= 2 / 3 + 1e-4
     assert 0.0 < look()["memory"] <= 0.95
     assert look()["makespan_s"] >= look()["arrivals_s"]
+
+
+def test_another_ppo_is_shown_beside_ours() -> None:
+    versus = {"difference_percent": -4.9, "ci95_percent": [-9.2, -0.6], "policy": "heuristic", "seeds_won": 20}
+    start = {"policy": "heuristic", "mean_s": 35.3, "mean_ci95": [30.0, 40.0], "p99_s": 200.0}
+    other = {**start, "policy": "maskable_ppo", "versus": versus, "decisions": 61_440, "seconds": 72.4}
+    text = page(
+        {**least(), "cross_check": {"scenario": "A-63x8", "calls": 1000, "seeds": 30, "policies": [start, other]}}
+    )
+    rows = of_page(text, "Beside another PPO")
+    assert rows[0] == ["the start of all three", "35.3 (30.0 to 40.0)", "200.0", "–", "–", "–"]
+    assert rows[1][0] == "MaskablePPO"
+    assert rows[1][3:] == ["−4.9 % (−9.2 to −0.6)", "61,440", "72"]
+    assert "Beside another PPO" not in page(least())
