@@ -27,8 +27,9 @@ from routing.learn.gate import judge
 from routing.learn.lineup import MAX_ACTIVE, WEIGHTS, tuned
 from routing.learn.play import Entrant, play, staged
 from routing.learn.traffic import SCENARIOS, Workload, synthetic
+from routing.observation import DIGEST
 from routing.policies import learned, spaced
-from routing.weights import save
+from routing.weights import WeightsError, save
 
 KEPT = 0.9
 """What is validated and shipped is a running average of the weights; each round replaces a tenth of it."""
@@ -151,18 +152,23 @@ class Course:
             arrays |= {f"adam/{number}/{name}": value.cpu().numpy() for name, value in state.items()}
         arrays["chance"] = torch.get_rng_state().numpy()
         counters = {"rounds": self.rounds, "seconds": self.seconds, "next_seed": self.next_seed, "best": self.best[0]}
-        text = json.dumps({"counters": counters, "chance": self.chance.bit_generator.state, "curve": self.curve})
+        start = {"features": DIGEST, "heuristic": self.base.tolist()}
+        text = json.dumps(
+            {"start": start, "counters": counters, "chance": self.chance.bit_generator.state, "curve": self.curve}
+        )
         draft = self.folder / "course.tmp.npz"
         np.savez(draft, **{"best": self.best[1], "average": self.average, "state": np.array(text), **arrays})  # type: ignore[arg-type]
         os.replace(draft, self.folder / "course.npz")
 
     def go_on(self) -> bool:
-        """Take up what keep() wrote; whether there was any."""
+        """Take up what keep() wrote; whether there was any. Raises WeightsError where that started from elsewhere."""
         path = self.folder / "course.npz"
         if not path.exists():
             return False
         with np.load(path, allow_pickle=False) as kept:
             found = json.loads(str(kept["state"]))
+            if found.get("start") != {"features": DIGEST, "heuristic": self.base.tolist()}:
+                raise WeightsError(f"{path}: begun with other features or another heuristic; delete it to begin anew")
             with torch.no_grad():
                 for name, tensor in self._tensors().items():
                     tensor.copy_(torch.from_numpy(kept[f"net/{name}"]))
@@ -234,7 +240,11 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     weights, limits = tuned(WEIGHTS / "spaced_tuned.json", spaced.WEIGHTS, Limits(max_active=MAX_ACTIVE))
     course = Course(Plan(**options), np.array(list(weights.values())), limits, folder)
-    if course.go_on():
+    try:
+        begun = course.go_on()
+    except WeightsError as error:
+        parser.error(str(error))
+    if begun:
         print(f"going on after {course.seconds / 60:.1f} minutes, {course.rounds} rounds", flush=True)
     for line in course.run():
         course.keep()

@@ -24,7 +24,7 @@ from routing.learn.traffic import Scenario, synthetic
 from routing.observation import COUNT, NAMES
 from routing.policies import learned, spaced
 from routing.policies.learned import HIDDEN, INPUTS
-from routing.weights import load
+from routing.weights import WeightsError, load
 
 TINY = Scenario("tiny", calls=150, seconds=40.0, models=24, devices=3)
 PLAN = train.Plan(minutes=0.05, threads=1, workloads=2, plays=2, share=0.5, check_every=1)
@@ -131,6 +131,12 @@ def test_what_was_kept_goes_on_as_if_it_had_never_stopped(tmp_path: Path) -> Non
     alike(second, third)
     assert third.rounds == 3
     assert third.next_seed == TRAINING_SEEDS + 3 * PLAN.workloads
+
+
+def test_a_course_that_began_elsewhere_is_refused_in_words(tmp_path: Path) -> None:
+    course(tmp_path).keep()
+    with pytest.raises(WeightsError, match=r"course\.npz: begun with other features or another heuristic; delete it"):
+        train.Course(PLAN, BASE + 1.0, LIMITS, tmp_path).go_on()
 
 
 def alike(one: train.Course, other: train.Course) -> None:
