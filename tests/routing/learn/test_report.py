@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from benchmarks import lab_measures
+from benchmarks.lab import CROSS_CHECK
 from benchmarks.lab_measures import MAIN, Setting, joined
 from benchmarks.lab_page import PICTURES, page
 from benchmarks.lab_targets import MET, MISSED, UNKNOWN, Target, reason, targets
@@ -221,7 +222,13 @@ def test_every_picture_is_shown_and_light() -> None:
     assert set(there) <= set(PICTURES)
     assert {"mean", "paired", "course", "latency"} <= set(there)
     assert max(there.values()) < MOST_BYTES
-    assert {path.name for path in FOLDER.iterdir()} == {"results.json", *(f"{name}.png" for name in there)}
+    pictures = {f"{name}.png" for name in there}
+    assert {path.name for path in FOLDER.iterdir()} == {"results.json", CROSS_CHECK, *pictures}
+
+
+def test_the_check_against_another_ppo_is_the_one_that_was_made() -> None:
+    assert RESULTS["cross_check"] == json.loads((FOLDER / CROSS_CHECK).read_text(encoding="utf-8"))
+    assert len(of_page(TEXT, "Beside another PPO")) == 4
 
 
 def test_the_page_says_which_sources_it_measured() -> None:
