@@ -12,7 +12,7 @@ from routing.compiled import compiled
 from routing.features import faded, pooled_s, solo_s
 from routing.fleet import Fleet
 from routing.queueing import SLOW_S
-from routing.residency import evictable, load_s, slots_allowed
+from routing.residency import evictable, free_gb, load_s, slots_allowed
 from routing.scheduler import BIND, EVICT, LOAD, PLACE, START, Point
 
 FULLNESS = 1e-3
@@ -56,7 +56,13 @@ def eviction_price(fleet: Fleet, point: Point, candidate: int, weights: NDArray[
     """What to take off the merit of a device on which others must make room, in the merit's unit; else 0."""
     if point.kind != PLACE:
         return 0.0
-    return float(weights[12] * log(1.0 + lost(fleet, point.model, candidate, point.now) / LEAST_LOSS))
+    return float(weights[12] * log_loss(fleet, point.model, candidate, point.now))
+
+
+@compiled
+def log_loss(fleet: Fleet, model: int, device: int, now: float) -> float:
+    """What making room for the model on the device loses, as the logarithm of 1 + loss / LEAST_LOSS."""
+    return float(log(1.0 + lost(fleet, model, device, now) / LEAST_LOSS))
 
 
 @compiled
@@ -66,9 +72,7 @@ def lost(fleet: Fleet, model: int, device: int, now: float) -> float:
     Victims are those that are worth least by that for their memory, until the model fits; a replica's share counts.
     """
     where = fleet.devices[device]
-    short = fleet.models[model].memory_gb - min(
-        where.weights_gb - where.used_weights_gb, where.memory_gb - where.used_gb
-    )
+    short = fleet.models[model].memory_gb - free_gb(fleet, device)
     if short <= 0.0:
         return 0.0
     density = np.full(where.residents, np.inf)

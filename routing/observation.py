@@ -13,7 +13,7 @@ from routing import queueing, residency
 from routing.compiled import compiled
 from routing.features import faded, solo_s
 from routing.fleet import NONE, Fleet
-from routing.merits import LEAST_LOSS, lost
+from routing.merits import log_loss
 from routing.scheduler import BIND, EVICT, LOAD, PLACE, START, Point
 
 FEATURES = (
@@ -89,7 +89,7 @@ def observe(fleet: Fleet, point: Point, candidate: int, row: NDArray[np.float64]
     if model != NONE and device != NONE:
         observe_pair(fleet, model, device, row)
         if point.kind == PLACE or point.kind == LOAD:
-            row[38] = log1p(lost(fleet, model, device, point.now) / LEAST_LOSS)
+            row[38] = log_loss(fleet, model, device, point.now)
 
 
 @compiled

@@ -151,6 +151,13 @@ def needed(fleet: Fleet, device: int, model: int) -> bool:
     return bool(waiting > (one.replicas - 1) * slots_allowed(one.slots) - one.running)
 
 
+@inlined
+def free_gb(fleet: Fleet, device: int) -> float:
+    """GB that a new model could take on the device as it stands."""
+    one = fleet.devices[device]
+    return float(min(one.weights_gb - one.used_weights_gb, one.memory_gb - one.used_gb))
+
+
 @compiled
 def spare_gb(fleet: Fleet, device: int) -> float:
     """GB that a new model could take on the device if all that may leave left."""
@@ -161,8 +168,7 @@ def spare_gb(fleet: Fleet, device: int) -> float:
             idle += fleet.models[fleet.residents[device, slot].model].memory_gb
     if idle == 0.0 and one.residents == RESIDENTS and free_slot(fleet, device) == NONE:
         return -1.0
-    free = min(one.weights_gb - one.used_weights_gb, one.memory_gb - one.used_gb)
-    return float(free + idle + ROUNDING_GB)
+    return float(free_gb(fleet, device) + idle + ROUNDING_GB)
 
 
 @compiled
@@ -175,9 +181,8 @@ def room(fleet: Fleet, device: int, model: int) -> bool:
 @compiled
 def fits(fleet: Fleet, device: int, model: int) -> bool:
     """Whether the model fits on the device as it stands."""
-    one, needs = fleet.devices[device], fleet.models[model].memory_gb
-    free = min(one.weights_gb - one.used_weights_gb, one.memory_gb - one.used_gb)
-    return bool(needs <= free + ROUNDING_GB and free_slot(fleet, device) != NONE)
+    needs = fleet.models[model].memory_gb
+    return bool(needs <= free_gb(fleet, device) + ROUNDING_GB and free_slot(fleet, device) != NONE)
 
 
 @compiled

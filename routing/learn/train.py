@@ -77,6 +77,11 @@ class Score:
         return self.mean + 2.0 * max(0.0, self.p99 - 1.0)
 
 
+def relative(seen: list[tuple[float, float]], reference: list[tuple[float, float]]) -> Score:
+    """The mean over workloads of what was seen over the heuristic's."""
+    return Score(*(np.array(seen) / np.array(reference)).mean(0).tolist())
+
+
 def entrant(base: FLOAT, limits: Limits, vector: FLOAT, pick: object = None) -> Entrant:
     """The policy with these weights."""
     return Entrant("ppo", pick, np.concatenate([base, vector]), limits=limits, memory=learned.MEMORY)
@@ -116,8 +121,7 @@ class Course:
 
     def score(self, vector: FLOAT) -> Score:
         """Validation against the heuristic that training started from."""
-        seen = np.array(self.validate(vector)) / np.array(self.reference)
-        return Score(*seen.mean(0).tolist())
+        return relative(self.validate(vector), self.reference)
 
     def round(self, pool: ThreadPoolExecutor) -> dict[str, float]:
         """Play some workloads, several times each, and learn from them."""
@@ -149,6 +153,11 @@ class Course:
             for number in range(self.plan.plays)
         ]
 
+    @property
+    def start(self) -> dict[str, Any]:
+        """What a training begins from; it goes on from the same only."""
+        return {"features": DIGEST, "heuristic": self.base.tolist()}
+
     def keep(self) -> None:
         """Write all that it takes to go on: networks, optimiser, counters, chance, the best so far, the curve."""
         arrays = {f"net/{name}": tensor.cpu().numpy() for name, tensor in self._tensors().items()}
@@ -156,9 +165,8 @@ class Course:
             arrays |= {f"adam/{number}/{name}": value.cpu().numpy() for name, value in state.items()}
         arrays["chance"] = torch.get_rng_state().numpy()
         counters = {"rounds": self.rounds, "seconds": self.seconds, "next_seed": self.next_seed, "best": self.best[0]}
-        start = {"features": DIGEST, "heuristic": self.base.tolist()}
         text = json.dumps(
-            {"start": start, "counters": counters, "chance": self.chance.bit_generator.state, "curve": self.curve}
+            {"start": self.start, "counters": counters, "chance": self.chance.bit_generator.state, "curve": self.curve}
         )
         draft = self.folder / "course.tmp.npz"
         np.savez(draft, **{"best": self.best[1], "average": self.average, "state": np.array(text), **arrays})  # type: ignore[arg-type]
@@ -171,7 +179,7 @@ class Course:
             return False
         with np.load(path, allow_pickle=False) as kept:
             found = json.loads(str(kept["state"]))
-            if found.get("start") != {"features": DIGEST, "heuristic": self.base.tolist()}:
+            if found.get("start") != self.start:
                 raise WeightsError(f"{path}: begun with other features or another heuristic; delete it to begin anew")
             with torch.no_grad():
                 for name, tensor in self._tensors().items():
@@ -212,10 +220,8 @@ class Course:
 
     def finalist(self) -> FLOAT:
         """The best that validation saw, or the last average: whichever does better on more workloads."""
-        reference = np.array(self.validate(np.zeros_like(self.average), FINALS))
-        found = [
-            Score(*(np.array(self.validate(one, FINALS)) / reference).mean(0)) for one in (self.best[1], self.average)
-        ]
+        reference = self.validate(np.zeros_like(self.average), FINALS)
+        found = [relative(self.validate(one, FINALS), reference) for one in (self.best[1], self.average)]
         return self.best[1] if found[0].objective < found[1].objective else self.average
 
     def graduate(self, path: Path) -> dict[str, Any]:

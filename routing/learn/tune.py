@@ -30,12 +30,11 @@ from routing.learn.lineup import MAX_ACTIVE, machine_code
 from routing.learn.play import Entrant, play
 from routing.learn.traffic import Workload, synthetic
 from routing.policies import hrrn, spaced
+from routing.weights import LIMITS
 
 FACTORS = ("size_offset", "age_in_demand", "backlog", "heavy_above_s", "hold_above_s")
 """Weights that are searched as a factor of the textbook's value, by its logarithm. All others are exponents, which are
-logarithms already: searched as they are, added to the textbook's."""
-LIMITS = ("max_active", "replicate", "calls_per_replica", "patience_s")
-"""Limits are searched as factors too."""
+logarithms already: searched as they are, added to the textbook's. Limits (`LIMITS`) are searched as factors too."""
 MOST_ACTIVE = 12
 TUNED = {"hrrn": hrrn, "spaced": spaced}
 TEXTBOOK = Limits(max_active=MAX_ACTIVE)
