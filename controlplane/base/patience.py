@@ -4,12 +4,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
 
 
 @contextmanager
 def at_most(seconds: float) -> Iterator[None]:
-    """Cut off every statement inside that runs longer than `seconds`; Django raises OperationalError."""
+    """Cut off every statement inside that runs longer than `seconds`; Django raises OperationalError.
+
+    Inside another transaction the limit that held before holds again afterwards: PostgreSQL itself takes a setting
+    back at the end of the outermost transaction only, or where a savepoint is rolled back.
+    """
     with transaction.atomic():
         with connection.cursor() as cursor:
-            cursor.execute("select set_config('statement_timeout', %s, true)", [f"{int(seconds * 1000)}ms"])
+            before = limited(cursor, f"{int(seconds * 1000)}ms")
         yield
+        with connection.cursor() as cursor:
+            limited(cursor, before)
+
+
+def limited(cursor: CursorWrapper, limit: str) -> str:
+    """Sets the transaction's statement timeout; gives back the one that held."""
+    cursor.execute("select current_setting('statement_timeout'), set_config('statement_timeout', %s, true)", [limit])
+    return str(cursor.fetchone()[0])
