@@ -1,13 +1,14 @@
 """Our PPO beside sb3-contrib's MaskablePPO: one small scenario, the same network, start, reward and decisions.
 
-    python -m benchmarks.cross_check [--minutes 1.5] [--seeds 30] [--models 63] [--devices 8] [--plays 4] [--rate R]
-        [--trace-s SECONDS] [--out docs/routing-lab/cross-check.json]
+    python -m benchmarks.cross_check [--minutes 1.5] [--seeds 30] [--models 63] [--devices 8] [--workloads 4]
+        [--plays 16] [--rate R] [--horizon-s SECONDS] [--out docs/routing-lab/cross-check.json]
 
 MaskablePPO trains in FleetEnvironment for the minutes; ours trains for as many simulated decisions, then once more from
 the start for as many minutes. All start from the heuristic's score in the logits. Afterwards each plays the test seeds
-greedily in the same simulator. What stays different: ours learns from a share of its decisions and discounts by time;
-MaskablePPO learns from all of them and discounts by step, here by as much as the mean step lasts. Neither lowers its
-rate, and the last weights count: neither chooses by validation.
+greedily in the same simulator. What stays different: ours plays each workload several times and compares the plays, has
+no critic, learns from the decisions in doubt, samples sharper and discounts by time; MaskablePPO has a critic that sees
+the coming arrivals, learns from all decisions and discounts by step, here by as much as the mean step lasts. Neither
+lowers its rate, and the last weights count: neither chooses by validation.
 """
 
 import argparse
@@ -36,13 +37,14 @@ from routing.learn import evaluate, lineup, ppo, train
 from routing.learn.curriculum import TRAINING_SEEDS
 from routing.learn.environment import FleetEnvironment, Terms, tuned_heuristic
 from routing.learn.play import Entrant
-from routing.learn.rollout import SITUATION
+from routing.learn.situation import SITUATION
 from routing.learn.traffic import SCENARIOS, Scenario, at_size, synthetic
 from routing.policies import learned
 from routing.policies.learned import BASE, INPUTS, ROWS
 
-ENVIRONMENTS, STEPS, BATCH = 8, 512, 2048
-"""Environments that MaskablePPO steps in turn, the steps of each between two updates, and decisions a gradient step."""
+ENVIRONMENTS, STEPS, BATCH, EPOCHS, CRITIC = 8, 512, 2048, 4, 64
+"""Environments that MaskablePPO steps in turn, the steps of each between two updates, decisions a gradient step,
+epochs, width of its critic."""
 LOSSLESS = Terms(waste=0.0)
 """The cost that ours is trained on."""
 
@@ -61,11 +63,12 @@ class Flat(BaseFeaturesExtractor):
 class SharedScorer(nn.Module):
     """One network that scores every option, added to the heuristic's score; a critic that sees the situation alone."""
 
-    latent_dim_pi, latent_dim_vf = ROWS, ppo.CRITIC
+    latent_dim_pi, latent_dim_vf = ROWS, CRITIC
 
     def __init__(self) -> None:
         super().__init__()
-        self.actor, self.critic = ppo.Actor(), ppo.critic()[:-1]
+        self.actor = ppo.Actor()
+        self.critic = nn.Sequential(nn.Linear(SITUATION, CRITIC), nn.Tanh(), nn.Linear(CRITIC, CRITIC), nn.Tanh())
 
     def forward(self, flat: Tensor) -> tuple[Tensor, Tensor]:
         """Scores of the options and what the value is read from."""
@@ -131,12 +134,12 @@ def step_s(scenario: Scenario) -> float:
 
 def maskable(scenario: Scenario, plan: train.Plan, seconds: float) -> Trained:
     """MaskablePPO with our settings where it has them."""
-    apart = step_s(scenario)
+    kept = exp(-step_s(scenario) / (2.0 * plan.horizon_s))
     torch.manual_seed(plan.seed)
     model = MaskablePPO(
         SharedPolicy, DummyVecEnv([lambda: environment(scenario)] * ENVIRONMENTS), learning_rate=plan.rate,
-        n_steps=STEPS, batch_size=BATCH, n_epochs=ppo.EPOCHS, gamma=exp(-apart / ppo.HORIZON_S),
-        gae_lambda=exp(-apart / plan.trace_s), clip_range=ppo.CLIP, ent_coef=plan.entropy, max_grad_norm=1.0,
+        n_steps=STEPS, batch_size=BATCH, n_epochs=EPOCHS, gamma=kept,
+        gae_lambda=kept, clip_range=ppo.CLIP, ent_coef=plan.entropy, max_grad_norm=1.0,
         target_kl=ppo.MOST_KL, seed=plan.seed, device="cpu",
         policy_kwargs={"features_extractor_class": Flat, "ortho_init": False},
     )  # fmt: skip
@@ -146,7 +149,7 @@ def maskable(scenario: Scenario, plan: train.Plan, seconds: float) -> Trained:
     scorer = cast(SharedScorer, model.policy.mlp_extractor)
     vector = scorer.actor.vector()
     agreement = in_environment(scenario, model) - played(scenario, 0, vector)["mean_s"]
-    updates = model._n_updates // ppo.EPOCHS
+    updates = model._n_updates // EPOCHS
     notes = {"updates": updates, "environment_off_by_s": agreement}
     return Trained(vector, updates * STEPS * ENVIRONMENTS, took, notes)
 
@@ -166,16 +169,17 @@ def in_environment(scenario: Scenario, model: MaskablePPO) -> float:
 def ours(scenario: Scenario, plan: train.Plan, decisions: float, seconds: float) -> Trained:
     """Our PPO, until it has simulated so many choices or trained for so long."""
     torch.manual_seed(plan.seed)
-    learner, start, began, done, updates = ppo.learner(plan.rate, "cpu"), tuned_heuristic(), time.monotonic(), 0.0, 0
-    base, seed = start.weights[:BASE], TRAINING_SEEDS
+    learner, start, began = ppo.learner(plan.rate, "cpu", plan.sharper), tuned_heuristic(), time.monotonic()
+    base, seed, done, updates = start.weights[:BASE], TRAINING_SEEDS, 0.0, 0
     while done < decisions and time.monotonic() - began < seconds:
         player = train.entrant(base, start.limits, learner.actor.vector())
-        workload = synthetic(scenario, seed)
-        logs = [train.recorded(workload, player, plan, seed * plan.plays + number) for number in range(plan.plays)]
-        ppo.update(
-            learner, ppo.batch_of(learner, [logs], [scenario.devices * train.SCALE_S], plan.trace_s), plan.entropy
-        )
-        seed, done, updates = seed + 1, done + sum(log.total[0] for log in logs) / plan.share, updates + 1
+        plays = [
+            [train.recorded(synthetic(scenario, one), player, plan, one * plan.plays + k) for k in range(plan.plays)]
+            for one in range(seed, seed + plan.workloads)
+        ]
+        ppo.update(learner, ppo.batch_of(plays, plan.horizon_s), plan.entropy)
+        done += sum(log.total[3] for several in plays for log in several)
+        seed, updates = seed + plan.workloads, updates + 1
     return Trained(learner.actor.vector(), round(done), time.monotonic() - began, {"updates": updates})
 
 
@@ -213,15 +217,16 @@ def table(scenario: Scenario, seeds: int, trained: dict[str, Trained]) -> list[d
 def main(arguments: Sequence[str] | None = None) -> None:
     """Train, play, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    usual = train.Plan(plays=4)
-    defaults = {"minutes": 1.5, "seeds": 30, "models": 63, "devices": 8, "plays": usual.plays}
-    defaults |= {"rate": usual.rate, "trace-s": usual.trace_s}
+    usual = train.Plan(workloads=4)
+    defaults = {"minutes": 1.5, "seeds": 30, "models": 63, "devices": 8, "workloads": usual.workloads}
+    defaults |= {"plays": usual.plays, "rate": usual.rate, "horizon-s": usual.horizon_s}
     for name, value in defaults.items():
         parser.add_argument(f"--{name}", type=type(value), default=value)
     parser.add_argument("--out", type=Path, help="file for what is printed; the lab's page shows it")
     options = parser.parse_args(arguments)
     scenario = at_size(SCENARIOS["A"], options.models, options.devices)
-    plan = replace(usual, plays=options.plays, rate=options.rate, trace_s=options.trace_s)
+    given = {"workloads": options.workloads, "plays": options.plays, "rate": options.rate}
+    plan = replace(usual, horizon_s=options.horizon_s, **given)
     torch.set_num_threads(1)
     theirs = maskable(scenario, plan, 60.0 * options.minutes)
     trained = {
@@ -231,7 +236,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     }
     found = {
         "scenario": scenario.name, "calls": scenario.calls, "machine": evaluate.machine(), "seeds": options.seeds,
-        "plan": {name: getattr(plan, name) for name in ("rate", "entropy", "share", "plays", "trace_s")},
+        "plan": {name: getattr(plan, name) for name in ("rate", "entropy", "workloads", "plays", "horizon_s")},
         "policies": table(scenario, options.seeds, trained),
     }  # fmt: skip
     print(json.dumps(found, indent=2))

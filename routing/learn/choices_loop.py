@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from routing import scheduler
 from routing.compiled import KEPT, compiled
 from routing.fleet import NONE
-from routing.learn import rollout, simulator
+from routing.learn import rollout, simulator, situation
 from routing.learn.machine import Machine
-from routing.learn.rollout import AGE_S, SITUATION, Exploring
+from routing.learn.rollout import AGE_S
 from routing.learn.simulator import Clock, Desk
+from routing.learn.situation import SITUATION
 from routing.observation import COUNT
 from routing.policies import learned
 from routing.policies.learned import ROWS
@@ -34,13 +35,14 @@ class Account(NamedTuple):
 
     sums: NDArray[np.float64]
     situation: NDArray[np.float32]
-    exploring: Exploring
+    work_before: NDArray[np.float64]
+    ageing: float
     until: float
 
 
-def account_of(exploring: Exploring, until: float) -> Account:
-    """A new account."""
-    return Account(np.zeros(4), np.zeros(SITUATION, np.float32), exploring, until)
+def account_of(work_before: NDArray[np.float64], ageing: float, until: float) -> Account:
+    """A new account of a workload whose coming work the critic may see."""
+    return Account(np.zeros(4), np.zeros(SITUATION, np.float32), work_before, ageing, until)
 
 
 @compiled
@@ -63,7 +65,7 @@ def happen(machine: Machine, clock: Clock, account: Account) -> bool:
         return False
     now = machine.fleet.state[0].now
     ages = sums[INSIDE] * 0.5 * (now + before) - sums[ARRIVED]
-    sums[COST] += (now - before) * (sums[INSIDE] + account.exploring.ageing * ages / AGE_S)
+    sums[COST] += (now - before) * (sums[INSIDE] + account.ageing * ages / AGE_S)
     if clock.at[0] > following:
         sums[INSIDE] += 1.0
         sums[ARRIVED] += now
@@ -89,12 +91,12 @@ def _until_choice(
             continue
         count = learned.prepare(machine.fleet, point, desk.candidates[: point.count], desk.weights, rows, options)
         if count > 1:
-            rollout.situation(machine, clock, account.exploring, account.situation)
+            situation.situation(machine, clock, account.work_before, account.situation)
             return point, count
         take(machine, account, point, int(options[0]))
 
 
-_EXAMPLE = account_of(Exploring(1.0, 0.0, 1.0, np.zeros(1)), np.inf)
+_EXAMPLE = account_of(np.zeros(1), 0.0, np.inf)
 _GIVEN: list[Any] = list(map(typeof, (simulator.TINY, simulator.CLOCK, simulator.DESK, _EXAMPLE, NOWHERE, NONE)))
 _TUPLE: Callable[[list[Any]], Any] = types.Tuple
 _UNTIL = _TUPLE(_GIVEN[-2:])(*_GIVEN)

@@ -23,8 +23,8 @@ from routing.learn.curriculum import TRAINING_SEEDS, VALIDATION_SEEDS, drawn
 from routing.learn.lineup import MAX_ACTIVE, WEIGHTS, tuned
 from routing.learn.machine import Machine
 from routing.learn.play import Entrant, staged
-from routing.learn.rollout import SITUATION, exploring_of
 from routing.learn.simulator import Clock, Desk
+from routing.learn.situation import SITUATION, work_before
 from routing.learn.traffic import Scenario, synthetic
 from routing.observation import COUNT
 from routing.policies import learned, spaced
@@ -120,7 +120,7 @@ class FleetEnvironment(gymnasium.Env[Observation, np.int64]):
         chance = int(self.np_random.integers(TRAINING_SEEDS, VALIDATION_SEEDS))
         workload = synthetic(scenario, given.get("workload_seed", chance))
         machine, clock, desk = staged(workload, self.player)
-        account = account_of(exploring_of(workload, 1.0, self.terms.ageing), self.terms.limit_s)
+        account = account_of(work_before(workload), self.terms.ageing, self.terms.limit_s)
         self._episode = Episode(machine, clock, desk, account)
         self._go_on(self._episode, NONE)
         return self._seen(self._episode), self._told(self._episode)

@@ -1,12 +1,13 @@
 """Episodes for learning: the simulator under the sampling policy, with everything that PPO needs written down.
 
-The policy samples at every decision with more than one option, and a random share of them is recorded. (Sampling at
-the recorded decisions only, and taking the best elsewhere, was tried: a small step of the weights then flips many best
-options at once, which no bound on the divergence sees, and training fell apart after 20 rounds.)
+The policy samples at every decision with more than one option, and those in doubt are recorded: what is nearly sure
+teaches hardly anything, and is most of them. (Sampling at some decisions only, and taking the best elsewhere, was
+tried: a small step of the weights then flips many best options at once, which no bound on the divergence sees, and
+training fell apart after 20 rounds.)
 """
 
 from math import exp, log
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit, types
@@ -25,21 +26,21 @@ from routing.scheduler import REST
 
 AGE_S = 300.0
 """A call that has been in the system this long costs (1 + ageing) a second."""
-SITUATION = 24
-"""Numbers that the critic sees of the whole fleet, coming arrivals among them: it is used in training only."""
+SURE = 0.98
+"""A decision whose best option is more likely than this is not recorded: hardly anything can be learned from it."""
 
 
 class Log(NamedTuple):
     """What was recorded of K decisions: their options' rows one after the other, how many, which was taken.
 
-    `total` has the number of decisions, of rows, and the cost so far; `chance` the random state.
+    `total` has the number of decisions, of rows, the cost so far, and the number of all choices that there were;
+    `chance` the random state.
     """
 
     rows: NDArray[np.float32]
     options: NDArray[np.int64]
     taken: NDArray[np.int64]
     likelihood: NDArray[np.float32]
-    situation: NDArray[np.float32]
     at: NDArray[np.float64]
     cost: NDArray[np.float64]
     total: NDArray[np.float64]
@@ -47,14 +48,10 @@ class Log(NamedTuple):
 
 
 class Exploring(NamedTuple):
-    """The share of decisions to record, the ageing in the cost, how much sharper than its scores the policy samples,
-    and the work still to come by time.
-    """
+    """The ageing in the cost, and how much sharper than its scores the policy samples."""
 
-    share: float
     ageing: float
     sharper: float
-    work_before: NDArray[np.float64]
 
 
 def log_of(most: int, seed: int) -> Log:
@@ -64,10 +61,9 @@ def log_of(most: int, seed: int) -> Log:
         options=np.zeros(most, np.int64),
         taken=np.zeros(most, np.int64),
         likelihood=np.zeros(most, np.float32),
-        situation=np.zeros((most, SITUATION), np.float32),
         at=np.zeros(most),
         cost=np.zeros(most),
-        total=np.zeros(3),
+        total=np.zeros(4),
         chance=np.array([(seed * 2 + 1) * 0x9E3779B97F4A7C15 % 2**64], np.uint64),
     )
 
@@ -84,49 +80,8 @@ def uniform(chance: NDArray[np.uint64]) -> float:
 
 
 @compiled
-def situation(machine: Machine, clock: Clock, exploring: Exploring, row: NDArray[np.float32]) -> None:
-    """What the critic sees: how much waits, runs and loads, how old it is, and how much work will come."""
-    fleet = machine.fleet
-    state, devices = fleet.state[0], len(fleet.devices)
-    count = np.zeros(9)
-    for place in range(fleet.devices[0].waiting_models):
-        model = fleet.queues[0, place].waiting
-        queue, one = fleet.queues[0, model], fleet.models[model]
-        count[one.kind] += queue.count
-        count[3 + one.kind] += queue.work_s
-        count[6] += queue.count if one.replicas > 0 else 0
-        count[7] += (state.now - fleet.calls[queue.head].arrived) * queue.count
-        count[8] += one.memory_gb if one.replicas + one.loading == 0 else 0.0
-    running = loading = outstanding = 0.0
-    for device in range(devices):
-        one = fleet.devices[device]
-        running += one.running
-        outstanding += one.outstanding_s
-        loading += 1.0 if one.loading != NONE else 0.0
-    for place in range(9):
-        row[place] = log(1.0 + count[place] / devices)
-        row[9 + place] = (count[place] / devices) ** 0.5 / 3.0
-    row[18] = running / devices
-    row[19] = loading / devices
-    row[20] = log(1.0 + outstanding / devices)
-    row[21] = state.busy / devices
-    upcoming(clock, exploring, state.now, devices, row)
-
-
-@compiled
-def upcoming(clock: Clock, exploring: Exploring, now: float, devices: int, row: NDArray[np.float32]) -> None:
-    """Work that arrives in the next 15 and 120 s, in seconds per device."""
-    before = exploring.work_before
-    following = clock.at[0]
-    soon = np.searchsorted(clock.arrivals, now + 15.0)
-    late = np.searchsorted(clock.arrivals, now + 120.0)
-    row[22] = (before[soon] - before[following]) / devices / 15.0
-    row[23] = (before[late] - before[following]) / devices / 120.0
-
-
-@compiled
-def explore(machine: Machine, clock: Clock, desk: Desk, log_: Log, exploring: Exploring, point: scheduler.Point) -> int:
-    """One decision, sampled; a share of them is written down."""
+def explore(machine: Machine, desk: Desk, log_: Log, exploring: Exploring, point: scheduler.Point) -> int:
+    """One decision, sampled; where more than one option is likely it is written down."""
     rows = desk.memory[: ROWS * COUNT].reshape((ROWS, COUNT))
     options = desk.memory[ROWS * COUNT : ROWS * (COUNT + 1)]
     scores = desk.memory[ROWS * (COUNT + 1) : ROWS * (COUNT + 2)]
@@ -152,7 +107,8 @@ def explore(machine: Machine, clock: Clock, desk: Desk, log_: Log, exploring: Ex
         taken += 1
     record, row = int(log_.total[0]), int(log_.total[1])
     full = record >= len(log_.at) or row + count > len(log_.rows)
-    if full or uniform(log_.chance) >= exploring.share:
+    log_.total[3] += 1.0
+    if full or total * SURE < 1.0:
         return int(options[taken])
     log_.total[0] += 1
     log_.total[1] += count
@@ -160,7 +116,6 @@ def explore(machine: Machine, clock: Clock, desk: Desk, log_: Log, exploring: Ex
     log_.options[record], log_.taken[record] = count, taken
     log_.likelihood[record] = scores[taken] - scores[best] - log(total)
     log_.at[record], log_.cost[record] = point.now, log_.total[2]
-    situation(machine, clock, exploring, log_.situation[record])
     return int(options[taken])
 
 
@@ -182,7 +137,7 @@ def _episode(machine: Machine, clock: Clock, desk: Desk, log_: Log, exploring: E
             arrived -= max(0.0, gone)
         point = scheduler.next_point(machine.fleet, desk.candidates)
         while point.kind != REST:
-            simulator.carry_out(machine, point, explore(machine, clock, desk, log_, exploring, point))
+            simulator.carry_out(machine, point, explore(machine, desk, log_, exploring, point))
             point = scheduler.next_point(machine.fleet, desk.candidates)
 
 
@@ -196,7 +151,7 @@ def left(machine: Machine, now: float) -> float:
 
 
 _TINY = simulator.TINY
-_LOG, _EXPLORING = log_of(1, 0), Exploring(0.1, 0.1, 1.0, np.zeros(1))
+_LOG, _EXPLORING = log_of(1, 0), Exploring(0.1, 1.0)
 _EPISODE = types.float64(
     typeof(_TINY), typeof(simulator.CLOCK), typeof(simulator.DESK), typeof(_LOG), typeof(_EXPLORING)
 )
@@ -206,10 +161,3 @@ _episode_compiled = njit(_EPISODE, cache=KEPT, error_model="numpy", nogil=True)(
 def episode(machine: Machine, clock: Clock, desk: Desk, log_: Log, exploring: Exploring) -> float:
     """Run one episode to its last answer, writing to `log_`. Returns its makespan in seconds. Releases the GIL."""
     return float(_episode_compiled(machine, clock, desk, log_, exploring))
-
-
-def exploring_of(workload: Any, share: float, ageing: float, sharper: float = 1.0) -> Exploring:
-    """Exploration of a workload whose coming work the critic may see."""
-    models = workload.models[workload.model]
-    work = workload.predicted * (models["step_a"] / models["slots"] + models["step_b"])
-    return Exploring(share, ageing, sharper, np.concatenate([[0.0], np.cumsum(work)]))

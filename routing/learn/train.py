@@ -11,7 +11,7 @@ import platform
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -32,32 +32,31 @@ from routing.observation import DIGEST
 from routing.policies import learned, spaced
 from routing.weights import WeightsError, save
 
-KEPT = 0.9
-"""What is validated and shipped is a running average of the weights; each round replaces a tenth of it."""
+KEPT = 0.8
+"""What is validated and shipped is a running average of the weights; each round replaces a fifth of it."""
 SEEDS_APART = 50_000
 CHECKS = range(VALIDATION_SEEDS, VALIDATION_SEEDS + 3)
 FINALS = range(VALIDATION_SEEDS + 300, VALIDATION_SEEDS + 312)
 """Seeds on which training is watched, and more of them on which what is shipped is chosen in the end."""
-SCALE_S = 1000.0
-"""A cost of this many seconds per device counts as one for the critic."""
+CERTAIN = 1e3
+"""How much sharper than its scores a policy must sample to take the best always."""
 FLOAT = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A training: minutes, threads, workloads a round and plays of each, the share of decisions that is learned from,
-    how much age costs.
+    """A training: minutes, threads, workloads a round and plays of each, how much age costs, how much sharper than its
+    scores the policy samples, within how many seconds what a decision costs fades.
     """
 
     minutes: float = 60.0
     threads: int = 2
-    workloads: int = 4
-    plays: int = 8
-    share: float = 0.25
+    workloads: int = 32
+    plays: int = 16
     ageing: float = 0.3
-    sharper: float = 2.5
-    trace_s: float = 300.0
-    rate: float = 4e-3
+    sharper: float = 1.5
+    horizon_s: float = 300.0
+    rate: float = 5e-3
     entropy: float = 0.001
     seed: int = 0
     device: str = "cpu"
@@ -90,8 +89,8 @@ def entrant(base: FLOAT, limits: Limits, vector: FLOAT, pick: object = None) -> 
 def recorded(workload: Workload, player: Entrant, plan: Plan, chance: int) -> rollout.Log:
     """One play of a training workload; `chance` seeds what the policy samples."""
     machine, clock, desk = staged(workload, player)
-    log = rollout.log_of(int(len(workload.at) * 3 * plan.share) + 64, chance)
-    rollout.episode(machine, clock, desk, log, rollout.exploring_of(workload, plan.share, plan.ageing, plan.sharper))
+    log = rollout.log_of(3 * len(workload.at) + 64, chance)
+    rollout.episode(machine, clock, desk, log, rollout.Exploring(plan.ageing, plan.sharper))
     return log
 
 
@@ -101,7 +100,7 @@ class Course:
     def __init__(self, plan: Plan, base: FLOAT, limits: Limits, folder: Path) -> None:
         self.plan, self.base, self.limits, self.folder = plan, base, limits, folder
         torch.manual_seed(plan.seed)
-        torch.set_num_threads(1)
+        torch.set_num_threads(plan.threads)
         self.learner = ppo.learner(plan.rate, plan.device, plan.sharper)
         self.chance = np.random.default_rng(plan.seed)
         self.pick = simulator.in_machine_code(learned.pick)
@@ -129,16 +128,20 @@ class Course:
         left = max(0.02, 1.0 - self.seconds / (60.0 * self.plan.minutes))
         for group in self.learner.optimiser.param_groups:
             group["lr"] = self.plan.rate * left
-        player = entrant(self.base, self.limits, self.learner.actor.vector())
+        player, heuristic = (
+            entrant(self.base, self.limits, one) for one in (self.learner.actor.vector(), np.zeros_like(self.average))
+        )
         seeds = range(self.next_seed, self.next_seed + self.plan.workloads)
         workloads = [synthetic(drawn(self.chance), seed) for seed in seeds]
         self.next_seed = seeds.stop
         logs = list(pool.map(lambda task: recorded(task[0], player, self.plan, task[1]), self.tasks(workloads)))
         plays = [logs[first : first + self.plan.plays] for first in range(0, len(logs), self.plan.plays)]
+        steady = replace(self.plan, sharper=CERTAIN)
+        against = pool.map(lambda workload: recorded(workload, heuristic, steady, 0), workloads)
+        explored = sum(log.total[2] for log in logs) / self.plan.plays / sum(log.total[2] for log in against)
         played = time.monotonic() - began
-        scales = [len(one.devices) * SCALE_S for one in workloads]
-        batch = ppo.batch_of(self.learner, plays, scales, self.plan.trace_s)
-        seen = ppo.update(self.learner, batch, self.plan.entropy * left)
+        batch = ppo.batch_of(plays, self.plan.horizon_s, self.plan.device)
+        seen = {**ppo.update(self.learner, batch, self.plan.entropy * left), "explored": explored}
         self.average = KEPT * self.average + (1.0 - KEPT) * self.learner.actor.vector()
         self.rounds += 1
         took = time.monotonic() - began
@@ -156,10 +159,10 @@ class Course:
     @property
     def start(self) -> dict[str, Any]:
         """What a training begins from; it goes on from the same only."""
-        return {"features": DIGEST, "heuristic": self.base.tolist()}
+        return {"features": DIGEST, "heuristic": self.base.tolist(), "network": list(self._tensors())}
 
     def keep(self) -> None:
-        """Write all that it takes to go on: networks, optimiser, counters, chance, the best so far, the curve."""
+        """Write all that it takes to go on: network, optimiser, counters, chance, the best so far, the curve."""
         arrays = {f"net/{name}": tensor.cpu().numpy() for name, tensor in self._tensors().items()}
         for number, state in self.learner.optimiser.state_dict()["state"].items():
             arrays |= {f"adam/{number}/{name}": value.cpu().numpy() for name, value in state.items()}
@@ -180,7 +183,7 @@ class Course:
         with np.load(path, allow_pickle=False) as kept:
             found = json.loads(str(kept["state"]))
             if found.get("start") != self.start:
-                raise WeightsError(f"{path}: begun with other features or another heuristic; delete it to begin anew")
+                raise WeightsError(f"{path}: begun with other features, heuristic or network; delete it to begin anew")
             with torch.no_grad():
                 for name, tensor in self._tensors().items():
                     tensor.copy_(torch.from_numpy(kept[f"net/{name}"]))
@@ -197,10 +200,7 @@ class Course:
         return True
 
     def _tensors(self) -> dict[str, torch.Tensor]:
-        actor, critic = self.learner.actor.state_dict(), self.learner.critic.state_dict()
-        return {f"actor.{name}": one for name, one in actor.items()} | {
-            f"critic.{name}": one for name, one in critic.items()
-        }
+        return self.learner.actor.state_dict()
 
     def run(self) -> Iterator[dict[str, float]]:
         """Train until the time is over; every few rounds a line of figures with the validation."""

@@ -29,7 +29,7 @@ SHARPNESS = 4.0
 """The heuristic's log score is worth this many nats a unit."""
 NEAR = 8.0
 """Nats behind the best candidate beyond which the network does not tell candidates apart by the heuristic's score."""
-HELD_BACK, HOLD = 40.0, 2.5
+HELD_BACK, HOLD = 40.0, 6.0
 """Nats by which a candidate falls behind that the heuristic holds back; nats by which holding falls behind the best
 candidate that it does not, before anything is learned."""
 MEMORY = ROWS * (COUNT + 2) + 2 * HIDDEN

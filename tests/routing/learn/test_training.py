@@ -19,7 +19,7 @@ from routing.learn import gate, lineup, ppo, rollout, train
 from routing.learn.curriculum import TRAINING_SEEDS, VALIDATION_SEEDS
 from routing.learn.lineup import MAX_ACTIVE
 from routing.learn.play import play
-from routing.learn.rollout import SITUATION, Log
+from routing.learn.rollout import Log
 from routing.learn.traffic import Scenario, synthetic
 from routing.observation import COUNT, NAMES
 from routing.policies import learned, spaced
@@ -27,7 +27,7 @@ from routing.policies.learned import HIDDEN, INPUTS
 from routing.weights import WeightsError, load
 
 TINY = Scenario("tiny", calls=150, seconds=40.0, models=24, devices=3)
-PLAN = train.Plan(minutes=0.05, threads=1, workloads=2, plays=2, share=0.5, check_every=1)
+PLAN = train.Plan(minutes=0.05, threads=1, workloads=2, plays=2, check_every=1)
 BASE, LIMITS = np.array(list(spaced.WEIGHTS.values())), Limits(max_active=MAX_ACTIVE)
 SCENARIOS = {name: replace(TINY, calls=100 + 20 * place) for place, name in enumerate("ABCD")}
 FEATURE = NAMES.index("waiting")
@@ -135,7 +135,7 @@ def test_what_was_kept_goes_on_as_if_it_had_never_stopped(tmp_path: Path) -> Non
 
 def test_a_course_that_began_elsewhere_is_refused_in_words(tmp_path: Path) -> None:
     course(tmp_path).keep()
-    with pytest.raises(WeightsError, match=r"course\.npz: begun with other features or another heuristic; delete it"):
+    with pytest.raises(WeightsError, match=r"course\.npz: begun with other features, heuristic or network; delete it"):
         train.Course(PLAN, BASE + 1.0, LIMITS, tmp_path).go_on()
 
 
@@ -211,33 +211,28 @@ def test_what_was_recorded_is_what_torch_says_of_it() -> None:
     assert np.abs(now - log.likelihood[:count]).max() < 1e-4
 
 
-def advantages_by_definition(log: Log, values: list[float], scale: float, trace_s: float) -> list[float]:
-    """Every surprise from a decision on, each discounted over the whole way to it; the value after the end is 0."""
-    at, cost, count = log.at.tolist(), [*log.cost.tolist(), float(log.total[2])], len(values)
-    waits = [at[place + 1] - at[place] for place in range(count - 1)] + [0.0]
-    surprises = [
-        (cost[place] - cost[place + 1]) / scale
-        + exp(-waits[place] / ppo.HORIZON_S) * ([*values, 0.0][place + 1])
-        - values[place]
-        for place in range(count)
-    ]
-    return [
-        sum(
-            surprises[later] * exp(-(at[later] - at[place]) * (1.0 / ppo.HORIZON_S + 1.0 / trace_s))
-            for later in range(place, count)
-        )
-        for place in range(count)
-    ]
-
-
-def test_advantages_are_those_of_the_definition() -> None:
+def test_gains_are_the_faded_costs_from_a_decision_on() -> None:
     log = rollout.log_of(5, 0)
-    log.at[:], log.cost[:], log.total[:] = [1.0, 1.0, 4.0, 30.0, 31.5], [0.0, 2.0, 2.0, 50.0, 55.0], [5.0, 0.0, 80.0]
-    values = [-3.0, -2.5, 1.0, -0.5, 0.25]
-    gained, targets = ppo.advantages(log, np.array(values), 10.0, 20.0)
-    assert gained == pytest.approx(advantages_by_definition(log, values, 10.0, 20.0), rel=1e-12)
-    assert targets == pytest.approx(gained + values)
-    assert gained[-1] == pytest.approx(-(80.0 - 55.0) / 10.0 - 0.25)
+    at, cost = [1.0, 1.0, 4.0, 30.0, 31.5], [0.0, 2.0, 2.0, 50.0, 55.0]
+    log.at[:], log.cost[:], log.total[:] = at, cost, [5.0, 0.0, 80.0, 5.0]
+    paid = np.diff([*cost, 80.0])
+    expected = [
+        -sum(paid[later] * exp(-(at[later] - at[place]) / 20.0) for later in range(place, 5)) for place in range(5)
+    ]
+    assert ppo.gains(log, 20.0) == pytest.approx(expected, rel=1e-12)
+    assert expected[-1] == -25.0
+
+
+def test_what_is_nearly_sure_is_not_recorded() -> None:
+    player, workload = train.entrant(BASE, LIMITS, ppo.Actor().vector()), synthetic(TINY, TRAINING_SEEDS)
+    for sharper in (0.5, PLAN.sharper):
+        log = train.recorded(workload, player, replace(PLAN, sharper=sharper), 0)
+        rows, options = log.rows[: int(log.total[1]), 0], log.options[: int(log.total[0])]
+        for scores in np.split(sharper * rows.astype(np.float64), options.cumsum()[:-1]):
+            assert np.exp(scores.max() - np.logaddexp.reduce(scores)) <= rollout.SURE + 1e-6
+        assert 20 < log.total[0] < log.total[3]
+    certain = train.recorded(workload, player, replace(PLAN, sharper=train.CERTAIN), 0)
+    assert certain.total[0] < 0.05 * certain.total[3], "ties alone"
 
 
 def test_plays_of_one_workload_are_compared_at_the_same_time() -> None:
@@ -281,10 +276,9 @@ def planted(actor: ppo.Actor, chance: Generator, count: int = 800) -> tuple[Log,
         options=options,
         taken=taken,
         likelihood=chances[ends - options + taken].astype(np.float32),
-        situation=chance.normal(size=(count, SITUATION)).astype(np.float32),
         at=np.linspace(0.0, 1e4 * count, count),
         cost=np.cumsum(paid) - paid,
-        total=np.array([count, ends[-1], paid.sum()]),
+        total=np.array([count, ends[-1], paid.sum(), count]),
         chance=np.zeros(1, np.uint64),
     )
     return log, float(np.exp(chances[ends - options + best]).mean())
@@ -292,11 +286,11 @@ def planted(actor: ppo.Actor, chance: Generator, count: int = 800) -> tuple[Log,
 
 def test_a_planted_feature_is_found() -> None:
     torch.manual_seed(0)
-    learner, chance, best = ppo.learner(1e-2, "cpu"), np.random.default_rng(0), []
+    learner, chance, best = ppo.learner(2e-2, "cpu"), np.random.default_rng(0), []
     for _ in range(20):
         log, share = planted(learner.actor, chance)
         best.append(share)
-        seen = ppo.update(learner, ppo.batch_of(learner, [[log]], [1.0], 30.0), 0.0)
+        seen = ppo.update(learner, ppo.batch_of([[log]], 30.0), 0.0)
         assert np.isfinite(list(seen.values())).all()
     assert best[0] == pytest.approx(np.mean([1 / 2, 1 / 3, 1 / 4]), abs=0.03)
     assert best[-1] > 0.8
