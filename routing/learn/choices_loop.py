@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from routing import scheduler
 from routing.compiled import KEPT, compiled
 from routing.fleet import NONE
-from routing.learn import rollout, simulator, situation
+from routing.learn import simulator, situation
+from routing.learn.cost import INSIDE, happen, sums_of
 from routing.learn.machine import Machine
-from routing.learn.rollout import AGE_S
 from routing.learn.simulator import Clock, Desk
 from routing.learn.situation import SITUATION
 from routing.observation import COUNT
@@ -20,7 +20,6 @@ from routing.policies import learned
 from routing.policies.learned import ROWS
 from routing.scheduler import EVICT, LOAD, PLACE, REST, Point
 
-COST, LOADING, INSIDE, ARRIVED = 0, 1, 2, 3
 NOWHERE = Point(REST, NONE, NONE, NONE, 0, 0.0)
 """The point to start from, at which nothing is decided."""
 
@@ -28,12 +27,12 @@ NOWHERE = Point(REST, NONE, NONE, NONE, 0, 0.0)
 class Account(NamedTuple):
     """What a run has cost so far, and when to stop.
 
-    `sums`: the cost in seconds of calls in the system, aged as in rollout.py; seconds of loading begun; calls in the
-    system; the sum of their arrival times. `situation` is what the critic sees at the last choice. No event later than
-    the first at or after `until` seconds happens.
+    `sums` are those of cost.py, `loading` the seconds of loading begun. `situation` is what a critic may see at the last
+    choice. No event later than the first at or after `until` seconds happens.
     """
 
     sums: NDArray[np.float64]
+    loading: NDArray[np.float64]
     situation: NDArray[np.float32]
     work_before: NDArray[np.float64]
     ageing: float
@@ -42,7 +41,7 @@ class Account(NamedTuple):
 
 def account_of(work_before: NDArray[np.float64], ageing: float, until: float) -> Account:
     """A new account of a workload whose coming work the critic may see."""
-    return Account(np.zeros(4), np.zeros(SITUATION, np.float32), work_before, ageing, until)
+    return Account(sums_of(), np.zeros(1), np.zeros(SITUATION, np.float32), work_before, ageing, until)
 
 
 @compiled
@@ -53,28 +52,16 @@ def take(machine: Machine, account: Account, point: Point, option: int) -> None:
         return
     device = machine.fleet.devices[option if point.kind == PLACE else point.device]
     if device.loading != NONE:
-        account.sums[LOADING] += device.loader_until - point.now
+        account.loading[0] += device.loader_until - point.now
 
 
 @compiled
-def happen(machine: Machine, clock: Clock, account: Account) -> bool:
-    """The next event, and what the time until then cost; False where there is none or the run is over."""
-    sums, before, following = account.sums, machine.fleet.state[0].now, clock.at[0]
-    answered = sums[INSIDE] == 0.0 and following == len(clock.arrivals)
-    if answered or before >= account.until or not simulator.step(machine, clock):
+def go_on(machine: Machine, clock: Clock, account: Account) -> bool:
+    """The next event; False where there is none or the run is over."""
+    answered = account.sums[INSIDE] == 0.0 and clock.at[0] == len(clock.arrivals)
+    if answered or machine.fleet.state[0].now >= account.until:
         return False
-    now = machine.fleet.state[0].now
-    ages = sums[INSIDE] * 0.5 * (now + before) - sums[ARRIVED]
-    sums[COST] += (now - before) * (sums[INSIDE] + account.ageing * ages / AGE_S)
-    if clock.at[0] > following:
-        sums[INSIDE] += 1.0
-        sums[ARRIVED] += now
-        return True
-    arrived = rollout.left(machine, now)
-    if arrived >= 0.0:
-        sums[INSIDE] -= 1.0
-        sums[ARRIVED] -= arrived
-    return True
+    return happen(machine, clock, account.sums, account.ageing)
 
 
 def _until_choice(
@@ -86,7 +73,7 @@ def _until_choice(
     while True:
         point = scheduler.next_point(machine.fleet, desk.candidates)
         if point.kind == REST:
-            if not happen(machine, clock, account):
+            if not go_on(machine, clock, account):
                 return point, 0
             continue
         count = learned.prepare(machine.fleet, point, desk.candidates[: point.count], desk.weights, rows, options)

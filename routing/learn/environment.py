@@ -18,7 +18,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from routing.fleet import NONE, Limits
-from routing.learn.choices_loop import COST, INSIDE, LOADING, NOWHERE, Account, account_of, until_choice
+from routing.learn.choices_loop import NOWHERE, Account, account_of, until_choice
+from routing.learn.cost import COST, INSIDE
 from routing.learn.curriculum import TRAINING_SEEDS, VALIDATION_SEEDS, drawn
 from routing.learn.lineup import MAX_ACTIVE, WEIGHTS, tuned
 from routing.learn.machine import Machine
@@ -41,7 +42,7 @@ Observation = dict[str, Any]
 class Terms:
     """What is rewarded: -(cost + waste * loading) / (scale_s * devices) since the last choice.
 
-    The cost is the seconds that all calls in the system spent there, aged by `ageing` (rollout.py). `loading` is the
+    The cost is the seconds that all calls in the system spent there, aged by `ageing` (cost.py). `loading` is the
     seconds of the loads that were begun, `waste` what one of them costs in seconds of one call: small, since waiting
     shows most of what a load costs. `scale_s` seconds per device count as one. After `limit_s` of simulated time an
     episode is truncated.
@@ -132,7 +133,7 @@ class FleetEnvironment(gymnasium.Env[Observation, np.int64]):
             raise ResetNeeded("no episode is under way; call reset() first")
         place = int(action) if 0 <= action < run.count else self._favourite(run)
         self._go_on(run, int(self._options(run)[place]) if run.count else NONE)
-        cost = run.account.sums[COST] + self.terms.waste * run.account.sums[LOADING]
+        cost = run.account.sums[COST] + self.terms.waste * run.account.loading[0]
         reward = float(run.paid - cost) / (self.terms.scale_s * len(run.machine.fleet.devices))
         run.paid, run.over = cost, run.count == 0
         answered = run.over and self._left(run) == 0 and run.clock.at[0] == len(run.clock.arrivals)
@@ -171,7 +172,7 @@ class FleetEnvironment(gymnasium.Env[Observation, np.int64]):
             "now": float(run.machine.fleet.state[0]["now"]),
             "in_system": self._left(run),
             "cost": float(run.account.sums[COST]),
-            "loading": float(run.account.sums[LOADING]),
+            "loading": float(run.account.loading[0]),
             "options": [int(option) for option in self._options(run)],
             "kind": run.point.kind,
             "heuristic": self._favourite(run),

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from routing import scheduler
 from routing.compiled import KEPT, compiled, typeof
-from routing.fleet import NONE
 from routing.learn import simulator
+from routing.learn.cost import COST, happen, sums_of
 from routing.learn.machine import Machine
 from routing.learn.simulator import Clock, Desk
 from routing.observation import COUNT
@@ -24,8 +24,6 @@ from routing.policies import learned
 from routing.policies.learned import BASE, ROWS
 from routing.scheduler import REST
 
-AGE_S = 300.0
-"""A call that has been in the system this long costs (1 + ageing) a second."""
 SURE = 0.98
 """A decision whose best option is more likely than this is not recorded: hardly anything can be learned from it."""
 
@@ -120,34 +118,14 @@ def explore(machine: Machine, desk: Desk, log_: Log, exploring: Exploring, point
 
 
 def _episode(machine: Machine, clock: Clock, desk: Desk, log_: Log, exploring: Exploring) -> float:
-    inside, arrived = 0.0, 0.0
-    while True:
-        before, following = machine.fleet.state[0].now, clock.at[0]
-        if not simulator.step(machine, clock):
-            return float(before)
-        now = machine.fleet.state[0].now
-        ages = inside * 0.5 * (now + before) - arrived
-        log_.total[2] += (now - before) * (inside + exploring.ageing * ages / AGE_S)
-        if clock.at[0] > following:
-            inside += 1.0
-            arrived += now
-        else:
-            gone = left(machine, now)
-            inside -= 0.0 if gone < 0.0 else 1.0
-            arrived -= max(0.0, gone)
+    sums = sums_of()
+    while happen(machine, clock, sums, exploring.ageing):
+        log_.total[2] = sums[COST]
         point = scheduler.next_point(machine.fleet, desk.candidates)
         while point.kind != REST:
             simulator.carry_out(machine, point, explore(machine, desk, log_, exploring, point))
             point = scheduler.next_point(machine.fleet, desk.candidates)
-
-
-@compiled
-def left(machine: Machine, now: float) -> float:
-    """When the call arrived that ended last; -1 where the last event was a load's end."""
-    call = machine.fleet.state[0].last_finished
-    machine.fleet.state[0].last_finished = NONE
-    arrived: float = machine.fleet.calls[call].arrived if call != NONE else -1.0
-    return arrived
+    return float(machine.fleet.state[0].now)
 
 
 _TINY = simulator.TINY

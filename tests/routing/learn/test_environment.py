@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 from routing.fleet import NONE, Limits
 from routing.learn import lineup, rollout, train
 from routing.learn.catalogue import KINDS
-from routing.learn.choices_loop import COST, LOADING
+from routing.learn.cost import AGE_S, COST
 from routing.learn.environment import FleetEnvironment, Observation, Terms, heuristic, tuned_heuristic
 from routing.learn.play import Outcome, play, staged
-from routing.learn.rollout import AGE_S
 from routing.learn.traffic import Scenario, synthetic
 from routing.policies import learned, spaced
 from routing.policies.learned import BASE, ROWS
@@ -103,7 +102,7 @@ def test_rewards_sum_to_the_cost(scenario: Scenario, act: Act) -> None:
     run = env._episode
     assert run is not None
     assert run.account.sums[COST] == pytest.approx(cost, rel=1e-9)
-    assert run.account.sums[LOADING] == pytest.approx(run.machine.devices["loading_s"].sum(), rel=1e-9)
+    assert run.account.loading[0] == pytest.approx(run.machine.devices["loading_s"].sum(), rel=1e-9)
     rewards = sum(one[1] for one in seen)
     loading = run.machine.devices["loading_s"].sum()
     assert rewards == pytest.approx(-(cost + 0.05 * loading) / (10.0 * scenario.devices), rel=1e-9)
