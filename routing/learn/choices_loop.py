@@ -27,7 +27,7 @@ NOWHERE = Point(REST, NONE, NONE, NONE, 0, 0.0)
 class Account(NamedTuple):
     """What a run has cost so far, and when to stop.
 
-    `sums` are those of cost.py, `loading` the seconds of loading begun. `situation` is what a critic may see at the last
+    `sums` are those of cost.py, `loading` the seconds of loading begun, `situation` what a critic may see at the last
     choice. No event later than the first at or after `until` seconds happens.
     """
 
