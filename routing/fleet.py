@@ -142,7 +142,7 @@ STATE = np.dtype(
     ],
     align=True,
 )
-EXPECTED, HELD, RUNNING, DONE, REFUSED = 0, 1, 2, 3, 4
+EXPECTED, HELD, RUNNING, DONE = 0, 1, 2, 3
 
 
 @dataclass(frozen=True, slots=True)
