@@ -14,12 +14,14 @@ def at_most(seconds: float) -> Iterator[None]:
     Inside another transaction the limit that held before holds again afterwards: PostgreSQL itself takes a setting
     back at the end of the outermost transaction only, or where a savepoint is rolled back.
     """
+    inside = connection.in_atomic_block
     with transaction.atomic():
         with connection.cursor() as cursor:
             before = limited(cursor, f"{int(seconds * 1000)}ms")
         yield
-        with connection.cursor() as cursor:
-            limited(cursor, before)
+        if inside:
+            with connection.cursor() as cursor:
+                limited(cursor, before)
 
 
 def limited(cursor: CursorWrapper, limit: str) -> str:
