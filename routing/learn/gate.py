@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from routing.learn.curriculum import VALIDATION_SEEDS, WATCHED
+from routing.learn.curriculum import VALIDATION_SEEDS
 from routing.learn.play import Entrant, play
 from routing.learn.traffic import SCENARIOS, Scenario, at_size, synthetic
 
@@ -19,9 +19,9 @@ WORSE_P99 = 1.05
 
 
 def cells() -> dict[str, Scenario]:
-    """What is judged: what training was watched on, language models alone, and A on a smaller and a larger fleet."""
-    sizes = {f"A x {count}": at_size(SCENARIOS["A"], 500, count) for count in (48, 80)}
-    return WATCHED | {"G": SCENARIOS["G"]} | sizes
+    """What is judged: the scenarios, and A on a smaller and a larger fleet."""
+    scenarios = {name: SCENARIOS[name] for name in "ABCD"}
+    return scenarios | {f"A x {count}": at_size(SCENARIOS["A"], 500, count) for count in (48, 80)}
 
 
 def judge(player: Entrant, heuristic: Entrant, seeds: int = SEEDS) -> dict[str, Any]:

@@ -20,8 +20,6 @@ GOLDEN = (5**0.5 - 1) / 2
 PROMPT_MEDIAN, PROMPT_SPREAD = 1020.0, 0.5
 ANSWER_MEDIAN, ANSWER_SPREAD = 129.0, 0.99
 """Azure 2023 conversations: prompts 1,155 on average, half under 1,020; answers 211, half under 129."""
-TYPICAL_UNITS = ANSWER_MEDIAN * float(np.exp(ANSWER_SPREAD**2 / 2)) + PROMPT_MEDIAN / PREFILL_TOKENS_PER_UNIT
-"""Units of a language model's typical call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +97,7 @@ def model_records(scenario: Scenario, kinds: list[Kind]) -> NDArray[Any]:
         record["kv_gb_per_unit"], record["gflop_per_unit"] = kind.kv_gb_per_unit, kind.gflop_per_unit
         record["load_s"] = load_seconds(kind.memory_gb, scenario.load_gb_s, scenario.load_start_s)
         record["wake_s"] = load_seconds(kind.memory_gb, HOST_GB_S, WAKE_S)
-        record["typical_units"] = TYPICAL_UNITS if kind.kind == LANGUAGE else kind.units
+        record["typical_units"] = _TYPICAL if kind.kind == LANGUAGE else kind.units
         record["kind"], record["sensitivity"] = kind.kind, kind.sensitivity
     return models
 
@@ -108,6 +106,9 @@ def at_size(scenario: Scenario, models: int, devices: int) -> Scenario:
     """The scenario on another fleet: calls in proportion to its devices, so that the load stays alike."""
     calls = max(1, round(scenario.calls * devices / scenario.devices))
     return replace(scenario, models=models, devices=devices, calls=calls, name=f"{scenario.name}-{models}x{devices}")
+
+
+_TYPICAL = ANSWER_MEDIAN * float(np.exp(ANSWER_SPREAD**2 / 2)) + PROMPT_MEDIAN / PREFILL_TOKENS_PER_UNIT
 
 
 def _kinds(scenario: Scenario, chance: Generator) -> list[Kind]:

@@ -15,8 +15,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from routing.fleet import Limits
-from routing.learn import curriculum, gate, lineup, ppo, rollout, train
-from routing.learn.catalogue import KINDS
+from routing.learn import gate, lineup, ppo, rollout, train
 from routing.learn.curriculum import TRAINING_SEEDS, VALIDATION_SEEDS
 from routing.learn.lineup import MAX_ACTIVE
 from routing.learn.play import play
@@ -40,7 +39,7 @@ pytestmark = pytest.mark.timeout(600)
 def tiny(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The curriculum and the validation are tiny; torch keeps to one thread."""
     monkeypatch.setattr(train, "drawn", lambda chance: replace(TINY, alpha=chance.uniform(0.3, 1.2)))
-    monkeypatch.setattr(train, "WATCHED", SCENARIOS)
+    monkeypatch.setattr(train, "SCENARIOS", SCENARIOS)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -258,21 +257,6 @@ def test_traffic_that_all_plays_share_is_no_advantage() -> None:
 def test_a_play_alone_is_centred() -> None:
     (found,) = ppo.compared([np.array([0.0, 1.0])], [np.array([3.0, 5.0])])
     assert found == pytest.approx([-1.0, 1.0])
-
-
-def test_the_curriculum_varies_what_is_called_but_hardly_how_much_work_it_is() -> None:
-    chance = np.random.default_rng(0)
-    scenarios = [curriculum.drawn(chance) for _ in range(300)]
-    assert {one.devices for one in scenarios} == set(curriculum.DEVICES)
-    assert len({len(one.kinds) for one in scenarios}) > 2
-    usual = curriculum.work_s(KINDS)
-    for one in scenarios:
-        offered = one.calls * curriculum.work_s(one.kinds) / one.seconds / one.devices / usual
-        assert 0.0 < offered < 1.1 * 8000 / 600 / 64, one
-        assert one.models >= one.devices, one
-    assert curriculum.PICTURES.calls * curriculum.work_s(curriculum.PICTURES.kinds) == pytest.approx(
-        8000 * usual, rel=0.01
-    )
 
 
 def planted(actor: ppo.Actor, chance: Generator, count: int = 800) -> tuple[Log, float]:
