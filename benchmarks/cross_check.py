@@ -174,8 +174,10 @@ def ours(scenario: Scenario, plan: train.Plan, decisions: float, seconds: float)
     while done < decisions and time.monotonic() - began < seconds:
         player = train.entrant(base, start.limits, learner.actor.vector())
         plays = [
-            [train.recorded(synthetic(scenario, one), player, plan, one * plan.plays + k) for k in range(plan.plays)]
-            for one in range(seed, seed + plan.workloads)
+            [train.recorded(workload, player, plan, first + number) for number in range(plan.plays)]
+            for workload, first in (
+                (synthetic(scenario, one), one * plan.plays) for one in range(seed, seed + plan.workloads)
+            )
         ]
         ppo.update(learner, ppo.batch_of(plays, plan.horizon_s), plan.entropy)
         done += sum(log.total[3] for several in plays for log in several)

@@ -107,8 +107,7 @@ def test_500_candidates_are_scored_within_a_millisecond() -> None:
         began = time.perf_counter()
         learned.learned_scores(rows, given)
         taken.append(time.perf_counter() - began)
-    # The fast ones say what it takes; the rest, what else the machine was doing.
-    assert np.quantile(taken, 0.1) < 1e-3
+    assert np.quantile(taken, 0.5) < 1e-3
 
 
 def test_the_shipped_weights_fit_and_say_how_they_came_to_be() -> None:
