@@ -7,6 +7,7 @@ from django.core.asgi import get_asgi_application
 
 from controlplane.base.boot import DJANGO_VERSION
 from controlplane.base.live import LIVE, websocket_application
+from controlplane.checks import PageConnection
 from routing.caller import Message, Receive, Send
 from routing.gateway import SubmitJob
 from routing.health import PATHS, Health
@@ -67,7 +68,7 @@ class Application:
         await receive()
         self._plane = Plane(plane_settings(), self._submit_job)
         await self._plane.start()
-        self._health = Health(self._plane)
+        self._health = Health(self._plane, PageConnection())
         settle_memory()
         await send({"type": "lifespan.startup.complete"})
         await receive()

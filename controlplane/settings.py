@@ -39,8 +39,15 @@ def stores() -> dict[str, str]:
     return {key: os.environ.get(key) or written.get(key, "") for key in ("DATABASE_URL", "REDIS_URL")}
 
 
-def database(url: str) -> dict[str, object]:
-    """Django's database entry for a `postgresql://user:password@host:port/name?host=/socket` address."""
+POOL = {"min_size": 0, "timeout": 3.0, "max_idle": 60.0, "reconnect_timeout": 1.0}
+"""Of the pool that a process' pages or jobs share: made when needed, given back when idle. In seconds."""
+
+
+def database(url: str, most: int) -> dict[str, object]:
+    """Django's database entry for a `postgresql://user:password@host:port/name?host=/socket` address.
+
+    At most `most` connections of one process are in the pool; who finds none free within 3 s gets an OperationalError.
+    """
     parts = urlsplit(url)
     query = dict(parse_qsl(parts.query))
     return {
@@ -50,14 +57,15 @@ def database(url: str) -> dict[str, object]:
         "PASSWORD": unquote(parts.password or ""),
         "HOST": query.pop("host", parts.hostname or ""),
         "PORT": str(query.pop("port", parts.port or "")),
-        "CONN_MAX_AGE": 60,
+        "CONN_MAX_AGE": 0,
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {"connect_timeout": 3, **query},
+        "OPTIONS": {"connect_timeout": 3, "pool": {**POOL, "max_size": most}, **query},
     }
 
 
 STORES = stores()
-DATABASES = {"default": database(STORES["DATABASE_URL"] or "postgresql://app@127.0.0.1:5432/patchbay")}
+DATABASE_URL = STORES["DATABASE_URL"] or "postgresql://app@127.0.0.1:5432/patchbay"
+DATABASES = {"default": database(DATABASE_URL, int(os.environ.get("DATABASE_CONNECTIONS", "20")))}
 REDIS_URL = STORES["REDIS_URL"] or "redis://127.0.0.1:6379/0"
 
 SECRET_KEY = os.environ.get("SECRET_KEY") or private_file("secret.key", 48).hex()

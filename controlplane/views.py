@@ -1,8 +1,10 @@
 """Pages of the roof: the overview, the palette, and the answers that belong to no app."""
 
+import sys
 from datetime import timedelta
 from typing import Any
 
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
@@ -10,8 +12,9 @@ from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.translation import gettext, ngettext
 
-from controlplane.base import access, jobs, words
-from controlplane.base.doors import PersonRequest, page, request_id
+from controlplane.base import access, faults, jobs, words
+from controlplane.base.doors import PersonRequest, only_toast, page, partial, request_id
+from controlplane.base.language import PROGRAMS
 from controlplane.base.models import JobState, Revision
 from controlplane.base.ui import navigation
 from registry import callers, catalog
@@ -188,8 +191,19 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def broken(request: HttpRequest) -> HttpResponse:
-    """500. Reads neither database nor session: they may be what is broken."""
-    return fault(request, 500, "")
+    """500; 503 where PostgreSQL is away or all connections are in use. Reads neither database nor session.
+
+    Django calls this inside its `except`, for what a view or a middleware raised.
+    """
+    error = sys.exc_info()[1]
+    if not isinstance(error, OperationalError | InterfaceError):
+        return fault(request, 500, "")
+    if request.path_info.startswith(PROGRAMS):
+        return faults.store_unavailable(error, request)
+    text = gettext("The database does not answer, or too many pages wait for it. Try again in a few seconds.")
+    response = only_toast(text, 503) if partial(request) else fault(request, 503, text)
+    response.headers["Retry-After"] = "5"
+    return response
 
 
 def fault(request: HttpRequest, status: int, text: str) -> HttpResponse:

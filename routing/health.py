@@ -1,6 +1,8 @@
 """/healthz, /readyz and /metrics: how this process is, for machines. No database, no framework."""
 
-from collections.abc import Iterable
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable
 from ipaddress import ip_address
 
 from msgspec.json import encode
@@ -17,15 +19,22 @@ from routing.plane import Plane
 
 PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 FORWARDED = frozenset({b"forwarded", b"x-forwarded-for", b"x-real-ip", b"x-forwarded-host", b"via"})
+ANSWER_SECONDS = 0.8
+"""The most that /readyz waits for what it asks; whoever probes it waits a second or two."""
+DRAINED_SECONDS = 60.0
+"""Records are stored every two seconds; after so long without, no worker does it."""
+PageCheck = Callable[[], Awaitable[str]]
+"""Tries what a page needs; the words that say what is wrong, none if all is well."""
 TEXT = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
 
 
 class Health:
     """An ASGI application for the three addresses of one process."""
 
-    def __init__(self, plane: Plane) -> None:
-        """`plane` is the data plane told of."""
-        self._plane = plane
+    def __init__(self, plane: Plane, page: PageCheck) -> None:
+        """`plane` is the data plane told of, `page` tries what a page needs."""
+        self._plane, self._page = plane, page
+        self._since = time.monotonic()
         self._registry = CollectorRegistry()
         self._registry.register(PlaneCollector(plane))
         ProcessCollector(registry=self._registry)
@@ -40,10 +49,30 @@ class Health:
         elif scope["path"] == "/healthz":
             await answer(send, 200, [JSON], encode({"status": "ok"}))
         elif scope["path"] == "/readyz":
-            status, told = readiness(self._plane)
+            status, told = readiness(self._plane, *await self._asked())
             await answer(send, status, [JSON], encode(told))
         else:
             await self._metrics(scope, send)
+
+    async def _asked(self) -> tuple[str, float | None]:
+        """What is wrong with pages, and the seconds since records were last stored, if Redis tells in time."""
+        page, drained = asyncio.create_task(self._bounded_page()), asyncio.create_task(self._drained_ago())
+        return await page, await drained
+
+    async def _bounded_page(self) -> str:
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                return await self._page()
+        except TimeoutError:
+            return f"pages have waited over {ANSWER_SECONDS:g} s for a connection to PostgreSQL"
+
+    async def _drained_ago(self) -> float | None:
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                ago = await self._plane.link.drained_ago()
+        except TimeoutError:
+            return None
+        return None if ago is None else min(ago, time.monotonic() - self._since)
 
     async def _metrics(self, scope: Message, send: Send) -> None:
         """Open to this machine itself; to others with a key that may read."""
@@ -74,7 +103,7 @@ def _is_local(scope: Message) -> bool:
         return False
 
 
-def readiness(plane: Plane) -> tuple[int, dict[str, object]]:
+def readiness(plane: Plane, page: str, drained_ago: float | None) -> tuple[int, dict[str, object]]:
     """HTTP status and body of /readyz: ready, degraded (in words), or not ready."""
     watcher = plane.watcher
     if watcher.table is None:
@@ -90,8 +119,13 @@ def readiness(plane: Plane) -> tuple[int, dict[str, object]]:
         reasons.append("Redis does not take call records; they are spooled on disk and delivered later")
     if plane.recorder.dropped:
         reasons.append(f"{plane.recorder.dropped} call records were lost: the queue and the spool were full")
+    if page:
+        reasons.append(page)
+    if drained_ago is not None and drained_ago > DRAINED_SECONDS:
+        reasons.append(f"no worker has stored call records for {drained_ago:.0f} s; they wait in Redis")
     told: dict[str, object] = {"status": "degraded" if reasons else "ready", "revision": watcher.table.revision}
-    return 200, {**told, "models": len(watcher.table.models), "reasons": reasons}
+    drained = None if drained_ago is None else round(drained_ago, 1)
+    return 200, {**told, "models": len(watcher.table.models), "records_stored_s_ago": drained, "reasons": reasons}
 
 
 class PlaneCollector(Collector):

@@ -13,6 +13,7 @@ from django.db import DatabaseError, close_old_connections
 from controlplane.base import jobs
 from controlplane.base.engine import JobFailed, Lease
 from controlplane.base.models import Job
+from controlplane.base.own_connection import connect_alone
 from controlplane.base.refusals import Conflict
 from registry import callers
 from registry.canon import Failure, FailureKind
@@ -26,7 +27,7 @@ MAX_BODY = 8 * 1024 * 1024
 LOOK_SECONDS = 0.5
 _PASSING = frozenset({429, 500, 502, 503, 504})
 _KEPT_HEADERS = (b"x-request-id", b"x-patchbay-adapted", b"x-patchbay-model", b"content-type")
-_POOL = ThreadPoolExecutor(4, thread_name_prefix="submit-job")
+_POOL = ThreadPoolExecutor(4, thread_name_prefix="submit-job", initializer=connect_alone)
 
 
 class CallFailed(Exception):

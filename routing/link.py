@@ -13,6 +13,9 @@ log = logging.getLogger(__name__)
 
 STREAM = "patchbay:calls"
 NOTICES = "patchbay:revision"
+DRAINED = "patchbay:calls:drained"
+DRAINED_KEPT = 7 * 24 * 3600
+"""The key that each drain of the stream sets for so many seconds: what is left of them tells its age."""
 TIMEOUT = 1.0
 WAITING_MESSAGES = 20_000
 LOOK_EVERY = 50
@@ -39,6 +42,14 @@ class Link:
             self._delivered += 1
         except (RedisError, OSError, TimeoutError) as error:
             raise DeliveryFailed(str(error) or type(error).__name__) from error
+
+    async def drained_ago(self) -> float | None:
+        """Seconds since a worker last stored what waited; infinite if none ever did, None while Redis is away."""
+        try:
+            left = await self._client.pttl(DRAINED)
+        except (RedisError, OSError, TimeoutError):
+            return None
+        return DRAINED_KEPT - left / 1000 if left >= 0 else float("inf")
 
     async def listen(self, notice: Callable[[], None]) -> None:
         """Call `notice` for every announced revision, for ever; a poll covers what is missed while Redis is away."""

@@ -17,6 +17,7 @@ from django.db.models.functions import Now
 from psycopg.sql import SQL, Identifier
 
 from controlplane.base import events
+from routing.link import DRAINED, DRAINED_KEPT
 from routing.models import CallRecord
 from routing.recorder import Record
 
@@ -37,7 +38,9 @@ log = logging.getLogger(__name__)
 def drain() -> int:
     """Store every record that waits in Redis. Returns how many rows arrived; 0 where Redis is away."""
     try:
-        return _drain(events.store())
+        arrived = _drain(events.store())
+        events.store().set(DRAINED, b"", ex=DRAINED_KEPT)
+        return arrived
     except redis.RedisError as error:
         log.warning("call records stay in Redis for now: %s", error)
         return 0

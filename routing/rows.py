@@ -2,11 +2,12 @@
 
 from datetime import datetime
 
-from django.db import DatabaseError, close_old_connections, connection, connections, transaction
+from django.db import DatabaseError, connection, connections, transaction
 from django.db.models import TextField
 from django.db.models.functions import Cast
 
 from controlplane.base import config, revision
+from controlplane.base.own_connection import connect_alone
 from controlplane.base.secrets import SecretError, unseal
 from registry.credentials import bound_to
 from registry.models import ApiKey, Credential, Model, Release
@@ -30,7 +31,7 @@ class Rows:
 
     def read(self, known: int | None) -> Snapshot | None:
         """All rows at one revision; None where it is still `known`. Raises RowsUnavailable."""
-        close_old_connections()
+        connect_alone()
         try:
             number = revision.current()
             if number == known:

@@ -129,7 +129,7 @@ def forbidden(request: HttpRequest, refusal: access.Forbidden) -> HttpResponse:
     context = {"verb": refusal.verb, "needed": refusal.needed, "role": refusal.role, "status": 403}
     if partial(request):
         text = gettext("This needs the role “%(needed)s”; yours is “%(role)s”.") % context
-        return _toast(text, 403)
+        return only_toast(text, 403)
     return render(request, "forbidden.html", {**context, "request_id": request_id(request)}, status=403)
 
 
@@ -141,17 +141,18 @@ def not_found(request: HttpRequest, text: str = "") -> HttpResponse:
 def _refused(request: HttpRequest, refusal: Refused, status: int) -> HttpResponse:
     text = retell(refusal.message)
     if partial(request):
-        return _toast(text, 422 if status == 400 else status)
+        return only_toast(text, 422 if status == 400 else status)
     return _fault(request, status, text)
 
 
-def _toast(text: str, status: int) -> HttpResponse:
+def only_toast(text: str, status: int) -> HttpResponse:
+    """An answer that leaves the page as it is and says `text` in a toast."""
     return news(HttpResponse(status=status, headers={"HX-Reswap": "none"}), toast={"text": text, "kind": "error"})
 
 
 def _fault(request: HttpRequest, status: int, text: str) -> HttpResponse:
     if partial(request):
-        return _toast(text or str(status), status)
+        return only_toast(text or str(status), status)
     context = {"status": status, "text": text, "request_id": request_id(request)}
     return render(request, "fault.html", context, status=status)
 

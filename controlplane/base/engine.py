@@ -210,8 +210,8 @@ def _wait(future: "Future[dict[str, Any]]", lease: Lease) -> BaseException | Non
         try:
             return future.exception(timeout=RENEW_SECONDS)
         except TimeoutError:
-            close_old_connections()
             lease.renew()
+            connection.close()
 
 
 def _storable(value: Any) -> Any:

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
-from django.db import DatabaseError
-from django.http import Http404, UnreadablePostError
+from django.db import DatabaseError, InterfaceError
+from django.http import Http404, HttpRequest, JsonResponse, UnreadablePostError
 from rest_framework import exceptions
 from rest_framework.response import Response
 
@@ -23,12 +23,26 @@ def error_response(error: Exception, context: dict[str, Any]) -> Response | None
     found = _explained(error)
     if found is None:
         return None
-    status, code, message, detail, headers = found
-    body = {"error": {"code": code, "message": message, "detail": detail}, "request_id": request_id(context["request"])}
-    return Response(body, status=status, headers=headers)
+    return Response(_body(found, context["request"]), status=found[0], headers=found[4])
+
+
+def store_unavailable(error: DatabaseError | InterfaceError, request: HttpRequest) -> JsonResponse:
+    """The same 503 for what failed before a view of the REST API was reached."""
+    found = _store_unavailable(error)
+    return JsonResponse(_body(found, request), status=found[0], headers=found[4])
 
 
 Explained = tuple[int, str, str, Any, dict[str, str]]
+
+
+def _body(found: Explained, request: Any) -> dict[str, Any]:
+    _, code, message, detail, _ = found
+    return {"error": {"code": code, "message": message, "detail": detail}, "request_id": request_id(request)}
+
+
+def _store_unavailable(error: Exception) -> Explained:
+    log.warning("a request was cut off: %s", error)
+    return 503, "store_unavailable", "PostgreSQL is away or took too long; retry soon", None, {"Retry-After": "5"}
 
 
 def _explained(error: Exception) -> Explained | None:
@@ -45,9 +59,8 @@ def _explained(error: Exception) -> Explained | None:
         return 404, "not_found", "there is nothing at this address", None, {}
     if isinstance(error, SuspiciousOperation | UnreadablePostError):
         return 400, "unreadable", "the request cannot be read", None, {}
-    if isinstance(error, DatabaseError):
-        log.warning("a request was cut off: %s", error)
-        return 503, "store_unavailable", "PostgreSQL is away or took too long; retry soon", None, {"Retry-After": "5"}
+    if isinstance(error, DatabaseError | InterfaceError):
+        return _store_unavailable(error)
     return None
 
 

@@ -40,6 +40,10 @@ class Plant:
         self.key = self._manage("tests/routing/seed_plant.py", "seed", str(self.upstream))
         self.start_web()
 
+    def collect_static(self) -> None:
+        """What pages need beside the database; the web process reads it when a first page is asked for."""
+        self._manage("manage.py", "collectstatic", "--no-input", "-v0", "--skip-checks")
+
     def start_stores(self) -> None:
         self.postgres.start()
         self.valkey.start()
