@@ -1,7 +1,7 @@
 """The caller's side of a call: its body, its leaving, and what is sent to it. ASGI in its plainest form."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Generator, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -68,23 +68,53 @@ def _too_large() -> Failure:
     )
 
 
-class Leaving:
-    """Cancels the task it was made in when the caller leaves. Costs one timer until a call takes 200 ms."""
+class Connection:
+    """The caller's connection during one call: sends to it, and notices that the caller leaves.
 
-    __slots__ = ("_listener", "_over", "_receive", "_task", "_timer", "left")
+    From `listen` on, a caller that leaves cancels the task that the connection was made in. The last message of an
+    answer ends that: servers report a disconnection once an answer is complete, although nobody left.
+    """
 
-    def __init__(self, receive: Receive, loop: asyncio.AbstractEventLoop) -> None:
-        """Start to listen soon. The request's body must have been read."""
-        self._receive = receive
+    __slots__ = ("_listener", "_over", "_receive", "_send", "_streaming", "_task", "_timer", "answered", "left")
+
+    def __init__(self, receive: Receive, send: Send) -> None:
+        self._receive, self._send = receive, send
+        self._streaming = self.answered = False
         self._task = asyncio.current_task()
         self._listener: asyncio.Task[None] | None = None
-        self._timer = loop.call_later(LISTEN_AFTER, self._start)
+        self._timer: asyncio.TimerHandle | None = None
         self._over = self.left = False
 
+    def listen(self) -> None:
+        """Begin to notice. The request's body must have been read. Costs one timer until a call takes 200 ms."""
+        self._timer = asyncio.get_running_loop().call_later(LISTEN_AFTER, self._start)
+
+    async def send(self, message: Message) -> None:
+        """Send one message. Raises CallerLeft in place of the last one if the caller has left."""
+        if message["type"] == "http.response.body":
+            if message.get("more_body"):
+                self._streaming = True
+            else:
+                await self._before_last()
+                await self._send(message)
+                self.answered = True
+                return
+        await self._send(message)
+
+    async def _before_last(self) -> None:
+        """Wait until earlier parts have room, then listen no longer. Raises CallerLeft."""
+        if self._streaming:
+            await self._send({"type": "http.response.body", "body": b"", "more_body": True})
+        listening = self._timer is not None
+        self.end()
+        if listening and self._gone():
+            raise CallerLeft
+
     def end(self) -> None:
-        """Listen no longer; the answer has been given."""
+        """Listen no longer."""
         self._over = True
-        self._timer.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
         if self._listener is not None:
             self._listener.cancel()
 
@@ -92,6 +122,18 @@ class Leaving:
         """Take back the cancellation, once it has been seen."""
         if self._task is not None:
             self._task.uncancel()
+
+    def _gone(self) -> bool:
+        """Whether the caller has left already: then one step of `receive` returns, else it begins to wait."""
+        step = self._receive().__await__()
+        try:
+            next(step)
+        except StopIteration as returned:
+            return bool(returned.value["type"] == "http.disconnect")
+        finally:
+            if isinstance(step, Generator):
+                step.close()
+        return False
 
     def _start(self) -> None:
         self._listener = asyncio.ensure_future(self._listen())

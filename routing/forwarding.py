@@ -12,7 +12,7 @@ from registry.transports.response import Response
 from registry.upstream import name_model
 from routing.breaker import Breakers, RetryBudget
 from routing.call import Call
-from routing.caller import Send, answer
+from routing.caller import CallerLeft, Send, answer
 from routing.endpoints import EVENT_STREAM, JSON, REPLICA_FAULTS, Headers, adapted_header
 from routing.policies import least_outstanding
 from routing.policies.choice import Candidate, DecisionPoint, Policy
@@ -98,6 +98,9 @@ class Forwarder:
         except UnicodeDecodeError as error:
             self._breakers.failed(key)
             raise _not_text(replica, error) from error
+        except CallerLeft:
+            self._breakers.succeeded(key)
+            raise
         except asyncio.CancelledError:
             self._breakers.abandoned(key)
             raise

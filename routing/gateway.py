@@ -14,7 +14,7 @@ from registry.protocols.adapter import Adapter
 from registry.upstream import operation_for
 from routing import endpoints
 from routing.call import Call, new_id
-from routing.caller import CallerLeft, Collected, Leaving, Message, Receive, Send, answer, empty, read_body
+from routing.caller import CallerLeft, Collected, Connection, Message, Receive, Send, answer, empty, read_body
 from routing.endpoints import JSON, Address, Headers, address, error_body, error_event, error_headers, read_head
 from routing.fields import flag, take, text
 from routing.fields import read_fields as fields_of
@@ -101,28 +101,37 @@ class Gateway:
         if not place.call:
             await self._list(call, send)
             return
-        leaving: Leaving | None = None
+        connection = Connection(receive, send)
         try:
-            body = await self._enter(call, receive)
-            leaving = Leaving(receive, asyncio.get_running_loop())
-            await self._steps(call, scope["path"], body, send)
+            await self._answer(call, scope["path"], receive, connection)
         except CallerLeft:
             call.cancel()
         except asyncio.CancelledError:
-            if leaving is None or not leaving.left:
+            if not connection.left:
+                if not connection.answered:
+                    words = "The gateway was stopped during this call."
+                    call.fail(Failure(FailureKind.UNAVAILABLE, words, code="stopped"))
                 raise
-            leaving.forgive()
+            connection.forgive()
             call.cancel()
+        finally:
+            connection.end()
+            self._record(call)
+
+    async def _answer(self, call: Call, path: str, receive: Receive, connection: Connection) -> None:
+        """Steps 1 to 7, and the answer to a call that fails in one of them. Raises CallerLeft."""
+        try:
+            body = await self._enter(call, receive)
+            connection.listen()
+            await self._steps(call, path, body, connection.send)
+        except CallerLeft:
+            raise
         except Failure as failure:
             call.fail(failure)
-            await _tell(call, failure, send)
+            await _tell(call, failure, connection.send)
         except Exception:
             log.exception("call %s of model %r broke", call.request_id, call.asked_for)
-            await self._give_up(call, send)
-        finally:
-            if leaving is not None:
-                leaving.end()
-            self._record(call)
+            await self._give_up(call, connection.send)
 
     async def _give_up(self, call: Call, send: Send) -> None:
         """Answer for a defect of ours, whose details are in the log only."""
