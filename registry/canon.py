@@ -49,7 +49,10 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Adaptation:
-    """One parameter that did not travel as given: it was renamed, converted, clamped, defaulted, mapped or dropped."""
+    """One parameter that did not travel as given: it was renamed, converted, clamped, defaulted, mapped or dropped.
+
+    The action "more" stands for further ones: `sent` is how many.
+    """
 
     parameter: str
     action: str

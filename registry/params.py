@@ -24,17 +24,26 @@ TYPES: dict[str, tuple[type, ...]] = {
 }
 NULL = Raw(b"null")
 LONGEST_SHOWN = 60
+LONGEST_NAME = 64
+MOST_NOTED = 50
 
 
 class Draft:
     """A call's fields on their way to the wire, and what was changed. Verbs raise Failure for what is refused."""
 
-    __slots__ = ("adapted", "fields", "strict")
+    __slots__ = ("_more", "_noted", "fields", "strict")
 
     def __init__(self, request: Request) -> None:
         self.fields: dict[str, Any] = dict(request.fields)
         self.strict = request.strict
-        self.adapted: list[Adaptation] = []
+        self._noted: list[Adaptation] = []
+        self._more = 0
+
+    @property
+    def adapted(self) -> tuple[Adaptation, ...]:
+        """The first 50 changes; if there are more, how many, as the last one."""
+        more = (Adaptation("", "more", None, self._more),) if self._more else ()
+        return (*self._noted, *more)
 
     def value(self, name: str) -> Any:
         """The field's value; None where it is absent or null."""
@@ -49,8 +58,11 @@ class Draft:
             raise refused(name, "(unreadable)", f"valid JSON ({error})") from error
 
     def note(self, name: str, action: str, given: Any, sent: Any) -> None:
-        """Tell of a change that loses nothing."""
-        self.adapted.append(Adaptation(name, action, brief(given), brief(sent)))
+        """Tell of a change that loses nothing. A caller can make as many as its body holds, so only some are kept."""
+        if len(self._noted) < MOST_NOTED:
+            self._noted.append(Adaptation(name[:LONGEST_NAME], action, brief(given), brief(sent)))
+        else:
+            self._more += 1
 
     def lose(self, name: str, action: str, given: Any, sent: Any, why: str) -> None:
         """Tell of a change that loses something; refused where the call is strict."""
@@ -61,7 +73,7 @@ class Draft:
                 parameter=name,
                 code=f"parameter_{action}",
             )
-        self.adapted.append(Adaptation(name, action, brief(given), brief(sent)))
+        self.note(name, action, given, sent)
 
     def require(self, name: str) -> None:
         """Refuse a call without `name`."""
@@ -259,10 +271,11 @@ class Draft:
 
     def drop_rest(self) -> None:
         """Drop every field that is left, and tell."""
-        for name in list(self.fields):
-            given = self.value(name)
-            if given is not None:
-                self.lose(name, "dropped", given, None, "this model's upstream has no such parameter")
+        for name, raw in self.fields.items():
+            if raw is None or raw == NULL:
+                continue
+            given = self.value(name) if self.strict or len(self._noted) < MOST_NOTED else None
+            self.lose(name, "dropped", given, None, "this model's upstream has no such parameter")
         self.fields = {}
 
 

@@ -24,6 +24,7 @@ PREDICT = "/predict"
 JSON = (b"content-type", b"application/json")
 EVENT_STREAM: Headers = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache")]
 ADAPTED_CHARS = 1000
+MORE = "more"
 VALUE_CHARS = 40
 
 _SANE_ID = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._:/+=@-]{0,127}")
@@ -161,15 +162,19 @@ def adapted_header(adapted: Sequence[Adaptation]) -> bytes:
 
     ASCII, values percent-encoded and cut at 40 characters, the whole at 1,000; `more=n` counts the rest.
     """
+    unnamed = sum(int(change.sent) for change in adapted if change.action == MORE)
+    named = [change for change in adapted if change.action != MORE]
     parts: list[str] = []
     size = 0
-    for number, change in enumerate(adapted):
+    for change in named:
         text = _one(change)
         size += len(text) + 2
         if size > ADAPTED_CHARS:
-            parts.append(f"more={len(adapted) - number}")
             break
         parts.append(text)
+    more = unnamed + len(named) - len(parts)
+    if more:
+        parts.append(f"more={more}")
     return ", ".join(parts).encode("ascii")
 
 

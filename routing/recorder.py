@@ -1,4 +1,4 @@
-"""Call records on their way out: a bounded queue, one packed message every 200 ms, a spool while Redis is away."""
+"""Call records on their way out: a bounded queue, a few packed messages every 200 ms, a spool while Redis is away."""
 
 import asyncio
 import contextlib
@@ -6,7 +6,7 @@ import fcntl
 import logging
 import os
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -20,6 +20,7 @@ FLUSH_SECONDS = 0.2
 AWAY_SECONDS = 1.0
 QUEUE_RECORDS = 50_000
 PACK_RECORDS = 500
+PACK_BYTES = 1024 * 1024
 SPOOL_BYTES = 512 * 1024 * 1024
 
 
@@ -63,6 +64,7 @@ class Recorder:
         self._deliver = deliver
         self._spool = spool
         self._queue: list[Record] = []
+        self._flushing = asyncio.Lock()
         self.away = False
         self.recorded = self.delivered = self.spooled = self.dropped = 0
 
@@ -87,21 +89,24 @@ class Recorder:
             await self.deliver_spool()
 
     async def flush(self) -> None:
-        """Deliver what is queued now, or spool it. A record leaves the queue only once it is safe elsewhere."""
-        while self._queue:
-            batch = self._queue[:PACK_RECORDS]
-            packed = msgspec.json.encode(batch)
-            try:
-                await self._deliver(packed)
-                self.delivered += len(batch)
-                self.away = False
-            except DeliveryFailed as error:
-                if not self.away:
-                    log.warning("call records go to the spool %s: %s", self._spool, error)
-                self.away = True
-                if not await self._to_spool(packed, len(batch)):
-                    return
-            del self._queue[: len(batch)]
+        """Deliver what is queued now, or spool it. A record leaves the queue only once it is safe elsewhere.
+
+        One flush runs at a time: two would deliver the first records twice and take later ones off the queue.
+        """
+        async with self._flushing:
+            while self._queue:
+                packed, count = pack(self._queue)
+                try:
+                    await self._deliver(packed)
+                    self.delivered += count
+                    self.away = False
+                except DeliveryFailed as error:
+                    if not self.away:
+                        log.warning("call records go to the spool %s: %s", self._spool, error)
+                    self.away = True
+                    if not await self._to_spool(packed, count):
+                        return
+                del self._queue[:count]
 
     async def deliver_spool(self) -> None:
         """Deliver what an earlier outage left in the spool; at least once, as records have ids."""
@@ -147,6 +152,16 @@ class Recorder:
 
     def _spool_files(self) -> list[Path]:
         return sorted(self._spool.glob("*.calls")) if self._spool.is_dir() else []
+
+
+def pack(queue: Sequence[Record]) -> tuple[bytes, int]:
+    """The first records as one message of at most 1 MB, and how many they are; a single record may be larger."""
+    count = min(len(queue), PACK_RECORDS)
+    packed = msgspec.json.encode(queue[:count])
+    while len(packed) > PACK_BYTES and count > 1:
+        count //= 2
+        packed = msgspec.json.encode(queue[:count])
+    return packed, count
 
 
 def _locked(descriptor: int) -> bool:

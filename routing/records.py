@@ -7,6 +7,7 @@ rows that arrive twice have the same id and are ignored.
 import logging
 import math
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any, cast
 
@@ -15,6 +16,8 @@ import redis
 from django.db import DataError, connection, transaction
 from django.db.models.functions import Now
 from psycopg.sql import SQL, Identifier
+from redis.exceptions import LockError
+from redis.lock import Lock
 
 from controlplane.base import events
 from routing.link import DRAINED, DRAINED_KEPT
@@ -25,7 +28,9 @@ STREAM = "patchbay:calls"
 REJECTED = "patchbay:calls:rejected"
 GROUP = "records"
 CONSUMER = "drain"
-BATCH = 100
+DRAINING = "patchbay:calls:draining"
+DRAINING_SECONDS = 15
+BATCH = 16
 KEPT = timedelta(days=30)
 _TEXT = {"model": 200, "task": 32, "endpoint": 500, "failure": 64, "message": 4000, "usage_basis": 16}
 _SMALL, _INT = 32_767, 2_147_483_647
@@ -71,18 +76,40 @@ _INSERT = SQL("insert into routing_callrecord ({0}) select {0} from incoming_cal
 
 
 def _drain(store_of_messages: redis.Redis) -> int:
-    _make_group(store_of_messages)
-    arrived = 0
-    for start in ("0", ">"):
-        while True:
-            answer = cast(Any, store_of_messages.xreadgroup(GROUP, CONSUMER, {STREAM: start}, count=BATCH))
-            messages = answer[0][1] if answer else []
-            if not messages:
-                break
-            arrived += _store_messages(store_of_messages, messages)
+    """Drain unless another thread or process does: two would read the same messages, and twice the memory."""
+    lock = store_of_messages.lock(DRAINING, timeout=DRAINING_SECONDS, blocking=False)
+    if not lock.acquire():
+        return 0
+    try:
+        arrived = _store_all(store_of_messages, lock)
+    finally:
+        with suppress(LockError):
+            lock.release()
     if arrived:
         events.publish("calls", {"count": arrived})
     return arrived
+
+
+def _store_all(client: redis.Redis, lock: Lock) -> int:
+    """Store what an earlier drain had taken, then what is new, in batches that shrink when a read takes too long."""
+    _make_group(client)
+    arrived, size, start = 0, BATCH, "0"
+    while True:
+        try:
+            answer = cast(Any, client.xreadgroup(GROUP, CONSUMER, {STREAM: start}, count=size))
+        except redis.TimeoutError:
+            if size == 1:
+                raise
+            size, start = size // 2, "0"
+            continue
+        messages = answer[0][1] if answer else []
+        if messages:
+            arrived += _store_messages(client, messages)
+            lock.reacquire()
+        elif start == ">":
+            return arrived
+        else:
+            start = ">"
 
 
 def _make_group(client: redis.Redis) -> None:

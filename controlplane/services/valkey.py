@@ -12,6 +12,8 @@ from controlplane.services.files import write_private
 from controlplane.services.home import StoreError
 from controlplane.services.ports import LOOPBACK, answers, free_port
 
+MEMORY = "512mb"
+"""Beyond it writes are refused: call records then wait on disk, in the data plane's spool."""
 UNREADABLE = ("Bad file format reading the append only file", "Unexpected end of file reading the append only file")
 
 
@@ -45,7 +47,8 @@ class Valkey:
             write_private(self.password_file, secrets.token_urlsafe(24))
         lines = [
             f"bind {LOOPBACK}", f"port {self.port}", f'dir "{self.folder}"', "appendonly yes", "appendfsync everysec",
-            'save ""', "maxmemory-policy noeviction", f"requirepass {self.password_file.read_text()}",
+            'save ""', f"maxmemory {MEMORY}", "maxmemory-policy noeviction",
+            f"requirepass {self.password_file.read_text()}",
         ]  # fmt: skip
         write_private(self.folder / "valkey.conf", "\n".join(lines) + "\n")
         self.process = launch([_server(), self.folder / "valkey.conf"], self.log)

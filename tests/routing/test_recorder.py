@@ -132,6 +132,19 @@ async def test_stopping_in_the_middle_of_a_delivery_loses_nothing(tmp_path: Path
     assert store.ids == [f"{1:032x}"]
 
 
+async def test_flushes_that_overlap_deliver_each_record_once(tmp_path: Path) -> None:
+    store = Store()
+    recorder = Recorder(store.deliver, tmp_path)
+    flushes = []
+    for number in range(1, 40):
+        recorder.add(record(number))
+        flushes.append(asyncio.create_task(recorder.flush()))
+        await asyncio.sleep(0)
+    await asyncio.gather(*flushes)
+    assert store.ids == [f"{number:032x}" for number in range(1, 40)]
+    assert (recorder.delivered, recorder.waiting) == (39, 0)
+
+
 async def test_an_unfinished_spool_file_is_never_delivered(tmp_path: Path) -> None:
     (tmp_path / "1-1.draft").write_bytes(b"[{")
     store = Store()

@@ -80,3 +80,39 @@ def test_old_records_are_forgotten() -> None:
 def test_a_store_that_is_away_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(events, "store", lambda: redis.Redis(port=1, socket_connect_timeout=0.2))
     assert records.drain() == 0
+
+
+def test_one_drain_runs_at_a_time(stream: redis.Redis) -> None:
+    send(stream, record())
+    with stream.lock(records.DRAINING, timeout=60):
+        assert records.drain() == 0
+        assert stream.xlen(records.STREAM) == 1
+    assert records.drain() == 1
+
+
+def test_a_drain_that_died_holds_up_the_next_for_seconds_only(stream: redis.Redis) -> None:
+    assert stream.lock(records.DRAINING, timeout=records.DRAINING_SECONDS).acquire()
+    assert 0 < stream.pttl(records.DRAINING) <= 15_000
+    stream.delete(records.DRAINING)
+
+
+class Slow(redis.Redis):
+    """A store whose answer of more than two messages comes too late."""
+
+    def xreadgroup(self, *given: Any, count: int | None = None, **more: Any) -> Any:
+        answer = super().xreadgroup(*given, count=count, **more)
+        if answer and len(answer[0][1]) > 2:
+            raise redis.TimeoutError("Timeout reading from socket")
+        return answer
+
+
+def test_a_read_that_takes_too_long_is_tried_again_with_fewer(
+    stream: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(40):
+        send(stream, record())
+    slow = Slow(connection_pool=stream.connection_pool)
+    monkeypatch.setattr(events, "store", lambda: slow)
+    assert records.drain() == 40
+    assert CallRecord.objects.count() == 40
+    assert stream.xlen(records.STREAM) == 0

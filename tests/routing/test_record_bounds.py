@@ -1,0 +1,54 @@
+"""C4: what one caller sends cannot make records, messages or the store grow without bound."""
+
+import json
+
+import msgspec
+
+from routing.recorder import PACK_BYTES, pack
+from tests.registry.transports.faults import serving
+from tests.routing.serving import gateway_for, model_row
+from tests.routing.test_recorder import record
+from tests.routing.upstreams import answering
+
+CLAUDE = {
+    "id": "m1", "type": "message", "role": "assistant", "model": "up", "content": [{"type": "text", "text": "hi"}],
+    "stop_reason": "end_turn", "usage": {"input_tokens": 4, "output_tokens": 2},
+}  # fmt: skip
+
+
+async def test_c4_a_call_with_many_unknown_fields_leaves_a_small_record_that_counts_them() -> None:
+    claude = answering(json.dumps(CLAUDE).encode())
+    async with serving(claude) as server, gateway_for([model_row("m", server.port, protocol="anthropic")]) as g:
+        unknown = {f"a{number}" + "x" * 100: 1 for number in range(20_000)}
+        body = {"model": "m", "messages": [{"role": "user", "content": "hi"}], "max_tokens": 5, **unknown}
+        async with g.http() as http:
+            answer = await http.post("/v1/chat/completions", json=body)
+        assert answer.status_code == 200
+        named = answer.headers["x-patchbay-adapted"].split(", ")
+        assert len(answer.headers["x-patchbay-adapted"]) < 1100
+        assert int(named[-1].removeprefix("more=")) + len(named) - 1 == 20_000
+        (row,) = await g.records(1)
+        assert len(row["adapted"]) == 51
+        assert row["adapted"][-1] == {"parameter": "", "action": "more", "given": None, "sent": 19_950}
+        assert max(len(change["parameter"]) for change in row["adapted"]) == 64
+        assert len(json.dumps(row["adapted"])) < 8_000
+
+
+def test_c4_a_message_of_records_holds_at_most_a_megabyte() -> None:
+    large = record(1)
+    large.message = "\0" * 4000
+    queue = [large] * 500
+    taken = 0
+    while queue:
+        packed, count = pack(queue)
+        assert len(packed) <= PACK_BYTES
+        assert len(msgspec.json.decode(packed)) == count
+        taken += count
+        del queue[:count]
+    assert taken == 500
+
+
+def test_c4_a_record_larger_than_a_message_still_travels_alone() -> None:
+    large = record(1)
+    large.message = "x" * (PACK_BYTES + 1)
+    assert pack([large, record(2)])[1] == 1
