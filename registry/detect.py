@@ -22,6 +22,7 @@ from registry.protocols.document import Document, Probe
 from registry.suggest import suggest
 from registry.transports.egress import parse_endpoint
 from registry.transports.http import Client
+from registry.transports.masking import masked
 from registry.transports.target import Target
 
 MOST_PAGES = 32
@@ -87,7 +88,7 @@ class Address:
         if self.secret and document.auth.kind not in MINTED:
             signed, query = authorization(document.auth)(self.secret)
             headers += signed
-        return Target(self.scheme, self.host, self.port, self.path, headers, query)
+        return Target(self.scheme, self.host, self.port, self.path, headers, query, self.secret)
 
 
 async def detect(client: Client, address: str, secret: str | None = None) -> Detection:
@@ -100,11 +101,12 @@ async def detect(client: Client, address: str, secret: str | None = None) -> Det
     judged = [
         (document, probe, sight, fits(probe, sight)) for (document, probe), sight in zip(asked, sights, strict=True)
     ]
-    evidence = tuple(_evidence(document, probe, sight, fit) for document, probe, sight, fit in judged)
-    told = {document.name for document, probe, _, fit in judged if fit and (probe.has or probe.equals)}
+    told = (_evidence(document, probe, sight, fit) for document, probe, sight, fit in judged)
+    evidence = tuple(replace(item, words=masked(item.words, place.secret)) for item in told)
+    known_by = {document.name for document, probe, _, fit in judged if fit and (probe.has or probe.equals)}
     scores: dict[str, float] = {}
     for document, probe, _, fit in judged:
-        if fit and document.name in told:
+        if fit and document.name in known_by:
             scores[document.name] = scores.get(document.name, 0.0) + probe.weight
     ranked = sorted(scores, key=lambda name: -scores[name])
     needs_key = any(sight.status in (401, 403) for _, _, sight, _ in judged)

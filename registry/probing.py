@@ -5,7 +5,7 @@ import queue
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -59,7 +59,6 @@ class Subject:
     release_id: int
     endpoints: tuple[Upstream, ...]
     words: str = ""
-    secret: str = field(default="", repr=False)
 
 
 def run(lease: Lease) -> dict[str, Any]:
@@ -194,7 +193,7 @@ async def _attempt(client: Client, subject: Subject) -> Outcome:
         return Outcome(subject.model_id, subject.release_id, False, subject.words, None)
     exchanges = await asyncio.gather(*(upstream.probe(client, endpoint) for endpoint in subject.endpoints))
     failed = [
-        (f"{endpoint.target.origin}: " if len(exchanges) > 1 else "") + _words(exchange.failure, subject.secret)
+        (f"{endpoint.target.origin}: " if len(exchanges) > 1 else "") + _words(exchange.failure)
         for endpoint, exchange in zip(subject.endpoints, exchanges, strict=True)
         if exchange.failure is not None
     ]
@@ -203,13 +202,12 @@ async def _attempt(client: Client, subject: Subject) -> Outcome:
     return Outcome(subject.model_id, subject.release_id, ready, " | ".join(failed)[:MAX_WORDS], fastest)
 
 
-def _words(failure: Failure, secret: str) -> str:
-    """What happened, and what the upstream itself said where that is not in the message yet; never the secret."""
+def _words(failure: Failure) -> str:
+    """What happened, and what the upstream itself said where that is not in the message yet."""
     told = failure.message.removesuffix(failure.detail.get("offer", "")).partition(": ")[2].partition(": ")[2]
     said = failure.upstream_words.strip()
     known = not said or said in failure.message or (told and told in said)
     text = failure.message if known else f"{failure.message}: {said}"
-    text = text.replace(secret, "***") if secret else text
     return redact(text).replace("\x00", "\ufffd")[:MAX_WORDS]
 
 
@@ -238,6 +236,6 @@ def _subject(row: Model) -> Subject:
     try:
         spec = releases.spec_of(row)
         secret = credentials.reveal(row.credential) if row.credential else ""
-        return Subject(row.pk, row.release_id, bind(spec, compile_adapter(spec), secret or None), secret=secret)
+        return Subject(row.pk, row.release_id, bind(spec, compile_adapter(spec), secret or None))
     except (SpecInvalid, CompileError, EndpointInvalid, SecretError, ValueError) as error:
         return Subject(row.pk, row.release_id, (), str(error)[:MAX_WORDS])

@@ -45,7 +45,7 @@ def target(endpoint: str, adapter: Adapter, secret: str | None = None) -> Target
     if secret:
         signed, query = adapter.authorize(secret)
         headers = (*headers, *signed)
-    return Target(parsed.scheme, parsed.host, parsed.port, path, headers, query)
+    return Target(parsed.scheme, parsed.host, parsed.port, path, headers, query, secret or "")
 
 
 def canonical(name: str, models: Mapping[str, object], aliases: Mapping[str, str]) -> str | None:

@@ -24,10 +24,10 @@ from registry.resolve import Upstream, bind
 from registry.spec import Spec
 from registry.transports.egress import Egress, EndpointInvalid, parse_endpoint
 from registry.transports.http import Client
+from registry.transports.masking import masked
 from registry.upstream import Exchange
 
 TEST_SECONDS = 30.0
-MASKED = "***"
 
 
 def detect(actor: access.Actor | None, address: str, secret: str = "", *, request_id: str = "") -> Detection:
@@ -71,24 +71,24 @@ def try_call(
 
 
 def without(exchange: Exchange, secret: str) -> Exchange:
-    """The exchange with every occurrence of `secret` in what the upstream said replaced."""
+    """The exchange with every occurrence of `secret` in what the upstream said replaced; its failure has none."""
     if not secret:
         return exchange
-    plain, masked = secret.encode(), MASKED.encode()
-    failure, reply = exchange.failure, exchange.reply
-    if failure is not None:
-        words = failure.upstream_words.replace(secret, MASKED)
-        failure = replace(failure, message=failure.message.replace(secret, MASKED), upstream_words=words)
+    reply = exchange.reply
     if reply is not None:
-        reply = replace(reply, body=reply.body.replace(plain, masked))
+        reply = replace(reply, body=_hidden(reply.body, secret))
     return replace(
         exchange,
-        response_headers=tuple((name, value.replace(secret, MASKED)) for name, value in exchange.response_headers),
-        response_body=exchange.response_body.replace(plain, masked),
-        request_body=exchange.request_body.replace(plain, masked),
-        failure=failure,
+        response_headers=tuple((name, masked(value, secret)) for name, value in exchange.response_headers),
+        response_body=_hidden(exchange.response_body, secret),
+        request_body=_hidden(exchange.request_body, secret),
         reply=reply,
     )
+
+
+def _hidden(body: bytes, secret: str) -> bytes:
+    """A body without the secret; what is not UTF-8 stays as it is."""
+    return masked(body.decode("utf-8", "surrogateescape"), secret).encode("utf-8", "surrogateescape")
 
 
 async def _detect(egress: Egress, address: str, secret: str) -> Detection:

@@ -15,6 +15,7 @@ from registry.protocols.tensors import example_inputs
 from registry.resolve import Upstream
 from registry.spec import Parameter, Spec, Timeouts
 from registry.transports.http import Client
+from registry.transports.masking import mask_failure, masked
 
 KEPT = 64 * 1024
 OFFERED = 10
@@ -71,6 +72,7 @@ async def exchange(
     except Failure as failure:
         draft = replace(draft, failure=failure)
     if draft.failure is not None:
+        mask_failure(draft.failure, upstream.target.secret)
         name_model(draft.failure, upstream.spec.name)
     return replace(draft, duration_ms=round((time.perf_counter() - begun) * 1000, 2))
 
@@ -195,7 +197,7 @@ async def _run(client: Client, upstream: Upstream, verbs: tuple[Verb, ...]) -> N
         wire = verb.wire_for(upstream.spec.upstream_model)
         fetched = await client.fetch(upstream.target, wire, PROBE_TIMEOUTS)
         if fetched.status not in verb.expect_status:
-            words = fetched.body[:500].decode("utf-8", "replace")
+            words = masked(fetched.body[:500].decode("utf-8", "replace"), upstream.target.secret)
             raise Failure(
                 FailureKind.UPSTREAM_ERROR,
                 f"{wire.method} {shown_path(upstream, wire)} answered {fetched.status}; expected "

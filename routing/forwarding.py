@@ -8,6 +8,7 @@ from registry.canon import CallContext, Failure, FailureKind, Fragment, context_
 from registry.predict_form import to_reply
 from registry.protocols.adapter import Operation
 from registry.transports.http import Client
+from registry.transports.masking import mask_failure
 from registry.transports.response import Response
 from registry.upstream import name_model
 from routing.breaker import Breakers, RetryBudget
@@ -90,6 +91,7 @@ class Forwarder:
             await self._pass_on(call, operation, response, send)
             self._breakers.succeeded(key)
         except Failure as failure:
+            mask_failure(failure, replica.target.secret)
             if failure.kind in REPLICA_FAULTS:
                 self._breakers.failed(key)
             else:

@@ -96,17 +96,22 @@ class Recorder:
         async with self._flushing:
             while self._queue:
                 packed, count = pack(self._queue)
-                try:
-                    await self._deliver(packed)
-                    self.delivered += count
-                    self.away = False
-                except DeliveryFailed as error:
-                    if not self.away:
-                        log.warning("call records go to the spool %s: %s", self._spool, error)
-                    self.away = True
-                    if not await self._to_spool(packed, count):
-                        return
+                if not await self._see_off(packed, count):
+                    return
                 del self._queue[:count]
+
+    async def _see_off(self, packed: bytes, count: int) -> bool:
+        """Deliver or spool one message; False if neither is possible now."""
+        try:
+            await self._deliver(packed)
+        except DeliveryFailed as error:
+            if not self.away:
+                log.warning("call records go to the spool %s: %s", self._spool, error)
+            self.away = True
+            return await self._to_spool(packed, count)
+        self.delivered += count
+        self.away = False
+        return True
 
     async def deliver_spool(self) -> None:
         """Deliver what an earlier outage left in the spool; at least once, as records have ids."""

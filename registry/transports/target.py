@@ -7,7 +7,10 @@ from registry.protocols.adapter import Wire
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A parsed endpoint, the headers that never change and the query its auth adds. Headers and query hold secrets."""
+    """A parsed endpoint, the headers that never change and the query its auth adds. Headers and query hold secrets.
+
+    `secret` is the credential itself: what an upstream repeats of it is masked.
+    """
 
     scheme: str
     host: str
@@ -15,6 +18,7 @@ class Target:
     base_path: str
     headers: tuple[tuple[bytes, bytes], ...] = field(default=(), repr=False)
     query: bytes = field(default=b"", repr=False)
+    secret: str = field(default="", repr=False)
     pool_key: tuple[str, str, int] = field(init=False, repr=False, compare=False)
     _head: bytes = field(init=False, repr=False, compare=False)
     _typed: bool = field(init=False, repr=False, compare=False)
