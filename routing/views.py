@@ -13,7 +13,7 @@ from django.utils.translation import gettext
 from controlplane.base import access, jobs
 from controlplane.base.doors import PersonRequest, go, page, page_of, request_id, safe_back
 from controlplane.base.models import JobState
-from controlplane.base.paging import page_of_rows
+from controlplane.base.paging import page_of_list, page_of_rows
 from registry import callers, catalog
 from routing import lab, traffic
 from routing.race_figures import FIGURES, SHORT, compared
@@ -92,7 +92,8 @@ def job(request: PersonRequest, job_id: uuid.UUID) -> HttpResponse:
     """One job. Its progress comes from the row, so it survives closing the tab."""
     found = jobs.get(request.user, job_id)
     over, may_cancel = found.state in jobs.FINAL, access.can(request.user, "job.cancel", found)
-    return render(request, "job.html", {"job": found, "over": over, "may_cancel": may_cancel})
+    failed = page_of_list((found.result or {}).get("failed", ()), page_of(request))
+    return render(request, "job.html", {"job": found, "over": over, "may_cancel": may_cancel, "failed": failed})
 
 
 @page("job.read")

@@ -165,7 +165,7 @@ def _sign_in_first(request: HttpRequest) -> HttpResponse:
 
 def page_of(request: HttpRequest) -> int:
     """The page number asked for, at least 1. Raises Http404 for anything that is no number."""
-    given = request.GET.get("page", "1")
+    given = request.GET.get("page") or "1"
     if not (given.isascii() and given.isdigit() and len(given) < 7):
         raise Http404
     return max(1, int(given))

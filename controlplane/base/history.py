@@ -26,10 +26,10 @@ def changes(actor: access.Actor | None, wanted: Mapping[str, str], number: int) 
     return page_of_rows(rows, number)
 
 
-def of_object(actor: access.Actor | None, object_type: str, names: list[str]) -> list[Change]:
-    """The fifty newest entries about one object. Raises Forbidden."""
+def of_object(actor: access.Actor | None, object_type: str, name: str, number: int) -> Page:
+    """Entries about one object, newest first. Raises Forbidden."""
     access.require(actor, "audit.read")
-    return list(Change.objects.filter(object_type=object_type, object_id__in=names).order_by("-id")[:50])
+    return page_of_rows(Change.objects.filter(object_type=object_type, object_id=name).order_by("-id"), number)
 
 
 def verbs(actor: access.Actor | None) -> list[str]:

@@ -1,5 +1,6 @@
 """One page of a long list."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,7 +31,15 @@ class Page:
 
 def page_of_rows(rows: QuerySet[Any], number: int, size: int = SIZE) -> Page:
     """Page `number` of `rows`; beyond the end it is the last. Two queries."""
-    total = rows.count()
+    return _page(rows, rows.count(), number, size)
+
+
+def page_of_list(rows: Sequence[Any], number: int, size: int = SIZE) -> Page:
+    """Page `number` of rows that are in memory; beyond the end it is the last."""
+    return _page(rows, len(rows), number, size)
+
+
+def _page(rows: QuerySet[Any] | Sequence[Any], total: int, number: int, size: int) -> Page:
     pages = max(1, -(-total // size))
     number = min(max(number, 1), pages)
     return Page(list(rows[(number - 1) * size : number * size]), total, number, pages)

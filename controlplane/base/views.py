@@ -16,6 +16,7 @@ from controlplane.base import access, accounts, config, history
 from controlplane.base.doors import PersonRequest, go, open_page, page, page_of, partial, request_id
 from controlplane.base.forms import Egress, Invitation, Password, Profile, SetUp, SignIn
 from controlplane.base.models import Role, User
+from controlplane.base.paging import page_of_rows
 from controlplane.base.refusals import Missing, Refused
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
@@ -170,7 +171,7 @@ def settings_context(request: PersonRequest) -> dict[str, Any]:
     if access.can(user, "settings.read"):
         context["egress"] = Egress(initial={"entries": "\n".join(config.egress_allow())})
     if access.can(user, "user.read"):
-        context["people"] = accounts.listing(user)
+        context["people"] = page_of_rows(accounts.listing(user), page_of(request))
         context["invitation"] = Invitation()
     return context
 

@@ -11,6 +11,7 @@ from django.utils.translation import gettext, ngettext
 
 from controlplane.base import access, history
 from controlplane.base.doors import PersonRequest, download, go, offer_undo, page, page_of, request_id, safe_back
+from controlplane.base.paging import Page, page_of_rows
 from controlplane.base.refusals import Invalid, Refused
 from registry import catalog, highlighting, snippets, spec_file
 from registry.models import Model
@@ -34,7 +35,7 @@ def models(request: PersonRequest) -> HttpResponse:
     chosen = {name: getattr(wanted, name) for name in catalog.FACETS if getattr(wanted, name)}
     context = {
         "listing": listing,
-        "pager": {"page": listing.page, "pages": listing.pages, "total": listing.total},
+        "pager": Page(listing.rows, listing.total, listing.page, listing.pages),
         "wanted": wanted,
         "chosen": chosen,
         "filtered": bool(chosen or wanted.q),
@@ -175,9 +176,9 @@ def tab_context(request: PersonRequest, model: Model, spec: Spec | None, tab: st
     if tab == "adapter" and spec is not None:
         return adapter_context(spec)
     if tab == "releases":
-        return {"releases": list(catalog.releases_of(request.user, model)[:50])}
+        return {"listing": page_of_rows(catalog.releases_of(request.user, model), page_of(request))}
     if tab == "audit" and access.can(request.user, "audit.read"):
-        return {"changes": history.of_object(request.user, "model", [model.name])}
+        return {"listing": history.of_object(request.user, "model", model.name, page_of(request))}
     return {}
 
 
