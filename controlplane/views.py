@@ -12,12 +12,12 @@ from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.translation import gettext, ngettext
 
-from controlplane.base import access, faults, jobs, words
+from controlplane.base import access, faults, job_outcomes, jobs, words
 from controlplane.base.doors import PersonRequest, only_toast, page, partial, request_id
 from controlplane.base.language import PROGRAMS
-from controlplane.base.models import JobState, Revision
+from controlplane.base.models import Job, JobState, Revision
 from controlplane.base.ui import navigation
-from registry import callers, catalog
+from registry import callers, catalog, probing
 from routing import traffic
 
 MOST_FOUND = 8
@@ -51,8 +51,8 @@ def series(summary: traffic.Summary | None) -> dict[str, str]:
     """Numbers of the sparklines, joined by commas."""
     buckets = summary.buckets if summary else ()
     return {
-        "calls": ",".join(f"{bucket.calls / traffic.BUCKET_S:.2f}" for bucket in buckets),
-        "errors": ",".join(f"{100 * bucket.errors / bucket.calls if bucket.calls else 0:.2f}" for bucket in buckets),
+        "calls": ",".join(f"{bucket.calls / traffic.SPANS['15m'].step_s:.2f}" for bucket in buckets),
+        "errors": ",".join(f"{100 * bucket.failed / bucket.calls if bucket.calls else 0:.2f}" for bucket in buckets),
         "p95": ",".join(f"{bucket.p95_ms or 0:.0f}" for bucket in buckets),
     }
 
@@ -83,12 +83,13 @@ def needs(user: Any, states: dict[str, int]) -> list[dict[str, str]]:
                 "action": gettext("Look"),
             }
         )
-    failed = jobs.visible(user).filter(state=JobState.FAILED, finished_at__gte=timezone.now() - RECENT)
+    wrong = job_outcomes.WHERE[job_outcomes.FAILED] | job_outcomes.WHERE[job_outcomes.PARTLY_FAILED]
+    failed = jobs.visible(user).filter(wrong, finished_at__gte=timezone.now() - RECENT).exclude(title=probing.RECOVERY)
     for job in failed[:SHOWN_NEEDS]:
         found.append(
             {
-                "tone": "failed",
-                "what": gettext("%(kind)s failed") % {"kind": words.word("kind", job.kind)},
+                "tone": job.outcome,
+                "what": job_words(job),
                 "more": job.title or str(job.pk),
                 "href": reverse("job", args=[job.pk]),
                 "action": gettext("Look"),
@@ -105,6 +106,19 @@ def needs(user: Any, states: dict[str, int]) -> list[dict[str, str]]:
             }
         )
     return found
+
+
+def job_words(job: Job) -> str:
+    """What went wrong with a job, in a line."""
+    kind = words.word("kind", job.kind)
+    if job.state == JobState.FAILED:
+        return gettext("%(kind)s failed") % {"kind": kind}
+    return gettext("%(kind)s: %(failed)d of %(total)d failed") % {"kind": kind, **counts(job)}
+
+
+def counts(job: Job) -> dict[str, int]:
+    """A job's failed steps and all of them."""
+    return {name: int(job.progress.get(name) or 0) for name in ("failed", "total")}
 
 
 def calm(states: dict[str, int]) -> list[str]:

@@ -3,6 +3,7 @@
 import uuid
 from typing import Any
 
+from django.db.models import Q
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema_field
 from rest_framework import serializers
@@ -14,10 +15,12 @@ from controlplane.base.api import Endpoint, Pages, checked, described, page_of, 
 from controlplane.base.doors import request_id
 from controlplane.base.patience import at_most
 from controlplane.base.payloads import JobShape
-from routing import lab
+from routing import calls, lab
 from routing.models import CallRecord
+from routing.outcomes import OUTCOMES, WHERE
 
 _FILTERS = ("model", "failure", "task")
+_OUTCOME = OpenApiParameter("outcome", enum=OUTCOMES)
 SECONDS = 2.0
 _KEY = OpenApiParameter("Idempotency-Key", OpenApiTypes.STR, OpenApiParameter.HEADER)
 
@@ -29,21 +32,40 @@ class CallShape(serializers.ModelSerializer[CallRecord]):
         model = CallRecord
         fields = "__all__"
 
+    outcome = serializers.ChoiceField(OUTCOMES, read_only=True)
+    request_id = serializers.CharField(source="told_id", read_only=True)
+
 
 class Calls(Endpoint):
     """GET lists calls."""
 
     verbs = {"GET": "call.read"}
 
-    @described(page_of(CallShape), parameters=[*Pages.parameters, *map(OpenApiParameter, _FILTERS)])
+    @described(
+        page_of(CallShape), parameters=[*Pages.parameters, *map(OpenApiParameter, (*_FILTERS, "request_id")), _OUTCOME]
+    )
     def get(self, request: Request) -> Response:
         """Newest first."""
         rows = CallRecord.objects.order_by("-at")
         for name in _FILTERS:
             if given := request.query_params.get(name):
                 rows = rows.filter(**{name: given.replace("\x00", "")[:200]})
+        if given := request.query_params.get("request_id"):
+            rows = rows.filter(calls.with_id(given.replace("\x00", "")[:200]))
+        rows = rows.filter(WHERE.get(request.query_params.get("outcome", ""), Q()))
         with at_most(SECONDS):
             return paged(request, rows, CallShape)
+
+
+class OneCall(Endpoint):
+    """GET reads a call."""
+
+    verbs = {"GET": "call.read"}
+
+    @described(CallShape)
+    def get(self, request: Request, call_id: str) -> Response:
+        """The call with this id, with dashes or without, or the newest with this request id."""
+        return Response(CallShape(calls.get(who(request), call_id)).data)
 
 
 class NewRace(serializers.Serializer[Any]):

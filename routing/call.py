@@ -101,6 +101,7 @@ class Call(Struct):
             adapted=self.encoded.adapted if self.encoded is not None else (),
             revision=self.table.revision,
             job_id=self.job_id,
+            request_id="" if self.request_id == self.id else self.request_id,
         )
 
     def _usage(self) -> Usage | None:

@@ -2,6 +2,8 @@
 
 from django.db import models
 
+from routing import outcomes
+
 
 class CallRecord(models.Model):
     """One call through the gateway, written in batches by COPY. No foreign keys: a record outlives what it names."""
@@ -25,9 +27,23 @@ class CallRecord(models.Model):
     adapted = models.JSONField(default=list)
     revision = models.BigIntegerField()
     job_id = models.UUIDField(null=True)
+    request_id = models.CharField(
+        max_length=64, blank=True, default="", db_default="", help_text="the caller's own; empty where it gave none"
+    )
 
     class Meta:
         indexes = [
             models.Index(fields=["model", "-at"], name="call_model_at"),
             models.Index(fields=["api_key_id", "-at"], name="call_key_at"),
+            models.Index(fields=["request_id"], name="call_request", condition=~models.Q(request_id="")),
         ]
+
+    @property
+    def outcome(self) -> str:
+        """How it ended: one of routing.outcomes.OUTCOMES."""
+        return outcomes.outcome(self.status, self.failure)
+
+    @property
+    def told_id(self) -> str:
+        """The request id that the caller was told: its own, else the record's without dashes."""
+        return self.request_id or self.id.hex

@@ -25,7 +25,10 @@ SPOOL_BYTES = 512 * 1024 * 1024
 
 
 class Record(msgspec.Struct, gc=False):
-    """One call. The fields are CallRecord's columns; times in milliseconds, `at` is when the call began."""
+    """One call. The fields are CallRecord's columns; times in milliseconds, `at` is when the call began.
+
+    `request_id` is the caller's own, empty where it gave none.
+    """
 
     id: str
     at: datetime
@@ -46,6 +49,7 @@ class Record(msgspec.Struct, gc=False):
     adapted: tuple[Adaptation, ...]
     revision: int
     job_id: str | None = None
+    request_id: str = ""
 
 
 Deliver = Callable[[bytes], Awaitable[None]]

@@ -1,137 +1,188 @@
-"""What was called lately, for people: sums over the last minutes, per model, and the list of calls."""
+"""What was called lately, in numbers: now, over time, per model, and the models that fail most."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.cache import cache
-from django.db import OperationalError, connection
-from django.db.models import Q
+from django.db import OperationalError
+from django.db.models import Aggregate, Count, DateTimeField, F, FloatField, Func, Q, TextField
 from django.utils import timezone
 
 from controlplane.base import access
-from controlplane.base.paging import SIZE, Page
 from controlplane.base.patience import at_most
 from routing.models import CallRecord
+from routing.outcomes import ANSWERED, FAILED, OUTCOMES, WHERE
 
 WINDOW = timedelta(minutes=15)
-BUCKET_S = 30
-BUCKETS = int(WINDOW.total_seconds()) // BUCKET_S
 RECENT_S = 60
 SECONDS = 2.0
-COUNTED = 10_000
-STATUSES = {"ok": Q(status__lt=400), "refused": Q(status__gte=400, status__lt=500), "failed": Q(status__gte=500)}
-_CACHE, _CACHE_S = "traffic-summary", 3
-_BINS = """
-    select date_bin(make_interval(secs => %s), at, 'epoch') as bucket, count(*), count(*) filter (where status >= 500),
-           percentile_cont(0.95) within group (order by duration_ms)
-    from routing_callrecord where at >= %s group by bucket
-"""
-_RECENT = """
-    select count(*), count(*) filter (where status >= 500), percentile_cont(0.95) within group (order by duration_ms)
-    from routing_callrecord where at >= %s
-"""
-_MODELS = """
-    select model, count(*), count(*) filter (where status >= 500),
-           percentile_cont(0.95) within group (order by duration_ms)
-    from routing_callrecord where model = any(%s) and at >= %s group by model
-"""
+WORST = 5
+_CACHE = "traffic-summary"
+
+
+@dataclass(frozen=True)
+class Span:
+    """How far back a chart looks, in how many steps, and for how many seconds its sums are kept."""
+
+    step_s: int
+    steps: int
+    kept_s: int
+
+
+SPANS = {"15m": Span(30, 30, 3), "24h": Span(1800, 48, 30), "30d": Span(43200, 60, 300)}
+
+
+class P95(Aggregate):
+    """The 95th percentile."""
+
+    template = "percentile_cont(0.95) within group (order by %(expressions)s)"
+    output_field = FloatField()
+
+
+class Commonest(Aggregate):
+    """The value that occurs most often."""
+
+    template = "mode() within group (order by %(expressions)s)"
+    output_field = TextField()
 
 
 @dataclass(frozen=True)
 class Bucket:
-    """Half a minute of calls. `p95_ms` is None where there were none."""
+    """One step of a chart: calls by outcome. `p95_ms` is of answered calls, None where there were none."""
 
     at: datetime
-    calls: int
-    errors: int
-    p95_ms: float | None
+    answered: int = 0
+    refused: int = 0
+    failed: int = 0
+    left: int = 0
+    p95_ms: float | None = None
+
+    @property
+    def calls(self) -> int:
+        """All calls of this step."""
+        return self.answered + self.refused + self.failed + self.left
 
 
 @dataclass(frozen=True)
 class Summary:
-    """The last minute in numbers and the last quarter of an hour in buckets. Errors are answers with status 5xx."""
+    """The last minute in numbers, and a span in buckets that are over.
+
+    `error_percent` is the share of failed calls among those that were not refused. `calls` counts the whole span,
+    the step that is not over included. `p95_ms` is of answered calls.
+    """
 
     calls_per_s: float
     error_percent: float | None
     p95_ms: float | None
     calls: int
     buckets: tuple[Bucket, ...]
+    at: datetime
 
 
 @dataclass(frozen=True)
 class ModelTraffic:
-    """One model's last quarter of an hour."""
+    """One model's calls: those of the last minute, and shares and p95 of the last quarter of an hour."""
 
-    calls_per_min: float
-    error_percent: float
+    calls_per_min: int
+    calls: int
+    error_percent: float | None
     p95_ms: float | None
 
 
-def summary(actor: access.Actor | None) -> Summary | None:
-    """Traffic now, at most three seconds old; None where summing takes over two seconds. Raises Forbidden."""
+@dataclass(frozen=True)
+class Failing:
+    """A model with failed calls in the last quarter of an hour; `cause` is the commonest message."""
+
+    name: str
+    failed: int
+    calls: int
+    cause: str
+
+
+def summary(actor: access.Actor | None, span: str = "15m") -> Summary | None:
+    """Traffic now and over `span`, a key of SPANS; None where summing takes over two seconds. Raises Forbidden."""
     access.require(actor, "call.read")
-    known: Summary | None = cache.get(_CACHE)
+    name = f"{_CACHE}-{span}"
+    known: Summary | None = cache.get(name)
     if known is None:
-        known = _summed()
-        cache.set(_CACHE, known, _CACHE_S)
+        known = _summed(SPANS[span])
+        cache.set(name, known, SPANS[span].kept_s)
     return known
 
 
 def of_models(actor: access.Actor | None, names: Sequence[str]) -> dict[str, ModelTraffic]:
     """Traffic of these models; those without calls are missing. Raises Forbidden."""
     access.require(actor, "call.read")
-    minutes = WINDOW.total_seconds() / 60
-    with at_most(SECONDS), connection.cursor() as cursor:
-        cursor.execute(_MODELS, [list(names), timezone.now() - WINDOW])
-        rows = cursor.fetchall()
-    return {name: ModelTraffic(calls / minutes, 100 * errors / calls, p95) for name, calls, errors, p95 in rows}
-
-
-def calls(actor: access.Actor | None, wanted: Mapping[str, str], number: int) -> Page:
-    """Calls, newest first. `wanted` may hold model, status, task and key. Counts stop at 10,000. Raises Forbidden."""
-    access.require(actor, "call.read")
-    rows = CallRecord.objects.filter(_matching(wanted)).order_by("-at")
-    with at_most(SECONDS):
-        total = rows.order_by()[:COUNTED].count()
-        pages = max(1, -(-total // SIZE))
-        number = min(max(number, 1), pages)
-        return Page(list(rows[(number - 1) * SIZE : number * SIZE]), total, number, pages)
-
-
-def _matching(wanted: Mapping[str, str]) -> Q:
-    found = STATUSES.get(wanted.get("status", ""), Q())
-    if wanted.get("model"):
-        found &= Q(model=wanted["model"])
-    if wanted.get("task"):
-        found &= Q(task=wanted["task"])
-    key = wanted.get("key", "")
-    if key.isascii() and key.isdigit() and len(key) < 18:
-        found &= Q(api_key_id=int(key))
-    return found
-
-
-def _summed() -> Summary | None:
     now = timezone.now()
+    rows: Iterable[Any] = (
+        CallRecord.objects.filter(model__in=names, at__gte=now - WINDOW)
+        .values("model")
+        .annotate(minute=Count("id", filter=_since(now)), **_counts())
+    )
+    with at_most(SECONDS):
+        return {
+            row["model"]: ModelTraffic(row["minute"], sum(row[name] for name in OUTCOMES), _share(row), row["p95_ms"])
+            for row in rows
+        }
+
+
+def failing(actor: access.Actor | None, most: int = WORST) -> list[Failing]:
+    """The models with the most failed calls lately, worst first; none where it takes too long. Raises Forbidden."""
+    access.require(actor, "call.read")
+    rows = (
+        CallRecord.objects.filter(at__gte=timezone.now() - WINDOW)
+        .values("model")
+        .annotate(
+            calls=Count("id"),
+            wrong=Count("id", filter=WHERE[FAILED]),
+            cause=Commonest("message", filter=WHERE[FAILED]),
+        )
+        .filter(wrong__gt=0)
+        .order_by("-wrong", "model")[:most]
+    )
     try:
-        with at_most(SECONDS), connection.cursor() as cursor:
-            cursor.execute(_BINS, [BUCKET_S, now - WINDOW])
-            bins = {row[0]: row for row in cursor.fetchall()}
-            cursor.execute(_RECENT, [now - timedelta(seconds=RECENT_S)])
-            recent, errors, p95 = cursor.fetchone()
+        with at_most(SECONDS):
+            return [Failing(row["model"], row["wrong"], row["calls"], row["cause"] or "") for row in rows]
+    except OperationalError:
+        return []
+
+
+def _counts() -> dict[str, Any]:
+    found: dict[str, Any] = {name: Count("id", filter=WHERE[name]) for name in OUTCOMES}
+    return {**found, "p95_ms": P95("duration_ms", filter=WHERE[ANSWERED])}
+
+
+def _since(now: datetime) -> Q:
+    return Q(at__gte=now - timedelta(seconds=RECENT_S))
+
+
+def _share(row: dict[str, Any]) -> float | None:
+    served = row["answered"] + row["failed"] + row["left"]
+    return 100 * row["failed"] / served if served else None
+
+
+def _summed(span: Span) -> Summary | None:
+    now = timezone.now()
+    step = Func(
+        F("at"),
+        template=f"date_bin(make_interval(secs => {span.step_s}), %(expressions)s, 'epoch')",
+        output_field=DateTimeField(),
+    )
+    rows = CallRecord.objects.filter(at__gte=now - timedelta(seconds=span.step_s * span.steps))
+    sums: Iterable[Any] = rows.annotate(bucket=step).values("bucket").annotate(**_counts())
+    try:
+        with at_most(SECONDS):
+            bins = {row.pop("bucket"): row for row in sums}
+            last = CallRecord.objects.filter(_since(now)).aggregate(**_counts())
     except OperationalError:
         return None
-    buckets = tuple(_bucket(bins, moment) for moment in _moments(now))
-    share = 100 * errors / recent if recent else None
-    return Summary(recent / RECENT_S, share, p95, sum(bucket.calls for bucket in buckets), buckets)
+    buckets = tuple(Bucket(moment, **bins.get(moment, {})) for moment in _moments(now, span))
+    minute, every = (sum(row[name] for row in found for name in OUTCOMES) for found in ([last], bins.values()))
+    return Summary(minute / RECENT_S, _share(last), last["p95_ms"], every, buckets, now)
 
 
-def _moments(now: datetime) -> list[datetime]:
-    last = datetime.fromtimestamp((now.timestamp() // BUCKET_S - 1) * BUCKET_S, tz=now.tzinfo)
-    return [last - timedelta(seconds=BUCKET_S * back) for back in range(BUCKETS - 1, -1, -1)]
-
-
-def _bucket(bins: Mapping[datetime, tuple[Any, ...]], moment: datetime) -> Bucket:
-    _, calls, errors, p95 = bins.get(moment, (moment, 0, 0, None))
-    return Bucket(moment, calls, errors, p95)
+def _moments(now: datetime, span: Span) -> list[datetime]:
+    last = datetime.fromtimestamp((now.timestamp() // span.step_s - 1) * span.step_s, tz=now.tzinfo)
+    return [last - timedelta(seconds=span.step_s * back) for back in range(span.steps - 1, -1, -1)]

@@ -8,6 +8,7 @@ from routing import views
 
 pages: list[URLPattern] = [
     path("calls", views.calls, name="calls"),
+    path("calls/newer", views.calls_newer, name="calls-newer"),
     path("calls/traffic", views.calls_traffic, name="calls-traffic"),
     path("calls/of/<path:name>", views.calls_of, name="calls-of"),
     path("calls/summary/<path:name>", views.calls_summary, name="calls-summary"),
@@ -25,6 +26,7 @@ pages: list[URLPattern] = [
 ]
 api: list[URLPattern] = [
     *routes("calls", routing_api.Calls.as_view(), "calls"),
+    *routes("calls/<path:call_id>", routing_api.OneCall.as_view(), "call"),
     *routes("lab/races", routing_api.Races.as_view(), "lab-races"),
     *routes("lab/races/<uuid:job_id>", routing_api.OneRace.as_view(), "lab-race"),
 ]

@@ -5,21 +5,22 @@ import uuid
 from typing import Any
 
 from django.contrib import messages
+from django.db.models import Q
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext
 
-from controlplane.base import access, jobs
+from controlplane.base import access, job_outcomes, jobs
 from controlplane.base.doors import PersonRequest, go, page, page_of, request_id, safe_back
 from controlplane.base.models import JobState
 from controlplane.base.paging import page_of_list, page_of_rows
 from registry import callers, catalog
-from routing import lab, traffic
+from routing import calls as call_list
+from routing import lab, outcomes, traffic
 from routing.race_figures import FIGURES, SHORT, compared
 from routing.race_series import tables
 
-CALL_FILTERS = ("model", "status", "task", "key")
 MOST_NAMES = 200
 PLAYGROUND_MODELS = 500
 
@@ -27,16 +28,34 @@ PLAYGROUND_MODELS = 500
 @page("call.read")
 def calls(request: PersonRequest) -> HttpResponse:
     """Recent calls, newest first."""
-    wanted = {name: request.GET.get(name, "").strip()[:200] for name in CALL_FILTERS}
-    listing = traffic.calls(request.user, wanted, page_of(request))
-    context = {"listing": listing, "wanted": wanted, "filtered": any(wanted.values()), "counted": traffic.COUNTED}
-    return render(request, "calls.html", {**context, "key_names": key_names(request.user)})
+    wanted = wanted_calls(request)
+    context = {
+        "listing": call_list.listing(request.user, wanted, page_of(request)),
+        "wanted": wanted,
+        "filtered": any(wanted.values()),
+        "counted": call_list.COUNTED,
+        "outcomes": outcomes.OUTCOMES,
+        "key_names": key_names(request.user),
+    }
+    return render(request, "calls.html", context)
+
+
+def wanted_calls(request: PersonRequest) -> dict[str, str]:
+    """The filter in the address of a list of calls."""
+    return {name: request.GET.get(name, "").strip()[:200] for name in call_list.FILTERS}
+
+
+@page("call.read")
+def calls_newer(request: PersonRequest) -> HttpResponse:
+    """How many calls came since the newest one on screen."""
+    count = call_list.newer(request.user, wanted_calls(request), request.GET.get("after", ""))
+    return JsonResponse({"count": count, "most": call_list.MOST_NEW})
 
 
 @page("call.read")
 def calls_of(request: PersonRequest, name: str) -> HttpResponse:
     """One model's newest calls, as part of its page."""
-    listing = traffic.calls(request.user, {"model": name}, 1)
+    listing = call_list.listing(request.user, {"model": name}, 1)
     context = {"listing": listing, "model_name": name, "key_names": key_names(request.user)}
     return render(request, "parts/calls_of.html", context)
 
@@ -55,7 +74,7 @@ def calls_traffic(request: PersonRequest) -> HttpResponse:
     found = traffic.of_models(request.user, names)
     return JsonResponse(
         {
-            name: {"calls": round(one.calls_per_min, 1), "errors": round(one.error_percent, 1), "p95": one.p95_ms}
+            name: {"calls": one.calls_per_min, "errors": one.error_percent, "p95": one.p95_ms}
             for name, one in found.items()
         }
     )
@@ -73,14 +92,13 @@ def job_list(request: PersonRequest) -> HttpResponse:
     """Jobs that this person may see."""
     wanted = {"state": request.GET.get("state", ""), "kind": request.GET.get("kind", "")}
     rows = jobs.visible(request.user).select_related("created_by")
-    if wanted["state"] in JobState.values:
-        rows = rows.filter(state=wanted["state"])
+    rows = rows.filter(job_outcomes.WHERE.get(wanted["state"], Q()))
     if wanted["kind"]:
         rows = rows.filter(kind=wanted["kind"][:32])
     context = {
         "listing": page_of_rows(rows, page_of(request)),
         "wanted": wanted,
-        "states": JobState.values,
+        "states": job_outcomes.OUTCOMES,
         "kinds": ("import", "probe", "call", lab.KIND),
         "filtered": any(wanted.values()),
     }

@@ -127,6 +127,7 @@ def snapshot(job: Job) -> dict[str, Any]:
         "kind": job.kind,
         "title": job.title,
         "state": job.state,
+        "outcome": job.outcome,
         "progress": job.progress,
         "error": job.error,
         "attempts": job.attempts,

@@ -6,6 +6,8 @@ from typing import Any
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 
+from controlplane.base import job_outcomes
+
 
 class Role(models.TextChoices):
     """The four roles, each including the one before it except that only reviewers and admins approve."""
@@ -125,3 +127,8 @@ class Job(models.Model):
                 nulls_distinct=False,
             )
         ]
+
+    @property
+    def outcome(self) -> str:
+        """How it stands, failed steps counted: one of job_outcomes.OUTCOMES."""
+        return job_outcomes.outcome(self.state, self.progress or {})

@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from controlplane.base.job_outcomes import OUTCOMES
 from controlplane.base.models import JobState, Role
 
 
@@ -15,6 +16,7 @@ class JobShape(serializers.Serializer[Any]):
     kind = serializers.CharField()
     title = serializers.CharField()
     status = serializers.ChoiceField(JobState.choices, source="state")
+    outcome = serializers.ChoiceField(OUTCOMES)
     progress = serializers.JSONField()
     error = serializers.JSONField(allow_null=True)
     attempts = serializers.IntegerField()

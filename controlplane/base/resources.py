@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Mapping
 
 from django.db import transaction
+from django.db.models import Q
 from django.urls import reverse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
@@ -11,12 +12,14 @@ from drf_spectacular.views import SpectacularAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from controlplane.base import access, accounts, audit, config, jobs, payloads
+from controlplane.base import access, accounts, audit, config, job_outcomes, jobs, payloads
 from controlplane.base.api import Endpoint, Pages, checked, described, page_of, paged, who
 from controlplane.base.doors import request_id
 from controlplane.base.models import Change
 from controlplane.base.permission import OPEN
 from controlplane.base.refusals import Missing
+
+_OUTCOME = OpenApiParameter("outcome", enum=job_outcomes.OUTCOMES)
 
 
 class Jobs(Endpoint):
@@ -26,7 +29,7 @@ class Jobs(Endpoint):
 
     @described(
         page_of(payloads.JobShape),
-        parameters=[*Pages.parameters, OpenApiParameter("kind"), OpenApiParameter("status")],
+        parameters=[*Pages.parameters, OpenApiParameter("kind"), OpenApiParameter("status"), _OUTCOME],
     )
     def get(self, request: Request) -> Response:
         """Newest first."""
@@ -34,6 +37,7 @@ class Jobs(Endpoint):
         for column, name in (("kind", "kind"), ("state", "status")):
             if given := request.query_params.get(name):
                 rows = rows.filter(**{column: given.replace("\x00", "")[:32]})
+        rows = rows.filter(job_outcomes.WHERE.get(request.query_params.get("outcome", ""), Q()))
         return paged(request, rows, payloads.JobShape)
 
 

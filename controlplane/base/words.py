@@ -11,9 +11,13 @@ FAMILIES: dict[str, dict[str, str | Promise]] = {
         "disabled": _("Disabled"),
         "queued": _("Queued"),
         "running": _("Running"),
-        "succeeded": _("Succeeded"),
+        "done": _("Done"),
+        "partly_failed": _("Partly failed"),
         "failed": _("Failed"),
         "cancelled": _("Cancelled"),
+        "answered": _("Answered"),
+        "refused": _("Refused"),
+        "left": _("Caller left"),
     },
     "type": {
         "llm": _("LLM"),
@@ -202,5 +206,5 @@ def word(family: str, value: str) -> str:
 
 
 def state(value: str) -> str:
-    """The word of a model's or job's state."""
+    """The word of a model's state, or of how a job or a call ended."""
     return word("state", value)

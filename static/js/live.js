@@ -41,6 +41,12 @@ function tell(topic, payload) {
   for (const listener of listeners.get(topic) ?? []) listener(payload);
 }
 
+// Parts that htmx fetches listen to the same beat as the modules.
+function tick(payload) {
+  tell("tick", payload);
+  if (!paused && !document.hidden) document.dispatchEvent(new CustomEvent("patchbay:tick"));
+}
+
 function receive(event) {
   const frame = JSON.parse(event.data);
   heard = Date.now();
@@ -58,7 +64,7 @@ function receive(event) {
     send({ snapshot: true });
   } else {
     expected += 1;
-    if (frame.topic === "tick") tell("tick", frame.payload);
+    if (frame.topic === "tick") tick(frame.payload);
     else if (paused || document.hidden) held = true;
     else tell(frame.topic, frame.payload);
   }

@@ -8,6 +8,7 @@ import { say, number } from "./words.js";
 const PAUSE_MS = 900;
 const asleep = () => document.hidden || !getSelection().isCollapsed || document.querySelector("dialog[open], :popover-open:not(.rail)");
 let timer = 0;
+let counting = 0;
 let again = false;
 let busy = false;
 
@@ -34,10 +35,20 @@ function patchRow(row, fresh) {
   requestAnimationFrame(() => row.classList.add("fresh"));
 }
 
+// A list of calls grows faster than a page of it: the server counts what is newer than its first row.
+async function countNewer() {
+  const table = document.querySelector("table[data-newer]");
+  if (!table || asleep()) return;
+  const answer = await ask(`${table.dataset.newer}&after=${encodeURIComponent(table.dataset.after)}`).catch(() => null);
+  if (!answer?.ok) return;
+  const { count, most } = await answer.json();
+  offerRows(table, count < most ? number(count) : `${number(most)}+`);
+}
+
 function offerRows(table, count) {
   const holder = table.closest(".card");
   let button = holder.querySelector("[data-new-rows]");
-  if (!count) return button?.remove();
+  if (count === "0") return button?.remove();
   if (!button) {
     button = document.createElement("button");
     button.type = "button";
@@ -46,7 +57,7 @@ function offerRows(table, count) {
     button.addEventListener("click", () => location.reload());
     table.closest(".scroll").before(button);
   }
-  button.textContent = say("new_rows", { n: number(count) });
+  button.textContent = say("new_rows", { n: count });
 }
 
 function patch(root, page) {
@@ -58,7 +69,7 @@ function patch(root, page) {
     const rows = [...page.querySelectorAll("tbody > tr[id]")];
     const here = new Set([...table.querySelectorAll("tbody > tr[id]")].map((row) => row.id));
     rows.filter((row) => here.has(row.id)).forEach((row) => patchRow(document.getElementById(row.id), row));
-    if (here.size) offerRows(table, rows.filter((row) => !here.has(row.id)).length);
+    if (here.size && !table.dataset.newer) offerRows(table, number(rows.filter((row) => !here.has(row.id)).length));
   }
   ages(root);
   drawAll();
@@ -87,8 +98,13 @@ function later() {
 const wanted = (topic) => document.querySelector(`[data-live~="${topic}"]`);
 
 export function startPatches() {
-  for (const topic of ["models", "jobs", "revision", "keys", "calls", "tick"]) on(topic, () => wanted(topic) && later());
+  for (const topic of ["models", "jobs", "revision", "keys", "tick"]) on(topic, () => wanted(topic) && later());
+  on("calls", () => { counting ||= setTimeout(() => { counting = 0; countNewer(); }, PAUSE_MS); });
   let first = true;
-  on("snapshot", () => { if (!first && document.querySelector("[data-live]")) later(); first = false; });
+  on("snapshot", () => {
+    if (!first && document.querySelector("[data-live]")) later();
+    if (!first) countNewer();
+    first = false;
+  });
   document.addEventListener("patchbay:signed-in", later);
 }

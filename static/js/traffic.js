@@ -5,7 +5,7 @@ import { decimal, number } from "./words.js";
 
 const TEXT = {
   calls: (one) => decimal(one.calls),
-  errors: (one) => decimal(one.errors),
+  errors: (one) => (one.errors === null ? "–" : decimal(one.errors)),
   p95: (one) => (one.p95 === null ? "–" : one.p95 < 1000 ? `${number(Math.round(one.p95))} ms` : `${decimal(one.p95 / 1000)} s`),
 };
 

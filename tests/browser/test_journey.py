@@ -63,7 +63,7 @@ def import_models(page: Page, site: Site, text: str) -> None:
     page.click("text=Check the file")
     page.click("text=Import 12 models")
     page.wait_for_url("**/jobs/*")
-    expect(page.locator(".meta .is-succeeded")).to_be_visible(timeout=30_000)
+    expect(page.locator(".meta .is-done")).to_be_visible(timeout=30_000)
     expect(page.locator('[data-p="done"]')).to_have_text("12")
     assert Model.objects.filter(state="ready").count() == 12
 

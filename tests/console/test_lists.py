@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from controlplane.base import audit
 from controlplane.base.models import Job, User
-from registry.models import ApiKey, Credential, Model, Release
+from registry.models import ApiKey, Credential, Release
 from routing.models import CallRecord
 from tests.site import write_models
 
@@ -36,7 +36,7 @@ WALKS = (
     Walk("/models?q=chat&state=ready", r'id="m-(\d+)"', 3 * MANY // 5),
     Walk("/models?type=llm&sort=-name", r'id="m-(\d+)"', MANY),
     Walk("/calls", r'id="c-([0-9a-f-]+)"', MANY + 60),
-    Walk("/calls?model=chat-00000&status=ok", r'id="c-([0-9a-f-]+)"', MANY),
+    Walk("/calls?model=chat-00000&status=answered", r'id="c-([0-9a-f-]+)"', MANY),
     Walk("/jobs", r'id="j-([0-9a-f-]+)"', MANY + 61),
     Walk("/jobs?kind=probe", r'id="j-([0-9a-f-]+)"', MANY),
     Walk("/keys", r'id="k-(\d+)"', MANY),
@@ -96,7 +96,9 @@ def write_everything(owner: User) -> Job:
         CallRecord(id=uuid.uuid4(), at=now, model=name, task="chat", status=status, duration_ms=1.0, revision=1)
         for name, status in calls
     )
-    kinds = [("probe", {})] * MANY + [("lab", {"scenario": "A", "policies": ["ppo", "fcfs"], "seed": 1})] * 60
+    kinds: list[tuple[str, dict[str, object]]] = [("probe", {})] * MANY + [
+        ("lab", {"scenario": "A", "policies": ["ppo", "fcfs"], "seed": 1})
+    ] * 60
     Job.objects.bulk_create(
         Job(kind=kind, state="succeeded", due_at=now, finished_at=now, input=given, created_by=owner)
         for kind, given in kinds

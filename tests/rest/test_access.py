@@ -61,6 +61,7 @@ POST   credentials/create                          engineer -
 POST   credentials/<int:credential_id>/change      engineer -
 POST   credentials/<int:credential_id>/delete      engineer -
 GET    calls                                       viewer   -
+GET    calls/newer                                 viewer   -
 GET    calls/traffic                               viewer   -
 GET    calls/of/<path:name>                        viewer   -
 GET    calls/summary/<path:name>                   viewer   -
@@ -113,6 +114,7 @@ GET    api/protocols                               viewer   read,manage
 GET    api/protocols/<str:name>                    viewer   read,manage
 GET    api/spec-schema                             anyone   -
 GET    api/calls                                   viewer   read,manage
+GET    api/calls/<path:call_id>                    viewer   read,manage
 GET    api/lab/races                               viewer   read,manage
 POST   api/lab/races                               engineer manage
 GET    api/lab/races/<uuid:job_id>                 viewer   read,manage
