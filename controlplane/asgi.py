@@ -9,6 +9,7 @@ from controlplane.base.boot import DJANGO_VERSION
 from controlplane.base.live import LIVE, websocket_application
 from controlplane.checks import PageConnection
 from routing.caller import Message, Receive, Send
+from routing.endpoints import is_ours
 from routing.gateway import SubmitJob
 from routing.health import PATHS, Health
 from routing.jobs import submit
@@ -47,7 +48,7 @@ class Application:
         kind = scope["type"]
         if kind == "http":
             path = scope["path"]
-            if self._plane is not None and path.startswith("/v1/"):
+            if self._plane is not None and is_ours(path, scope["headers"]):
                 await self._plane.gateway(scope, receive, send)
             elif self._health is not None and path in PATHS:
                 await self._health(scope, receive, send)

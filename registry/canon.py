@@ -12,6 +12,9 @@ from msgspec import DecodeError, Raw
 from msgspec.json import Decoder
 
 decode = Decoder().decode
+ANSWER_BYTES = 32 * 1024 * 1024
+"""The most bytes of one upstream answer, and of one message of a stream: pictures and sound come in one piece."""
+MOST_CHOICES = 1024
 
 
 class Task(StrEnum):
@@ -74,8 +77,8 @@ class Request:
 class CallContext:
     """What a decoder writes into replies: the model's public name, the request id and the time in Unix seconds.
 
-    `usage_wanted` is the caller's `stream_options.include_usage`; `encoding_format` its wish for embeddings, float or
-    base64. `context_of` reads both from the request.
+    `usage_wanted` is the caller's `stream_options.include_usage`; `encoding_format` its wish for embeddings, float
+    where it has none; `choices` is how many answers it asked for (`n`). `context_of` reads them from the request.
     """
 
     model: str
@@ -83,6 +86,7 @@ class CallContext:
     created: int
     usage_wanted: bool = False
     encoding_format: str = "float"
+    choices: int = 1
 
 
 def context_of(request: Request, model: str, request_id: str, created: int) -> CallContext:
@@ -90,7 +94,15 @@ def context_of(request: Request, model: str, request_id: str, created: int) -> C
     options = plain(request.fields.get("stream_options"))
     usage_wanted = isinstance(options, dict) and options.get("include_usage") is True
     encoding = plain(request.fields.get("encoding_format"))
-    return CallContext(model, request_id, created, usage_wanted, "base64" if encoding == "base64" else "float")
+    wanted = plain(request.fields.get("n"))
+    return CallContext(
+        model,
+        request_id,
+        created,
+        usage_wanted,
+        encoding if isinstance(encoding, str) else "float",
+        wanted if isinstance(wanted, int) and 1 <= wanted <= MOST_CHOICES else 1,
+    )
 
 
 def plain(raw: Raw | None) -> Any:

@@ -18,7 +18,11 @@ CALLS = {
     "/v1/chat/completions": Task.CHAT,
     "/v1/completions": Task.COMPLETION,
     "/v1/embeddings": Task.EMBEDDING,
+    "/v1/moderations": Task.MODERATION,
+    "/v1/images/generations": Task.IMAGE,
+    "/v1/rerank": Task.RERANK,
 }
+BASE = "/v1"
 MODELS = "/v1/models"
 PREDICT = "/predict"
 JSON = (b"content-type", b"application/json")
@@ -91,21 +95,63 @@ class Address:
 
 _CALL_ADDRESSES = {path: Address(True, task) for path, task in CALLS.items()}
 _LISTING = Address(False)
+_SLASHES = re.compile(r"/{2,}")
+_KNOWN = frozenset(CALLS) | {
+    *("/v1/responses", "/v1/messages", "/v1/images/edits", "/v1/images/variations"),
+    *("/v1/audio/speech", "/v1/audio/transcriptions", "/v1/audio/translations"),
+}
+"""Addresses of OpenAI's API, those that are not served too, so that no program is answered with a page."""
 
 
 def address(path: str) -> Address | None:
-    """The address that `path` (percent-decoded) means. Model names may hold slashes."""
+    """The address that `path` (percent-decoded) means, slashes too many or not. Model names may hold slashes."""
     found = _CALL_ADDRESSES.get(path)
     if found is not None:
         return found
-    if path in (MODELS, f"{MODELS}/"):
+    path = plain_path(path)
+    if path == MODELS:
         return _LISTING
     if not path.startswith(f"{MODELS}/"):
-        return None
+        return _CALL_ADDRESSES.get(path)
     name = path[len(MODELS) + 1 :]
     if name.endswith(PREDICT) and len(name) > len(PREDICT):
         return Address(True, None, name[: -len(PREDICT)])
     return Address(False, None, name)
+
+
+def plain_path(path: str) -> str:
+    """`path` with one slash in place of several and none at its end."""
+    return _SLASHES.sub("/", path).rstrip("/")
+
+
+def is_ours(path: str, headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Whether a request belongs to the data plane: below /v1, or an address of it that was called without /v1.
+
+    /models is a page of the console too; only a program brings a bearer's key there.
+    """
+    if path.startswith("/v1/"):
+        return True
+    path = plain_path(path)
+    if path == BASE or path.startswith("/v1/") or BASE + path in _KNOWN:
+        return True
+    if not f"{BASE}{path}/".startswith(f"{MODELS}/"):
+        return False
+    return any(name == b"authorization" and value[:7].lower() == b"bearer " for name, value in headers)
+
+
+def unknown_address(method: str, path: str) -> Failure:
+    """The failure for an address that is none, with the one that was meant if that can be told."""
+    meant = plain_path(path)
+    while meant.startswith("/v1/v1/"):
+        meant = meant.removeprefix(BASE)
+    meant = meant if meant.startswith("/v1/") else BASE + meant
+    asked = f"{method} {path[:200]}"
+    if meant != plain_path(path) and address(meant) is not None:
+        words = f"{asked} is no address of this API. Its base URL ends with /v1, once: call {meant[:200]}."
+    else:
+        known = ", ".join((*CALLS, MODELS, f"{MODELS}/NAME{PREDICT}"))
+        words = f"{asked} is no address of this API. It has {known}."
+    return Failure(FailureKind.NOT_FOUND, words, code="unknown_url")
 
 
 def read_head(headers: Iterable[tuple[bytes, bytes]]) -> Head:

@@ -4,7 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
 
-from registry.canon import CallContext, Failure, FailureKind, Fragment, context_of
+from registry.canon import Failure, FailureKind, Fragment, context_of
 from registry.predict_form import to_reply
 from registry.protocols.adapter import Operation
 from registry.transports.http import Client
@@ -115,7 +115,6 @@ class Forwarder:
         assert call.request is not None
         assert call.context is not None
         if call.request.stream and 200 <= response.status < 300 and operation.decoder is not None:
-            await _require_stream(operation, response, call.context)
             await _relay(call, operation, response, send)
             return
         body = await response.read()
@@ -198,19 +197,6 @@ async def _drain(response: Response) -> None:
             await response.read_some()
     except (TimeoutError, Failure):
         response.close()
-
-
-async def _require_stream(operation: Operation, response: Response, context: CallContext) -> None:
-    """Raise Failure where a page or a JSON document came instead of a stream: its own error, where it tells one."""
-    kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind in ("text/html", "application/json"):
-        operation.decode(response.status, response.headers, await response.read(), context)
-        raise Failure(
-            FailureKind.UPSTREAM_INVALID,
-            f"upstream {response.origin} answered with {kind} where a stream was asked for",
-            upstream_status=response.status,
-            retryable=True,
-        )
 
 
 def _not_text(replica: Replica, error: UnicodeDecodeError) -> Failure:

@@ -300,8 +300,7 @@ class Gateway:
             await empty(send, 204, [*headers, (b"allow", allow.encode())])
             return
         if place is None:
-            words = f"{method} {path[:200]} is no address of this API."
-            status, failure = 404, Failure(FailureKind.NOT_FOUND, words, code="unknown_url")
+            status, failure = 404, endpoints.unknown_address(method, path)
         elif method not in place.methods:
             words = f"{path[:200]} does not take {method}; use {allow}."
             status, failure = 405, Failure(FailureKind.INVALID_REQUEST, words, code="method_not_allowed")

@@ -1,9 +1,13 @@
 """Reads whole upstream answers: finds errors in them, HTTP 200 or not, and takes out values by dotted path.
 
+What an answer is its body decides, not its label: many servers call JSON text/plain, or nothing.
+
 An answer is untrusted: every way in which it can be wrong ends in a Failure that keeps the upstream's own words.
 """
 
+import time
 from collections.abc import Callable, Mapping, Sequence
+from email.utils import mktime_tz, parsedate_tz
 from typing import Any
 
 from msgspec import DecodeError, Raw, ValidationError
@@ -20,13 +24,13 @@ __all__ = [
     "first",
     "read",
     "reply",
-    "same_reply",
     "translate",
     "usage_of",
 ]
 
 decode = Decoder().decode
 decode_fields = Decoder(dict[str, Raw]).decode
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 WORDS = 2000
 
 KIND_BY_STATUS = {
@@ -51,7 +55,7 @@ RETRYABLE = frozenset(
         FailureKind.UPSTREAM_TIMEOUT,
     }
 )
-RETRY_AFTER_MAX = 3600.0
+RETRY_AFTER_MAX = 86_400.0
 
 
 def words(body: bytes) -> str:
@@ -64,9 +68,9 @@ def read(status: int, headers: Mapping[str, str], body: bytes, rules: Sequence[E
     """The decoded JSON of a successful answer. Raises Failure for every other."""
     judge(status, headers, body, rules)
     try:
-        answer = decode(body)
+        answer = decode(body.removeprefix(BYTE_ORDER_MARK))
     except (DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise invalid(f"is not JSON ({error})", status, body) from error
+        raise no_json(status, headers, body, error) from error
     failure = failure_in(answer, rules, status, body)
     if failure is not None:
         raise failure
@@ -76,6 +80,7 @@ def read(status: int, headers: Mapping[str, str], body: bytes, rules: Sequence[E
 def fields(status: int, headers: Mapping[str, str], body: bytes, rules: Sequence[ErrorRule]) -> dict[str, Raw]:
     """The raw top-level fields of a successful answer, their values not decoded. Raises Failure for every other."""
     judge(status, headers, body, rules)
+    body = body.removeprefix(BYTE_ORDER_MARK)
     try:
         body.decode()
         found = decode_fields(body)
@@ -84,7 +89,7 @@ def fields(status: int, headers: Mapping[str, str], body: bytes, rules: Sequence
     except ValidationError as error:
         raise invalid(f"is no JSON object ({error})", status, body) from error
     except (DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise invalid(f"is not JSON ({error})", status, body) from error
+        raise no_json(status, headers, body, error) from error
     if failure is not None:
         raise failure
     return found
@@ -98,15 +103,20 @@ def may_mark(rule: ErrorRule, found: Mapping[str, Raw]) -> bool:
 
 
 def judge(status: int, headers: Mapping[str, str], body: bytes, rules: Sequence[ErrorRule]) -> None:
-    """Raise the Failure of a status that is no success or of a content type that is no JSON."""
+    """Raise the Failure of a status that is no success."""
     if 300 <= status < 400:
         location = headers.get("location", "nowhere")[:200]
         raise invalid(f"redirects to {location!r}, which is not followed; use that address in the spec", status, body)
     if not 200 <= status < 300:
         raise refusal(status, headers, body, rules)
+
+
+def no_json(status: int, headers: Mapping[str, str], body: bytes, error: Exception) -> Failure:
+    """The Failure for a body that cannot be read as JSON, whose label may say what it is instead."""
     content_type = headers.get("content-type", "")
     if content_type and "json" not in content_type.lower():
-        raise invalid(f"has content type {content_type[:100]!r}; expected JSON", status, body)
+        return invalid(f"has content type {content_type[:100]!r}; expected JSON", status, body)
+    return invalid(f"is not JSON ({error})", status, body)
 
 
 def refusal(status: int, headers: Mapping[str, str], body: bytes, rules: Sequence[ErrorRule]) -> Failure:
@@ -121,7 +131,7 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes, rules: Sequenc
         text = f"The upstream answered with status {status}" + (f": {said[:300]}" if said else " and no words.")
         failure = Failure(kind_of(status), text, upstream_status=status, upstream_words=said)
         failure.retryable = failure.kind in RETRYABLE
-    failure.retry_after = retry_after(headers.get("retry-after", ""))
+    failure.retry_after = retry_after(headers, time.time())
     return failure
 
 
@@ -166,11 +176,28 @@ def invalid(what: str, status: int, body: bytes) -> Failure:
     )
 
 
-def retry_after(value: str) -> float | None:
-    """Seconds of a Retry-After header; None where it is absent or a date."""
-    if not value.strip().replace(".", "", 1).isascii() or not value.strip().replace(".", "", 1).isdigit():
+def retry_after(headers: Mapping[str, str], now: float) -> float | None:
+    """Seconds to wait by `retry-after-ms` or Retry-After, a number or a date; None where neither says so.
+
+    A date is counted from the upstream's own Date, if it gives one, so that clocks need not agree; else from `now`.
+    """
+    exact, value = headers.get("retry-after-ms", "").strip(), headers.get("retry-after", "").strip()
+    for text, unit in ((exact, 1000.0), (value, 1.0)):
+        if text.isascii() and text.replace(".", "", 1).isdigit():
+            return min(float(text) / unit, RETRY_AFTER_MAX)
+    until = moment(value)
+    if until is None:
         return None
-    return min(float(value), RETRY_AFTER_MAX)
+    return min(max(0.0, until - (moment(headers.get("date", "")) or now)), RETRY_AFTER_MAX)
+
+
+def moment(value: str) -> float | None:
+    """Unix seconds of an HTTP date; None where it is none."""
+    try:
+        parsed = parsedate_tz(value[:100])
+        return None if parsed is None else float(mktime_tz((*parsed[:9], parsed[9] or 0)))
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
 
 
 def first(data: Any, paths: Sequence[str]) -> Any:
@@ -225,13 +252,3 @@ def reply(body: dict[str, Any], usage: Usage | None) -> Reply:
     """A whole answer for the caller, with its usage in OpenAI's form."""
     told = usage_body(usage)
     return Reply(encode({**body, "usage": told} if told else body), usage)
-
-
-def same_reply(found: dict[str, Raw], needed: str, model: str, paths: UsagePaths) -> Reply:
-    """An answer in the caller's format already: it must have the field `needed`; only the model's name is replaced."""
-    if needed not in found:
-        raise invalid(f"has no field {needed!r}", 200, encode(found))
-    usage = usage_of({"usage": plain(found.get("usage"))}, paths)
-    if "model" in found:
-        found["model"] = Raw(encode(model))
-    return Reply(encode(found), usage)

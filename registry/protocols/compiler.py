@@ -18,6 +18,8 @@ from registry.protocols.document import Call, Document, Framing, Probe, Transpor
 from registry.protocols.document import Operation as Described
 from registry.protocols.layout import layout
 from registry.protocols.mapping import collision
+from registry.protocols.opening import opening
+from registry.protocols.own_format import STARTS
 from registry.spec import Constraint, Parameter, Spec
 
 CACHED = 4096
@@ -107,8 +109,11 @@ def operations(module: ModuleType, document: Document, tasks: tuple[Task, ...]) 
     """The generated functions, by task."""
     found = {}
     for task in tasks:
-        opener = getattr(module, f"stream_{task}", None)
-        found[task] = Operation(task, getattr(module, f"encode_{task}"), getattr(module, f"decode_{task}"), opener)
+        opener, decode = getattr(module, f"stream_{task}", None), getattr(module, f"decode_{task}")
+        rules = document.operations[task].stream
+        if opener is not None and rules is not None and rules.framing is Framing.SSE:
+            opener = opening(opener, decode)
+        found[task] = Operation(task, getattr(module, f"encode_{task}"), decode, opener)
     return MappingProxyType(found)
 
 
@@ -150,6 +155,9 @@ def refuse_malformed(document: Document, task: Task, operation: Described) -> No
     where = f"protocol {document.name}, operation {task}"
     if bool(operation.reply) == bool(operation.same_format):
         raise CompileError(f"{where}: give either `reply` (a codec) or `same_format` (a field), not both or neither")
+    unknown = sorted(set(operation.each.values()) - set(STARTS))
+    if unknown:
+        raise CompileError(f"{where}: unknown kind {unknown[0]!r} in `each`; known are {', '.join(STARTS)}")
     if operation.stream is not None and task not in generate.STREAMS:
         raise CompileError(f"{where}: only {', '.join(generate.STREAMS)} can stream")
     if operation.stream is not None and operation.stream.splice == bool(operation.stream.codec):

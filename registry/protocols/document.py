@@ -237,13 +237,16 @@ class Operation(Part, frozen=True):
     `{model}` in a path stands for the upstream's model name, percent-encoded. `home` is the dotted path for
     parameters that a spec declares and no step names. `without_effect` lists values that mean nothing here and vanish
     silently (an empty list: any). `reply` is the codec that reads the answer; `same_format` instead says that the
-    answer is in the caller's format already and names the field that it must have. `finish` is a codec that completes
-    the body.
+    answer is in the caller's format already and names the list that it must have; `each` says which fields every item
+    of the list must have and of what kind: object, text, boolean or vector. `finish` is a codec that completes the
+    body.
     """
 
     path: str
     reply: str = ""
     same_format: str = ""
+    each: dict[str, str] = {}
+    may_be_empty: bool = False
     method: str = "POST"
     stream_path: str = ""
     transport: Transport = Transport.HTTP

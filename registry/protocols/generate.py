@@ -102,11 +102,11 @@ IMPORTS = {
         "fields",
         "read",
         "reply",
-        "same_reply",
         "translate",
         "usage_of",
     ),
     "registry.protocols.framing": ("NdjsonFraming", "SseFraming"),
+    "registry.protocols.own_format": ("same_reply",),
     "registry.protocols.splice": ("SpliceStream",),
     "registry.protocols.streams": ("ChatStream", "CompletionStream", "StreamRules"),
 }
@@ -299,12 +299,12 @@ def decoder(task: Task, operation: Operation) -> ast.FunctionDef:
     arguments = [name("status"), name("headers"), name("body"), name("ERRORS")]
     usage = name(f"{task.upper()}_USAGE")
     if operation.same_format:
+        values = [name("found"), literal(operation.same_format), literal(operation.each), name("context"), usage]
+        empty = {"may_be_empty": literal(True)} if operation.may_be_empty else {}
         body = [
             doc("The answer is in the caller's format already."),
             assign("found", call("fields", arguments)),
-            ast.Return(
-                call("same_reply", [name("found"), literal(operation.same_format), name("context.model"), usage])
-            ),
+            ast.Return(call("same_reply", values, empty)),
         ]
     else:
         counted = call("usage_of", [name("answer"), usage])

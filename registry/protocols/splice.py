@@ -1,49 +1,74 @@
-"""Streams of the caller's own format, sent on as bytes: whole events, only the model's name replaced.
+"""Streams of the caller's own format: the data of each event goes on as bytes, only the model's name replaced.
 
-An event is decoded only where its bytes show usage or an error; so a stream costs about what copying it costs. Many
-servers leave out OpenAI's [DONE]: a body that ends whole after a finish_reason is a whole answer, and gets one.
+Of an event only its choices' indexes and reasons to end, and usage, are decoded. Many servers leave out OpenAI's
+[DONE]: a body that ends whole after a reason for every choice is a whole answer, and gets one. What carries nothing
+(comments, empty data, events without choices) becomes a comment, so that the caller's connection lives; ids, names
+and reconnection times of events are left out: nobody can take up a stream again here.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
-from msgspec import DecodeError
+from msgspec import DecodeError, Struct
 from msgspec.json import Decoder, encode
 
-from registry.canon import CallContext, Failure, Fragment, Usage
+from registry.canon import MOST_CHOICES, CallContext, Failure, Fragment, Usage
 from registry.protocols.answers import ErrorRule, UsagePaths, failure_in, usage_of, words
-from registry.protocols.framing import MAX_MESSAGE, too_long
+from registry.protocols.framing import EventBlocks, read_event
 from registry.protocols.streams import wrong
 
-decode = Decoder().decode
 MODEL = re.compile(rb'"model"\s*:\s*"[^"\\]*(?:\\.[^"\\]*)*"')
-USAGE = re.compile(rb'"usage"\s*:\s*\{')
-CHOICES = re.compile(rb'"choices"\s*:\s*\[\s*\{')
 MODEL_KEY = b'"model"'
 DONE = b"[DONE]"
 END = b"data: [DONE]\n\n"
-REASON = b'"finish_reason"'
+COMMENT = b": keep-alive\n\n"
+KEEP_ALIVE = re.compile(rb":|\W*(ping|keep-?alive|heartbeat)\W*\Z", re.IGNORECASE)
+NO_REASON = ("", "null", "none")
+BROKEN_OFF = ("error", "abort")
+ENVELOPE = frozenset(
+    {"id", "object", "created", "model", "choices", "usage", "system_fingerprint", "service_tier", "type"}
+)
+
+
+class Choice(Struct, gc=False):
+    """What is read of a chunk's choice."""
+
+    index: Any = 0
+    finish_reason: Any = None
+
+
+class Chunk(Struct, gc=False):
+    """What is read of a chunk."""
+
+    choices: list[Choice] | None = None
+    usage: Any = None
+
+
+decode = Decoder().decode
+decode_chunk = Decoder(Chunk).decode
 
 
 class SpliceStream:
     """A StreamDecoder for OpenAI's SSE from an upstream that speaks it too."""
 
     __slots__ = (
-        *("done", "errors", "escaped", "heard", "held", "model", "over", "paths", "reason", "searched", "theirs"),
-        *("usage", "usage_wanted"),
+        *("blocks", "context", "done", "ended", "errors", "escaped", "heard", "model", "over", "paths", "seen"),
+        *("theirs", "tokens", "usage"),
     )
 
     def __init__(self, context: CallContext, errors: Sequence[ErrorRule], paths: UsagePaths) -> None:
-        self.errors, self.paths = errors, paths
-        self.usage_wanted = context.usage_wanted
+        self.context, self.errors, self.paths = context, errors, paths
         self.model = b'"model":' + encode(context.model)
         self.escaped = self.model.replace(b"\\", rb"\\")
         self.theirs = MODEL_KEY
-        self.held = bytearray()
-        self.searched = 0
+        self.blocks = EventBlocks()
         self.usage: Usage | None = None
         self.heard = b""
-        self.done = self.over = self.reason = False
+        self.seen: set[int] = set()
+        self.ended: set[int] = set()
+        self.tokens = 0
+        self.done = self.over = False
 
     def feed(self, data: bytes) -> Fragment:
         """Take the next upstream bytes, cut anywhere. Never raises."""
@@ -51,49 +76,154 @@ class SpliceStream:
             return Fragment()
         if len(self.heard) < 500:
             self.heard += data[:500]
-        if not self.held and data.endswith(b"\n\n"):
-            return self.events(data)
-        self.held += data
-        start = max(0, self.searched - 3)
-        end = max(self.held.rfind(b"\n\n", start) + 2, self.held.rfind(b"\n\r\n", start) + 3)
-        self.searched = len(self.held)
-        if end >= 3 or (end == 2 and self.held.startswith(b"\n\n")):
-            block = bytes(self.held[:end])
-            del self.held[:end]
-            self.searched = len(self.held)
-            return self.events(block)
-        if self.searched > MAX_MESSAGE:
-            return self.failed(b"", too_long(self.held))
-        return Fragment()
+        return self.run(self.blocks.feed(data))
 
     def close(self) -> Fragment:
-        """Take the end of the upstream's whole body; without [DONE] and without a finish_reason it is a failure."""
+        """Take the end of the upstream's whole body; without [DONE] each choice must have told why it ended."""
         if self.over:
             return Fragment(finished=self.done)
-        rest = bytes(self.held)
-        last = self.events(rest.rstrip() + b"\n\n") if rest.strip() else Fragment()
+        rest = self.blocks.close()
+        last = self.run([rest] if rest else [])
         if self.over:
             return last
-        if self.reason:
+        cut = rest and not rest.startswith(b":") and last.output in (b"", COMMENT)
+        if self.seen and self.seen == self.ended and len(self.ended) >= self.context.choices and not cut:
             self.done = self.over = True
             return Fragment(last.output + END, self.usage, None, True, last.tokens)
-        heard = words(self.heard)
-        if not heard:
-            return self.failed(last.output, wrong("is empty", b""))
+        if not words(self.heard):
+            return self.failed(last.output, wrong("is empty", b""), last.tokens)
         problem = wrong("ended before a finish_reason or data: [DONE], so the answer is incomplete", self.heard)
-        return self.failed(last.output, problem)
+        return self.failed(last.output, problem, last.tokens)
 
-    def events(self, block: bytes) -> Fragment:
+    def run(self, blocks: Iterable[bytes]) -> Fragment:
         """Send complete events on."""
-        if b"\r" in block:
-            block = block.replace(b"\r\n", b"\n")
-        if len(block) > MAX_MESSAGE and max(map(len, block.split(b"\n"))) > MAX_MESSAGE:
-            return self.failed(b"", too_long(block))
-        self.reason = tells_reason(block, self.reason)
-        plain = plain_events(block)
-        if not plain or is_telling(block):
-            return self.careful(block)
-        return Fragment(self.renamed(block), tokens=plain)
+        output: list[bytes] = []
+        before = self.tokens
+        failure: Failure | None = None
+        try:
+            for block in blocks:
+                self.event(block, output)
+                if self.over:
+                    break
+        except Failure as raised:
+            failure = raised
+        data = self.renamed(b"".join(output))
+        if failure is not None:
+            return self.failed(data, failure, self.tokens - before)
+        return Fragment(data, self.usage if self.over else None, None, self.done, self.tokens - before)
+
+    def event(self, block: bytes, output: list[bytes]) -> None:
+        """Take one event. Raises Failure where it tells of an error or is none of this format."""
+        if block.startswith(b"data: {") and b"\n" not in block:
+            data = block[6:]
+        else:
+            found = read_event(block)
+            self.refuse(found.stray, found.name, found.others.get("error"), found.data)
+            if found.data is None:
+                output.append(comment(found.comment) if found.comment or found.name else b"")
+                return
+            data = found.data.strip().replace(b"\n", b" ")
+        if not data.isascii():
+            data = data.decode(errors="replace").encode()
+        if data == DONE:
+            self.finish()
+            output.append(END)
+        else:
+            output.append(self.passed(data))
+
+    def refuse(self, stray: bytes, name: str, error: bytes | None, data: bytes | None) -> None:
+        """Raise Failure for what is no event, and for an error that is told by an event's or a field's name."""
+        if stray:
+            raise wrong("holds a line that is no server-sent event", stray)
+        told = data if name == "error" else error
+        if told is None:
+            return
+        try:
+            failure = failure_in(decode(told), self.errors, 200, told)
+        except (DecodeError, UnicodeDecodeError, RecursionError):
+            failure = None
+        raise failure or wrong("tells of an error", told)
+
+    def passed(self, data: bytes) -> bytes:
+        """What an event's data becomes for the caller. Raises Failure where it tells of an error."""
+        try:
+            chunk = decode_chunk(data)
+        except (DecodeError, UnicodeDecodeError, RecursionError):
+            return self.looked_at(data)
+        if not chunk.choices or b'"error"' in data:
+            return self.looked_at(data)
+        self.follow(chunk.choices)
+        if chunk.usage is not None:
+            self.learn({"usage": chunk.usage})
+        return b"data: " + data + b"\n\n"
+
+    def nothing(self, data: bytes, error: Exception) -> bytes:
+        """A comment in place of data that is no JSON and only keeps a connection alive. Raises Failure for other."""
+        if not data or KEEP_ALIVE.match(data):
+            return COMMENT
+        if data.startswith(b"{") and data.endswith(b"}"):
+            raise wrong(f"holds an event that is not JSON ({error})", data) from error
+        raise wrong("holds an event that is no JSON object", data) from error
+
+    def looked_at(self, data: bytes) -> bytes:
+        """What becomes of data that is no plain chunk of content: an error, usage, or nothing."""
+        try:
+            value = decode(data)
+        except (DecodeError, UnicodeDecodeError, RecursionError) as error:
+            return self.nothing(data, error)
+        failure = failure_in(value, self.errors, 200, data)
+        if failure is not None:
+            raise failure
+        if value in (None, "", []):
+            return COMMENT
+        if isinstance(value, str):
+            return self.nothing(value.encode(errors="replace"), ValueError("a text"))
+        if not isinstance(value, dict):
+            raise wrong("holds an event that is no JSON object", data)
+        choices = value.get("choices") or []
+        if not isinstance(choices, list) or not all(isinstance(item, dict) for item in choices):
+            raise wrong("holds an event whose choices are no list of objects", data)
+        usage = self.learn(value)
+        if choices:
+            self.follow([Choice(item.get("index", 0), item.get("finish_reason")) for item in choices])
+        elif usage and self.context.usage_wanted:
+            data = encode({**value, "choices": []})
+        elif usage:
+            return b""
+        elif "choices" not in value or set(value) <= ENVELOPE:
+            return COMMENT
+        return b"data: " + data + b"\n\n"
+
+    def follow(self, choices: Sequence[Choice]) -> None:
+        """Note which choices began and which ended. Raises Failure where one broke off."""
+        self.tokens += 1
+        for choice in choices:
+            index = choice.index if isinstance(choice.index, int) else 0
+            self.seen.add(index)
+            reason = choice.finish_reason
+            if isinstance(reason, str) and reason.strip().lower() not in NO_REASON:
+                if reason in BROKEN_OFF:
+                    raise wrong(f"ended with finish_reason {reason!r}, so the answer is incomplete", self.heard)
+                self.ended.add(index)
+        if len(self.seen) > MOST_CHOICES:
+            raise wrong(f"holds more than {MOST_CHOICES} choices", self.heard)
+
+    def learn(self, value: dict[str, Any]) -> bool:
+        """Keep the token counts of an event; a count that is missing keeps its earlier value. Whether there are any."""
+        found = usage_of(value, self.paths)
+        if found is None:
+            return False
+        before = self.usage or Usage()
+        prompt = before.prompt_tokens if found.prompt_tokens is None else found.prompt_tokens
+        completion = before.completion_tokens if found.completion_tokens is None else found.completion_tokens
+        self.usage = Usage(prompt, completion)
+        return True
+
+    def finish(self) -> None:
+        """Take [DONE]. Raises Failure where there was no answer before it."""
+        if not self.seen:
+            raise wrong("holds no choices, so there is no answer", self.heard)
+        self.done = self.over = True
 
     def renamed(self, block: bytes) -> bytes:
         """`block` with our name of the model in place of the upstream's."""
@@ -104,85 +234,12 @@ class SpliceStream:
             return MODEL.sub(self.escaped, block)
         return block.replace(self.theirs, self.model) if named else block
 
-    def careful(self, block: bytes) -> Fragment:
-        """Send events on one by one, because one of them is no plain chunk of content."""
-        kept: list[bytes] = []
-        for event in block.split(b"\n\n"):
-            if not event.strip():
-                continue
-            try:
-                keep = self.look(event)
-            except Failure as failure:
-                return self.failed(b"".join(kept), failure)
-            if keep:
-                kept.append(self.renamed(event.strip(b"\n")) + b"\n\n")
-            if self.done:
-                self.over = True
-                break
-        output = b"".join(kept)
-        return Fragment(output, self.usage if self.over else None, None, self.done, len(CHOICES.findall(output)))
-
-    def look(self, event: bytes) -> bool:
-        """Whether `event` goes to the caller. Raises Failure where it tells of an error."""
-        stray = stray_line(event)
-        if stray:
-            raise wrong("holds a line that is no server-sent event", stray)
-        lines = [line[5:].strip() for line in event.split(b"\n") if line.startswith(b"data:")]
-        data = b"\n".join(lines)
-        if data == DONE:
-            self.done = True
-            return True
-        if not data:
-            return not lines
-        if not (data.startswith(b"{") and data.endswith(b"}")):
-            raise wrong("holds an event that is no JSON object", data)
-        if not is_telling(data):
-            return True
-        try:
-            value = decode(data)
-        except (DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise wrong(f"holds an event that is not JSON ({error})", data) from error
-        failure = failure_in(value, self.errors, 200, data)
-        if failure is not None:
-            raise failure
-        usage = usage_of(value, self.paths)
-        self.usage = usage or self.usage
-        return usage is None or self.usage_wanted or bool(value.get("choices"))
-
-    def failed(self, output: bytes, failure: Failure) -> Fragment:
+    def failed(self, output: bytes, failure: Failure, tokens: int) -> Fragment:
         """The end of the stream as an error."""
         self.over = True
-        return Fragment(output, self.usage, failure)
+        return Fragment(output, self.usage, failure, tokens=tokens)
 
 
-def is_telling(data: bytes) -> bool:
-    """Whether bytes may carry usage, an error or the end; content that merely looks so costs time, nothing else."""
-    usage = data.find(b'"usage"')
-    return b'"error"' in data or DONE in data or (usage >= 0 and USAGE.search(data, usage) is not None)
-
-
-def plain_events(block: bytes) -> int:
-    """How many events complete ones are, where each is one `data:` field that looks like a JSON object; else 0.
-
-    Only the ends of each event are looked at.
-    """
-    lines = block.count(b"\n")
-    framed = block.startswith(b"data: {") and block.endswith(b"}\n\n")
-    return lines // 2 if framed and 2 * block.count(b"}\n\ndata: {") == lines - 2 else 0
-
-
-def tells_reason(block: bytes, before: bool) -> bool:
-    """Whether the last finish_reason that was heard of is one, not null; `before` where `block` tells of none.
-
-    Quotes inside of content are escaped, so content cannot look like this.
-    """
-    at = block.rfind(REASON)
-    return before if at < 0 else block[at + len(REASON) : at + len(REASON) + 8].lstrip(b" :\t").startswith(b'"')
-
-
-def stray_line(block: bytes) -> bytes:
-    """The first line that cannot belong to server-sent events; empty where all can."""
-    for line in block.split(b"\n"):
-        if line and line[:1] not in b":\r" and not line.startswith((b"data:", b"event:", b"id:", b"retry:")):
-            return line[:2000]
-    return b""
+def comment(line: bytes) -> bytes:
+    """An upstream's comment as an event of its own; one of ours in place of an event without any."""
+    return line.decode(errors="replace").encode() + b"\n\n" if line else COMMENT

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import Protocol
 
-from registry.canon import Failure, FailureKind
+from registry.canon import ANSWER_BYTES, Failure, FailureKind
 from registry.transports.decompress import DecompressionRefused, Decompressor
 
 
@@ -15,7 +15,7 @@ class Limits:
     `high_water` is how much of a stream may wait for its reader; about as much is handed over at once.
     """
 
-    body: int = 32 * 1024 * 1024
+    body: int = ANSWER_BYTES
     stream: int = 1024 * 1024 * 1024
     silent: int = 64 * 1024
     high_water: int = 64 * 1024

@@ -47,6 +47,7 @@ TALKING = [
     "registry/protocols/auth",
     "registry/protocols/content",
     "registry/protocols/replies",
+    "registry/protocols/own_format",
     "registry/protocols/splice",
     "registry/protocols/codecs/anthropic",
     "registry/protocols/codecs/huggingface",

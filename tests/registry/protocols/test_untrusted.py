@@ -134,9 +134,9 @@ def test_nothing_follows_the_end(key: tuple[str, Task]) -> None:
 
 def test_a_spliced_event_cannot_smuggle_the_upstreams_name() -> None:
     stream = stream_of(("openai", Task.CHAT))
-    block = b'data: {"choices":[],"model" : "secret\\"name"}\n\ndata: {"model":"","x":1}\n\n'
+    block = b'data: {"choices":[{}],"model" : "secret\\"name"}\n\ndata: {"choices":[{}],"model":"","x":1}\n\n'
     assert stream.feed(block).output == (
-        b'data: {"choices":[],"model":"public-1"}\n\ndata: {"model":"public-1","x":1}\n\n'
+        b'data: {"choices":[{}],"model":"public-1"}\n\ndata: {"choices":[{}],"model":"public-1","x":1}\n\n'
     )
 
 
