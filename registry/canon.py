@@ -78,7 +78,8 @@ class CallContext:
     """What a decoder writes into replies: the model's public name, the request id and the time in Unix seconds.
 
     `usage_wanted` is the caller's `stream_options.include_usage`; `encoding_format` its wish for embeddings, float
-    where it has none; `choices` is how many answers it asked for (`n`). `context_of` reads them from the request.
+    where it has none; `choices` is how many answers it asked for (`n`); `asked` its content, raw, of which tokens are
+    estimated where an upstream does not count them. `context_of` reads them from the request.
     """
 
     model: str
@@ -87,6 +88,11 @@ class CallContext:
     usage_wanted: bool = False
     encoding_format: str = "float"
     choices: int = 1
+    asked: Raw | None = None
+
+
+CONTENT = ("messages", "prompt", "input", "inputs")
+"""Fields that hold what a call asks about; a call has one of them."""
 
 
 def context_of(request: Request, model: str, request_id: str, created: int) -> CallContext:
@@ -95,6 +101,7 @@ def context_of(request: Request, model: str, request_id: str, created: int) -> C
     usage_wanted = isinstance(options, dict) and options.get("include_usage") is True
     encoding = plain(request.fields.get("encoding_format"))
     wanted = plain(request.fields.get("n"))
+    asked = next((request.fields[name] for name in CONTENT if name in request.fields), None)
     return CallContext(
         model,
         request_id,
@@ -102,6 +109,7 @@ def context_of(request: Request, model: str, request_id: str, created: int) -> C
         usage_wanted,
         encoding if isinstance(encoding, str) else "float",
         wanted if isinstance(wanted, int) and 1 <= wanted <= MOST_CHOICES else 1,
+        asked,
     )
 
 

@@ -8,13 +8,15 @@ from collections.abc import Callable
 from typing import Any
 
 from msgspec import DecodeError, Raw
-from msgspec.json import Decoder, encode
+from msgspec.json import Decoder
 
 from registry.canon import Adaptation, Failure, FailureKind, Request
+from registry.given import Given
+from registry.wording import a_type, brief, brief_raw, shown, within
 
 decode = Decoder().decode
 Body = dict[str, Any]
-Converter = Callable[[Any], Any]
+Converter = Callable[[Given], Any]
 
 TYPES: dict[str, tuple[type, ...]] = {
     "bool": (bool,),
@@ -23,7 +25,6 @@ TYPES: dict[str, tuple[type, ...]] = {
     "object": (dict,),
 }
 NULL = Raw(b"null")
-LONGEST_SHOWN = 60
 LONGEST_NAME = 64
 MOST_NOTED = 50
 
@@ -227,7 +228,9 @@ class Draft:
         if value is None:
             self.lose(source, "dropped", "(given)", None, "the upstream has no way to say it")
             return
-        place(body, path, value)
+        replaced = place(body, path, value)
+        if replaced is not None:
+            self.lose(path, "dropped", brief_raw(replaced), None, f"{source!r} is given and takes its place")
         if path.rpartition(".")[2] != source:
             self.note(source, "renamed", source, path)
 
@@ -246,9 +249,13 @@ class Draft:
         body.update(body.pop(name))
 
     def converted(self, name: str, raw: Any, convert: Converter) -> Any:
-        """`raw` through a codec function; what the function cannot read is refused naming the parameter."""
+        """`raw` through a codec function, which tells what it leaves; what it cannot read is refused by name."""
         try:
-            return convert(decode(raw) if isinstance(raw, Raw) else raw)
+            found = Given(decode(raw) if isinstance(raw, Raw) else raw, name, self)
+            value = convert(found)
+            if value is not None:
+                found.settle()
+            return value
         except Failure as failure:
             failure.parameter = failure.parameter or name
             raise
@@ -264,9 +271,13 @@ class Draft:
             place(body, path, value)
 
     def send_rest(self, body: Body, home: str = "") -> None:
-        """Send every field that is left as it is, at the top or under `home`."""
+        """Send every field that is left under its own name, dots and all, at the top or under `home`."""
+        target = inside(body, home) if home and self.fields else body
         for name, value in self.fields.items():
-            place(body, f"{home}.{name}" if home else name, value)
+            if name not in target:
+                target[name] = value
+            elif value != NULL:
+                self.lose(name, "dropped", brief_raw(value), None, "a parameter of this model takes its place")
         self.fields = {}
 
     def drop_rest(self) -> None:
@@ -279,10 +290,17 @@ class Draft:
         self.fields = {}
 
 
-def place(body: Body, path: str, value: Any) -> None:
-    """Set the dotted `path` of `body`, making objects on the way; an object that is still raw is decoded first."""
-    *outer, last = path.split(".")
-    for part in outer:
+def place(body: Body, path: str, value: Any) -> Any:
+    """Set the dotted `path` of `body`, making objects on the way; the value that was there before, else None."""
+    outer, _, last = path.rpartition(".")
+    body = inside(body, outer) if outer else body
+    before, body[last] = body.get(last), value
+    return before
+
+
+def inside(body: Body, path: str) -> Body:
+    """The object at the dotted `path` of `body`, made where it is missing; one that is still raw is decoded first."""
+    for part in path.split("."):
         inner = body.get(part)
         if isinstance(inner, Raw):
             inner = decode(inner)
@@ -290,7 +308,7 @@ def place(body: Body, path: str, value: Any) -> None:
             inner = {}
         body[part] = inner
         body = inner
-    body[last] = value
+    return body
 
 
 def refused(name: str, given: Any, expected: str, code: str = "invalid_parameter") -> Failure:
@@ -302,42 +320,3 @@ def refused(name: str, given: Any, expected: str, code: str = "invalid_parameter
 def is_number(value: Any) -> bool:
     """Whether `value` is an int or float and no bool."""
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def within(low: float | None, high: float | None) -> str:
-    """A range in words."""
-    if low is None:
-        return f"a number of at most {high:g}"
-    return f"a number of at least {low:g}" if high is None else f"a number from {low:g} to {high:g}"
-
-
-def a_type(kind: str) -> str:
-    """A type in words."""
-    words = {
-        "float": "a number",
-        "int": "a whole number",
-        "bool": "true or false",
-        "string": "a string",
-        "array": "a list",
-    }
-    return words.get(kind, "an object")
-
-
-def shown(value: Any) -> str:
-    """A value as JSON, cut short."""
-    text = bytes(value).decode(errors="replace") if isinstance(value, Raw) else encode(value).decode()
-    return text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 3] + "..."
-
-
-def brief(value: Any) -> Any:
-    """What a record keeps of a value: small ones whole, large ones as a short text."""
-    if value is None or isinstance(value, bool | int | float):
-        return value
-    if isinstance(value, str) and len(value) <= LONGEST_SHOWN:
-        return value
-    return shown(value)
-
-
-def brief_raw(value: Any) -> Any:
-    """`brief` of a value that may still be raw."""
-    return brief(value) if not isinstance(value, Raw) else shown(value)

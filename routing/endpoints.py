@@ -172,7 +172,12 @@ def read_head(headers: Iterable[tuple[bytes, bytes]]) -> Head:
 
 
 def status_of(failure: Failure) -> tuple[int, str]:
-    """HTTP status and OpenAI error type of a failure. An upstream's 400 and 422 are the caller's to correct."""
+    """HTTP status and OpenAI error type of a failure. An upstream's 400 and 422 are the caller's to correct.
+
+    So is a call that is too long for the model, whatever status the upstream gave that.
+    """
+    if failure.kind is FailureKind.UPSTREAM_REFUSED and failure.code == "context_length_exceeded":
+        return 400, "invalid_request_error"
     if failure.kind is FailureKind.UPSTREAM_REFUSED and failure.upstream_status in (400, 422):
         return failure.upstream_status, "invalid_request_error"
     return STATUS[failure.kind]

@@ -14,6 +14,7 @@ from msgspec import DecodeError, Raw, ValidationError
 from msgspec.json import Decoder, encode
 
 from registry.canon import CallContext, Failure, FailureKind, Reply, Usage, plain
+from registry.protocols.counting import first, tokens_in, usage_body, usage_of
 from registry.protocols.document import ErrorRule, UsagePaths
 
 __all__ = [
@@ -129,7 +130,9 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes, rules: Sequenc
     if failure is None:
         said = words(body)
         text = f"The upstream answered with status {status}" + (f": {said[:300]}" if said else " and no words.")
-        failure = Failure(kind_of(status), text, upstream_status=status, upstream_words=said)
+        code = next((found for rule in rules if (found := said_code(said, rule))), None)
+        kind = FailureKind.UPSTREAM_REFUSED if code else kind_of(status)
+        failure = Failure(kind, text, code=code, upstream_status=status, upstream_words=said)
         failure.retryable = failure.kind in RETRYABLE
     failure.retry_after = retry_after(headers, time.time())
     return failure
@@ -143,8 +146,10 @@ def failure_in(answer: Any, rules: Sequence[ErrorRule], status: int, body: bytes
             continue
         said = first(answer, rule.message)
         text = said if isinstance(said, str) else encode(said if said is not None else marked).decode()
-        code = first(answer, rule.code)
-        kind = FailureKind(rule.kinds[str(code)]) if str(code) in rule.kinds else kind_of(status)
+        known = said_code(text, rule)
+        code = known or first(answer, rule.code)
+        kind = FailureKind.UPSTREAM_REFUSED if known else kind_of(status)
+        kind = FailureKind(rule.kinds[str(code)]) if str(code) in rule.kinds else kind
         parameter = first(answer, rule.parameter)
         return Failure(
             kind,
@@ -156,6 +161,12 @@ def failure_in(answer: Any, rules: Sequence[ErrorRule], status: int, body: bytes
             retryable=kind in RETRYABLE,
         )
     return None
+
+
+def said_code(text: str, rule: ErrorRule) -> str | None:
+    """The code of OpenAI's whose plain words are in an upstream's message; None where none is."""
+    lower = text.lower()
+    return next((code for code, told in rule.says.items() if any(words in lower for words in told)), None)
 
 
 def kind_of(status: int) -> FailureKind:
@@ -200,46 +211,6 @@ def moment(value: str) -> float | None:
         return None
 
 
-def first(data: Any, paths: Sequence[str]) -> Any:
-    """The first value found at one of the dotted `paths`; None where none is. Digits index lists."""
-    for path in paths:
-        found = data
-        for part in path.split("."):
-            if isinstance(found, dict):
-                found = found.get(part)
-            elif isinstance(found, list) and part.isdigit() and len(part) < 6 and int(part) < len(found):
-                found = found[int(part)]
-            else:
-                found = None
-                break
-        if found is not None:
-            return found
-    return None
-
-
-def count(data: Any, paths: Sequence[str]) -> int | None:
-    """The sum of the whole numbers at `paths`; None where none of them is one."""
-    found = [value for path in paths if isinstance(value := first(data, (path,)), int) and not isinstance(value, bool)]
-    numbers = [value for value in found if 0 <= value < 2**31]
-    return sum(numbers) if numbers else None
-
-
-def usage_of(data: Any, paths: UsagePaths) -> Usage | None:
-    """Token counts of an answer or a stream's message; None where it has none."""
-    prompt, completion = count(data, paths.prompt), count(data, paths.completion)
-    return None if prompt is None and completion is None else Usage(prompt, completion)
-
-
-def usage_body(usage: Usage | None) -> dict[str, int | None] | None:
-    """OpenAI's usage object; null stands for what the upstream did not say."""
-    if usage is None:
-        return None
-    prompt, completion = usage.prompt_tokens, usage.completion_tokens
-    total = None if prompt is None else prompt + (completion or 0)
-    counted = {} if completion is None else {"completion_tokens": completion}
-    return {"prompt_tokens": prompt, **counted, "total_tokens": total}
-
-
 def translate(codec: Callable[[Any, CallContext], dict[str, Any]], answer: Any, context: CallContext) -> dict[str, Any]:
     """What a codec makes of an answer; an answer of another form is a Failure that keeps its words."""
     try:
@@ -248,7 +219,8 @@ def translate(codec: Callable[[Any, CallContext], dict[str, Any]], answer: Any, 
         raise invalid(f"has an unknown form ({type(error).__name__}: {error})", 200, encode(answer)) from error
 
 
-def reply(body: dict[str, Any], usage: Usage | None) -> Reply:
+def reply(body: dict[str, Any], usage: Usage | None, context: CallContext) -> Reply:
     """A whole answer for the caller, with its usage in OpenAI's form."""
-    told = usage_body(usage)
+    written = tokens_in(body["choices"]) if "choices" in body else None
+    told = usage_body(usage, context, written)
     return Reply(encode({**body, "usage": told} if told else body), usage)

@@ -140,7 +140,8 @@ class ErrorRule(Part, frozen=True):
 
     `when` is a dotted path whose presence marks an error body, HTTP 200 included; with `equals` only where its value
     is among those, with `unless` only where it is not. `message`, `code` and `parameter` lead to the words; `kinds`
-    maps a code to a failure kind.
+    maps a code to a failure kind. `says` holds, for a code of OpenAI's, plain words: a message that has one of them,
+    in any case, has that code instead of the upstream's own.
     """
 
     when: str
@@ -150,13 +151,14 @@ class ErrorRule(Part, frozen=True):
     code: tuple[str, ...] = ()
     parameter: tuple[str, ...] = ()
     kinds: dict[str, str] = {}
+    says: dict[str, tuple[str, ...]] = {}
 
 
 class UsagePaths(Part, frozen=True):
-    """Dotted paths to token counts. Several paths are added up."""
+    """Dotted paths to token counts. Several paths are added up; of a list of paths the first that is there counts."""
 
-    prompt: tuple[str, ...] = ()
-    completion: tuple[str, ...] = ()
+    prompt: tuple[str | tuple[str, ...], ...] = ()
+    completion: tuple[str | tuple[str, ...], ...] = ()
     cached: tuple[str, ...] = ()
     reasoning: tuple[str, ...] = ()
 

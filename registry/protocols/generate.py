@@ -160,9 +160,9 @@ def encoder(task: Task, operation: Operation, spec: Spec) -> ast.FunctionDef:
         body.append(step_statement(step))
     if operation.stream is not None and operation.stream.body:
         body.append(do("draft.streaming", name("body"), name("request.stream"), operation.stream.body))
-    body.append(rest_statement(operation))
     if operation.finish:
-        body.append(do(operation.finish, name("body")))
+        body.append(do(operation.finish, name("body"), name("draft")))
+    body.append(rest_statement(operation))
     body.append(ast.Return(call("Encoded", [wire(operation), call("tuple", [name("draft.adapted")])])))
     return function(f"encode_{task}", {"request": "Request", "upstream_model": "str"}, "Encoded", body)
 
@@ -312,7 +312,7 @@ def decoder(task: Task, operation: Operation) -> ast.FunctionDef:
             doc(f"{operation.reply} translates the answer."),
             assign("answer", call("read", arguments)),
             assign("translated", call("translate", [name(operation.reply), name("answer"), name("context")])),
-            ast.Return(call("reply", [name("translated"), counted])),
+            ast.Return(call("reply", [name("translated"), counted, name("context")])),
         ]
     return function(f"decode_{task}", DECODER, "Reply", body)
 

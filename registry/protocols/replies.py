@@ -2,7 +2,11 @@
 
 import base64
 from array import array
+from collections.abc import Sequence
 from typing import Any
+
+from msgspec import DecodeError
+from msgspec.json import decode, encode
 
 from registry.canon import CallContext
 
@@ -25,11 +29,20 @@ def listed(value: Any) -> list[Any]:
     return value
 
 
-def chat(context: CallContext, text: str, finish: str, tools: list[Body] | None = None, reasoning: str = "") -> Body:
-    """A chat completion with one choice."""
+def chat(
+    context: CallContext,
+    text: str,
+    finish: str,
+    tools: Sequence[Body] = (),
+    reasoning: str = "",
+    thinking: Sequence[Body] = (),
+) -> Body:
+    """A chat completion with one choice. `thinking` are blocks that have to be sent back as they came."""
     message: Body = {"role": "assistant", "content": text or (None if tools else "")}
     if reasoning:
         message["reasoning_content"] = reasoning
+    if thinking:
+        message["thinking_blocks"] = thinking
     if tools:
         message["tool_calls"] = tools
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish}
@@ -68,6 +81,19 @@ def labels(context: CallContext, results: list[list[Body]]) -> Body:
 def tool_call(identity: str, name: str, arguments: str) -> Body:
     """One call of a function by the model; `arguments` is JSON text."""
     return {"id": identity, "type": "function", "function": {"name": name, "arguments": arguments}}
+
+
+def arguments(value: Any) -> str:
+    """A call's arguments as JSON text: {} where there are none, and text that is JSON already is not encoded again."""
+    if value is None or value == "":
+        return "{}"
+    if not isinstance(value, str):
+        return encode(value).decode()
+    try:
+        inner = decode(value)
+    except (DecodeError, RecursionError):
+        return value
+    return inner if isinstance(inner, str) and inner else value
 
 
 def head(context: CallContext, prefix: str, kind: str) -> Body:

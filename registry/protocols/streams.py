@@ -5,29 +5,36 @@ envelope, usage, the end mark) is here, the same for every protocol.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from msgspec import DecodeError
 from msgspec.json import Decoder, encode
 
 from registry.canon import CallContext, Failure, FailureKind, Fragment, Usage
-from registry.protocols.answers import ErrorRule, UsagePaths, failure_in, usage_body, usage_of, words
+from registry.protocols.answers import ErrorRule, UsagePaths, failure_in, words
+from registry.protocols.counting import Counted, usage_body
 from registry.protocols.framing import FramingKind, Message
 
 decode = Decoder().decode
 DONE = b"data: [DONE]\n\n"
+KEEP_ALIVES = ("ping", "keepalive", "keep-alive", "heartbeat")
+"""Names of events that carry nothing, whatever their data."""
 
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """What one upstream message adds. `tools` are OpenAI's tool_calls deltas; `done` marks the upstream's own end."""
+    """What one upstream message adds. `tools` are OpenAI's tool_calls deltas; `done` marks the upstream's own end.
+
+    `thinking` are whole blocks, each with its index, that a caller has to send back as they came.
+    """
 
     text: str = ""
     reasoning: str = ""
     tools: tuple[dict[str, Any], ...] = ()
     finish: str | None = None
     done: bool = False
+    thinking: tuple[dict[str, Any], ...] = ()
 
 
 NOTHING = Delta()
@@ -52,8 +59,7 @@ class ChunkStream:
     def __init__(self, context: CallContext, framing: FramingKind, rules: StreamRules) -> None:
         self.context, self.framing, self.rules = context, framing, rules
         self.state: State = {"request_id": context.request_id}
-        self.prompt: int | None = None
-        self.completion: int | None = None
+        self.counted = Counted(rules.usage)
         self.seen = 0
         self.tokens = 0
         self.finish: str | None = None
@@ -100,12 +106,14 @@ class ChunkStream:
         if self.rules.end and data.strip() == self.rules.end.encode():
             self.finished(output)
             return
-        if not data.strip():
+        if not data.strip() or data.lstrip().startswith(b":") or name in KEEP_ALIVES:
             return
         try:
             value = decode(data)
         except (DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise wrong(f"holds a message that is not JSON ({error})", data) from error
+        if value == {}:
+            return
         failure = failure_in(value, self.rules.errors, 200, data)
         if failure is not None:
             raise failure
@@ -113,24 +121,19 @@ class ChunkStream:
             delta = self.rules.codec(self.state, name, value)
         except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
             raise wrong(f"holds a message of an unknown form ({type(error).__name__}: {error})", data) from error
-        self.learn(value)
+        self.counted.learn(value)
         self.emit(delta, output)
-
-    def learn(self, value: Any) -> None:
-        """Keep the token counts of a message; later ones replace earlier ones."""
-        found = usage_of(value, self.rules.usage)
-        if found is not None:
-            self.prompt = self.prompt if found.prompt_tokens is None else found.prompt_tokens
-            self.completion = self.completion if found.completion_tokens is None else found.completion_tokens
 
     def emit(self, delta: Delta, output: list[bytes]) -> None:
         """Write the chunks for what is new."""
-        text = delta.text
         if self.rules.cumulative:
-            text, self.seen = text[self.seen :], max(self.seen, len(text))
-        if text or delta.reasoning or delta.tools:
+            new = delta.text[self.seen :]
+            self.seen = max(self.seen, len(delta.text))
+            delta = replace(delta, text=new)
+        if delta.text or delta.reasoning or delta.tools:
             self.tokens += 1
-            output.append(self.chunk(text, delta.reasoning, delta.tools))
+        if delta.text or delta.reasoning or delta.tools or delta.thinking:
+            output.append(self.chunk(delta))
         self.finish = delta.finish or self.finish
         if delta.done:
             self.finished(output)
@@ -139,15 +142,14 @@ class ChunkStream:
         """Write the last chunks and the end mark."""
         self.over = True
         output.append(self.last_chunk(self.finish or "stop"))
-        if self.context.usage_wanted:
-            output.append(self.usage_chunk())
+        told = usage_body(self.usage(), self.context, self.tokens) if self.context.usage_wanted else None
+        if told is not None:
+            output.append(self.usage_chunk(told))
         output.append(DONE)
 
     def usage(self) -> Usage | None:
         """The token counts learnt so far."""
-        if self.prompt is None and self.completion is None:
-            return None
-        return Usage(self.prompt, self.completion)
+        return self.counted.usage()
 
     def cut_short(self) -> Failure:
         """The failure for a body that ends before the stream does."""
@@ -158,7 +160,7 @@ class ChunkStream:
             return wrong("is no stream of this protocol", self.heard)
         return wrong("ended before its end mark, so the answer is incomplete", self.heard)
 
-    def chunk(self, text: str, reasoning: str, tools: tuple[dict[str, Any], ...]) -> bytes:
+    def chunk(self, delta: Delta) -> bytes:
         """One chunk of content as an SSE event."""
         raise NotImplementedError
 
@@ -166,7 +168,7 @@ class ChunkStream:
         """The chunk that says why the answer ended."""
         raise NotImplementedError
 
-    def usage_chunk(self) -> bytes:
+    def usage_chunk(self, told: dict[str, Any]) -> bytes:
         """The chunk with no choices that carries usage."""
         raise NotImplementedError
 
@@ -196,26 +198,28 @@ class ChatStream(ChunkStream):
         self.head = envelope(context, "chatcmpl", "chat.completion.chunk")
         self.started = False
 
-    def chunk(self, text: str, reasoning: str, tools: tuple[dict[str, Any], ...]) -> bytes:
+    def chunk(self, delta: Delta) -> bytes:
         """A chunk with a message delta."""
-        delta: dict[str, Any] = {} if self.started else {"role": "assistant", "content": ""}
+        told: dict[str, Any] = {} if self.started else {"role": "assistant", "content": ""}
         self.started = True
-        if text:
-            delta["content"] = text
-        if reasoning:
-            delta["reasoning_content"] = reasoning
-        if tools:
-            delta["tool_calls"] = tools
-        return self.head + b'[{"index":0,"delta":' + encode(delta) + b',"finish_reason":null}]}\n\n'
+        if delta.text:
+            told["content"] = delta.text
+        if delta.reasoning:
+            told["reasoning_content"] = delta.reasoning
+        if delta.thinking:
+            told["thinking_blocks"] = delta.thinking
+        if delta.tools:
+            told["tool_calls"] = delta.tools
+        return self.head + b'[{"index":0,"delta":' + encode(told) + b',"finish_reason":null}]}\n\n'
 
     def last_chunk(self, finish: str) -> bytes:
         """An empty delta with the finish reason; an answer without content still names its role."""
-        first = b"" if self.started else self.chunk("", "", ())
+        first = b"" if self.started else self.chunk(NOTHING)
         return first + self.head + b'[{"index":0,"delta":{},"finish_reason":' + encode(finish) + b"}]}\n\n"
 
-    def usage_chunk(self) -> bytes:
+    def usage_chunk(self, told: dict[str, Any]) -> bytes:
         """No choices, and usage."""
-        return self.head + b'[],"usage":' + encode(usage_body(self.usage())) + b"}\n\n"
+        return self.head + b'[],"usage":' + encode(told) + b"}\n\n"
 
 
 class CompletionStream(ChunkStream):
@@ -225,14 +229,14 @@ class CompletionStream(ChunkStream):
         super().__init__(context, framing, rules)
         self.head = envelope(context, "cmpl", "text_completion")
 
-    def chunk(self, text: str, reasoning: str, tools: tuple[dict[str, Any], ...]) -> bytes:
+    def chunk(self, delta: Delta) -> bytes:
         """A chunk with text."""
-        return self.head + b'[{"index":0,"text":' + encode(text) + b',"logprobs":null,"finish_reason":null}]}\n\n'
+        return self.head + b'[{"index":0,"text":' + encode(delta.text) + b',"logprobs":null,"finish_reason":null}]}\n\n'
 
     def last_chunk(self, finish: str) -> bytes:
         """No text and the finish reason."""
         return self.head + b'[{"index":0,"text":"","logprobs":null,"finish_reason":' + encode(finish) + b"}]}\n\n"
 
-    def usage_chunk(self) -> bytes:
+    def usage_chunk(self, told: dict[str, Any]) -> bytes:
         """No choices, and usage."""
-        return self.head + b'[],"usage":' + encode(usage_body(self.usage())) + b"}\n\n"
+        return self.head + b'[],"usage":' + encode(told) + b"}\n\n"

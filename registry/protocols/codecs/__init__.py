@@ -2,10 +2,11 @@
 
 from types import ModuleType
 
-from registry.protocols.codecs import anthropic, huggingface, kserve, ollama
+from registry.protocols.codecs import anthropic, anthropic_answers, huggingface, kserve, ollama
 
 MODULES: dict[str, ModuleType] = {
     "anthropic": anthropic,
+    "anthropic_answers": anthropic_answers,
     "huggingface": huggingface,
     "kserve": kserve,
     "ollama": ollama,

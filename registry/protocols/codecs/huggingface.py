@@ -3,8 +3,10 @@
 from typing import Any
 
 from registry.canon import CallContext
+from registry.given import Given
+from registry.params import Draft
 from registry.protocols import replies
-from registry.protocols.content import each_message, one_prompt, schema_of, text_only
+from registry.protocols.content import each_message, one_prompt, schema_of, stops, text_only
 from registry.protocols.streams import Delta
 
 __all__ = [
@@ -16,31 +18,31 @@ FINISH = {"length": "length", "eos_token": "stop", "stop_sequence": "stop"}
 SPEAKERS = {"user": "User", "assistant": "Assistant", "tool": "Tool", "function": "Tool"}
 
 
-def transcript(messages: Any) -> str:
+def transcript(messages: Given) -> str:
     """A chat as plain text that ends where the assistant is to speak: this wire has no messages and no template."""
     lines = []
     for role, message in each_message(messages):
-        text = text_only(message.get("content"), "this upstream takes plain text")
+        text = text_only(message, "this upstream takes plain text")
         lines.append(f"{SPEAKERS[role]}: {text}" if role in SPEAKERS else text)
     return "\n\n".join([*lines, "Assistant:"])
 
 
-def prompt(value: Any) -> str:
+def prompt(value: Given) -> str:
     """A completion's prompt."""
     return one_prompt(value)
 
 
-def stop(value: Any) -> list[Any]:
+def stop(value: Given) -> list[Any]:
     """One stop text or a list of them."""
-    return value if isinstance(value, list) else [value]
+    return stops(value)
 
 
-def grammar(value: Any) -> dict[str, Any]:
+def grammar(value: Given) -> dict[str, Any]:
     """A response_format as a grammar."""
     return {"type": "json", "value": schema_of(value) or {"type": "object"}}
 
 
-def finish(body: dict[str, Any]) -> None:
+def finish(body: dict[str, Any], draft: Draft) -> None:
     """A temperature means nothing to TGI until sampling is on; without one it is greedy, as temperature 0 is."""
     parameters = body["parameters"]
     if "temperature" in parameters or "top_p" in parameters or "top_k" in parameters:

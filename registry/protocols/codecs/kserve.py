@@ -3,6 +3,7 @@
 from typing import Any
 
 from registry.canon import CallContext
+from registry.given import Given
 from registry.protocols import replies
 from registry.protocols.content import texts, unreadable
 
@@ -15,10 +16,11 @@ DATATYPES = (
 FLOATS = ("FP16", "BF16", "FP32", "FP64")
 
 
-def tensors(value: Any) -> list[dict[str, Any]]:
-    """Typed tensors, checked; text or a list of texts becomes one BYTES tensor called text."""
+def tensors(given: Given) -> list[dict[str, Any]]:
+    """Typed tensors, checked and sent as they are; text or a list of texts becomes one BYTES tensor called text."""
+    value = given.whole()
     if isinstance(value, str) or (isinstance(value, list) and value and all(isinstance(item, str) for item in value)):
-        found = texts(value)
+        found = texts(given)
         return [{"name": "text", "shape": [len(found)], "datatype": "BYTES", "data": found}]
     if not isinstance(value, list) or not value:
         raise unreadable("the inputs are no list of tensors", "[{name, shape, datatype, data}]")

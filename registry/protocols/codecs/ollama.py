@@ -2,88 +2,125 @@
 
 from typing import Any
 
-from msgspec import DecodeError
-from msgspec.json import decode, encode
-
 from registry.canon import CallContext
+from registry.given import Given
+from registry.params import Draft
 from registry.protocols import content, replies
-from registry.protocols.content import each_message, image_of, one_prompt, parts_of, schema_of, unreadable
+from registry.protocols.calls import Calls
+from registry.protocols.content import each_message, image_of, kind_of, parts_of, schema_of, text_of, unreadable
 from registry.protocols.streams import Delta
 
 __all__ = [
-    "chat", "chat_delta", "completion", "completion_delta", "embeddings", "format", "messages", "prompt", "stop",
-    "texts", "think",
+    "chat", "chat_delta", "completion", "completion_delta", "embeddings", "finish", "format", "messages", "prompt",
+    "settings", "stop", "texts", "think", "tools",
 ]  # fmt: skip
 
 FINISH = {"stop": "stop", "length": "length"}
+EFFORTS = {"none": False, "minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "high",
+           "max": "high"}  # fmt: skip
+"""OpenAI's reasoning efforts and the value of `think` that comes nearest."""
 
 
-def messages(value: Any) -> list[dict[str, Any]]:
+def messages(value: Given) -> list[dict[str, Any]]:
     """Messages with text content, images apart, and tool arguments as objects."""
-    names: dict[str, str] = {}
+    calls = Calls()
     found = []
     for role, given in each_message(value):
         turn: dict[str, Any] = {"role": {"developer": "system", "function": "tool"}.get(role, role)}
-        turn |= content_of(given.get("content"))
-        calls = [tool_call(call, names) for call in given.get("tool_calls") or ()]
-        if calls:
-            turn["tool_calls"] = calls
+        turn |= content_of(given)
+        if role == "assistant":
+            turn |= assistant(given, calls)
         if turn["role"] == "tool":
-            turn["tool_name"] = given.get("name") or names.get(str(given.get("tool_call_id")), "")
+            identity, name = calls.answered(role, given)
+            turn |= {"tool_name": name or str(given.take("name") or ""), "tool_call_id": identity}
         found.append(turn)
     return found
 
 
-def content_of(value: Any) -> dict[str, Any]:
+def assistant(given: Given, calls: Calls) -> dict[str, Any]:
+    """What an assistant's message has besides content: thinking and tool calls."""
+    found: dict[str, Any] = {}
+    if isinstance(given.peek("reasoning_content"), str) and given.peek("reasoning_content"):
+        found["thinking"] = given.take("reasoning_content")
+    made = [{"id": call.id, "function": {"name": call.name, "arguments": call.arguments}} for call in calls.of(given)]
+    return {**found, "tool_calls": made} if made else found
+
+
+def content_of(given: Given) -> dict[str, Any]:
     """Text and images of a message's content."""
     text, images = "", []
-    for part in parts_of(value):
-        if part.get("type") in ("text", "refusal"):
-            text += str(part.get("text") or part.get("refusal") or "")
-        elif part.get("type") == "image_url":
+    for part in parts_of(given):
+        said = text_of(part)
+        if said is not None:
+            text += said
+        elif kind_of(part) == "image_url":
             _, data, address = image_of(part)
             if address:
                 raise unreadable("an image is given as a link", "a data: address, because Ollama fetches nothing")
             images.append(data)
         else:
-            raise unreadable(f"a message holds a part of type {part.get('type')!r:.60}", "text or image_url")
+            raise unreadable(f"a message holds a part of type {kind_of(part)!r:.60}", "text or image_url")
     return {"content": text, "images": images} if images else {"content": text}
 
 
-def tool_call(call: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
-    """An assistant's earlier tool call; its name is kept for the answer that refers to it by id."""
-    function = call["function"]
-    names[str(call.get("id"))] = function["name"]
-    try:
-        arguments = decode(function.get("arguments") or "{}")
-    except DecodeError as error:
-        raise unreadable(f"the arguments of tool call {call.get('id')!r:.60} are not JSON", "a JSON object") from error
-    return {"function": {"name": function["name"], "arguments": arguments}}
-
-
-def prompt(value: Any) -> str:
+def prompt(value: Given) -> str:
     """A completion's prompt."""
-    return one_prompt(value)
+    return content.one_prompt(value)
 
 
-def texts(value: Any) -> list[str]:
+def texts(value: Given) -> list[str]:
     """The texts to embed."""
     return content.texts(value)
 
 
-def stop(value: Any) -> list[Any]:
+def stop(value: Given) -> list[Any]:
     """One stop text or a list of them."""
-    return value if isinstance(value, list) else [value]
+    return content.stops(value)
 
 
-def format(value: Any) -> Any:
+def settings(value: Given) -> dict[str, Any]:
+    """Ollama's own options, sent as they are."""
+    return content.settings(value)
+
+
+def format(value: Given) -> Any:
     """A response_format as a JSON Schema, or "json" for any object."""
     return schema_of(value) or "json"
 
 
-def think(value: Any) -> Any:
-    """A reasoning effort; none turns thinking off."""
-    return False if value == "none" else value
+def tools(value: Given) -> list[Any]:
+    """Tools have OpenAI's form here too."""
+    if not isinstance(value.value, list):
+        raise unreadable("'tools' is no list", "a list of functions")
+    return list(value.whole())
+
+
+def think(value: Given) -> Any:
+    """Ollama's own `think` as it is; a reasoning effort as the nearest value of it, told where it differs."""
+    given = value.whole()
+    if value.path == "think" or isinstance(given, bool):
+        return given
+    if not isinstance(given, str) or given not in EFFORTS:
+        raise unreadable(f"{value.path!r} is {given!r:.60}", f"one of {', '.join(EFFORTS)}")
+    sent = EFFORTS[given]
+    if given == "none":
+        value.teller.note(value.path, "mapped", given, sent)
+    elif sent != given:
+        value.teller.lose(value.path, "clamped", given, sent, "expected none, low, medium or high")
+    return sent
+
+
+def finish(body: dict[str, Any], draft: Draft) -> None:
+    """There is no tool choice here: auto is what Ollama does, none is a call without tools, any other is dropped."""
+    given = draft.value("tool_choice")
+    if given is None:
+        return
+    del draft.fields["tool_choice"]
+    if given == "none" and body.get("tools"):
+        del body["tools"]
+        draft.note("tool_choice", "mapped", given, "no tools")
+    elif given != "auto" or not body.get("tools"):
+        draft.lose("tool_choice", "dropped", given, None, "this model's upstream has no such parameter")
 
 
 def finish_of(answer: dict[str, Any], called: bool) -> str:
@@ -92,12 +129,13 @@ def finish_of(answer: dict[str, Any], called: bool) -> str:
 
 
 def calls_of(message: dict[str, Any], identity: str, first: int) -> list[dict[str, Any]]:
-    """The message's tool calls with ids, which Ollama does not give."""
+    """The message's tool calls with ids, which older Ollamas do not give."""
     found = []
     for number, call in enumerate(message.get("tool_calls") or (), first):
         function = call["function"]
-        arguments = encode(function.get("arguments") or {}).decode()
-        found.append(replies.tool_call(f"call_{identity}_{number}", function["name"], arguments))
+        known = call.get("id")
+        own = known if isinstance(known, str) and known else f"call_{identity}_{number}"
+        found.append(replies.tool_call(own, function["name"], replies.arguments(function.get("arguments"))))
     return found
 
 

@@ -1,0 +1,47 @@
+"""Values, types and ranges of parameters in words, for refusals and for records."""
+
+from typing import Any
+
+from msgspec import Raw
+from msgspec.json import encode
+
+LONGEST_SHOWN = 60
+
+
+def within(low: float | None, high: float | None) -> str:
+    """A range in words."""
+    if low is None:
+        return f"a number of at most {high:g}"
+    return f"a number of at least {low:g}" if high is None else f"a number from {low:g} to {high:g}"
+
+
+def a_type(kind: str) -> str:
+    """A type in words."""
+    words = {
+        "float": "a number",
+        "int": "a whole number",
+        "bool": "true or false",
+        "string": "a string",
+        "array": "a list",
+    }
+    return words.get(kind, "an object")
+
+
+def shown(value: Any) -> str:
+    """A value as JSON, cut short."""
+    text = bytes(value).decode(errors="replace") if isinstance(value, Raw) else encode(value).decode()
+    return text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 3] + "..."
+
+
+def brief(value: Any) -> Any:
+    """What a record keeps of a value: small ones whole, large ones as a short text."""
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, str) and len(value) <= LONGEST_SHOWN:
+        return value
+    return shown(value)
+
+
+def brief_raw(value: Any) -> Any:
+    """`brief` of a value that may still be raw."""
+    return brief(value) if not isinstance(value, Raw) else shown(value)
