@@ -117,8 +117,8 @@ def finish(body: dict[str, Any], draft: Draft) -> None:
         return
     del draft.fields["tool_choice"]
     if given == "none" and body.get("tools"):
-        del body["tools"]
         draft.note("tool_choice", "mapped", given, "no tools")
+        draft.note("tools", "mapped", body.pop("tools"), None)
     elif given != "auto" or not body.get("tools"):
         draft.lose("tool_choice", "dropped", given, None, "this model's upstream has no such parameter")
 
