@@ -61,14 +61,14 @@ class Calls:
         """One content part."""
         data = base64.b64encode(self.text().encode()).decode()
         detail = self.draw(st.sampled_from(["auto", "low", "high"]))
-        body: dict[str, Any] = {
+        bodies: dict[str, dict[str, Any]] = {
             "text": {"text": self.text()},
             "refusal": {"refusal": self.text()},
             "image_url": {"image_url": {"url": f"data:image/png;base64,{data}", **self.maybe(detail=detail)}},
             "input_audio": {"input_audio": {"data": data, "format": "wav"}},
             "file": {"file": self.maybe(file_data=data, file_id=self.text(), filename=self.text())},
-        }[kind]
-        return {"type": kind, **body, **self.maybe(**CACHED)}
+        }
+        return {"type": kind, **bodies[kind], **self.maybe(**CACHED)}
 
     def content(self, *kinds: str) -> Any:
         """Text, or a list of parts."""
