@@ -1,6 +1,7 @@
 """Fills an empty database for benchmarks/gateway.py: 500 models at one upstream, a caller, egress; prints the key.
 
-`python benchmarks/seed_gateway.py UPSTREAM_PORT`, with DATABASE_URL, REDIS_URL and DATA_DIR in the environment.
+`python benchmarks/seed_gateway.py UPSTREAM_PORT [NAME]`, with DATABASE_URL, REDIS_URL and DATA_DIR in the environment.
+With NAME there is one plain model of that name instead, for benchmarks/truth.py.
 """
 
 import sys
@@ -35,17 +36,22 @@ def document(number: int, port: int) -> dict[str, Any]:
     }
 
 
-def main(port: int) -> None:
+def plain(name: str, port: int) -> dict[str, Any]:
+    """A chat model without parameters."""
+    return {"name": name, "type": "llm", "protocol": "openai", "endpoint": f"http://127.0.0.1:{port}"}
+
+
+def main(port: int, name: str = "") -> None:
     """Write the rows and print the key."""
     assert DJANGO_VERSION
     person = User.objects.create_user("bench", role="admin")
     store_egress_allow(None, [f"127.0.0.1:{port}"])
-    for number in range(MODELS):
-        catalog.create(person, document(number, port))
+    for wanted in [plain(name, port)] if name else [document(number, port) for number in range(MODELS)]:
+        catalog.create(person, wanted)
     Model.objects.update(state="ready")
     _, secret = callers.create(person, "bench", ["call", "read"], callers.Limits(calls_per_minute=1_000_000))
     print(secret)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), *sys.argv[2:])
