@@ -72,7 +72,7 @@ def product() -> Iterator[Product]:
         subprocess.run([python, "manage.py", "migrate", "-v0", "--skip-checks"], check=True, env=named, cwd=ROOT)
         seed = [python, "benchmarks/seed_gateway.py", str(upstream), MODEL]
         key = subprocess.run(seed, check=True, env=named, cwd=ROOT, capture_output=True, text=True).stdout.strip()
-        celery = [python, "-m", "celery", "-A", "controlplane.celery:app"]
+        celery = [python, "-m", "celery", "-q", "-A", "controlplane.celery:app"]
         stack.enter_context(running([*celery, *WORKER], named | {"READY_FILE": str(ready)}))
         beat = [*celery, "beat", "-s", str(folder / "beat"), "--pidfile=", "-l", "WARNING"]
         stack.enter_context(running(beat, named))

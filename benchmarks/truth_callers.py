@@ -137,8 +137,8 @@ async def _follow(port: int, key: str, plan: Plan, job: str) -> Seen:
     while True:
         answer = Answer()
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        head = f"GET /api/jobs/{job} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {key}\r\nconnection: close\r\n\r\n"
-        writer.write(head.encode())
+        lines = (f"GET /api/jobs/{job} HTTP/1.1", "host: localhost", f"authorization: Bearer {key}", "", "")
+        writer.write("\r\n".join(lines).encode())
         await _read(reader, answer, lambda found: found.complete, 0)
         writer.close()
         told = json.loads(answer.body) if answer.status == 200 else {}

@@ -31,11 +31,33 @@ ENVELOPE = frozenset(
 )
 
 
+class Content(Struct, gc=False):
+    """What a chunk may add to a choice's message."""
+
+    content: Any = None
+    reasoning_content: Any = None
+    reasoning: Any = None
+    tool_calls: Any = None
+    function_call: Any = None
+    refusal: Any = None
+    audio: Any = None
+
+
 class Choice(Struct, gc=False):
-    """What is read of a chunk's choice."""
+    """What is read of a chunk's choice. `text` is a completion's."""
 
     index: Any = 0
     finish_reason: Any = None
+    text: Any = None
+    delta: Content | None = None
+
+    def adds(self) -> bool:
+        """Whether it adds anything to the answer."""
+        new = self.delta
+        if new is None:
+            return bool(self.text)
+        spoken = self.text or new.content or new.reasoning_content or new.reasoning or new.refusal or new.audio
+        return bool(spoken or new.tool_calls or new.function_call)
 
 
 class Chunk(Struct, gc=False):
@@ -185,7 +207,12 @@ class SpliceStream:
             raise wrong("holds an event whose choices are no list of objects", data)
         usage = self.learn(value)
         if choices:
-            self.follow([Choice(item.get("index", 0), item.get("finish_reason")) for item in choices])
+            self.follow(
+                [
+                    Choice(item.get("index", 0), item.get("finish_reason"), item.get("delta") or item.get("text"))
+                    for item in choices
+                ]
+            )
         elif usage and self.context.usage_wanted:
             data = encode({**value, "choices": []})
         elif usage:
@@ -195,9 +222,9 @@ class SpliceStream:
         return b"data: " + data + b"\n\n"
 
     def follow(self, choices: Sequence[Choice]) -> None:
-        """Note which choices began and which ended. Raises Failure where one broke off."""
-        self.tokens += 1
+        """Note which choices began, grew and ended. Raises Failure where one broke off."""
         for choice in choices:
+            self.tokens += choice.adds()
             index = choice.index if isinstance(choice.index, int) else 0
             self.seen.add(index)
             reason = choice.finish_reason
