@@ -212,6 +212,8 @@ CELERY = {
     "accept_content": ["json"],
     "broker_transport_options": {"visibility_timeout": 3600},
     "broker_connection_retry_on_startup": True,
+    "broker_connection_max_retries": None,
+    "broker_channel_error_retry": True,
     "worker_hijack_root_logger": False,
 }
 

@@ -3,15 +3,21 @@
 import functools
 import json
 import logging
+import time
 from typing import Any
 
 import redis
 from django.conf import settings
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import transaction
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 CHANNEL = "patchbay:events"
+QUIET_SECONDS = 1.0
 log = logging.getLogger(__name__)
+_quiet_until = [0.0]
+"""One change sends several notices; only the first of them waits for a store that does not answer."""
 
 
 def publish(topic: str, payload: dict[str, Any]) -> None:
@@ -24,11 +30,21 @@ def publish(topic: str, payload: dict[str, Any]) -> None:
 
 
 def send(channel: str, text: str) -> None:
-    """Publish `text` now; a store that is away is logged and forgotten."""
+    """Publish `text` now; a store that is away is logged and left in peace for a second."""
+    if time.monotonic() < _quiet_until[0]:
+        return
     try:
-        store().publish(channel, text)
+        notices().publish(channel, text)
     except redis.RedisError as error:
+        _quiet_until[0] = time.monotonic() + QUIET_SECONDS
         log.warning("notice on %s not sent: %s", channel, error)
+
+
+@functools.cache
+def notices() -> redis.Redis:
+    """The client for notices, which a page or a call waits for: half a second at the most."""
+    retry = Retry(NoBackoff(), 0)
+    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=0.5, socket_connect_timeout=0.5, retry=retry)
 
 
 @functools.cache

@@ -17,7 +17,17 @@ def write_private(path: Path, text: str) -> None:
 
 
 def rotate(log: Path, cap: int = LOG_CAP) -> None:
-    """Move a log that outgrew `cap` bytes to `NAME.1`. Its writer appends, so it goes on at the new beginning."""
-    if log.exists() and log.stat().st_size > cap:
-        shutil.copyfile(log, log.with_name(f"{log.name}.1"))
+    """Move a log that outgrew `cap` bytes to `NAME.1`. Its writer appends, so it goes on at the new beginning.
+
+    On a full disk what it held is given up: the log must not grow on. Raises OSError, with the log cut.
+    """
+    if not log.exists() or log.stat().st_size <= cap:
+        return
+    older = log.with_name(f"{log.name}.1")
+    try:
+        shutil.copyfile(log, older)
+    except OSError:
+        older.unlink(missing_ok=True)
+        raise
+    finally:
         os.truncate(log, 0)

@@ -1,5 +1,6 @@
 """One run per data folder."""
 
+import contextlib
 import fcntl
 import json
 import os
@@ -35,16 +36,19 @@ class Lock:
         """Raise Refused when the data folder was deleted or replaced: another run may own the new one."""
         try:
             same = self.path.stat().st_ino == os.fstat(self.file.fileno()).st_ino
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             same = False
+        except OSError:
+            return
         if not same:
             raise Refused(f"{self.place.data} was deleted or replaced while Patchbay ran from it.")
 
     def say(self, stopping: bool) -> None:
-        """Write down who holds it, for the one who comes next."""
-        self.file.truncate(0)
-        self.file.write(json.dumps({"pid": os.getpid(), "url": self.place.url, "stopping": stopping}))
-        self.file.flush()
+        """Write down who holds it, for the one who comes next; on a full disk that one is told less."""
+        with contextlib.suppress(OSError):
+            self.file.truncate(0)
+            self.file.write(json.dumps({"pid": os.getpid(), "url": self.place.url, "stopping": stopping}))
+            self.file.flush()
 
     def _taken(self) -> bool:
         try:

@@ -1,6 +1,7 @@
 """`make run`, in order: stores, database, programs, ready, practice fleet, and then watching until the end."""
 
 import json
+import subprocess
 
 from controlplane.services import leftovers, programs
 from controlplane.services.children import tail
@@ -41,6 +42,9 @@ def run(place: Place, console: Console, launcher: Launcher | None) -> int:
     except (Refused, StoreError) as problem:
         console.problem(str(problem))
         return 1
+    except (OSError, subprocess.SubprocessError) as problem:
+        console.problem(f"The start failed: {problem}. Is the disk of {place.data} full, or somebody else's?")
+        return 1
     finally:
         lock.say(stopping=True)
         began = console.elapsed()
@@ -63,7 +67,10 @@ def _start(supervisor: Supervisor) -> None:
     supervisor.await_ready([*chosen, *fleet])
     _say_ready(place, console)
     if practice_port:
-        _onboard(supervisor, practice_port)
+        try:
+            _onboard(supervisor, practice_port)
+        except (OSError, subprocess.SubprocessError) as problem:
+            console.step(f"the practice fleet was not plugged in: {problem}")
     console.plain("Stop with Ctrl-C.")
 
 

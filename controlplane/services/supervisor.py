@@ -8,8 +8,8 @@ import select
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from controlplane.services import leftovers
@@ -43,6 +43,8 @@ class Supervisor:
         self.watched: list[Watched] = []
         self.stop_asked = False
         self.rotated_at = 0.0
+        self.unwritten = False
+        self.refused: set[str] = set()
         self.wakeup, self.bell = os.pipe()
         os.set_blocking(self.wakeup, False)
         os.set_blocking(self.bell, False)
@@ -112,7 +114,7 @@ class Supervisor:
         return code
 
     def tend(self) -> None:
-        """Start again what has died; keep logs under their cap."""
+        """Start again what has died; keep logs under their cap. Raises nothing: a full disk must not end what runs."""
         for watched in self.watched:
             how = watched.died()
             if how:
@@ -121,8 +123,7 @@ class Supervisor:
                 self._begin_again(watched)
         if time.monotonic() - self.rotated_at > ROTATE_EVERY:
             self.rotated_at = time.monotonic()
-            for watched in self.watched:
-                rotate(watched.log)
+            self._keep_files()
 
     def stop(self) -> None:
         """End everything: the programs first, because they still write to the stores, then the stores."""
@@ -156,14 +157,39 @@ class Supervisor:
     def _begin_again(self, watched: Watched) -> None:
         try:
             watched.begin()
-        except (OSError, StoreError) as problem:
+        except (OSError, ValueError, StoreError, subprocess.SubprocessError) as problem:
             self.console.step(watched.failed(str(problem)))
             return
         self._remember()
 
     def _remember(self) -> None:
+        """Write down what runs; where that fails, `_keep_files` tries again."""
         pids = {watched.name: watched.process.pid for watched in self.watched if watched.process}
-        leftovers.remember(self.place.data / "processes.json", pids)
+        self.unwritten = True
+        with self._said_once("processes.json"):
+            leftovers.remember(self.place.data / "processes.json", pids)
+            self.unwritten = False
+
+    def _keep_files(self) -> None:
+        for watched in self.watched:
+            with self._said_once(watched.log.name):
+                rotate(watched.log)
+        if self.unwritten:
+            self._remember()
+
+    @contextmanager
+    def _said_once(self, name: str) -> Iterator[None]:
+        """Catch what the disk refuses, and say it when it begins and when it is over."""
+        try:
+            yield
+        except OSError as problem:
+            if name not in self.refused:
+                self.console.step(f"{name} cannot be written: {problem}; everything goes on, and it is tried again")
+            self.refused.add(name)
+            return
+        if name in self.refused:
+            self.refused.remove(name)
+            self.console.step(f"{name} is written again")
 
     def _none_died(self) -> None:
         for watched in self.watched:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 STEADY = 60.0
+NAMES = {int(one): one.name for one in signal.Signals}
+"""Python names two of the 33 real-time signals only."""
 
 
 def pause_after(failures: int) -> float:
@@ -18,7 +20,9 @@ def pause_after(failures: int) -> float:
 
 def in_words(code: int) -> str:
     """How a process ended."""
-    return f"exit code {code}" if code >= 0 else f"signal {signal.Signals(-code).name}"
+    if code >= 0:
+        return f"exit code {code}"
+    return f"signal {NAMES.get(-code, -code)}"
 
 
 @dataclass

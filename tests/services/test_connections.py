@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+import os
+import signal
+import time
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -116,3 +119,48 @@ async def test_c1_readers_who_leave_take_no_connection_along(plant: Plant) -> No
     seen = await statuses(plant, "/", 60, headers=held.cookie)
     assert set(seen) == {302}
     assert connections(plant) <= CAP
+
+
+async def durable(plant: Plant) -> int:
+    """The status of one durable call."""
+    headers = {"authorization": f"Bearer {plant.key}", "prefer": "respond-async"}
+    body = {"model": "good", "messages": [{"role": "user", "content": "hi"}]}
+    async with httpx.AsyncClient(base_url=plant.url, timeout=30, trust_env=False) as http:
+        return (await http.post("/v1/chat/completions", headers=headers, json=body)).status_code
+
+
+async def test_m9_a_frozen_valkey_holds_up_no_durable_call_and_no_page(plant: Plant) -> None:
+    assert plant.valkey.process is not None
+    assert await durable(plant) == 202
+    os.kill(plant.valkey.process.pid, signal.SIGSTOP)
+    try:
+        for _ in range(3):
+            begun = time.monotonic()
+            seen = await asyncio.gather(*(durable(plant) for _ in range(8)))
+            assert set(seen) == {202}
+            assert time.monotonic() - begun < 5
+        begun = time.monotonic()
+        assert set(await statuses(plant, "/sign-in", 8)) == {200}
+        told = await asyncio.to_thread(plant.ready)
+        assert told["status"] in ("ready", "degraded")
+        assert time.monotonic() - begun < 5
+    finally:
+        os.kill(plant.valkey.process.pid, signal.SIGCONT)
+
+
+async def test_m9_without_postgresql_pages_and_programs_are_told_so(plant: Plant) -> None:
+    assert plant.postgres.process is not None
+    os.killpg(plant.postgres.process.pid, signal.SIGKILL)
+    plant.postgres.process.wait(10)
+    cookie = {"cookie": "sessionid=" + "a" * 32}
+    async with httpx.AsyncClient(base_url=plant.url, timeout=20, trust_env=False) as http:
+        page = await http.get("/", headers=cookie)
+        assert (page.status_code, "database" in page.text, "<h1>" in page.text) == (503, True, True)
+        part = await http.get("/", headers={**cookie, "x-requested-with": "patchbay"})
+        assert (part.status_code, "toast" in part.headers["hx-trigger"]) == (503, True)
+        for headers in (cookie, {"authorization": f"Bearer {plant.key}"}):
+            rest = await http.get("/api/models", headers=headers)
+            assert (rest.status_code, rest.json()["error"]["code"]) == (503, "store_unavailable")
+            assert int(rest.headers["retry-after"]) > 0
+    await asyncio.to_thread(plant.postgres.start)
+    assert set(await statuses(plant, "/", 8, headers=cookie)) == {302}
