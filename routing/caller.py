@@ -105,10 +105,12 @@ class Connection:
         """Wait until earlier parts have room, then listen no longer. Raises CallerLeft."""
         if self._streaming:
             await self._send({"type": "http.response.body", "body": b"", "more_body": True})
-        listening = self._timer is not None
+        if self._timer is not None:
+            # The end of the caller's connection may have been read already, and be told in this turn of the loop.
+            await asyncio.sleep(0)
+            if self._gone():
+                raise CallerLeft
         self.end()
-        if listening and self._gone():
-            raise CallerLeft
 
     def end(self) -> None:
         """Listen no longer."""

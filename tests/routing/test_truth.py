@@ -27,7 +27,7 @@ def test_records_say_what_callers_of_the_whole_product_received() -> None:
         until(lambda: len(target.rows()) >= wanted, f"{wanted} records")
         rows = target.rows()
         assert compare(seen, rows) == []
-        assert totals(target, rows) == []
+        assert totals(target, seen) == []
 
 
 @pytest.mark.parametrize(
