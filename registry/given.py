@@ -48,6 +48,12 @@ class Given:
         """The path of the field `key`."""
         return f"{self.path}.{key[:LONGEST_KEY]}"
 
+    def carry(self, key: str, into: dict[str, Any]) -> dict[str, Any]:
+        """`into` with the field `key` of an object, where that is given."""
+        if self.peek(key) is not None:
+            into[key] = self.take(key)
+        return into
+
     def inner(self, key: str) -> "Given":
         """The field `key` of an object, to be taken apart."""
         found = Given(self.rest.pop(key, None), self.at(key), self.teller)

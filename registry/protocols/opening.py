@@ -18,6 +18,7 @@ decode = Decoder().decode
 BLANK = BYTE_ORDER_MARK + b" \t\r\n"
 DOCUMENT = b"{[<"
 CHUNK = {"chat.completion": "chat.completion.chunk"}
+NUMBERED = ("tool_calls", "thinking_blocks")
 END = b"data: [DONE]\n\n"
 
 Decode = Callable[[int, Mapping[str, str], bytes, CallContext], Reply]
@@ -79,7 +80,7 @@ def one_chunk(reply: Reply, context: CallContext) -> Fragment:
     answer = decode(reply.body)
     usage = answer.pop("usage", None)
     choices = [streamed(choice) for choice in answer.pop("choices")]
-    head = {**answer, "object": CHUNK.get(answer.get("object"), "text_completion")}
+    head = {**answer, "object": CHUNK.get(str(answer.get("object")), "text_completion")}
     events = [{**head, "choices": choices}]
     if usage and context.usage_wanted:
         events.append({**head, "choices": [], "usage": usage})
@@ -88,12 +89,13 @@ def one_chunk(reply: Reply, context: CallContext) -> Fragment:
 
 
 def streamed(choice: dict[str, Any]) -> dict[str, Any]:
-    """A whole answer's choice as one of a chunk; tool calls are numbered there."""
+    """A whole answer's choice as one of a chunk; what it has several of, such as tool calls, is numbered there."""
     if "message" not in choice:
         return choice
     delta = {**choice["message"]}
-    tools = delta.get("tool_calls")
-    if isinstance(tools, list):
-        delta["tool_calls"] = [{"index": number, **tool} for number, tool in enumerate(tools) if isinstance(tool, dict)]
+    for name in NUMBERED:
+        items = delta.get(name)
+        if isinstance(items, list):
+            delta[name] = [{"index": number, **item} for number, item in enumerate(items) if isinstance(item, dict)]
     rest = {key: value for key, value in choice.items() if key != "message"}
     return {**rest, "delta": delta}

@@ -53,6 +53,7 @@ TALKING = [
     "registry/protocols/own_format",
     "registry/protocols/splice",
     "registry/protocols/codecs/anthropic",
+    "registry/protocols/codecs/anthropic_settings",
     "registry/protocols/codecs/huggingface",
     "registry/protocols/codecs/ollama",
     "controlplane/base/accounts",

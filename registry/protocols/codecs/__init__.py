@@ -2,11 +2,12 @@
 
 from types import ModuleType
 
-from registry.protocols.codecs import anthropic, anthropic_answers, huggingface, kserve, ollama
+from registry.protocols.codecs import anthropic, anthropic_answers, anthropic_settings, huggingface, kserve, ollama
 
 MODULES: dict[str, ModuleType] = {
     "anthropic": anthropic,
     "anthropic_answers": anthropic_answers,
+    "anthropic_settings": anthropic_settings,
     "huggingface": huggingface,
     "kserve": kserve,
     "ollama": ollama,

@@ -1,11 +1,10 @@
 """Answers of Anthropic's Messages API, whole and streamed: content blocks, each with a state of its own."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from registry.canon import CallContext
 from registry.protocols import replies
-from registry.protocols.framing import MAX_MESSAGE
 from registry.protocols.streams import NOTHING, Delta
 
 __all__ = ["delta", "message"]
@@ -22,6 +21,8 @@ FINISH = {
 }
 THOUGHTS = ("thinking", "redacted_thinking")
 MOST_OPEN = 16
+MOST_HELD = 4_000_000
+"""Characters that one stream may make us keep."""
 
 
 def message(answer: Any, context: CallContext) -> dict[str, Any]:
@@ -57,15 +58,7 @@ class Open:
     start: Block = field(default_factory=dict)
     said: bool = False
     pieces: list[str] = field(default_factory=list)
-    size: int = 0
     signature: str = ""
-
-    def keep(self, text: str) -> None:
-        """Keep thinking until its signature comes. Raises ValueError where it does not end."""
-        self.pieces.append(text)
-        self.size += len(text)
-        if self.size > MAX_MESSAGE:
-            raise ValueError(f"thinking of more than {MAX_MESSAGE:,} characters")
 
 
 @dataclass(slots=True)
@@ -76,79 +69,96 @@ class Blocks:
     calls: int = 0
     thoughts: int = 0
     latest: Any = None
+    held: int = 0
+
+    def opened(self, index: Any, block: Open) -> Open:
+        """Keep a block that starts. Raises ValueError where too many are open."""
+        self.open[index] = block
+        if len(self.open) > MOST_OPEN:
+            raise ValueError(f"more than {MOST_OPEN} content blocks at a time")
+        return block
+
+    def hold(self, size: int) -> None:
+        """Count what is kept until its block ends. Raises ValueError where that is too much."""
+        self.held += size
+        if self.held > MOST_HELD:
+            raise ValueError(f"more than {MOST_HELD:,} characters of thinking and of arguments at a block's start")
 
 
 def delta(state: dict[str, Any], event: str, data: Any) -> Delta:
     """One stream event. `state` holds the content blocks; events and blocks of unknown kinds add nothing."""
     blocks: Blocks = state.setdefault("blocks", Blocks())
     kind = data.get("type") or event
+    index = data.get("index", blocks.latest)
     if kind == "content_block_start":
-        return started(blocks, data.get("index"), data["content_block"])
+        over = [at for at, block in blocks.open.items() if at == index or block.kind in THOUGHTS]
+        return joined(all_ended(blocks, over), started(blocks, index, data["content_block"]))
     if kind == "content_block_delta":
-        found = blocks.open.get(data.get("index", blocks.latest))
-        return continued(found, data["delta"]) if found else NOTHING
+        return continued(blocks, blocks.open.get(index) or Open(""), data["delta"])
     if kind == "content_block_stop":
-        return ended(blocks, data.get("index", blocks.latest))
+        return ended(blocks, index)
     if kind == "message_delta":
-        reason = data["delta"].get("stop_reason")
-        rest = all_ended(blocks)
-        return Delta(rest.text, rest.reasoning, rest.tools, finish_of(reason, blocks.calls > 0) if reason else None,
-                     thinking=rest.thinking)  # fmt: skip
+        reason = (data.get("delta") or {}).get("stop_reason")
+        finish = Delta(finish=finish_of(reason, blocks.calls > 0))
+        return joined(all_ended(blocks, list(blocks.open)), finish) if reason else NOTHING
     if kind == "message_stop":
-        rest = all_ended(blocks)
-        return Delta(tools=rest.tools, thinking=rest.thinking, done=True)
+        return joined(all_ended(blocks, list(blocks.open)), Delta(done=True))
     if kind == "error":
         raise ValueError(f"an error without words: {data!r:.200}")
     return NOTHING
+
+
+def joined(before: Delta, after: Delta) -> Delta:
+    """`after` with the ends of blocks before it."""
+    return replace(after, tools=before.tools + after.tools, thinking=before.thinking + after.thinking)
 
 
 def started(blocks: Blocks, index: Any, item: Block) -> Delta:
     """The start of a content block, which may carry all of it already."""
     kind = item.get("type")
     blocks.latest = index
-    if len(blocks.open) >= MOST_OPEN:
-        raise ValueError(f"more than {MOST_OPEN} content blocks at a time")
-    if kind == "text":
-        blocks.open[index] = Open("text")
-        return Delta(text=replies.text_of(item.get("text")))
     if kind == "tool_use":
-        blocks.open[index] = Open("tool_use", blocks.calls, item)
+        arguments = item.get("input")
+        blocks.hold(len(replies.arguments(arguments)))
+        blocks.opened(index, Open("tool_use", blocks.calls, {"input": arguments}))
         call = replies.tool_call(item["id"], item["name"], "")
         blocks.calls += 1
         return Delta(tools=({"index": blocks.calls - 1, **call},))
     if kind in THOUGHTS:
-        text = replies.text_of(item.get("thinking"))
-        opened = blocks.open[index] = Open(str(kind), blocks.thoughts, item)
-        opened.signature = replies.text_of(item.get("signature"))
-        opened.keep(text)
+        text, signature = replies.text_of(item.get("thinking")), replies.text_of(item.get("signature"))
+        blocks.hold(len(text) + len(signature) + len(replies.text_of(item.get("data"))))
+        blocks.opened(index, Open(str(kind), blocks.thoughts, item, pieces=[text], signature=signature))
         blocks.thoughts += 1
         return Delta(reasoning=text)
-    blocks.open.pop(index, None)
-    return NOTHING
+    blocks.opened(index, Open("text" if kind == "text" else "other"))
+    return Delta(text=replies.text_of(item.get("text"))) if kind == "text" else NOTHING
 
 
-def continued(block: Open, item: Block) -> Delta:
-    """More of a content block that the caller hears of."""
+def continued(blocks: Blocks, block: Open, item: Block) -> Delta:
+    """More of a content block that the caller hears of; text and thinking also of one that never started."""
     kind = item.get("type")
-    if kind == "text_delta" and block.kind == "text":
+    if kind == "text_delta" and block.kind in ("text", ""):
         return Delta(text=replies.text_of(item["text"]))
     if kind == "input_json_delta" and block.kind == "tool_use":
         arguments = replies.text_of(item["partial_json"])
         block.said = block.said or bool(arguments)
         return Delta(tools=({"index": block.number, "function": {"arguments": arguments}},)) if arguments else NOTHING
-    if kind == "thinking_delta" and block.kind == "thinking":
+    if kind == "thinking_delta" and block.kind in ("thinking", ""):
         text = replies.text_of(item["thinking"])
-        block.keep(text)
+        block.pieces.append(text)
+        blocks.hold(len(text))
         return Delta(reasoning=text)
     if kind == "signature_delta" and block.kind == "thinking":
-        block.signature += replies.text_of(item["signature"])
+        more = replies.text_of(item["signature"])
+        block.signature += more
+        blocks.hold(len(more))
     return NOTHING
 
 
 def ended(blocks: Blocks, index: Any) -> Delta:
     """The end of a content block: arguments that its start carried (none are {}), or thinking as a whole."""
     block = blocks.open.pop(index, None)
-    if block is None or block.kind == "text":
+    if block is None or block.kind in ("text", "other"):
         return NOTHING
     if block.kind == "tool_use":
         if block.said:
@@ -161,8 +171,8 @@ def ended(blocks: Blocks, index: Any) -> Delta:
     return Delta(thinking=({"index": block.number, **whole},))
 
 
-def all_ended(blocks: Blocks) -> Delta:
-    """The ends of blocks that nobody ended."""
-    found = [ended(blocks, index) for index in list(blocks.open)]
+def all_ended(blocks: Blocks, indexes: list[Any]) -> Delta:
+    """The ends of several blocks, which nobody ended."""
+    found = [ended(blocks, index) for index in indexes]
     tools = tuple(tool for item in found for tool in item.tools)
     return Delta(tools=tools, thinking=tuple(block for item in found for block in item.thinking))

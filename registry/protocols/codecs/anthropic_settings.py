@@ -1,0 +1,203 @@
+"""Everything beside the conversation in a request of Anthropic's Messages API, and what it is known to refuse."""
+
+from typing import Any
+
+from msgspec import Raw
+
+from registry.canon import plain
+from registry.given import Given
+from registry.params import Draft
+from registry.protocols import content
+from registry.protocols.content import schema_of, unreadable
+
+__all__ = [
+    "effort", "finish", "negated", "output_format", "settings", "stop_sequences", "tool_choice", "tools",
+]  # fmt: skip
+
+Block = dict[str, Any]
+CHOICES = {"auto": "auto", "none": "none", "required": "any"}
+EFFORTS = ("none", "low", "medium", "high", "xhigh", "max")
+MARK = "cache_control"
+BLANK = "this upstream refuses text without a visible character"
+MAX_TOKENS = 4096
+"""Of the answer, where the caller gives none; thinking comes on top."""
+LEAST_BUDGET = 1024
+"""The fewest tokens that thinking may be given."""
+
+
+def stop_sequences(value: Given) -> list[Any]:
+    """One stop text or a list of them; blank ones, which Anthropic refuses, are dropped and told."""
+    entries = value.items() if isinstance(value.value, list) else [value]
+    for entry in entries:
+        if isinstance(entry.value, str) and entry.value and not entry.value.strip():
+            entry.lose(BLANK)
+    return [entry.whole() for entry in entries if not isinstance(entry.value, str) or entry.value.strip()]
+
+
+def settings(value: Given) -> Block:
+    """Anthropic's own settings, sent as they are."""
+    return content.settings(value)
+
+
+def tools(value: Given) -> list[Block]:
+    """Function tools; those already in Anthropic's form travel as they are."""
+    found = []
+    for tool in value.items():
+        if tool.peek("type") != "function":
+            if "custom" in tool.value:
+                raise unreadable(f"{tool.path} is a custom tool", "a function: this upstream has no free-form tools")
+            found.append(tool.whole())
+            continue
+        tool.take("type")
+        function = tool.inner("function")
+        block = {"name": function.take("name"), "input_schema": input_schema(function)}
+        if not isinstance(block["name"], str):
+            raise unreadable(f"{function.path} has no name", "a tool's name")
+        block |= {key: function.take(key) for key in ("description", "strict") if function.peek(key) not in (None, "")}
+        found.append(function.carry(MARK, tool.carry(MARK, block)))
+    return found
+
+
+def input_schema(function: Given) -> Block:
+    """A function's parameters; Anthropic takes only schemas that say that they are of type object."""
+    schema = function.take("parameters")
+    if schema is None or schema == {}:
+        return {"type": "object", "properties": {}}
+    if not isinstance(schema, dict):
+        raise unreadable(f"{function.at('parameters')} is no JSON Schema", "an object")
+    kind = schema.get("type")
+    if kind == "object":
+        return schema
+    if kind is not None and (not isinstance(kind, list) or "object" not in kind):
+        raise unreadable(f"{function.at('parameters')}.type is {kind!r:.60}", "object")
+    function.note("parameters.type", "defaulted", kind, "object")
+    return {**schema, "type": "object"}
+
+
+def tool_choice(value: Given) -> Block:
+    """Which tool has to be called."""
+    given = value.value
+    if isinstance(given, str) and given in CHOICES:
+        return {"type": CHOICES[value.whole()]}
+    kind = value.peek("type")
+    if kind == "function":
+        value.take("type")
+        return {"type": "tool", "name": value.inner("function").take("name")}
+    if kind == "allowed_tools":
+        value.take("type")
+        mode = value.inner("allowed_tools").take("mode")
+        return {"type": CHOICES.get(str(mode), "auto")}
+    if kind in ("auto", "any", "tool", "none"):
+        return dict(value.whole())
+    raise unreadable(f"'tool_choice' is {given!r:.60}", f"{', '.join(CHOICES)} or a function")
+
+
+def negated(value: Given) -> bool:
+    """parallel_tool_calls as disable_parallel_tool_use."""
+    return not value.whole()
+
+
+def output_format(value: Given) -> Block | None:
+    """A JSON Schema for the answer; a wish for any JSON cannot be said here."""
+    schema = schema_of(value)
+    return None if schema is None else {"type": "json_schema", "schema": schema}
+
+
+def effort(value: Given) -> str:
+    """A reasoning effort; the least that can be said here is low."""
+    given = value.whole()
+    if given == "minimal":
+        value.teller.lose(value.path, "clamped", given, "low", f"expected one of {', '.join(EFFORTS)}")
+        return "low"
+    if given not in EFFORTS:
+        raise unreadable(f"{value.path!r} is {given!r:.60}", f"one of {', '.join(EFFORTS)}")
+    return str(given)
+
+
+def finish(body: Block, draft: Draft) -> None:
+    """Settings that depend on each other: tools and their choice, effort and thinking, thinking and its limits."""
+    settle_tools(body, draft)
+    settle_effort(body, draft)
+    settle_thinking(body, draft)
+    thinking = settings_in(body, "thinking")
+    if "max_tokens" not in body:
+        budget = thinking.get("budget_tokens")
+        body["max_tokens"] = MAX_TOKENS + (budget if isinstance(budget, int) else 0)
+        draft.note("max_tokens", "defaulted", None, body["max_tokens"])
+    if thinking.get("type") in ("enabled", "adaptive"):
+        drop_sampling(body, draft)
+
+
+def settle_tools(body: Block, draft: Draft) -> None:
+    """A tool choice needs a type, and tools."""
+    if not body.get("tools"):
+        choice = body.pop("tool_choice", None)
+        if choice is not None:
+            draft.lose("tool_choice", "dropped", choice, None, "the call has no tools")
+    elif "tool_choice" in body:
+        body["tool_choice"] = {"type": "auto", **settings_in(body, "tool_choice")}
+
+
+def settle_effort(body: Block, draft: Draft) -> None:
+    """No effort at all is no thinking."""
+    output = settings_in(body, "output_config")
+    if output.get("effort") != "none":
+        return
+    del output["effort"]
+    if not output:
+        del body["output_config"]
+    if "thinking" in body:
+        draft.lose("reasoning_effort", "dropped", "none", None, "'thinking' is given and takes its place")
+        return
+    body["thinking"] = {"type": "disabled"}
+    draft.note("reasoning_effort", "mapped", "none", "thinking disabled")
+
+
+def settle_thinking(body: Block, draft: Draft) -> None:
+    """Thinking is refused beside a forced tool, after tool calls that lost theirs, and without room in max_tokens."""
+    thinking = settings_in(body, "thinking")
+    if thinking.get("type") != "enabled":
+        return
+    limit, budget = plain_value(body.get("max_tokens")), thinking.get("budget_tokens")
+    why = ""
+    if settings_in(body, "tool_choice").get("type") in ("any", "tool"):
+        why = "this upstream does not think where a tool is forced"
+    elif forgot_thinking(body["messages"]):
+        why = "the last tool calls come without the thinking before them"
+    elif isinstance(limit, int) and isinstance(budget, int) and limit <= budget:
+        room = max(limit // 2, LEAST_BUDGET)
+        why = "max_tokens leaves no room for it" if limit <= room else ""
+        if not why:
+            draft.lose("thinking.budget_tokens", "clamped", budget, room, "expected less than max_tokens")
+            body["thinking"] = {**thinking, "budget_tokens": room}
+    if why:
+        draft.lose("thinking", "dropped", thinking, None, why)
+        del body["thinking"]
+
+
+def forgot_thinking(turns: list[Block]) -> bool:
+    """Whether the last answer calls tools and does not begin with thinking."""
+    content = next((turn["content"] for turn in reversed(turns) if turn["role"] == "assistant"), "")
+    return isinstance(content, list) and content[-1]["type"] == "tool_use" and "thinking" not in content[0]["type"]
+
+
+def drop_sampling(body: Block, draft: Draft) -> None:
+    """Thinking takes the model's own sampling: other values are refused, so they are dropped and told."""
+    for name, low in (("temperature", 1), ("top_p", 0.95), ("top_k", None)):
+        value = plain_value(body.get(name))
+        if value is not None and (low is None or not isinstance(value, int | float) or not low <= value <= 1):
+            draft.lose(name, "dropped", value, None, "this upstream thinks with its own sampling")
+            del body[name]
+
+
+def settings_in(body: Block, name: str) -> Block:
+    """An object of the body, decoded where a spec's parameter put it there raw; an empty one where it is none."""
+    if isinstance(body.get(name), Raw):
+        body[name] = plain(body[name])
+    found = body.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def plain_value(value: Any) -> Any:
+    """A field of the body, decoded where it is still raw."""
+    return plain(value) if isinstance(value, Raw) else value
