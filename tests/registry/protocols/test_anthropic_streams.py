@@ -113,21 +113,25 @@ def heard(stream: bytes, step: int) -> dict[str, Any]:
     found: dict[str, Any] = {"content": "", "reasoning_content": "", "thinking_blocks": [], "tool_calls": []}
     for chunk in chunks(fragments):
         for choice in chunk["choices"]:
-            delta = choice["delta"]
-            found["content"] += delta.get("content", "")
-            found["reasoning_content"] += delta.get("reasoning_content", "")
+            add(found, choice["delta"])
             found["finish"] = choice["finish_reason"]
-            for block in delta.get("thinking_blocks", []):
-                assert block.pop("index") == len(found["thinking_blocks"])
-                found["thinking_blocks"].append(block)
-            for call in delta.get("tool_calls", []):
-                number = call.pop("index")
-                if number == len(found["tool_calls"]):
-                    found["tool_calls"].append(call)
-                else:
-                    found["tool_calls"][number]["function"]["arguments"] += call["function"]["arguments"]
         found["usage"] = chunk.get("usage")
     return found
+
+
+def add(found: dict[str, Any], delta: dict[str, Any]) -> None:
+    """Add what one chunk says to a message."""
+    found["content"] += delta.get("content", "")
+    found["reasoning_content"] += delta.get("reasoning_content", "")
+    for block in delta.get("thinking_blocks", []):
+        assert block.pop("index") == len(found["thinking_blocks"])
+        found["thinking_blocks"].append(block)
+    for call in delta.get("tool_calls", []):
+        number = call.pop("index")
+        if number == len(found["tool_calls"]):
+            found["tool_calls"].append(call)
+        else:
+            found["tool_calls"][number]["function"]["arguments"] += call["function"]["arguments"]
 
 
 @given(messages(), st.integers(1, 80))
