@@ -142,6 +142,8 @@ async def test_a_nested_field_is_told_in_the_header_and_in_the_record() -> None:
         ("anthropic", 413, "Prompt is too long"),
         ("huggingface", 422, "Input validation error: `inputs` must have less than 1024 tokens. Given: 2000"),
         ("huggingface", 422, "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 2048."),
+        ("openai", 400, "This model's maximum context length is 8192 tokens. However, you requested 9000 tokens."),
+        ("openai", 400, "request (9000 tokens) exceeds the available context size (8192 tokens), try increasing it"),
         ("ollama", 400, "prompt too long; exceeded max context length by 12 tokens"),
         ("ollama", 500, "the input length exceeds the context length"),
         ("ollama", 400, "This model's maximum context length is 8192 tokens. However, you requested 9000 tokens."),
