@@ -1,6 +1,7 @@
 """Steps 4 to 7 of a call: choose a replica, encode, call it, decode; over at most three replicas."""
 
 import asyncio
+import time
 from collections import defaultdict
 from collections.abc import Sequence
 
@@ -15,6 +16,7 @@ from routing.breaker import Breakers, RetryBudget
 from routing.call import Call
 from routing.caller import CallerLeft, Send, answer
 from routing.endpoints import EVENT_STREAM, JSON, REPLICA_FAULTS, Headers, adapted_header
+from routing.extras import Extras, without_extras
 from routing.policies import least_outstanding
 from routing.policies.choice import Candidate, DecisionPoint, Policy
 from routing.table import Replica, ServedModel
@@ -33,6 +35,7 @@ class Forwarder:
         self._policy = policy
         self._budgets: dict[str, RetryBudget] = defaultdict(RetryBudget)
         self._outstanding: dict[str, int] = defaultdict(int)
+        self._extras = Extras(time.monotonic)
         self._number = 0
 
     async def forward(self, call: Call, model: ServedModel, operation: Operation, send: Send) -> None:
@@ -41,7 +44,7 @@ class Forwarder:
         After the first byte has gone to the caller there is no second attempt.
         """
         assert call.request is not None
-        call.encoded = operation.encode(call.request, model.spec.upstream_model)
+        encoded = operation.encode(call.request, model.spec.upstream_model)
         call.context = context_of(call.request, model.name, call.request_id, int(call.at.timestamp()))
         deadline = asyncio.get_running_loop().time() + model.timeouts.total
         several = len(model.replicas) > 1
@@ -51,8 +54,9 @@ class Forwarder:
         while True:
             replica = self._choose(call, model, tried)
             tried.append(replica)
+            call.encoded = encoded
             try:
-                await self._attempt(call, operation, replica, deadline, send)
+                await self._ask(call, operation, replica, deadline, send)
                 return
             except Failure as failure:
                 if not (several and self._again(call, model, failure, tried)):
@@ -74,6 +78,31 @@ class Forwarder:
         """Whether another replica may be asked: nothing was sent yet, some are left, the budget allows it."""
         left = len(tried) < min(ATTEMPTS, len(model.replicas))
         return failure.retryable and not call.started and left and self._budgets[model.name].spend()
+
+    async def _ask(self, call: Call, operation: Operation, replica: Replica, deadline: float, send: Send) -> None:
+        """Ask one replica; once more without the fields that we added, if it may have refused those."""
+        assert call.request is not None
+        assert call.encoded is not None
+        with_extras = call.request.stream and bool(operation.optional)
+        if with_extras and self._extras.leaves_out(replica.key):
+            call.encoded, with_extras = without_extras(call.encoded, operation, call.request), False
+        try:
+            await self._attempt(call, operation, replica, deadline, send)
+        except Failure as failure:
+            cause = with_extras and self._extras.may_be_cause(replica.key, operation, call.request, failure)
+            if call.started or not cause:
+                raise
+        else:
+            if with_extras:
+                self._extras.accept(replica.key)
+            return
+        call.encoded = without_extras(call.encoded, operation, call.request)
+        try:
+            await self._attempt(call, operation, replica, deadline, send)
+        except Failure:
+            self._extras.accept(replica.key)
+            raise
+        self._extras.refuse(replica.key)
 
     async def _attempt(self, call: Call, operation: Operation, replica: Replica, deadline: float, send: Send) -> None:
         """Ask one replica and pass its answer on. Tells its circuit how it went."""

@@ -50,13 +50,15 @@ class Operation:
 
     `encode(request, upstream_model)` raises Failure for a refused parameter. `decode(status, headers, body, context)`
     raises Failure for every upstream error, HTTP 200 with an error body included. `decoder(context)` opens a
-    stream; None where the operation cannot stream.
+    stream; None where the operation cannot stream. `optional` are dotted paths of fields that streaming calls send of
+    our own and that an upstream may refuse.
     """
 
     task: Task
     encode: Callable[[Request, str], Encoded]
     decode: Callable[[int, Mapping[str, str], bytes, CallContext], Reply]
     decoder: Callable[[CallContext], StreamDecoder] | None = None
+    optional: tuple[str, ...] = ()
 
 
 class AuthKind(Interface):

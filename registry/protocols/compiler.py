@@ -113,7 +113,8 @@ def operations(module: ModuleType, document: Document, tasks: tuple[Task, ...]) 
         rules = document.operations[task].stream
         if opener is not None and rules is not None and rules.framing is Framing.SSE:
             opener = opening(opener, decode)
-        found[task] = Operation(task, getattr(module, f"encode_{task}"), decode, opener)
+        optional = rules.optional if rules is not None else ()
+        found[task] = Operation(task, getattr(module, f"encode_{task}"), decode, opener, optional)
     return MappingProxyType(found)
 
 

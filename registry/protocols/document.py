@@ -174,7 +174,7 @@ class Stream(Part, frozen=True):
     """How a streamed answer arrives. `end` is the last message's text; without it the codec recognises the end.
 
     `splice` sends messages on as bytes, for upstreams that speak the caller's own format. `body` holds constants by
-    dotted path that only a streaming call sends.
+    dotted path that only a streaming call sends; those that are `optional` are left out where an upstream refuses them.
     """
 
     framing: Framing
@@ -182,6 +182,7 @@ class Stream(Part, frozen=True):
     end: str = ""
     splice: bool = False
     body: dict[str, Any] = {}
+    optional: tuple[str, ...] = ()
     text: Delta = Delta.DELTA
     content_type: str = ""
 
