@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from registry.addresses import base_of
 from registry.looking import CAP_S, Sight, at, look
 from registry.offers import listed
 from registry.protocols.adapter import Wire
@@ -125,18 +126,10 @@ def _place(address: str, secret: str) -> Address:
     """The address without a path that belongs to a protocol, so that one pasted with /v1/chat/completions is
     understood.
     """
-    endpoint = parse_endpoint(address.strip())
-    own = {document.base_path for document in PROTOCOLS.values()}
-    for document in PROTOCOLS.values():
-        for operation in document.operations.values():
-            own |= {operation.path, operation.stream_path}
-        own |= {probe.path for probe in document.detection}
-    path = endpoint.path
-    for suffix in sorted((part for part in own if part.strip("/") and "{" not in part), key=len, reverse=True):
-        if path.endswith(suffix):
-            path = path[: -len(suffix)]
-            break
-    return Address(endpoint.scheme, endpoint.host, endpoint.port, path, secret)
+    endpoint = parse_endpoint(base_of(address.strip()))
+    bases = (document.base_path for document in PROTOCOLS.values())
+    own = next((base for base in bases if base and endpoint.path.endswith(base)), "")
+    return Address(endpoint.scheme, endpoint.host, endpoint.port, endpoint.path.removesuffix(own), secret)
 
 
 async def _look_at_all(client: Client, place: Address, asked: list[tuple[Document, Probe]]) -> list[Sight]:

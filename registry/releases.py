@@ -15,8 +15,9 @@ from registry.spec import Spec
 from registry.spec_errors import SpecError, SpecInvalid
 from registry.transports.egress import EndpointInvalid, parse_endpoint
 
-RESERVED_NAMES = frozenset({"new", "import", "export"})
+RESERVED_NAMES = frozenset({"new", "import", "export", "tag"})
 RESERVED_ENDINGS = frozenset({"probe", "enable", "disable", "predict"})
+"""What the console, the REST API and /v1 have below their addresses of models; a test holds them to the URL map."""
 _BATCH = 500
 _COPIED = (
     "release", "type", "protocol", "endpoint", "state", "state_reason", "tags", "owner", "credential", "updated_at",
@@ -164,9 +165,9 @@ def _last_numbers(model_ids: Iterable[int]) -> dict[int, int]:
 
 def _name_problems(spec: Spec, known: World) -> list[SpecError]:
     found = []
-    if spec.name in RESERVED_NAMES or spec.name.rpartition("/")[2] in RESERVED_ENDINGS:
-        found.append(_error("name", spec.name, "another name", f"the name {spec.name!r} is an address of the console"))
     for path, name in [("name", spec.name), *((f"aliases[{i}]", alias) for i, alias in enumerate(spec.aliases))]:
+        if name in RESERVED_NAMES or name.rpartition("/")[2] in RESERVED_ENDINGS:
+            found.append(_error(path, name, "another name", f"the name {name!r} is an address of the console"))
         owner = known.owners.get(name, spec.name)
         if owner != spec.name:
             message = f"{name!r} is a name of the model {owner!r} already; choose another"

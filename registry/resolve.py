@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from registry.addresses import VERSIONED
 from registry.protocols.adapter import Adapter
 from registry.spec import Spec
 from registry.transports.egress import parse_endpoint
 from registry.transports.target import Target
 
 VERSION = re.compile(r"/v[0-9]+")
-VERSIONED = re.compile(r"/v[0-9]+[a-z0-9]*(/openai)?$")
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from typing import Any
 
 from registry import spec_params as params
 from registry import spec_values as values
+from registry.addresses import base_of
 from registry.protocols.catalog import ALIASES, PROTOCOLS, canonical_name
 from registry.protocols.mapping import collision
 from registry.spec import TASKS_BY_TYPE, Parameter, Resources, Spec, Timeouts
@@ -37,11 +38,22 @@ def examine(document: Any) -> tuple[Spec | None, Findings]:
     for key, (attribute, reader) in READERS.items():
         if document.get(key) is not None:
             read[attribute] = reader(document[key], (key,), findings)
+    if read.get("endpoints") and read.get("protocol"):
+        read["endpoints"] = bases(read["endpoints"], read["protocol"], findings)
     cross_check(read, findings)
     if findings:
         return None, findings
     read.setdefault("upstream_model", read["name"])
     return Spec(**read), findings
+
+
+def bases(endpoints: tuple[str, ...], protocol: str, findings: Findings) -> tuple[str, ...]:
+    """The endpoints without paths of the protocol's calls. Two of one address are an error."""
+    found = tuple(base_of(endpoint, protocol) for endpoint in endpoints)
+    for index, endpoint in enumerate(found):
+        if endpoint in found[:index] and endpoints[index] not in endpoints[:index]:
+            findings.add(("endpoint", index), endpoints[index], "each replica's address once")
+    return found
 
 
 def cross_check(read: Mapping[str, Any], findings: Findings) -> None:
