@@ -49,7 +49,7 @@ class Application:
         if kind == "http":
             path = scope["path"]
             if self._plane is not None and is_ours(path, scope["headers"]):
-                await self._plane.gateway(scope, receive, send)
+                await self._plane.door(scope, receive, send)
             elif self._health is not None and path in PATHS:
                 await self._health(scope, receive, send)
             else:

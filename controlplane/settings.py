@@ -74,6 +74,7 @@ KEY_PEPPER = bytes.fromhex(os.environ["KEY_PEPPER"]) if "KEY_PEPPER" in os.envir
 
 DEBUG = False
 ALLOWED_HOSTS = os.environ.get("ALLOWED_HOSTS", "localhost 127.0.0.1 [::1]").split()
+CORS_ORIGINS = os.environ.get("CORS_ORIGINS", "*")
 CSRF_TRUSTED_ORIGINS = os.environ.get("CSRF_TRUSTED_ORIGINS", "").split()
 
 INSTALLED_APPS = [

@@ -153,6 +153,7 @@ class FailureKind(StrEnum):
     PERMISSION = "permission"
     NOT_FOUND = "not_found"
     TOO_LARGE = "too_large"
+    UNREADABLE = "unreadable"
     RATE_LIMITED = "rate_limited"
     UNSUPPORTED = "unsupported"
     UPSTREAM_REFUSED = "upstream_refused"

@@ -12,6 +12,7 @@ from msgspec.json import Decoder
 
 from registry.canon import Adaptation, Failure, FailureKind, Request
 from registry.given import Given
+from registry.steering import refuse_steering
 from registry.wording import a_type, brief, brief_raw, shown, within
 
 decode = Decoder().decode
@@ -270,8 +271,12 @@ class Draft:
                 body[outer] = self.fields.pop(outer)
             place(body, path, value)
 
-    def send_rest(self, body: Body, home: str = "") -> None:
-        """Send every field that is left under its own name, dots and all, at the top or under `home`."""
+    def send_rest(self, body: Body, home: str = "", declared: tuple[str, ...] = ()) -> None:
+        """Send every field that is left under its own name, dots and all, at the top or under `home`.
+
+        Those that could steer an upstream are refused, unless they are `declared`.
+        """
+        refuse_steering((name, value) for name, value in self.fields.items() if name not in declared)
         target = inside(body, home) if home and self.fields else body
         for name, value in self.fields.items():
             if name not in target:
@@ -282,6 +287,7 @@ class Draft:
 
     def drop_rest(self) -> None:
         """Drop every field that is left, and tell."""
+        refuse_steering(self.fields.items())
         for name, raw in self.fields.items():
             if raw is None or raw == NULL:
                 continue

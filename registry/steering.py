@@ -65,7 +65,7 @@ def refuse_steering(fields: Iterable[tuple[str, Any]]) -> None:
 def _inside(path: str, value: Any, depth: int) -> str | None:
     """The dotted path of a steering field inside `value`, if there is one."""
     if isinstance(value, Raw):
-        value = plain(value) if bytes(value[:1]) in (b"{", b"[") else None
+        value = plain(value) if bytes(memoryview(value)[:1]) in (b"{", b"[") else None
     if depth == 0 or not isinstance(value, dict | list):
         return None
     if isinstance(value, list):

@@ -23,7 +23,8 @@ class CallerLeft(Exception):
 async def read_body(receive: Receive, head: Head) -> bytes:
     """The request's body. Raises Failure (too_large, invalid_request) or CallerLeft."""
     if head.encoded:
-        raise Failure(FailureKind.INVALID_REQUEST, "the body is compressed; send it without Content-Encoding")
+        words = "the body is compressed; send it without Content-Encoding"
+        raise Failure(FailureKind.UNREADABLE, words, code="unsupported_encoding")
     if head.length is not None and head.length > BODY_BYTES:
         raise _too_large()
     message = await receive()

@@ -46,6 +46,7 @@ STATUS: dict[FailureKind, tuple[int, str]] = {
     FailureKind.PERMISSION: (403, "permission_error"),
     FailureKind.NOT_FOUND: (404, "invalid_request_error"),
     FailureKind.TOO_LARGE: (413, "invalid_request_error"),
+    FailureKind.UNREADABLE: (415, "invalid_request_error"),
     FailureKind.RATE_LIMITED: (429, "rate_limit_error"),
     FailureKind.UNSUPPORTED: (400, "invalid_request_error"),
     FailureKind.UPSTREAM_REFUSED: (502, "upstream_error"),

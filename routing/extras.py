@@ -10,8 +10,8 @@ from msgspec import Raw
 from msgspec.json import Decoder, encode
 
 from registry.canon import Adaptation, Failure, Request, plain
-from registry.params import brief
 from registry.protocols.adapter import Encoded, Operation
+from registry.wording import brief
 
 REMEMBERED_SECONDS = 3600.0
 REFUSED = (400, 422)

@@ -9,6 +9,7 @@ from pathlib import Path
 from registry.transports.egress import Egress
 from registry.transports.http import Client
 from routing.breaker import Breakers
+from routing.cors import CrossOrigin
 from routing.forwarding import Forwarder
 from routing.gateway import Gateway, SubmitJob, World
 from routing.link import Link
@@ -26,17 +27,20 @@ FIRST_READ_SECONDS = 4.0
 
 @dataclass(frozen=True, slots=True)
 class PlaneSettings:
-    """What the data plane needs to know. `own` holds (ip, port) of our own services, never reachable as upstreams."""
+    """What the data plane needs to know. `own` holds (ip, port) of our own services, never reachable as upstreams;
+    `browsers` the origins whose pages may call /v1.
+    """
 
     data_dir: Path
     redis_url: str
     pepper: bytes
     master_key: bytes
     own: frozenset[tuple[str, int]] = frozenset()
+    browsers: tuple[str, ...] = ()
 
 
 class Plane:
-    """The data plane of one event loop: `await start()`, call `gateway`, `await stop()`."""
+    """The data plane of one event loop: `await start()`, call `door`, `await stop()`."""
 
     def __init__(self, settings: PlaneSettings, submit_job: SubmitJob | None = None) -> None:
         """Nothing runs or connects before `start`."""
@@ -50,6 +54,7 @@ class Plane:
         self.measures = Measures()
         self.forwarder = Forwarder(self.client, self.breakers)
         self.gateway = Gateway(self.forwarder, self.recorder, self.measures, settings.pepper)
+        self.door = CrossOrigin(self.gateway, settings.browsers)
         builder = Builder(unsealing(settings.master_key))
         self.watcher = Watcher(Rows(), builder, settings.data_dir / "snapshot.json", self.serve)
         self.gateway.world = World(self.watcher.catch_up, submit_job)

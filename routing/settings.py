@@ -3,6 +3,7 @@
 from django.conf import settings
 
 from registry.guard import own_services
+from routing.cors import origins
 from routing.plane import PlaneSettings
 
 
@@ -14,4 +15,5 @@ def plane_settings() -> PlaneSettings:
         pepper=settings.KEY_PEPPER,
         master_key=settings.MASTER_KEY,
         own=own_services(),
+        browsers=origins(settings.CORS_ORIGINS),
     )

@@ -13,6 +13,7 @@ from registry.canon import Task
 from registry.protocols.document import Document, Operation, Part, Rest, Step
 from registry.protocols.mapping import wire_path
 from registry.spec import Constraint, Parameter, Spec
+from registry.steering import steers
 
 SYNONYMS = ("max_tokens", "max_completion_tokens")
 CONTENT = ("messages", "prompt", "input", "inputs", "query", "documents", "texts")
@@ -162,7 +163,7 @@ def encoder(task: Task, operation: Operation, spec: Spec) -> ast.FunctionDef:
         body.append(do("draft.streaming", name("body"), name("request.stream"), operation.stream.body))
     if operation.finish:
         body.append(do(operation.finish, name("body"), name("draft")))
-    body.append(rest_statement(operation))
+    body.append(rest_statement(operation, [key for key in declared if steers(key)]))
     body.append(ast.Return(call("Encoded", [wire(operation), call("tuple", [name("draft.adapted")])])))
     return function(f"encode_{task}", {"request": "Request", "upstream_model": "str"}, "Encoded", body)
 
@@ -173,12 +174,13 @@ def summary(operation: Operation) -> str:
     return f"{operation.method} {operation.path}{streamed}."
 
 
-def rest_statement(operation: Operation) -> ast.stmt:
-    """What becomes of the fields that nothing named."""
+def rest_statement(operation: Operation, opened: Sequence[str]) -> ast.stmt:
+    """What becomes of the fields that nothing named; `opened` are fields that no caller may send unless declared."""
     if operation.rest is Rest.DROP:
         return do("draft.drop_rest")
     home = (operation.home,) if operation.rest is Rest.HOME else ()
-    return do("draft.send_rest", name("body"), *home)
+    declared = {"declared": tuple(opened)} if opened else {}
+    return do("draft.send_rest", name("body"), *home, **declared)
 
 
 def step_statement(step: Step) -> ast.stmt:

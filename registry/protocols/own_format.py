@@ -53,7 +53,7 @@ def same_reply(
 
 def begins(raw: Raw | None, letters: bytes) -> bool:
     """Whether a field is there and its JSON begins with one of `letters`."""
-    return raw is not None and bytes(raw)[:1] in [letters[at : at + 1] for at in range(len(letters))]
+    return raw is not None and bytes(memoryview(raw)[:1]) in [letters[at : at + 1] for at in range(len(letters))]
 
 
 def rewritten(items: list[Item], name: str, wanted: str) -> bool:

@@ -50,6 +50,7 @@ TALKING = [
     "registry/protocols/content",
     "registry/protocols/calls",
     "registry/protocols/replies",
+    "registry/steering",
     "registry/protocols/own_format",
     "registry/protocols/splice",
     "registry/protocols/codecs/anthropic",

@@ -19,6 +19,7 @@ from controlplane.base.secrets import key_hash
 from registry.transports.egress import Egress
 from registry.transports.http import Client
 from routing.breaker import Breakers
+from routing.cors import CrossOrigin, origins
 from routing.forwarding import Forwarder
 from routing.gateway import Gateway, World
 from routing.measures import Measures
@@ -110,8 +111,10 @@ class Running:
 
 
 @asynccontextmanager
-async def gateway_for(models: Sequence[ModelRow], callers: Sequence[CallerRow] = ()) -> AsyncIterator[Running]:
-    """Serve these models to these callers (by default one, whose key is KEY)."""
+async def gateway_for(
+    models: Sequence[ModelRow], callers: Sequence[CallerRow] = (), browsers: str = "*"
+) -> AsyncIterator[Running]:
+    """Serve these models to these callers (by default one, whose key is KEY) and to pages of these origins."""
     guard = Egress(("127.0.0.0/8",))
     client = Client(lambda: guard)
     breakers = Breakers(time.monotonic)
@@ -125,7 +128,8 @@ async def gateway_for(models: Sequence[ModelRow], callers: Sequence[CallerRow] =
         gateway = Gateway(Forwarder(client, breakers), Recorder(deliver, Path(spool)), measures, PEPPER)
         builder = Builder(lambda row: "secret")
         listener = socket.create_server(("127.0.0.1", 0))
-        config = uvicorn.Config(gateway, lifespan="off", http="httptools", log_level="critical", access_log=False)
+        door = CrossOrigin(gateway, origins(browsers))
+        config = uvicorn.Config(door, lifespan="off", http="httptools", log_level="critical", access_log=False)
         server = uvicorn.Server(config)
         port = listener.getsockname()[1]
         running = Running(port, gateway, gateway.world, builder, breakers, client, measures, delivered)
