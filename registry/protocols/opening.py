@@ -17,7 +17,6 @@ from registry.protocols.framing import MAX_MESSAGE, too_long
 decode = Decoder().decode
 BLANK = BYTE_ORDER_MARK + b" \t\r\n"
 DOCUMENT = b"{[<"
-CHUNK = {"chat.completion": "chat.completion.chunk"}
 NUMBERED = ("tool_calls", "thinking_blocks")
 END = b"data: [DONE]\n\n"
 
@@ -80,7 +79,7 @@ def one_chunk(reply: Reply, context: CallContext) -> Fragment:
     answer = decode(reply.body)
     usage = answer.pop("usage", None)
     choices = [streamed(choice) for choice in answer.pop("choices")]
-    head = {**answer, "object": CHUNK.get(str(answer.get("object")), "text_completion")}
+    head = {**answer, "object": "chat.completion.chunk" if "delta" in choices[0] else "text_completion"}
     events = [{**head, "choices": choices}]
     if usage and context.usage_wanted:
         events.append({**head, "choices": [], "usage": usage})
