@@ -87,7 +87,7 @@ def inputs_of(task: Task, raw: Raw) -> dict[str, Raw]:
             return {"messages": Raw(encode([{"role": "user", "content": value}]))}
     if task is Task.RERANK:
         value = value_of({"inputs": raw}, "inputs")
-        if not isinstance(value, dict) or not {"query", "documents"} <= set(value):
+        if not isinstance(value, dict) or set(value) != {"query", "documents"}:
             raise refused("inputs", "'inputs' of a rerank call is an object with query and documents.")
         return {"query": Raw(encode(value["query"])), "documents": Raw(encode(value["documents"]))}
     return {FIELD.get(task, "inputs"): raw}

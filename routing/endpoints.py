@@ -29,7 +29,7 @@ JSON = (b"content-type", b"application/json")
 EVENT_STREAM: Headers = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache")]
 ADAPTED_CHARS = 1000
 MORE = "more"
-VALUE_CHARS = 40
+NAME_CHARS, VALUE_CHARS = 64, 40
 
 _SANE_ID = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._:/+=@-]{0,127}")
 _PLAIN = re.compile(r"[A-Za-z0-9_.~-]+").fullmatch
@@ -212,7 +212,7 @@ def error_event(failure: Failure) -> bytes:
 def adapted_header(adapted: Sequence[Adaptation]) -> bytes:
     """Every changed parameter, as a structured-field list: `temperature;action=clamped;given=3;sent=2`.
 
-    ASCII, values percent-encoded and cut at 40 characters, the whole at 1,000; `more=n` counts the rest.
+    ASCII, percent-encoded, names cut at 64 characters and values at 40, the whole at 1,000; `more=n` counts the rest.
     """
     unnamed = sum(int(change.sent) for change in adapted if change.action == MORE)
     named = [change for change in adapted if change.action != MORE]
@@ -239,7 +239,7 @@ def _one(change: Adaptation) -> str:
 
 @lru_cache(maxsize=4096)
 def _named(parameter: str, action: str) -> str:
-    return f"{quote(parameter[:VALUE_CHARS], safe='')};action={action}"
+    return f"{quote(parameter[:NAME_CHARS], safe='')};action={action}"
 
 
 def _shown(value: object) -> str:

@@ -48,6 +48,22 @@ KIND_BY_STATUS = {
     429: FailureKind.UPSTREAM_RATE_LIMITED,
     504: FailureKind.UPSTREAM_TIMEOUT,
 }
+TOO_LONG = {
+    "context_length_exceeded": (
+        "maximum context length",
+        "maximum model length",
+        "maximum prompt length",
+        "available context size",
+        "longer than the model's context",
+        "exceeds the context window",
+        "exceeds the model's context",
+        "context window exceeds",
+        "when context the overflows",
+        "exceeded model token limit",
+        "prompt is too long",
+    )
+}
+"""What servers of any protocol say of a prompt that does not fit: vLLM, SGLang, llama.cpp, LM Studio and hosts."""
 RETRYABLE = frozenset(
     {
         FailureKind.UPSTREAM_RATE_LIMITED,
@@ -130,7 +146,7 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes, rules: Sequenc
     if failure is None:
         said = words(body)
         text = f"The upstream answered with status {status}" + (f": {said[:300]}" if said else " and no words.")
-        code = next((found for rule in rules if (found := said_code(said, rule))), None)
+        code = said_code(said, rules)
         kind = FailureKind.UPSTREAM_REFUSED if code else kind_of(status)
         failure = Failure(kind, text, code=code, upstream_status=status, upstream_words=said)
         failure.retryable = failure.kind in RETRYABLE
@@ -146,7 +162,7 @@ def failure_in(answer: Any, rules: Sequence[ErrorRule], status: int, body: bytes
             continue
         said = first(answer, rule.message)
         text = said if isinstance(said, str) else encode(said if said is not None else marked).decode()
-        known = said_code(text, rule)
+        known = said_code(text, rules)
         code = known or first(answer, rule.code)
         kind = FailureKind.UPSTREAM_REFUSED if known else kind_of(status)
         kind = FailureKind(rule.kinds[str(code)]) if str(code) in rule.kinds else kind
@@ -163,10 +179,11 @@ def failure_in(answer: Any, rules: Sequence[ErrorRule], status: int, body: bytes
     return None
 
 
-def said_code(text: str, rule: ErrorRule) -> str | None:
+def said_code(text: str, rules: Sequence[ErrorRule]) -> str | None:
     """The code of OpenAI's whose plain words are in an upstream's message; None where none is."""
     lower = text.lower()
-    return next((code for code, told in rule.says.items() if any(words in lower for words in told)), None)
+    told = [*TOO_LONG.items(), *(item for rule in rules for item in rule.says.items())]
+    return next((code for code, phrases in told if any(words in lower for words in phrases)), None)
 
 
 def kind_of(status: int) -> FailureKind:

@@ -36,11 +36,14 @@ def first(data: Any, paths: Sequence[str]) -> Any:
 def counts(data: Any, paths: Paths) -> dict[int, int]:
     """The whole numbers at `paths`, each by its place among them; a tuple of paths is one place."""
     found = ((place, first(data, (path,) if isinstance(path, str) else path)) for place, path in enumerate(paths))
-    return {
-        place: value
-        for place, value in found
-        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31
-    }
+    return {place: int(value) for place, value in found if is_count(value)}
+
+
+def is_count(value: Any) -> bool:
+    """Whether a value counts tokens; some servers write whole numbers as 12.0."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 2**31:
+        return False
+    return value == int(value)
 
 
 def usage_of(data: Any, paths: UsagePaths) -> Usage | None:

@@ -140,8 +140,8 @@ class ErrorRule(Part, frozen=True):
 
     `when` is a dotted path whose presence marks an error body, HTTP 200 included; with `equals` only where its value
     is among those, with `unless` only where it is not. `message`, `code` and `parameter` lead to the words; `kinds`
-    maps a code to a failure kind. `says` holds, for a code of OpenAI's, plain words: a message that has one of them,
-    in any case, has that code instead of the upstream's own.
+    maps a code to a failure kind. `says` holds, for a code of OpenAI's, plain words in lower case: a message of the
+    protocol that has one of them, in any case, has that code instead of the upstream's own.
     """
 
     when: str

@@ -1,5 +1,6 @@
 """Cuts a stream of bytes into messages. One may be as large as a whole answer; a larger one is a Failure."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -7,6 +8,8 @@ from registry.canon import ANSWER_BYTES, Failure, FailureKind
 from registry.protocols.answers import BYTE_ORDER_MARK, words
 
 MAX_MESSAGE = ANSWER_BYTES
+KEEP_ALIVE = re.compile(rb":|\W*(ping|keep-?alive|heartbeat)\W*\Z", re.IGNORECASE)
+"""Data that is no JSON and carries nothing."""
 
 Message = tuple[str, bytes]
 """An event's name (empty where there is none) and its data."""

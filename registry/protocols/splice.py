@@ -15,7 +15,7 @@ from msgspec.json import Decoder, encode
 
 from registry.canon import MOST_CHOICES, CallContext, Failure, Fragment, Usage
 from registry.protocols.answers import ErrorRule, UsagePaths, failure_in, usage_of, words
-from registry.protocols.framing import EventBlocks, read_event
+from registry.protocols.framing import KEEP_ALIVE, EventBlocks, read_event
 from registry.protocols.streams import wrong
 
 MODEL = re.compile(rb'"model"\s*:\s*"[^"\\]*(?:\\.[^"\\]*)*"')
@@ -23,7 +23,6 @@ MODEL_KEY = b'"model"'
 DONE = b"[DONE]"
 END = b"data: [DONE]\n\n"
 COMMENT = b": keep-alive\n\n"
-KEEP_ALIVE = re.compile(rb":|\W*(ping|keep-?alive|heartbeat)\W*\Z", re.IGNORECASE)
 NO_REASON = ("", "null", "none")
 BROKEN_OFF = ("error", "abort")
 ENVELOPE = frozenset(

@@ -14,12 +14,12 @@ from msgspec.json import Decoder, encode
 from registry.canon import CallContext, Failure, FailureKind, Fragment, Usage
 from registry.protocols.answers import ErrorRule, UsagePaths, failure_in, words
 from registry.protocols.counting import Counted, usage_body
-from registry.protocols.framing import FramingKind, Message
+from registry.protocols.framing import KEEP_ALIVE, FramingKind, Message
 
 decode = Decoder().decode
 DONE = b"data: [DONE]\n\n"
-KEEP_ALIVES = ("ping", "keepalive", "keep-alive", "heartbeat")
-"""Names of events that carry nothing, whatever their data."""
+IDLE = ("ping", "keepalive", "keep-alive", "heartbeat")
+"""Names and types of events that carry nothing, whatever their data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +106,13 @@ class ChunkStream:
         if self.rules.end and data.strip() == self.rules.end.encode():
             self.finished(output)
             return
-        if not data.strip() or data.lstrip().startswith(b":") or name in KEEP_ALIVES:
+        if not data.strip() or KEEP_ALIVE.match(data.strip()) or name in IDLE:
             return
         try:
             value = decode(data)
         except (DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise wrong(f"holds a message that is not JSON ({error})", data) from error
-        if value == {}:
+        if value == {} or (isinstance(value, dict) and value.get("type") in IDLE):
             return
         failure = failure_in(value, self.rules.errors, 200, data)
         if failure is not None:

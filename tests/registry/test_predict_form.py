@@ -66,6 +66,7 @@ def test_bodies_of_every_type(kind: str, body: dict[str, Any], task: str, fields
         ("llm", {"inputs": "a", "stream": "yes"}, "stream"),
         ("llm", {"inputs": "a", "parameters": []}, "parameters"),
         ("rerank", {"inputs": "a"}, "inputs"),
+        ("rerank", {"inputs": {"query": "q", "documents": ["a"], "top_n": 1}}, "inputs"),
     ],
 )
 def test_bodies_that_are_refused(kind: str, body: dict[str, Any], parameter: str) -> None:

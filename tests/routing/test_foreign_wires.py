@@ -146,6 +146,9 @@ async def test_a_nested_field_is_told_in_the_header_and_in_the_record() -> None:
         ("openai", 400, "request (9000 tokens) exceeds the available context size (8192 tokens), try increasing it"),
         ("ollama", 400, "prompt too long; exceeded max context length by 12 tokens"),
         ("ollama", 500, "the input length exceeds the context length"),
+        ("anthropic", 400, "The input (9000 tokens) is longer than the model's context length (8192 tokens)."),
+        ("ollama", 400, "the request exceeds the available context size, try increasing it"),
+        ("openai", 400, "This model's maximum context length is 8192 tokens. However, you requested 9000 tokens."),
         ("ollama", 400, "This model's maximum context length is 8192 tokens. However, you requested 9000 tokens."),
     ],
 )
@@ -212,6 +215,7 @@ GENERATED = {"generated_text": "teal", "details": {"finish_reason": "length", "g
         ("anthropic", {"content": [], "usage": {"output_tokens": 3}}),
         ("anthropic", {"content": [], "usage": {"input_tokens": 4, "output_tokens": None}}),
         ("anthropic", {"content": []}),
+        ("anthropic", {"content": "teal", "usage": {"input_tokens": 4.0, "output_tokens": 2.0}}),
     ],
 )
 async def test_usage_holds_whole_numbers_or_is_left_out(protocol: str, answer: dict[str, Any]) -> None:
@@ -246,6 +250,8 @@ STREAMS = {"anthropic": events(*SAID), "huggingface": b"data: " + json.dumps(TOK
         b"event: heartbeat\ndata:\n\n",
         b"data: {}\n\n",
         b"data:\n\n",
+        b"data: [PING]\n\n",
+        b'data: {"type": "ping"}\n\n',
     ],
 )
 async def test_a_keep_alive_is_no_answer_wherever_it_comes(protocol: str, kept_alive: bytes) -> None:

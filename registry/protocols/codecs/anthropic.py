@@ -86,7 +86,7 @@ class Conversation:
         if isinstance(given.peek("content"), str):
             return {**block, "content": given.take("content")}
         found = [inner for part in parts_of(given) if (inner := block_of(part))]
-        return {**block, "content": found[0]["text"] if bare(found) else found}
+        return {**block, "content": found[0]["text"] if bare(found) else found or ""}
 
     def identity(self, given: str) -> str:
         """A call's id in the letters that Anthropic takes, the same for a call and its answer."""

@@ -30,7 +30,8 @@ def message(answer: Any, context: CallContext) -> dict[str, Any]:
     text, reasoning = "", ""
     calls: list[Block] = []
     thinking: list[Block] = []
-    for item in answer["content"]:
+    content = answer["content"]
+    for item in [{"type": "text", "text": content}] if isinstance(content, str) else content:
         kind = item.get("type")
         if kind == "text":
             text += replies.text_of(item["text"])
