@@ -148,7 +148,6 @@ async def test_a_nested_field_is_told_in_the_header_and_in_the_record() -> None:
         ("ollama", 500, "the input length exceeds the context length"),
         ("anthropic", 400, "The input (9000 tokens) is longer than the model's context length (8192 tokens)."),
         ("ollama", 400, "the request exceeds the available context size, try increasing it"),
-        ("openai", 400, "This model's maximum context length is 8192 tokens. However, you requested 9000 tokens."),
         ("ollama", 400, "This model's maximum context length is 8192 tokens. However, you requested 9000 tokens."),
     ],
 )
