@@ -5,13 +5,13 @@ Run as `celery -A controlplane.celery:app worker -P threads -c 8` and `celery -A
 
 import logging
 import os
-import threading
 from pathlib import Path
 
 from celery.signals import worker_ready
 
 from controlplane.base.boot import DJANGO_VERSION
-from controlplane.base.engine import Handlers, work
+from controlplane.base.crews import Size, crews
+from controlplane.base.engine import Handlers
 from controlplane.base.jobs import forget_old_jobs, waiting
 from controlplane.base.queue import WAKE, app, ring, task
 from registry import callers, importing, probing
@@ -19,11 +19,16 @@ from routing import jobs as calls
 from routing import lab, records
 
 HANDLERS: Handlers = {"import": importing.run, "probe": probing.run, calls.KIND: calls.run, lab.KIND: lab.run}
-JOBS_AT_ONCE = int(os.environ.get("JOBS_AT_ONCE", "6"))
-"""Jobs that one worker runs side by side. Fewer than its threads, so housekeeping never waits for a long job."""
-
+CALLS_AT_ONCE = int(os.environ.get("CALLS_AT_ONCE", "32"))
+"""Durable calls that one worker makes side by side; one key has a quarter of them at the most."""
+SIZES = {
+    "import": Size(3, 2),
+    "probe": Size(3, 2),
+    calls.KIND: Size(CALLS_AT_ONCE, max(1, CALLS_AT_ONCE // 4)),
+    lab.KIND: Size(2, 1),
+}
 log = logging.getLogger(__name__)
-_slots = threading.BoundedSemaphore(JOBS_AT_ONCE)
+_crews = crews(SIZES, HANDLERS)
 
 
 def tell_supervisor(**_: object) -> None:
@@ -37,19 +42,15 @@ worker_ready.connect(tell_supervisor, weak=False)
 
 @task(WAKE)
 def wake() -> None:
-    """Run due jobs until there are none; where all slots are taken, those who hold them will look again."""
-    if not _slots.acquire(blocking=False):
-        return
-    try:
-        work(HANDLERS)
-    finally:
-        _slots.release()
+    """Let every crew look for due jobs; they run in threads of their own, so housekeeping never waits for a job."""
+    for wake_crew in _crews:
+        wake_crew()
 
 
 @task("patchbay.sweep")
 def sweep() -> None:
     """Find jobs that nobody was woken for: a lost message, a dead worker, a retry whose time has come."""
-    for _ in range(min(waiting(), JOBS_AT_ONCE)):
+    if waiting():
         ring()
 
 

@@ -167,7 +167,7 @@ def read_head(headers: Iterable[tuple[bytes, bytes]]) -> Head:
         length=int(length) if length.isdigit() and len(length) < 16 else None,
         strict=found.get(b"x-patchbay-strict", b"").lower() in (b"true", b"1"),
         respond_async=b"respond-async" in found.get(b"prefer", b"").lower(),
-        idempotency_key=key.decode("latin-1")[:200] if key else None,
+        idempotency_key=key.decode("latin-1") if key else None,
         encoded=found.get(b"content-encoding", b"identity").lower() not in (b"identity", b""),
     )
 

@@ -119,6 +119,7 @@ def readiness(plane: Plane, page: str, drained_ago: float | None) -> tuple[int, 
         reasons.append("Redis does not take call records; they are spooled on disk and delivered later")
     if plane.recorder.dropped:
         reasons.append(f"{plane.recorder.dropped} call records were lost: the queue and the spool were full")
+    reasons.extend(service.trouble for service in plane.services if service.trouble)
     if page:
         reasons.append(page)
     if drained_ago is not None and drained_ago > DRAINED_SECONDS:

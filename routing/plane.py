@@ -1,11 +1,10 @@
 """Assembles the data plane of one process and runs its background tasks."""
 
-import asyncio
-import logging
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from controlplane.base.service_loop import Service
 from registry.transports.egress import Egress
 from registry.transports.http import Client
 from routing.breaker import Breakers
@@ -19,8 +18,6 @@ from routing.rows import Rows, unsealing
 from routing.snapshot import Builder
 from routing.table import Table
 from routing.watcher import Watcher
-
-log = logging.getLogger(__name__)
 
 FIRST_READ_SECONDS = 4.0
 
@@ -46,7 +43,6 @@ class Plane:
         """Nothing runs or connects before `start`."""
         self._own = settings.own
         self._egress = Egress((), settings.own)
-        self._tasks: list[asyncio.Task[None]] = []
         self.client = Client(lambda: self._egress)
         self.breakers = Breakers(time.monotonic)
         self.link = Link(settings.redis_url)
@@ -58,23 +54,23 @@ class Plane:
         builder = Builder(unsealing(settings.master_key))
         self.watcher = Watcher(Rows(), builder, settings.data_dir / "snapshot.json", self.serve)
         self.gateway.world = World(self.watcher.catch_up, submit_job)
+        self.services = (
+            Service("the reader of the table", self.watcher.run),
+            Service("the listener to notices", lambda: self.link.listen(self.watcher.notice)),
+            Service("the sender of call records", self.recorder.run),
+        )
 
     async def start(self) -> None:
         """Serve the last good copy, then what PostgreSQL says, waiting four seconds for it at the most."""
         await self.watcher.load()
-        following = asyncio.create_task(self.watcher.run(), name="watcher")
-        listening = asyncio.create_task(self.link.listen(self.watcher.notice), name="notices")
-        recording = asyncio.create_task(self.recorder.run(), name="recorder")
-        self._tasks = [following, listening, recording]
-        for task in self._tasks:
-            task.add_done_callback(_tell_of_end)
+        for service in self.services:
+            service.start()
         await self.watcher.first_look(FIRST_READ_SECONDS)
 
     async def stop(self) -> None:
         """Stop the tasks, deliver or spool what is queued, close connections."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for service in self.services:
+            await service.stop()
         await self.recorder.flush()
         await self.client.close()
         await self.link.close()
@@ -86,9 +82,3 @@ class Plane:
             self._egress = Egress(table.egress_allow, self._own)
         self.breakers.forget(replica.key for served in table.models.values() for replica in served.replicas)
         self.gateway.serve(table)
-
-
-def _tell_of_end(task: asyncio.Task[None]) -> None:
-    """A background task must not end by itself."""
-    if not task.cancelled() and task.exception() is not None:
-        log.error("the data plane's %s stopped", task.get_name(), exc_info=task.exception())

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from django.db import DatabaseError, connection, connections, transaction
+from django.db import Error, connection, connections, transaction
 from django.db.models import TextField
 from django.db.models.functions import Cast
 
@@ -40,7 +40,7 @@ class Rows:
                 with connection.cursor() as cursor:
                     cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
                 return self._snapshot()
-        except DatabaseError as error:
+        except Error as error:
             raise RowsUnavailable(str(error).strip() or type(error).__name__) from error
 
     def close(self) -> None:

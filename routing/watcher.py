@@ -71,10 +71,8 @@ class Watcher:
         await asyncio.shield(self._refreshing)
 
     async def first_look(self, limit: float) -> None:
-        """Wait for the first look at the database, `limit` seconds at the most."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(limit):
-                await self.refresh()
+        """Wait for the first look at the database, `limit` seconds at the most, however it ends: `run` looks again."""
+        await asyncio.wait([asyncio.create_task(self.refresh())], timeout=limit)
 
     async def catch_up(self) -> bool:
         """For a key or model that the Table does not know: see whether it is new, waiting a second at the most.

@@ -7,6 +7,8 @@ current fence, so a worker that was away too long writes nothing.
 
 import json
 import logging
+import operator
+import random
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,9 +16,10 @@ from datetime import timedelta
 from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db import close_old_connections, connection, transaction
-from django.db.models import F, Q
+from django.db import DatabaseError, close_old_connections, connection, transaction
+from django.db.models import F, Min, Q
 from django.db.models.functions import Coalesce, Now
+from django.utils import timezone
 
 from controlplane.base import jobs
 from controlplane.base.models import Job, JobState
@@ -26,7 +29,12 @@ LEASE = timedelta(seconds=20)
 RENEW_SECONDS = 5.0
 PROGRESS_SECONDS = 0.2
 BACKOFF_SECONDS = 2.0
+HORIZON = timedelta(hours=1)
+"""How long a job is tried again for reasons that pass."""
+SOONEST_SECONDS = 0.5
 ANY = Q()
+_SPREAD = random.SystemRandom()
+_ASKER = ("api_key_id", "created_by_id")
 log = logging.getLogger(__name__)
 
 
@@ -35,6 +43,22 @@ class JobFailed(Exception):
 
     def __init__(self, code: str, message: str, detail: Any = None) -> None:
         self.error = {"code": code, "message": message, "detail": detail}
+        super().__init__(message)
+
+
+class JobDeferred(Exception):
+    """The job could not be done now, for a reason that passes and is not its own: it goes back without an attempt.
+
+    It is tried again after `retry_after` seconds at the earliest, and more rarely the older it is, at least every
+    `longest` seconds, until it is HORIZON old; then it fails with the last reason.
+    """
+
+    def __init__(
+        self, code: str, message: str, retry_after: float = 0.0, longest: float = 120.0, *, crowded: bool = False
+    ) -> None:
+        """`crowded`: because too many jobs of the same asker run at once."""
+        self.error = {"code": code, "message": message}
+        self.retry_after, self.longest, self.crowded = retry_after, longest, crowded
         super().__init__(message)
 
 
@@ -99,6 +123,25 @@ class Lease:
         self._refreshed(moved)
         return bool(moved)
 
+    def defer(self, why: JobDeferred) -> bool:
+        """Give the job back for later without counting an attempt; end it if it is HORIZON old."""
+        age = timezone.now() - self.job.created_at
+        if age >= HORIZON:
+            minutes = int(age.total_seconds() // 60)
+            return self.fail({**why.error, "message": f"gave up after {minutes} minutes: {why.error['message']}"})
+        left = (HORIZON - age).total_seconds()
+        rest = max(why.retry_after, min(why.longest, age.total_seconds() / 4), SOONEST_SECONDS)
+        seconds = min(rest * _SPREAD.uniform(1.0, 1.5), max(left, SOONEST_SECONDS))
+        moved = self._mine().update(
+            state=JobState.QUEUED,
+            attempts=F("attempts") - 1,
+            due_at=Now() + timedelta(seconds=seconds),
+            lease_until=None,
+            error=_storable(why.error),
+        )
+        self._refreshed(moved)
+        return bool(moved)
+
     def _end(self, state: str, **fields: Any) -> bool:
         moved = self._mine().update(
             state=state, finished_at=Now(), lease_until=None, progress=_storable(self._progress), **fields
@@ -119,6 +162,8 @@ class Lease:
         return Job.objects.filter(pk=self.job.pk, fence=self.fence, state=JobState.RUNNING)
 
 
+Asker = tuple[int | None, int | None]
+"""Whose job it is: the id of the API key, if one asked, and of the account."""
 Handlers = Mapping[str, Callable[[Lease], dict[str, Any]]]
 
 
@@ -130,6 +175,24 @@ def claim(limit: int = 1, only: Q = ANY) -> list[Lease]:
         return [lease for lease in map(_take, rows) if lease is not None]
 
 
+def claim_fairly(which: Q, rank: Callable[[Asker], tuple[int, int] | None]) -> Lease | None:
+    """Take one due job among `which`, of the asker with the lowest rank; those without a rank wait."""
+    due = Job.objects.filter(jobs.due(), which)
+    waiting = due.order_by().values_list(*_ASKER).annotate(first=Min("due_at")).order_by("first")
+    ranked = [
+        (found, (key_id, account_id)) for key_id, account_id, _ in waiting if (found := rank((key_id, account_id)))
+    ]
+    for _, (key_id, account_id) in sorted(ranked, key=operator.itemgetter(0)):
+        for lease in claim(1, which & Q(api_key_id=key_id, created_by_id=account_id)):
+            return lease
+    return None
+
+
+def asker_of(job: Job) -> Asker:
+    """Whose job it is."""
+    return job.api_key_id, job.created_by_id
+
+
 def work(handlers: Handlers, only: Q = ANY) -> int:
     """Run due jobs (among `only`) one after the other until there are none. Returns how many ran."""
     ran = 0
@@ -139,15 +202,15 @@ def work(handlers: Handlers, only: Q = ANY) -> int:
     return ran
 
 
-def run(lease: Lease, handlers: Handlers) -> None:
-    """Execute one claimed job and store how it ended, renewing the lease meanwhile."""
+def run(lease: Lease, handlers: Handlers) -> BaseException | None:
+    """Execute one claimed job and store how it ended, renewing the lease meanwhile. Returns what the handler raised."""
     handler = handlers.get(lease.job.kind)
     if handler is None:
         known = ", ".join(sorted(handlers))
         lease.fail(
             {"code": "unknown_kind", "message": f"no handler for jobs of kind {lease.job.kind!r}; known: {known}"}
         )
-        return
+        return None
     with ThreadPoolExecutor(1, thread_name_prefix=f"job-{lease.job.kind}") as pool:
         future = pool.submit(_call, handler, lease)
         error = _wait(future, lease)
@@ -155,9 +218,12 @@ def run(lease: Lease, handlers: Handlers) -> None:
         lease.finish(future.result())
     elif isinstance(error, JobFailed):
         lease.fail(error.error)
+    elif isinstance(error, JobDeferred):
+        lease.defer(error)
     elif not isinstance(error, LeaseLost):
         log.warning("job %s (%s) failed", lease.job.pk, lease.job.kind, exc_info=error)
         lease.retry({"code": "exception", "message": redact(f"{type(error).__name__}: {error}")[:2000]})
+    return error
 
 
 def _claims(only: Q) -> Iterator[Lease]:
@@ -210,8 +276,17 @@ def _wait(future: "Future[dict[str, Any]]", lease: Lease) -> BaseException | Non
         try:
             return future.exception(timeout=RENEW_SECONDS)
         except TimeoutError:
-            lease.renew()
-            connection.close()
+            _renew(lease)
+
+
+def _renew(lease: Lease) -> None:
+    """A renewal that PostgreSQL does not take now is tried again in time, or the fence keeps the result out."""
+    try:
+        lease.renew()
+    except DatabaseError as error:
+        log.warning("the lease of job %s was not renewed: %s", lease.job.pk, error)
+    finally:
+        connection.close()
 
 
 def _storable(value: Any) -> Any:

@@ -25,6 +25,7 @@ from controlplane.base import access, jobs
 from controlplane.base.events import CHANNEL
 from controlplane.base.models import Revision, User
 from controlplane.base.refusals import Refused
+from controlplane.base.service_loop import Service
 
 LIVE = "/live"
 TICK_S = 5.0
@@ -47,22 +48,24 @@ class Hub:
 
     def __init__(self) -> None:
         self.viewers: set[Viewer] = set()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._services: list[Service] = []
         self.away = False
 
     def join(self, viewer: "Viewer") -> None:
         """Add a socket; the first one starts the hub."""
         self.viewers.add(viewer)
-        if not self._tasks:
-            self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._tick())]
+        if not self._services:
+            self._services = [Service("the hub of live pages", self._listen), Service("its ticks", self._tick)]
+            for service in self._services:
+                service.start()
 
     def leave(self, viewer: "Viewer") -> None:
         """Remove a socket; after the last one the hub rests."""
         self.viewers.discard(viewer)
         if not self.viewers:
-            for task in self._tasks:
-                task.cancel()
-            self._tasks = []
+            for service in self._services:
+                service.cancel()
+            self._services = []
 
     def tell(self, topic: str, payload: Mapping[str, Any]) -> None:
         """Encode once, hand to everybody who may see it."""
