@@ -41,7 +41,7 @@ async def test_h8_a_task_that_fails_is_told_of_and_begins_again(
             await asyncio.sleep(0.01)
     assert len(begun) == 4
     await service.stop()
-    assert service.trouble == "the sender has ended"
+    assert "has ended" in service.trouble
 
 
 async def test_h8_a_task_that_ends_by_itself_begins_again(monkeypatch: pytest.MonkeyPatch) -> None:
