@@ -7,13 +7,28 @@ from registry.canon import Task
 from registry.spec import TASKS_BY_TYPE
 
 KEY = "$PATCHBAY_KEY"
-_PATHS = {Task.CHAT: "chat/completions", Task.EMBEDDING: "embeddings"}
+_PATHS = {
+    Task.CHAT: "chat/completions",
+    Task.EMBEDDING: "embeddings",
+    Task.MODERATION: "moderations",
+    Task.IMAGE: "images/generations",
+    Task.RERANK: "rerank",
+}
 _BODIES: Mapping[Task, Mapping[str, object]] = {
     Task.CHAT: {"messages": [{"role": "user", "content": "Say hello."}]},
     Task.EMBEDDING: {"input": "Say hello."},
-}
-_INPUTS: Mapping[Task, object] = {
+    Task.MODERATION: {"input": "Say hello."},
+    Task.IMAGE: {"prompt": "A greeting."},
     Task.RERANK: {"query": "greeting", "documents": ["hello", "goodbye"]},
+}
+_SDK = {
+    Task.CHAT: ("chat.completions.create", "answer.choices[0].message.content"),
+    Task.EMBEDDING: ("embeddings.create", "answer.data[0].embedding[:4]"),
+    Task.MODERATION: ("moderations.create", "answer.results[0].flagged"),
+    Task.IMAGE: ("images.generate", "answer.data[0]"),
+}
+"""Calls of the OpenAI SDK, and what to print of their answers. It has none for reranking."""
+_INPUTS: Mapping[Task, object] = {
     Task.TENSOR: [{"name": "input", "shape": [1, 4], "datatype": "FP32", "data": [0.1, 0.2, 0.3, 0.4]}],
 }
 
@@ -25,6 +40,8 @@ def snippets(name: str, kind: str, base_url: str) -> dict[str, str]:
         inputs = _INPUTS.get(task, "Say hello.")
         return _plain(base_url, f"models/{name}/predict", {"inputs": inputs})
     found = _plain(base_url, _PATHS[task], {"model": name, **_BODIES[task]})
+    if task not in _SDK:
+        return found
     return {"curl": found["curl"], "openai": _sdk(name, task, base_url), "python": found["python"]}
 
 
@@ -53,12 +70,9 @@ def _sdk(name: str, task: Task, base_url: str) -> str:
         "import os\n\nfrom openai import OpenAI\n\n"
         f'client = OpenAI(base_url="{base_url}/v1", api_key=os.environ["PATCHBAY_KEY"])\n'
     )
-    if task is Task.EMBEDDING:
-        call = f'answer = client.embeddings.create(model="{name}", input="Say hello.")\n'
-        return head + call + "print(answer.data[0].embedding[:4])"
-    return (
-        head + "answer = client.chat.completions.create(\n"
-        f'    model="{name}",\n'
-        '    messages=[{"role": "user", "content": "Say hello."}],\n'
-        ")\nprint(answer.choices[0].message.content)"
+    call, shown = _SDK[task]
+    lines = "".join(
+        f"    {field}={json.dumps(value, ensure_ascii=False)},\n"
+        for field, value in {"model": name, **_BODIES[task]}.items()
     )
+    return f"{head}answer = client.{call}(\n{lines})\nprint({shown})"

@@ -132,7 +132,7 @@ def is_ours(path: str, headers: Iterable[tuple[bytes, bytes]]) -> bool:
     """
     if path.startswith("/v1/"):
         return True
-    path = plain_path(path)
+    path = plain_path(path.lower())
     if path == BASE or path.startswith("/v1/") or BASE + path in _KNOWN:
         return True
     if not f"{BASE}{path}/".startswith(f"{MODELS}/"):

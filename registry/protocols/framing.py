@@ -55,24 +55,27 @@ class Lines:
 
 
 class NdjsonFraming:
-    """One JSON text a line."""
+    """One JSON text a line; a byte order mark before the first is left out."""
 
-    __slots__ = ("lines",)
+    __slots__ = ("lines", "mark")
 
     def __init__(self) -> None:
         self.lines = Lines()
+        self.mark = BYTE_ORDER_MARK
 
     def feed(self, data: bytes) -> Iterator[Message]:
         """The messages that `data` completes."""
         for line in self.lines.feed(data):
-            if line.strip():
-                yield "", line
+            yield from self._message(line)
 
     def close(self) -> Iterator[Message]:
         """A last line without an end."""
-        rest = self.lines.rest()
-        if rest.strip():
-            yield "", rest
+        yield from self._message(self.lines.rest())
+
+    def _message(self, line: bytes) -> Iterator[Message]:
+        line, self.mark = line.removeprefix(self.mark), b""
+        if line.strip():
+            yield "", line
 
 
 class LineEnds:

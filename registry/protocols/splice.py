@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from msgspec import DecodeError, Struct
+from msgspec import DecodeError, Struct, ValidationError, convert
 from msgspec.json import Decoder, encode
 
 from registry.canon import MOST_CHOICES, CallContext, Failure, Fragment, Usage
@@ -201,17 +201,13 @@ class SpliceStream:
             return self.nothing(value.encode(errors="replace"), ValueError("a text"))
         if not isinstance(value, dict):
             raise wrong("holds an event that is no JSON object", data)
-        choices = value.get("choices") or []
-        if not isinstance(choices, list) or not all(isinstance(item, dict) for item in choices):
-            raise wrong("holds an event whose choices are no list of objects", data)
+        try:
+            choices = convert(value.get("choices") or [], list[Choice])
+        except ValidationError as error:
+            raise wrong("holds an event whose choices are no list of objects with deltas", data) from error
         usage = self.learn(value)
         if choices:
-            self.follow(
-                [
-                    Choice(item.get("index", 0), item.get("finish_reason"), item.get("delta") or item.get("text"))
-                    for item in choices
-                ]
-            )
+            self.follow(choices)
         elif usage and self.context.usage_wanted:
             data = encode({**value, "choices": []})
         elif usage:

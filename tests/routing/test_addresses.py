@@ -52,8 +52,13 @@ async def test_a_base_url_without_v1_or_with_two_is_told_the_right_one(address: 
     ("path", "plain", "with_key"),
     [
         *((path.removeprefix("/v1"), True, True) for path in CALLS),
-        *(("/v1", True, True), ("/v1/", True, True), ("//v1/x", True, True), ("/responses", True, True)),
-        *(("/audio/speech/", True, True), ("/models", False, True), ("/models/m/predict", False, True)),
+        *(("/v1", True, True), ("/v1/", True, True), ("//v1/x", True, True), ("/V1/Chat/Completions", True, True)),
+        *(
+            ("/audio/speech/", True, True),
+            ("/responses", True, True),
+            ("/models", False, True),
+            ("/models/m/predict", False, True),
+        ),
         *(("/", False, False), ("/models-x", False, False), ("/api/models", False, False), ("/jobs", False, False)),
         *(("/v1x", False, False), ("/completionsx", False, False), ("/static/v1/x", False, False)),
     ],

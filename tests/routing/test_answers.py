@@ -82,7 +82,7 @@ async def test_a_stream_is_taken_under_any_label(label: bytes | None) -> None:
 async def test_a_whole_answer_to_a_call_that_asked_for_a_stream_is_streamed(
     wire: tuple[str, str], label: bytes
 ) -> None:
-    body = json.dumps(ANSWERS[wire], indent=None if wire[0] == "ollama" else 1).encode()
+    body = b"\xef\xbb\xbf" + json.dumps(ANSWERS[wire], indent=None if wire[0] == "ollama" else 1).encode()
     async with (
         serving(labelled(body, label)) as upstream,
         gateway_for([model_row("m", upstream.port, protocol=wire[0], type=wire[1])]) as g,

@@ -169,6 +169,8 @@ def test_a_keep_alive_becomes_a_comment(line: bytes) -> None:
         b'data: {"choices":{"0":{}}}',
         b'data: {"choices":["te"]}',
         b'data: {"choices":"te"}',
+        b'data: {"choices":[{"delta":"te"}]}',
+        b'data: {"choices":[{"delta":["te"]}]}',
         b"<html>",
         b'{"choices": []}',
         b"Service unavailable, sorry",
@@ -251,6 +253,11 @@ def test_usage_goes_to_whom_it_is_due_and_missing_counts_keep_their_value() -> N
     assert (without.usage.prompt_tokens, without.usage.completion_tokens) == (4, 2)
     assert len(without.chunks) == 2
     assert wanted.chunks[-1] == {"usage": counts[1], "choices": []}
+
+
+def test_only_what_adds_to_an_answer_counts_as_a_token_also_beside_an_error_field() -> None:
+    pieces = [said("", None, error=None), said("te", None, error=None), said(None, "stop", error=None), DONE]
+    assert (Heard(pieces).tokens, Heard(pieces).text) == (1, "te")
 
 
 def test_what_is_no_utf_8_is_replaced_as_the_grammar_says() -> None:
