@@ -107,6 +107,23 @@ async def test_a_key_and_a_model_made_now_are_called_now_and_the_record_arrives_
             assert (await http.post("/healthz")).status_code == 405
 
 
+async def test_programs_are_answered_in_json_and_pages_and_the_rest_api_answer_no_other_origin() -> None:
+    page = {"origin": "https://app.example"}
+    async with web() as url, httpx.AsyncClient(base_url=url, trust_env=False) as http:
+        for path in ("/chat/completions", "//v1/chat/completions/", "/v1", "/v1/v1/embeddings", "/responses"):
+            answer = await http.post(url + path, json={})
+            assert answer.headers["content-type"] == "application/json", path
+            assert "/v1" in answer.json()["error"]["message"] or answer.status_code == 401
+        listing = await http.get("/models", headers={"authorization": "Bearer pb-x"})
+        assert (listing.status_code, "/v1/models" in listing.json()["error"]["message"]) == (404, True)
+        assert (await http.get("/models")).headers["location"].startswith("/sign-in")
+        asked = {**page, "access-control-request-method": "POST"}
+        assert (await http.options("/v1/chat/completions", headers=asked)).headers["access-control-allow-origin"] == "*"
+        for path in ("/", "/models", "/api/models/", "/sign-in", "/readyz", "/metrics"):
+            for answer in (await http.options(path, headers=asked), await http.get(path, headers=page)):
+                assert not [name for name in answer.headers if name.startswith("access-control")], path
+
+
 async def test_a_revoked_key_stops_working() -> None:
     async with web() as url:
         actor = await person()
