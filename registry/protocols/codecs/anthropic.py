@@ -44,7 +44,7 @@ class Conversation:
         if role in INSTRUCTIONS:
             self.system += self.instructions(given)
             return
-        found = [self.tool_result(role, given)] if role in ("tool", "function") else self.blocks(given)
+        found = [self.tool_result(role, given)] if role in ("tool", "function") else self.blocks(role, given)
         mark_last(given, found)
         speaker = "assistant" if role == "assistant" else "user"
         if found and self.turns and self.turns[-1]["role"] == speaker:
@@ -67,10 +67,12 @@ class Conversation:
         mark_last(given, found)
         return found
 
-    def blocks(self, given: Given) -> list[Block]:
-        """A message's thinking, content and tool calls as content blocks."""
-        found = thoughts(given)
-        found += [block for part in parts_of(given) if (block := block_of(part))]
+    def blocks(self, role: str, given: Given) -> list[Block]:
+        """A message's content, and an assistant's thinking and tool calls, as content blocks."""
+        content = [block for part in parts_of(given) if (block := block_of(part))]
+        if role != "assistant":
+            return content
+        found = thoughts(given) + content
         for call in self.calls.of(given):
             identity = self.identity(call.id)
             if identity != call.id:

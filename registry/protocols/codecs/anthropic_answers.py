@@ -142,7 +142,7 @@ def continued(blocks: Blocks, block: Open, item: Block) -> Delta:
         return Delta(text=replies.text_of(item["text"]))
     if kind == "input_json_delta" and block.kind == "tool_use":
         arguments = replies.text_of(item["partial_json"])
-        block.said = block.said or bool(arguments)
+        block.said = block.said or bool(arguments.strip())
         return Delta(tools=({"index": block.number, "function": {"arguments": arguments}},)) if arguments else NOTHING
     if kind == "thinking_delta" and block.kind in ("thinking", ""):
         text = replies.text_of(item["thinking"])

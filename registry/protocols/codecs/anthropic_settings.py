@@ -21,6 +21,7 @@ MARK = "cache_control"
 BLANK = "this upstream refuses text without a visible character"
 MAX_TOKENS = 4096
 """Of the answer, where the caller gives none; thinking comes on top."""
+MOST_MARKS = 4
 LEAST_BUDGET = 1024
 """The fewest tokens that thinking may be given."""
 
@@ -43,6 +44,8 @@ def tools(value: Given) -> list[Block]:
     """Function tools; those already in Anthropic's form travel as they are."""
     found = []
     for tool in value.items():
+        if not isinstance(tool.value, dict):
+            raise unreadable(f"{tool.path} is not an object", "a function")
         if tool.peek("type") != "function":
             if "custom" in tool.value:
                 raise unreadable(f"{tool.path} is a custom tool", "a function: this upstream has no free-form tools")
@@ -119,6 +122,7 @@ def finish(body: Block, draft: Draft) -> None:
     settle_tools(body, draft)
     settle_effort(body, draft)
     settle_thinking(body, draft)
+    settle_marks(body, draft)
     thinking = settings_in(body, "thinking")
     if "max_tokens" not in body:
         budget = thinking.get("budget_tokens")
@@ -136,6 +140,27 @@ def settle_tools(body: Block, draft: Draft) -> None:
             draft.lose("tool_choice", "dropped", choice, None, "the call has no tools")
     elif "tool_choice" in body:
         body["tool_choice"] = {"type": "auto", **settings_in(body, "tool_choice")}
+
+
+def settle_marks(body: Block, draft: Draft) -> None:
+    """Only so many marks for caching are taken; the last ones cover what lies before them."""
+    marked = [block for block in every_block(body) if block.get(MARK) is not None]
+    surplus = len(marked) - MOST_MARKS + (MARK in body)
+    if surplus > 0:
+        why = f"this upstream takes {MOST_MARKS} of them"
+        draft.lose(MARK, "dropped", f"{len(marked)} marks", f"{len(marked) - surplus} marks", why)
+        for block in marked[:surplus]:
+            del block[MARK]
+
+
+def every_block(body: Block) -> list[Block]:
+    """Everything that can carry a mark for caching, in the order in which it is cached."""
+    found = [block for name in ("tools", "system") if isinstance(body.get(name), list) for block in body[name]]
+    for turn in body["messages"]:
+        for block in turn["content"] if isinstance(turn["content"], list) else ():
+            inner = block.get("content")
+            found += [*(inner if block["type"] == "tool_result" and isinstance(inner, list) else ()), block]
+    return [block for block in found if isinstance(block, dict)]
 
 
 def settle_effort(body: Block, draft: Draft) -> None:

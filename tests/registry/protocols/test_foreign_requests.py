@@ -308,3 +308,54 @@ def test_a_data_address_that_is_not_base64_is_refused() -> None:
     for address in ("data:image/png,abc", "data:image/png;base64", "data:base64,abc"):
         parts = [{"type": "image_url", "image_url": {"url": address}}]
         assert "not base64" in refusal("anthropic", {"messages": [{"role": "user", "content": parts}]}).message
+
+
+@pytest.mark.parametrize(("marks", "own", "kept"), [(3, 0, 3), (4, 0, 4), (6, 0, 4), (4, 1, 3)])
+def test_no_more_marks_for_caching_than_anthropic_takes(marks: int, own: int, kept: int) -> None:
+    mark = {"cache_control": {"type": "ephemeral"}}
+    parts = [{"type": "text", "text": str(number), **mark} for number in range(marks - 1)]
+    fields = {
+        **TEN,
+        "tools": [{**PAINT, **mark}],
+        "messages": [{"role": "user", "content": parts}],
+        **(mark if own else {}),
+    }
+    body, told = send("anthropic", fields)
+    assert json.dumps({**body, "cache_control": None}).count('"cache_control": {') == kept
+    assert ("cache_control" in [item[0] for item in told]) == (kept < marks)
+    if kept < marks:
+        assert "cache_control" not in body["tools"][0]
+        assert refusal("anthropic", fields, strict=True).parameter == "cache_control"
+
+
+@pytest.mark.parametrize("protocol", ["anthropic", "ollama", "huggingface"])
+def test_calls_and_thinking_that_are_no_assistants_are_told(protocol: str) -> None:
+    odd = {**USER, "tool_calls": call("{}")["tool_calls"], "thinking_blocks": [{"type": "thinking"}]}
+    _, told = send(protocol, {**TEN, "messages": [odd]})
+    assert {"messages[0].tool_calls", "messages[0].thinking_blocks"} <= {item[0] for item in told}
+
+
+@pytest.mark.parametrize("tool", ["paint", 7, None, {"type": "custom", "custom": {"name": "x"}}])
+def test_tools_of_another_form_are_refused(tool: Any) -> None:
+    assert refusal("anthropic", {"tools": [tool]}).parameter == "tools"
+
+
+def test_the_message_that_an_answer_was_goes_back_in_a_strict_call() -> None:
+    said = {
+        "role": "assistant",
+        "content": None,
+        "refusal": None,
+        "annotations": [],
+        "reasoning_content": "ab",
+        "thinking_blocks": [
+            {"index": 0, "type": "thinking", "thinking": "a", "signature": "s"},
+            {"index": 1, "type": "redacted_thinking", "data": "d"},
+            {"index": 2, "type": "thinking", "thinking": "b", "signature": "t"},
+        ],
+        "tool_calls": call("{}")["tool_calls"],
+    }
+    body, told = send("anthropic", {**TEN, "messages": [USER, said, RESULT]}, strict=True)
+    assert [block["type"] for block in body["messages"][1]["content"]] == [
+        *("thinking", "redacted_thinking", "thinking", "tool_use")
+    ]
+    assert told == []
