@@ -24,6 +24,7 @@ AT_TOP = ANYWHERE | {
     *("httpclient", "modelconfig", "modellist", "models", "proxies", "proxy", "routersettings", "userconfig"),
     *("webhookurl",),
 }
+ENDS = ("apikey", "apibase", "baseurl", "extraheaders", "extrabody", "accesstoken", "authtoken")
 STARTS = (
     *("litellm", "langfuse", "awsaccess", "awsbedrock", "awsprofile", "awsregion", "awsrole", "awssecret"),
     *("awssession", "vertexai", "vertexcredentials", "vertexlocation", "vertexproject"),
@@ -37,15 +38,16 @@ CONTENT = frozenset(
 """Fields whose objects are the caller's own matter: what is said, its notes, and schemas that name any property."""
 DEPTH = 4
 LONGEST = 64
-_JOINTS = str.maketrans("", "", " _-\t\r\n")
 
 
 def steers(name: str, names: frozenset[str] = AT_TOP) -> bool:
     """Whether a field's name, or a part of it between dots, is one of `names`, in any case and with any joints."""
+    if "." in name:
+        return any(steers(part, names) for part in name.split("."))
     if len(name) > LONGEST:
-        return any(len(part) <= LONGEST and steers(part, names) for part in name.split(".")) if "." in name else False
-    words = [part.translate(_JOINTS).lower() for part in name.split(".")]
-    return any(word in names or word.startswith(STARTS) for word in words)
+        return False
+    word = name.lower().replace("_", "").replace("-", "").replace(" ", "")
+    return word in names or word.startswith(STARTS) or word.endswith(ENDS)
 
 
 def refuse_steering(fields: Iterable[tuple[str, Any]]) -> None:

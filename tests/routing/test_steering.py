@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from registry.steering import AT_TOP, ENDS, STARTS, steers
 from tests.registry.transports.faults import serving
 from tests.routing.serving import gateway_for, model_row
 from tests.routing.upstreams import answering, body_of
@@ -14,7 +15,15 @@ NAMES = [
     *("api_base", "base_url", "api_key", "extra_headers", "extra_body", "extra_query", "headers", "Authorization"),
     *("API_BASE", "apiBase", "api-base", "Api Base", " api_base ", "BaseURL", "x.api_base", "api_base.x"),
     *("litellm_params", "custom_llm_provider", "user_config", "model_list", "fallbacks", "models", "api\\u005fbase"),
-    *("aws_secret_access_key", "vertex_credentials", "azure_ad_token", "proxy", "apiVersion", "server_url"),
+    *(
+        "aws_secret_access_key",
+        "vertex_credentials",
+        "openai_api_key",
+        "x-api-key",
+        "proxy",
+        "apiVersion",
+        "server_url",
+    ),
 ]
 WIRES = ["openai", "anthropic", "ollama", "huggingface"]
 
@@ -62,6 +71,14 @@ async def test_they_are_refused_inside_objects_too(more: dict[str, Any]) -> None
         direct = {"inputs": "hi", "parameters": {"api_base": "http://evil"}}
         assert (await http.post("/v1/models/m/predict", json=direct)).json()["error"]["param"] == "api_base"
         assert upstream.accepted == 0
+
+
+def test_every_name_is_found_also_at_the_end_and_start_of_others() -> None:
+    for name in (*AT_TOP, *(f"x_{end}" for end in ENDS), *(f"{start}_x" for start in STARTS)):
+        for spelling in (name, name.upper(), f"{name[:4]}_{name[4:]}".title(), f"x.{name}", f"{name}.{'x' * 99}"):
+            assert steers(spelling), spelling
+    for name in ("temperature", "top_k", "max_tokens", "model_kwargs", "keywords", "baseline", "query", "use_auth"):
+        assert not steers(name), name
 
 
 async def test_content_and_ordinary_fields_travel() -> None:
