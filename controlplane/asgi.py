@@ -1,15 +1,19 @@
 """The front door of the web process: the data plane and health before Django, pages and REST behind them."""
 
 import gc
+from ipaddress import ip_address
 from typing import Any
 
+from django.conf import settings
 from django.core.asgi import get_asgi_application
+from django.http.request import split_domain_port, validate_host
 
 from controlplane.base.boot import DJANGO_VERSION
 from controlplane.base.live import LIVE, websocket_application
 from controlplane.checks import PageConnection
-from routing.caller import Message, Receive, Send
-from routing.endpoints import is_ours
+from registry.canon import Failure, FailureKind
+from routing.caller import Message, Receive, Send, answer
+from routing.endpoints import JSON, error_body, is_ours
 from routing.gateway import SubmitJob
 from routing.health import PATHS, Health
 from routing.jobs import submit
@@ -33,6 +37,26 @@ def settle_memory() -> None:
     gc.set_threshold(COLLECT_AFTER, 20, 50)
 
 
+def known_host(scope: Message) -> bool:
+    """Whether a request names this site: a host of ALLOWED_HOSTS, or an IP address as probes use it.
+
+    A foreign page whose name is made to point here could otherwise read the names of models.
+    """
+    given = next((value for name, value in scope["headers"] if name == b"host"), b"").decode("latin-1")
+    domain = split_domain_port(given.lower())[0]
+    try:
+        return bool(ip_address(domain.strip("[]")))
+    except ValueError:
+        return validate_host(domain, settings.ALLOWED_HOSTS)
+
+
+async def misdirected(scope: Message, receive: Receive, send: Send) -> None:
+    """Answer 421 to a request for another site."""
+    words = f"{scope['path']} does not answer under this host name; add it to ALLOWED_HOSTS, or use the IP address."
+    failure = Failure(FailureKind.INVALID_REQUEST, words, code="misdirected_request")
+    await answer(send, 421, [JSON], error_body(failure))
+
+
 class Application:
     """Routes by path: /v1 to the gateway, health to Health, websockets to the live pages, the rest to Django."""
 
@@ -51,7 +75,7 @@ class Application:
             if self._plane is not None and is_ours(path, scope["headers"]):
                 await self._plane.door(scope, receive, send)
             elif self._health is not None and path in PATHS:
-                await self._health(scope, receive, send)
+                await (self._health if known_host(scope) else misdirected)(scope, receive, send)
             else:
                 await self._django(scope, receive, send)
         elif kind == "websocket":

@@ -10,11 +10,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from controlplane.base import access, audit, events, revision
+from controlplane.base.jobs import Idempotency
 from controlplane.base.models import User
 from controlplane.base.refusals import Conflict, Invalid, Missing
 from controlplane.base.secrets import KEY_PREFIX, key_hash, new_api_key
@@ -60,13 +61,22 @@ class KeyActor:
 
 @transaction.atomic
 def create(
-    actor: access.Actor | None, name: str, scopes: Sequence[str], limits: Limits = Limits(), *, request_id: str = ""
+    actor: access.Actor | None,
+    name: str,
+    scopes: Sequence[str],
+    limits: Limits = Limits(),
+    *,
+    once: Idempotency | None = None,
+    request_id: str = "",
 ) -> tuple[ApiKey, str]:
-    """Make a key and return it with the secret, which cannot be read again. Raises Forbidden, Invalid."""
+    """Make a key and return it with the secret, which cannot be read again. Raises Forbidden, Invalid, Conflict.
+
+    With the idempotency key of an earlier request nothing is made: its secret was shown then, and cannot be again.
+    """
     access.require(actor, "key.create")
     assert actor is not None
     secret = new_api_key()
-    row = ApiKey.objects.create(
+    draft = ApiKey(
         name=_checked_name(name),
         prefix=secret[:PREFIX_SHOWN],
         key_hash=key_hash(secret, settings.KEY_PEPPER),
@@ -77,12 +87,28 @@ def create(
         max_concurrency=_checked_limit("max_concurrency", limits.max_concurrency),
         expires_at=_checked_end(limits.expires_at),
         created_by_id=actor.id,
+        idempotency_key=once.key if once else None,
     )
+    row = _saved_once(draft)
     revision.bump()
     detail = {"name": row.name, "prefix": row.prefix, "scopes": row.scopes, "models": row.model_patterns}
     audit.record(actor, "key.create", "key", row.pk, detail, request_id)
     events.publish("keys", {"id": row.pk})
     return row, secret
+
+
+def _saved_once(draft: ApiKey) -> ApiKey:
+    """Save a new key. Raises Conflict if its idempotency key made one before."""
+    try:
+        with transaction.atomic():
+            draft.save(force_insert=True)
+    except IntegrityError:
+        made = ApiKey.objects.filter(created_by_id=draft.created_by_id, idempotency_key=draft.idempotency_key).first()
+        if draft.idempotency_key is None or made is None:
+            raise
+        words = f"this Idempotency-Key made key {made.pk} before, whose secret was shown then; send a new one"
+        raise Conflict("key_made_before", words) from None
+    return draft
 
 
 @transaction.atomic

@@ -93,3 +93,7 @@ class ApiKey(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
+    idempotency_key = models.CharField(max_length=200, null=True, help_text="of the request that made it")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["created_by", "idempotency_key"], name="api_key_made_once")]

@@ -259,10 +259,12 @@ def constraint(body: Any, path: Path, findings: Findings) -> Constraint | None:
     if "exclusive" in body:
         given = body["exclusive"]
         alone = set(body) <= {"exclusive", "outside"}
-        if not alone or not isinstance(given, list) or len(given) < 2 or not all(is_parameter(item) for item in given):
-            findings.add((*path, "exclusive"), given, "at least two parameter names, and no other key but outside")
+        names = given if isinstance(given, list) and all(is_parameter(item) for item in given) else []
+        if not alone or len(set(names)) < 2 or len(set(names)) != len(names):
+            expected = "at least two different parameter names, and no other key but outside"
+            findings.add((*path, "exclusive"), given, expected)
             return None
-        return Constraint("exclusive", tuple(dict.fromkeys(given)), outside=mode)
+        return Constraint("exclusive", tuple(names), outside=mode)
     above = finite(body.get("above"))
     if not is_parameter(body["requires"]) or not is_parameter(body.get("when")) or above is None:
         findings.add(path, body, expected)

@@ -83,7 +83,7 @@ assert tuple(PARAMETER_SCHEMA["properties"]) == PARAMETER_KEYS
 
 CONSTRAINT_SCHEMA = closed(
     {
-        "exclusive": {"type": "array", "items": text(64, "A parameter."), "minItems": 2},
+        "exclusive": {"type": "array", "items": text(64, "A parameter."), "minItems": 2, "uniqueItems": True},
         "requires": text(64, "The parameter that must lie in `range`."),
         "range": limits("Where `requires` must lie."),
         "when": text(64, "The parameter that sets the condition."),

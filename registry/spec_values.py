@@ -1,7 +1,6 @@
 """Readers of single values of a spec: names, addresses, sizes, seconds. Each notes what is wrong and never raises."""
 
 import ipaddress
-import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -195,13 +194,13 @@ def seconds(value: Any, path: Path, findings: Findings) -> float:
 
 
 def finite(value: Any) -> float | None:
-    """`value` as a float where it is a finite number, else None. -0.0 is 0.0: two spellings have one digest."""
+    """`value` as a float if it is a number below 2**63, else None. -0.0 is 0.0: two spellings have one digest.
+
+    PostgreSQL gives larger ones back as whole numbers with hundreds of digits, whatever they were before.
+    """
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    if isinstance(value, int) and abs(value) >= 2**63:
-        return None
-    number = float(value) + 0.0
-    return number if math.isfinite(number) else None
+    return float(value) + 0.0 if abs(value) < 2**63 else None
 
 
 def storable(value: Any, depth: int = 16) -> bool:
@@ -224,7 +223,7 @@ def bounds(value: Any, path: Path, findings: Findings) -> tuple[float | None, fl
         return None, None
     low, high = (None if item is None else finite(item) for item in value)
     if (low is None and value[0] is not None) or (high is None and value[1] is not None) or value == [None, None]:
-        findings.add(path, value, "two numbers [low, high]; null leaves one side open")
+        findings.add(path, value, "two numbers [low, high] below 2**63; null leaves one side open")
         return None, None
     if low is not None and high is not None and low > high:
         findings.add(path, value, "low before high", f"range {value} is reversed; write [{value[1]}, {value[0]}]")

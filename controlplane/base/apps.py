@@ -1,6 +1,9 @@
 """The "base" Django app."""
 
 from django.apps import AppConfig
+from django.contrib.auth.signals import user_logged_in
+
+from controlplane.base.sessions import begin
 
 
 class BaseConfig(AppConfig):
@@ -9,3 +12,7 @@ class BaseConfig(AppConfig):
     name = "controlplane.base"
     label = "base"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Note in every new session when it began."""
+        user_logged_in.connect(begin, dispatch_uid="session begins")

@@ -7,18 +7,25 @@ this process; a socket that is slow gets a gap instead of a queue.
 import asyncio
 import json
 import logging
+import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, MutableMapping
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 import redis.asyncio
 from channels.auth import AuthMiddlewareStack
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
-from channels.security.websocket import AllowedHostsOriginValidator
 from django.conf import settings
+from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.sessions.models import Session
+from django.db import DatabaseError
+from django.db.models.functions import Now
+from django.http.request import split_domain_port, validate_host
 from django.utils import timezone
+from django.utils.crypto import constant_time_compare
 from redis.exceptions import RedisError
 
 from controlplane.base import access, jobs
@@ -26,13 +33,17 @@ from controlplane.base.events import CHANNEL
 from controlplane.base.models import Revision, User
 from controlplane.base.refusals import Refused
 from controlplane.base.service_loop import Service
+from controlplane.base.sessions import over
 
 LIVE = "/live"
 TICK_S = 5.0
+"""Seconds between two ticks; at each one a socket whose person lost the right to it is closed."""
 AWAY_S = 1.0
 WAITING = 32
 WATCHED = 64
 SIGNED_OUT = 4401
+CHANGED = 4403
+"""Close code for somebody whose role changed: the page connects again and hears what it may hear now."""
 OPEN_TOPICS = {
     "models": "model.read",
     "jobs": "job.read",
@@ -110,14 +121,37 @@ class Hub:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(TICK_S)
+            await self.turn_out()
             self.tell("tick", {"at": timezone.now().isoformat(), "feed": "away" if self.away else "live"})
+
+    async def turn_out(self) -> None:
+        """End the sockets of people who signed out, were shut out, or have another role than when they came."""
+        people = {viewer.person for viewer in self.viewers}
+        try:
+            verdicts = await database_sync_to_async(judge)(people)
+        except DatabaseError as error:
+            log.warning("live pages: PostgreSQL is away, so nobody's rights were looked at: %s", error)
+            return
+        for viewer in list(self.viewers):
+            if code := verdicts.get(viewer.person):
+                viewer.end(code)
+
+
+@dataclass(frozen=True)
+class Person:
+    """Whose socket it is: the account, the role that it had, and the session that it came with."""
+
+    id: int
+    role: str
+    session: str
 
 
 class Viewer:
     """One socket's frames: numbered, bounded. What does not fit becomes a gap that the page mends by a snapshot."""
 
-    def __init__(self, topics: set[str]) -> None:
-        self.topics = topics
+    def __init__(self, topics: set[str], person: Person) -> None:
+        self.topics, self.person = topics, person
+        self.ended = 0
         self.watched: set[str] = set()
         self.seq = 0
         self._frames: deque[str] = deque(maxlen=WAITING)
@@ -137,12 +171,19 @@ class Viewer:
         """Skip a number, so that the page notices that something is missing."""
         self.seq += 1
 
-    async def next(self) -> str:
-        """The next frame, when there is one."""
-        while not self._frames:
+    def end(self, code: int) -> None:
+        """Hear nothing more; `next` says so."""
+        self.ended = code
+        self.topics, self.watched = set(), set()
+        self._frames.clear()
+        self._ready.set()
+
+    async def next(self) -> str | None:
+        """The next frame, when there is one; None once it has ended."""
+        while not self._frames and not self.ended:
             self._ready.clear()
             await self._ready.wait()
-        return self._frames.popleft()
+        return None if self.ended else self._frames.popleft()
 
 
 HUB = Hub()
@@ -162,7 +203,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
             await self.close(code=SIGNED_OUT)
             return
         topics = {topic for topic, verb in OPEN_TOPICS.items() if access.can(user, verb)}
-        self.viewer = Viewer(topics)
+        self.viewer = Viewer(topics, Person(user.pk, user.role, self.scope["session"].session_key or ""))
         HUB.join(self.viewer)
         await self.send(json.dumps({"kind": "hello", "seq": self.viewer.seq}))
         self.pump = asyncio.create_task(self._pump(self.viewer))
@@ -182,7 +223,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
             return
         if isinstance(topic, str) and topic.startswith("job:") and len(self.viewer.watched) < WATCHED:
             await self._watch(self.viewer, topic)
-        if wish.get("snapshot"):
+        if wish.get("snapshot") and not self.viewer.ended:
             payload = await self._snapshot()
             await self.send(json.dumps({"kind": "snapshot", "seq": self.viewer.seq, "payload": payload}))
 
@@ -193,13 +234,12 @@ class LiveConsumer(AsyncWebsocketConsumer):
             viewer.offer(json.dumps({"topic": topic, "payload": found})[1:])
 
     async def _snapshot(self) -> dict[str, Any]:
-        if not await database_sync_to_async(_still_in)(self.scope["user"]):
-            await self.close(code=SIGNED_OUT)
         return {"at": timezone.now().isoformat(), "revision": await database_sync_to_async(_revision)()}
 
     async def _pump(self, viewer: Viewer) -> None:
-        while True:
-            await self.send(await viewer.next())
+        while (frame := await viewer.next()) is not None:
+            await self.send(frame)
+        await self.close(code=viewer.ended)
 
 
 def _read(text: str | None) -> dict[str, Any]:
@@ -217,12 +257,43 @@ def _job(user: User, job_id: str) -> dict[str, Any] | None:
         return None
 
 
-def _still_in(user: User) -> bool:
-    return User.objects.filter(pk=user.pk, is_active=True, role=user.role).exists()
+def judge(people: Collection[Person]) -> dict[Person, int]:
+    """The close code of everybody who may no longer listen as they came."""
+    users = {user.pk: user for user in User.objects.filter(pk__in={one.id for one in people}, is_active=True)}
+    keys = {one.session for one in people}
+    sessions = {row.session_key: row for row in Session.objects.filter(session_key__in=keys, expire_date__gt=Now())}
+    codes: dict[Person, int] = {}
+    for one in people:
+        user, session = users.get(one.id), sessions.get(one.session)
+        if user is None or session is None or not _signed_in(user, session):
+            codes[one] = SIGNED_OUT
+        elif user.role != one.role:
+            codes[one] = CHANGED
+    return codes
+
+
+def _signed_in(user: User, session: Session) -> bool:
+    """Whether a session is this account's, with the password that it has now."""
+    held = session.get_decoded()
+    known = str(held.get(SESSION_KEY)) == str(user.pk) and not over(held, time.time())
+    return known and constant_time_compare(str(held.get(HASH_SESSION_KEY, "")), user.get_session_auth_hash())
 
 
 def _revision() -> int:
     return Revision.objects.order_by("-number").values_list("number", flat=True).first() or 0
 
 
-websocket_application = AllowedHostsOriginValidator(AuthMiddlewareStack(LiveConsumer.as_asgi()))
+_listening = AuthMiddlewareStack(LiveConsumer.as_asgi())
+
+
+async def websocket_application(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
+    """The live socket, for pages of this site alone: same host and port, or an origin of CSRF_TRUSTED_ORIGINS."""
+    headers = dict(scope["headers"])
+    origin = headers.get(b"origin", b"").decode("latin-1").lower()
+    host = headers.get(b"host", b"").decode("latin-1").lower()
+    own = validate_host(split_domain_port(host)[0], settings.ALLOWED_HOSTS) and origin.partition("://")[2] == host
+    if own or origin in settings.CSRF_TRUSTED_ORIGINS:
+        await _listening(scope, receive, send)
+        return
+    await receive()
+    await send({"type": "websocket.close", "code": 1000})

@@ -118,6 +118,9 @@ def egress(request: PersonRequest) -> HttpResponse:
     """Replace the egress allow-list."""
     form = Egress(request.POST)
     form.is_valid()
+    if "entries" not in request.POST:
+        form.add_error("entries", gettext("The list was missing from what was sent, so nothing was changed."))
+        return render(request, "settings.html", {**settings_context(request), "egress": form}, status=422)
     lines = [line.strip() for line in form.cleaned_data.get("entries", "").splitlines()]
     try:
         config.set_egress_allow(request.user, [line for line in lines if line], request_id(request))

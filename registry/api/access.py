@@ -1,13 +1,18 @@
 """REST: API keys and credentials."""
 
 from django.db.models import QuerySet
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from controlplane.base import jobs
 from controlplane.base.api import Endpoint, Pages, checked, described, page_of, paged, who
 from controlplane.base.doors import request_id
 from registry import callers, credentials, payloads
 from registry.models import Credential
+
+_KEY = OpenApiParameter("Idempotency-Key", OpenApiTypes.STR, OpenApiParameter.HEADER)
 
 
 class Keys(Endpoint):
@@ -20,12 +25,14 @@ class Keys(Endpoint):
         """Newest first."""
         return paged(request, callers.listing(who(request)), payloads.KeyRow)
 
-    @described(payloads.MadeKey, status=201, body=payloads.NewKey)
+    @described(payloads.MadeKey, status=201, body=payloads.NewKey, parameters=[_KEY])
     def post(self, request: Request) -> Response:
-        """The key, shown this once."""
+        """The key, shown this once; 409 for an Idempotency-Key that made one before."""
         body = checked(payloads.NewKey, request.data)
         name, scopes = body.pop("name"), body.pop("scopes")
-        row, secret = callers.create(who(request), name, scopes, callers.Limits(**body), request_id=request_id(request))
+        once = jobs.once(request.headers.get("Idempotency-Key"), name)
+        limits = callers.Limits(**body)
+        row, secret = callers.create(who(request), name, scopes, limits, once=once, request_id=request_id(request))
         return Response({**payloads.KeyRow(row).data, "key": secret}, status=201)
 
 

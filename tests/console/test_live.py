@@ -9,11 +9,12 @@ import pytest
 from asgiref.sync import sync_to_async
 from asgiref.testing import ApplicationCommunicator
 from channels.db import database_sync_to_async
+from django.contrib.sessions.models import Session
 from django.db import connections
 from django.test import Client
 
 from controlplane.base import events, jobs
-from controlplane.base.live import HUB, LIVE, WAITING, Viewer, websocket_application
+from controlplane.base.live import CHANGED, HUB, LIVE, SIGNED_OUT, WAITING, Person, Viewer, websocket_application
 from controlplane.base.models import User
 
 Make = Callable[..., User]
@@ -43,6 +44,12 @@ class Tab:
         """The next frame."""
         answer = await self._socket.receive_output(8)
         return dict(json.loads(answer["text"]))
+
+    async def end(self) -> int:
+        """The code with which the server closes."""
+        answer = await self._socket.receive_output(8)
+        assert answer["type"] == "websocket.close", answer
+        return int(answer["code"])
 
     async def close(self) -> None:
         """Go away."""
@@ -75,8 +82,9 @@ async def closed_connections() -> AsyncIterator[None]:
 async def test_nobody_listens_signed_out_or_from_another_site(person: Make) -> None:
     assert (await Tab("").open())["code"] == 4401
     cookie = await in_thread(lambda: cookie_of(person("viewer")))()
-    foreign = await Tab(cookie, "https://evil.example").open()
-    assert foreign["type"] == "websocket.close"
+    for origin in ("https://evil.example", "http://localhost:8001", "http://localhost", "http://localhost:8000.evil"):
+        foreign = await Tab(cookie, origin).open()
+        assert foreign["type"] == "websocket.close"
 
 
 async def test_hello_snapshot_and_frames_are_numbered(person: Make) -> None:
@@ -137,8 +145,52 @@ async def test_nonsense_is_ignored(person: Make, text: str) -> None:
 
 
 def test_slow_tab_gets_a_gap_and_no_queue() -> None:
-    viewer = Viewer({"models"})
+    viewer = Viewer({"models"}, Person(1, "viewer", ""))
     for _ in range(WAITING * 3):
         viewer.offer('"topic":"models"}')
     assert len(viewer._frames) == WAITING
     assert json.loads(viewer._frames[0])["seq"] == WAITING * 2 + 1
+
+
+def shut_out(user: User) -> None:
+    User.objects.filter(pk=user.pk).update(is_active=False)
+
+
+def demote(user: User) -> None:
+    User.objects.filter(pk=user.pk).update(role="viewer")
+
+
+def sign_out(user: User) -> None:
+    Session.objects.all().delete()
+
+
+def change_password(user: User) -> None:
+    user.set_password("plenty of other words")
+    user.save()
+
+
+@pytest.mark.parametrize(
+    ("lose", "code"),
+    [(shut_out, SIGNED_OUT), (sign_out, SIGNED_OUT), (change_password, SIGNED_OUT), (demote, CHANGED)],
+)
+async def test_low_an_open_socket_ends_with_the_right_to_it(
+    person: Make, lose: Callable[[User], None], code: int
+) -> None:
+    user = await in_thread(lambda: person("engineer", "eddy"))()
+    tab = Tab(await in_thread(lambda: cookie_of(user))())
+    await tab.open()
+    await in_thread(lambda: lose(user))()
+    await HUB.turn_out()
+    HUB.tell("models", {})
+    assert await tab.end() == code
+    await tab.close()
+
+
+async def test_low_other_sockets_stay(person: Make) -> None:
+    user = await in_thread(lambda: person("engineer", "eddy"))()
+    tab = Tab(await in_thread(lambda: cookie_of(user))())
+    await tab.open()
+    await HUB.turn_out()
+    HUB.tell("models", {})
+    assert (await tab.hear())["topic"] == "models"
+    await tab.close()

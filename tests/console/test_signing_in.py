@@ -1,6 +1,7 @@
 """Set-up links, signing in, signing in again, one's own choices, people."""
 
 import re
+import time
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -9,6 +10,7 @@ from django.test import Client
 
 from controlplane.base import accounts, config
 from controlplane.base.models import Change, User
+from controlplane.base.sessions import BEGAN, SEEN
 
 Visitor = Callable[..., Client]
 GOOD = "plenty of words here"
@@ -128,3 +130,40 @@ def test_password_change_needs_the_old_one(visitor: Visitor, account: User) -> N
     assert browser.post("/settings/password", {"old": "wrong", "new": GOOD + "!"}).status_code == 422
     assert browser.post("/settings/password", {"old": GOOD, "new": GOOD + "!"}).status_code == 302
     assert browser.get("/settings").status_code == 200
+
+
+def test_low_a_form_without_the_list_leaves_the_egress_list_as_it_is(visitor: Visitor) -> None:
+    config.store_egress_allow(None, ["10.0.0.0/8"])
+    answer = visitor("admin").post("/settings/egress", {})
+    assert answer.status_code == 422
+    assert "nothing was changed" in answer.content.decode()
+    assert config.egress_allow() == ("10.0.0.0/8",)
+    assert visitor("admin").post("/settings/egress", {"entries": ""}).status_code == 302
+    assert config.egress_allow() == ()
+
+
+def test_low_no_page_can_be_framed(visitor: Visitor, db: None) -> None:
+    headers = visitor().get("/sign-in").headers
+    assert headers["X-Frame-Options"] == "DENY"
+    assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize(
+    ("began", "seen", "stays"),
+    [(0, 0, True), (0, 13 * 3600, False), (6 * 86400, 3600, True), (8 * 86400, 60, False), (None, None, False)],
+)
+def test_low_a_session_ends_when_idle_and_in_the_end(
+    visitor: Visitor, began: int | None, seen: int | None, stays: bool
+) -> None:
+    browser = visitor("viewer")
+    held = browser.session
+    for name, ago in ((BEGAN, began), (SEEN, seen)):
+        if ago is None:
+            del held[name]
+        else:
+            held[name] = int(time.time()) - ago
+    held.save()
+    assert (browser.get("/").status_code == 200) is stays
+    assert (browser.get("/").status_code == 200) is stays
+    if stays:
+        assert time.time() - browser.session[SEEN] < 400

@@ -314,3 +314,18 @@ def test_an_error_in_a_list_says_which_item_of_what() -> None:
     row = {"name": "a", "type": "llm", "protocol": "openai", "endpoint": "http://h", "tags": ["x", "x"]}
     with pytest.raises(SpecInvalid, match=r"tags\[1\] is 'x'; expected each item once"):
         read(row)
+
+
+@pytest.mark.parametrize("number", [1e308, -1e308, 1e19, 10**30, 2**63, float("inf")])
+@pytest.mark.parametrize("place", ["default", "range", "options", "above"])
+def test_low_a_number_that_the_database_gives_back_otherwise_is_refused(number: float, place: str) -> None:
+    given: dict[str, Any] = {"default": number, "range": [None, number], "options": [number]}
+    kept = {name: value for name, value in given.items() if name == place}
+    limits = [{"when": "a", "above": number, "requires": "a", "range": [0, 1]}] if place == "above" else []
+    assert row_errors(params={"a": {"type": "float", **kept}}, constraints=limits)
+
+
+@pytest.mark.parametrize("names", [["a", "a"], ["a", "b", "a"]])
+def test_low_parameters_that_exclude_each_other_are_different(names: list[str]) -> None:
+    given: dict[str, Any] = {"a": {"type": "float"}, "b": {"type": "float"}}
+    assert row_errors(params=given, constraints=[{"exclusive": names}])

@@ -12,7 +12,7 @@ from controlplane.base import engine, jobs
 from controlplane.base.models import Job, User
 from registry import callers, importing, probing
 from registry.callers import KeyActor
-from registry.models import Credential, Model
+from registry.models import ApiKey, Credential, Model
 from routing.models import CallRecord
 from tests.races import a_race
 from tests.upstreams import Upstreams
@@ -142,6 +142,20 @@ def test_keys_are_shown_once_and_revoked_for_good(browser: Clients) -> None:
     assert api.get("/api/models").status_code == 401
     assert admin.post("/api/keys", {"name": "app", "scopes": ["root"]}, JSON).status_code == 400
     assert api.post("/api/keys", {"name": "app", "scopes": ["call"]}, JSON).status_code == 401
+
+
+def test_low_the_same_idempotency_key_makes_one_key(browser: Clients) -> None:
+    client = browser("engineer")
+    body = {"name": "app", "scopes": ["call"]}
+    made = client.post("/api/keys/", body, JSON, headers={"Idempotency-Key": "order-7"})
+    again = client.post("/api/keys/", body, JSON, headers={"Idempotency-Key": "order-7"})
+    assert (made.status_code, again.status_code) == (201, 409)
+    assert str(made.json()["id"]) in again.json()["error"]["message"]
+    assert ApiKey.objects.filter(name="app").count() == 1
+    other = client.post("/api/keys/", body, JSON, headers={"Idempotency-Key": "order-8"})
+    assert other.status_code == 201
+    long = client.post("/api/keys/", body, JSON, headers={"Idempotency-Key": "k" * 201})
+    assert long.status_code == 400
 
 
 def test_a_session_needs_its_csrf_token(person: Callable[..., User]) -> None:

@@ -170,3 +170,15 @@ async def test_with_both_stores_away_a_start_serves_the_last_good_copy_and_says_
 
 def _away(self: object, known: int | None) -> None:
     raise RowsUnavailable("connection refused")
+
+
+async def test_low_health_and_metrics_answer_under_names_of_this_site_and_addresses_alone() -> None:
+    async with web() as base, httpx.AsyncClient(base_url=base, trust_env=False) as http:
+        for path in ("/metrics", "/readyz", "/healthz"):
+            for host in ("localhost", "127.0.0.1:8000", "10.1.2.3:8000", "[::1]:8000"):
+                assert (await http.get(path, headers={"host": host})).status_code == 200
+            for host in ("evil.example", "localhost.evil.example", "10.1.2.3.evil.example", "127.1", ""):
+                refused = await http.get(path, headers={"host": host})
+                assert (refused.status_code, refused.json()["error"]["code"]) == (421, "misdirected_request")
+        assert (await http.get("/sign-in", headers={"host": "evil.example"})).status_code == 400
+        assert (await http.get("/v1/models", headers={"host": "evil.example"})).status_code == 401
