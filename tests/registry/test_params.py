@@ -188,7 +188,7 @@ NAMES = [
     "temperature", "top_p", "top_k", "max_tokens", "max_completion_tokens", "stop", "n", "seed", "user", "logprobs",
     "tools", "tool_choice", "response_format", "frequency_penalty", "presence_penalty", "logit_bias", "stream_options",
     "options", "parallel_tool_calls", "reasoning_effort", "metadata", "store", "service_tier", "creative_level",
-    "parameters", "x-y",
+    "parameters", "x-y", "a.b", "thinking", "output_config", "cache_control", "think", "functions", "function_call",
 ]  # fmt: skip
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-5, 5) | st.floats(-3, 3) | st.text("ab", max_size=3),

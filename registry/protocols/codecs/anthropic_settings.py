@@ -135,9 +135,11 @@ def finish(body: Block, draft: Draft) -> None:
 def settle_tools(body: Block, draft: Draft) -> None:
     """A tool choice needs a type, and tools."""
     if not body.get("tools"):
-        choice = body.pop("tool_choice", None)
-        if choice is not None:
-            draft.lose("tool_choice", "dropped", choice, None, "the call has no tools")
+        choice = settings_in(body, "tool_choice")
+        given = ("parallel_tool_calls" if name == "disable_parallel_tool_use" else "tool_choice" for name in choice)
+        for name in dict.fromkeys(given):
+            draft.lose(name, "dropped", choice, None, "the call has no tools")
+        body.pop("tool_choice", None)
     elif "tool_choice" in body:
         body["tool_choice"] = {"type": "auto", **settings_in(body, "tool_choice")}
 

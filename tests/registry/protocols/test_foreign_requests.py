@@ -251,3 +251,13 @@ def test_no_more_marks_for_caching_than_anthropic_takes(marks: int, own: int, ke
     if kept < marks:
         assert "cache_control" not in body["tools"][0]
         assert refusal("anthropic", fields, strict=True).parameter == "cache_control"
+
+
+@pytest.mark.parametrize("protocol", ["ollama", "huggingface"])
+def test_an_encoding_of_vectors_that_is_not_made_here_is_told(protocol: str) -> None:
+    spec = read({"name": "m", "type": "embedding", "protocol": protocol, "endpoint": "http://h"})
+    operation = compile_adapter(spec).operations[Task.EMBEDDING]
+    for wanted, told in (("float", []), ("base64", []), ("int8", ["encoding_format"])):
+        fields = {"input": Raw(b'["x"]'), "encoding_format": Raw(encode(wanted))}
+        adapted = operation.encode(Request(Task.EMBEDDING, fields), "up").adapted
+        assert [item.parameter for item in adapted] == told
