@@ -4,11 +4,12 @@ import secrets
 from datetime import timedelta
 from typing import Any
 
+from axes.models import AccessAttempt
 from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, Sum
 from django.utils import timezone
 
 from controlplane.base import access, audit, revision
@@ -17,6 +18,7 @@ from controlplane.base.refusals import Conflict, Invalid, Missing
 from controlplane.base.secrets import token_hash
 
 INVITATION = timedelta(days=3)
+MOST_GUESSES, GUESSES_WITHIN = 60, timedelta(minutes=15)
 
 
 @transaction.atomic
@@ -144,6 +146,16 @@ def change_password(user: User, old: str, new: str) -> User:
     user.save(update_fields=["password"])
     audit.record(user, "user.password", "user", user.pk)
     return user
+
+
+def guessed_too_often(username: str) -> bool:
+    """Whether so many wrong passwords were tried for this name lately, from wherever, that nobody may try now.
+
+    Slower than the limit of a name and an address together, because who guesses can shut the owner out with it.
+    """
+    lately = timezone.now() - GUESSES_WITHIN
+    tried = AccessAttempt.objects.filter(username=username, attempt_time__gt=lately)
+    return (tried.aggregate(tries=Sum("failures_since_start"))["tries"] or 0) >= MOST_GUESSES
 
 
 def has_admin() -> bool:

@@ -30,6 +30,8 @@ def sign_in(request: HttpRequest) -> HttpResponse:
         return HttpResponseRedirect(onward)
     form = SignIn(request.POST or None)
     if request.method == "POST" and form.is_valid():
+        if accounts.guessed_too_often(form.cleaned_data["username"]):
+            return render(request, "locked.html", status=429)
         user = authenticate(request, **form.cleaned_data)
         if isinstance(user, User):
             login(request, user)

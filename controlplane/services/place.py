@@ -24,6 +24,7 @@ class Place:
     practice: int
     database_url: str
     redis_url: str
+    trusted_proxies: str = ""
 
     @property
     def url(self) -> str:
@@ -64,6 +65,7 @@ def from_environment(environment: Mapping[str, str]) -> Place:
         practice=_number(environment, "PRACTICE", DEFAULT_PRACTICE, 0, MOST_PRACTICE),
         database_url=environment.get("DATABASE_URL", ""),
         redis_url=environment.get("REDIS_URL", ""),
+        trusted_proxies=environment.get("TRUSTED_PROXIES", ""),
     )
 
 

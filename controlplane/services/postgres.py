@@ -12,11 +12,14 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 
-from controlplane.services import home
+from controlplane.services import home, role
 from controlplane.services.children import dropping_to, end, launch, send, tail, wait_for, working_in
+from controlplane.services.files import write_private
 from controlplane.services.home import Home, StoreError
 from controlplane.services.ports import LOOPBACK, free_port
 
+# Statements carry prompts and password hashes, because psycopg puts values in before it sends them, and an error quotes
+# values. So neither is logged: whoever sent a statement is told of its error and logs that. LOG, FATAL and PANIC stay.
 SETTINGS = {
     "listen_addresses": LOOPBACK,
     "unix_socket_directories": "",
@@ -28,6 +31,13 @@ SETTINGS = {
     "max_logical_replication_workers": "0",
     "io_method": "sync",
     "jit": "off",
+    "log_min_messages": "log",
+    "log_min_error_statement": "panic",
+    "log_statement": "none",
+    "log_min_duration_statement": "-1",
+    "log_parameter_max_length": "0",
+    "log_parameter_max_length_on_error": "0",
+    "log_error_verbosity": "terse",
 }
 
 
@@ -39,11 +49,12 @@ class Postgres:
         self.log = log or self.folder / "postgres.log"
         self.process: subprocess.Popen[bytes] | None = None
         self.password_file = self.folder / "password"
+        self.role_password_file = self.folder / "role-password"
         self.home: Home | None = None
 
     def url(self, name: str) -> str:
-        """Address of database `name`."""
-        return f"postgresql://app:{self.password_file.read_text()}@{LOOPBACK}:{self.port}/{name}"
+        """Address of database `name` for our programs."""
+        return f"postgresql://{role.NAME}:{self.role_password_file.read_text()}@{LOOPBACK}:{self.port}/{name}"
 
     def start(self) -> None:
         """`launch`, then wait until the database answers. Raises StoreError."""
@@ -76,6 +87,7 @@ class Postgres:
             if asked.returncode == 0:
                 if not asked.stdout.strip():
                     self._ask("create database patchbay")
+                self._prepare_role()
                 return
             if "password authentication failed" in asked.stderr:
                 raise StoreError(
@@ -95,12 +107,26 @@ class Postgres:
         if self.process is not None:
             end(self.process, seconds)
 
-    def _ask(self, statement: str) -> subprocess.CompletedProcess[str]:
+    def _prepare_role(self) -> None:
+        """The role of our programs, with a password of its own; what an older version made becomes its own."""
+        if not self.role_password_file.exists():
+            write_private(self.role_password_file, secrets.token_urlsafe(24))
+        for statements, database in (
+            (role.role_statements(self.role_password_file.read_text()), "postgres"),
+            (role.hand_over_statements(), "patchbay"),
+        ):
+            done = self._ask(statements, database)
+            if done.returncode or "ERROR" in done.stderr:
+                raise StoreError(f"the database's role could not be prepared: {done.stderr.strip()[-800:]}")
+
+    def _ask(self, statement: str, database: str = "postgres") -> subprocess.CompletedProcess[str]:
         assert self.home is not None
         command: list[str | Path] = [self.home.programs / "psql", "-XtA", "-h", LOOPBACK, "-p", str(self.port)]
         environment = os.environ | {"PGPASSWORD": self.password_file.read_text(), "PGCONNECT_TIMEOUT": "3"}
-        asked = [*command, "-U", "app", "-d", "postgres", "-c", statement]
-        return subprocess.run(asked, check=False, env=environment, capture_output=True, text=True, cwd="/")
+        asked = [*command, "-U", "app", "-v", "ON_ERROR_STOP=1", "-d", database, "-f", "-"]
+        return subprocess.run(
+            asked, check=False, env=environment, input=statement, capture_output=True, text=True, cwd="/"
+        )
 
     def _end_leftovers(self, data: Path) -> None:
         """End servers of an earlier run that still hold the cluster; all of them run in its folder."""

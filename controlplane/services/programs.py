@@ -28,9 +28,14 @@ def web(place: Place) -> Program:
     command = _module(
         "uvicorn", "controlplane.asgi:application", "--host", LOOPBACK, "--port", str(place.port), "--loop", "uvloop",
         "--http", "httptools", "--no-access-log", "--no-server-header", "--timeout-graceful-shutdown", "2",
-        "--log-level", "warning",
+        "--log-level", "warning", *forwarding(place.trusted_proxies),
     )  # fmt: skip
     return Program("web", command, lambda: answers(place.port, HEALTH, b"HTTP/1.1 200"))
+
+
+def forwarding(proxies: str) -> tuple[str, ...]:
+    """Whose X-Forwarded-For is believed: nobody's unless proxies are named, for anybody can write one."""
+    return ("--proxy-headers", "--forwarded-allow-ips", proxies) if proxies else ("--no-proxy-headers",)
 
 
 def worker(place: Place) -> Program:

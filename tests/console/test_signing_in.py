@@ -74,6 +74,18 @@ def test_page_signs_in_again_and_gets_a_new_token(visitor: Visitor, account: Use
     assert len(answer.json()["csrf"]) > 20
 
 
+def test_m1_guesses_from_many_addresses_close_the_name(visitor: Visitor, account: User) -> None:
+    statuses = []
+    for number in range(70):
+        answer = visitor().post(
+            "/sign-in", {"username": "eddy", "password": "wrong"}, REMOTE_ADDR=f"10.0.{number // 9}.7"
+        )
+        statuses.append(answer.status_code)
+    assert statuses[59:] == [422] + [429] * 10
+    right = visitor().post("/sign-in", {"username": "eddy", "password": GOOD}, REMOTE_ADDR="10.9.9.9")
+    assert right.status_code == 429
+
+
 def test_too_many_wrong_passwords_close_the_door(visitor: Visitor, account: User) -> None:
     browser = visitor()
     for _ in range(10):

@@ -1,5 +1,6 @@
 """`make run` as a whole: ready, stopped, killed, and run again."""
 
+import re
 import signal
 import socket
 import stat
@@ -7,6 +8,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import psycopg
 import pytest
 
@@ -44,6 +46,21 @@ def test_a_first_run_is_ready_and_ctrl_c_leaves_nothing_behind(running: Running)
     assert supervisor.wait(20) == 0
     assert time.monotonic() - began < STOPPED_WITHIN
     assert running.everything_ended(pids, seconds=0)
+
+
+def test_m1_an_address_that_a_caller_claims_is_not_believed(running: Running) -> None:
+    running.practice = 0
+    running.begin()
+    running.until("Stop with Ctrl-C")
+    with httpx.Client(base_url=f"http://127.0.0.1:{running.port}", trust_env=False) as browser:
+        token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', browser.get("/sign-in").text)
+        assert token is not None
+        form = {"username": "ada", "password": "wrong", "csrfmiddlewaretoken": token[1]}
+        seen = [
+            browser.post("/sign-in", data=form, headers={"x-forwarded-for": f"203.0.113.{number}"}).status_code
+            for number in range(14)
+        ]
+    assert seen == [422] * 9 + [429] * 5
 
 
 def test_a_second_run_says_that_one_is_running(running: Running) -> None:
