@@ -23,6 +23,7 @@ from routing.table import Replica, ServedModel
 
 ATTEMPTS = 3
 DRAIN_SECONDS = 0.05
+COMMENTS_AFTER_MS = 5000.0
 
 
 class Forwarder:
@@ -205,11 +206,19 @@ async def _relay(call: Call, operation: Operation, response: Response, send: Sen
 async def _pass_fragment(call: Call, fragment: Fragment, send: Send) -> None:
     call.usage = fragment.usage or call.usage
     call.tokens += fragment.tokens
-    if not fragment.output:
+    if not fragment.output or _only_keeps_alive(call, fragment.output):
         return
     if not call.started:
         await _start(call, send)
     await send({"type": "http.response.body", "body": fragment.output, "more_body": True})
+
+
+def _only_keeps_alive(call: Call, output: bytes) -> bool:
+    """Whether comments came before anything else and so early that an answer need not begin for them.
+
+    Until it begins another replica may be asked, and a failure has its own status.
+    """
+    return not call.started and b"data: " not in output and call.elapsed_ms() < COMMENTS_AFTER_MS
 
 
 async def _start(call: Call, send: Send) -> None:

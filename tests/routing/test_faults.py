@@ -177,6 +177,27 @@ async def test_after_the_first_byte_a_fault_is_an_error_event_without_done(fault
             [chunk async for chunk in stream]
 
 
+@pytest.mark.parametrize("keep_alive", [b": connected\n\n", b"data: : ping\n\n", b"event: ping\ndata: {}\n\n"])
+async def test_early_keep_alives_do_not_begin_an_answer_and_later_ones_reach_the_caller(
+    keep_alive: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing_later = streaming(keep_alive, b'data: {"error":{"message":"GPU on fire"}}\n\n')
+    good_script = streaming(keep_alive, event("hello", "stop"), DONE)
+    async with (
+        serving(failing_later) as bad,
+        serving(good_script) as good,
+        gateway_for([model_row("m", bad.port, good.port, **QUICK), model_row("n", bad.port, **QUICK)]) as g,
+    ):
+        for _ in range(3):
+            answer = await post(g, stream=True)
+            assert (answer.status_code, "hello" in answer.text) == (200, True)
+        alone = await post(g, stream=True, model="n")
+        assert (alone.status_code, "GPU on fire" in alone.text) == (502, True)
+        monkeypatch.setattr("routing.forwarding.COMMENTS_AFTER_MS", 0.0)
+        late = await post(g, stream=True, model="n")
+        assert (late.status_code, late.text[:1]) == (200, ":")
+
+
 async def leave(g: Running, upstream: FaultServer, stream: bool, after_bytes: bool) -> float:
     """Call, wait until the upstream has it (and perhaps a first byte came), leave; seconds until the upstream knows."""
     reader, writer = await asyncio.open_connection("127.0.0.1", g.port)
