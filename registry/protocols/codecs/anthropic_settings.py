@@ -181,7 +181,7 @@ def settle_effort(body: Block, draft: Draft) -> None:
 
 
 def settle_thinking(body: Block, draft: Draft) -> None:
-    """Thinking is refused beside a forced tool, after tool calls that lost theirs, and without room in max_tokens."""
+    """Thinking is refused beside a forced tool or a begun answer, after calls that lost theirs, and without room."""
     thinking = settings_in(body, "thinking")
     if thinking.get("type") != "enabled":
         return
@@ -189,6 +189,8 @@ def settle_thinking(body: Block, draft: Draft) -> None:
     why = ""
     if settings_in(body, "tool_choice").get("type") in ("any", "tool"):
         why = "this upstream does not think where a tool is forced"
+    elif body["messages"][-1]["role"] == "assistant":
+        why = "this upstream does not think where its answer is begun for it"
     elif forgot_thinking(body["messages"]):
         why = "the last tool calls come without the thinking before them"
     elif isinstance(limit, int) and isinstance(budget, int) and limit <= budget:

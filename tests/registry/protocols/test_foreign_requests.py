@@ -141,6 +141,8 @@ def test_a_tools_schema_of_another_type_is_refused(schema: Any) -> None:
         ({"temperature": 1, "top_p": 0.97}, {"temperature": 1, "top_p": 0.97}, ["max_tokens"]),
         ({"tools": [PAINT], "tool_choice": "required"}, {"thinking": None}, ["thinking", "max_tokens"]),
         ({"messages": [USER, call("{}"), RESULT]}, {"thinking": None}, ["thinking", "max_tokens"]),
+        ({"messages": [USER, {"role": "assistant", "content": "It is"}]}, {"thinking": None},
+         ["thinking", "max_tokens"]),
         ({"reasoning_effort": "none"}, {"thinking": THINKING, "output_config": None},
          ["reasoning_effort", "reasoning_effort", "max_tokens"]),
     ],
