@@ -131,6 +131,8 @@ def judge(status: int, headers: Mapping[str, str], body: bytes, rules: Sequence[
 def no_json(status: int, headers: Mapping[str, str], body: bytes, error: Exception) -> Failure:
     """The Failure for a body that cannot be read as JSON, whose label may say what it is instead."""
     content_type = headers.get("content-type", "")
+    if body.lstrip().startswith(b"<") and "ml" not in content_type.lower():
+        return invalid("is a page, not JSON", status, body)
     if content_type and "json" not in content_type.lower():
         return invalid(f"has content type {content_type[:100]!r}; expected JSON", status, body)
     return invalid(f"is not JSON ({error})", status, body)

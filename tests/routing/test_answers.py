@@ -127,6 +127,7 @@ async def test_what_is_neither_json_nor_events_is_refused_in_words(
             )
         assert (answer.status_code, answer.headers["content-type"]) == (502, "application/json")
         assert "upstream's " in answer.json()["error"]["message"]
+        assert body != PAGE or "page" in answer.json()["error"]["message"] or "text/html" in answer.text
         assert (await g.records())[0]["failure"] == "upstream_invalid"
 
 
