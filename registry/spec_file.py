@@ -17,6 +17,7 @@ from registry.spec_values import written_size
 __all__ = ["Row", "SpecError", "SpecFile", "SpecInvalid", "digest", "document", "parse", "read", "to_yaml"]
 
 MAX_ROWS = 20_000
+MAX_ERRORS = 500
 _MOST_EXACT = 2**53
 DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
@@ -76,8 +77,21 @@ def parse(text: str | bytes, file: str = "<paste>") -> SpecFile:
         else:
             findings.append(item)
     taken = Taken()
-    rows = [row(tree, index, by_row.get(index, []), taken, file) for index in range(len(tree.value["models"]))]
+    rows: list[Row] = []
+    wrong = 0
+    for index in range(min(len(tree.value["models"]), MAX_ROWS)):
+        rows.append(row(tree, index, by_row.get(index, []), taken, file))
+        wrong += len(rows[-1].errors)
+        if wrong > MAX_ERRORS:
+            findings.append(_too_wrong(index + 1))
+            break
     return SpecFile(tuple(rows), tuple(item.at(file, tree.line(item.path), "") for item in findings))
+
+
+def _too_wrong(rows: int) -> Finding:
+    expected = f"at most {MAX_ERRORS} errors"
+    message = f"over {MAX_ERRORS} errors in the first {rows:,} rows; the rest was not looked at, so correct these first"
+    return Finding(("models",), f"over {MAX_ERRORS} errors", expected, message)
 
 
 def file_findings(tree: Tree) -> list[Finding]:

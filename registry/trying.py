@@ -25,9 +25,12 @@ from registry.spec import Spec
 from registry.transports.egress import Egress, EndpointInvalid, parse_endpoint
 from registry.transports.http import Client
 from registry.transports.masking import masked
+from registry.transports.response import Limits
 from registry.upstream import Exchange
 
 TEST_SECONDS = 30.0
+ANSWER_BYTES = 1024 * 1024
+"""The most of an answer that a test call shows; a call through /v1 may be answered with more."""
 
 
 def detect(actor: access.Actor | None, address: str, secret: str = "", *, request_id: str = "") -> Detection:
@@ -100,7 +103,7 @@ async def _detect(egress: Egress, address: str, secret: str) -> Detection:
 
 
 async def _exchange(egress: Egress, endpoint: Upstream, request: Request | None) -> Exchange:
-    client = Client(lambda: egress)
+    client = Client(lambda: egress, Limits(body=ANSWER_BYTES))
     context = CallContext(endpoint.spec.name, "test-call", int(time.time()))
     timeouts = upstream.client_timeouts(endpoint.spec.timeouts, TEST_SECONDS)
     try:

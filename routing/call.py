@@ -11,6 +11,7 @@ from registry.protocols.adapter import Encoded
 from routing.endpoints import Address, Head, status_of
 from routing.recorder import Record
 from routing.table import Caller, Replica, ServedModel, Table
+from routing.unspoken import unspoken, words_kept
 
 _ID_BYTES = 16
 _pool = bytearray()
@@ -90,7 +91,7 @@ class Call(Struct):
             endpoint=self.replica.target.origin if self.replica is not None else "",
             status=self.status,
             failure="cancelled" if self.status == CANCELLED else failure.kind.value if failure is not None else "",
-            message=failure.message[:MESSAGE_CHARS] if failure is not None else "",
+            message=words_kept(failure)[:MESSAGE_CHARS] if failure is not None else "",
             stream=self.request is not None and self.request.stream,
             attempts=self.attempts,
             duration_ms=self.elapsed_ms(),
@@ -98,7 +99,7 @@ class Call(Struct):
             prompt_tokens=usage.prompt_tokens if usage is not None else None,
             completion_tokens=usage.completion_tokens if usage is not None else None,
             usage_basis=usage.basis.value if usage is not None else "",
-            adapted=self.encoded.adapted if self.encoded is not None else (),
+            adapted=unspoken(self.encoded.adapted) if self.encoded is not None else (),
             revision=self.table.revision,
             job_id=self.job_id,
             request_id="" if self.request_id == self.id else self.request_id,

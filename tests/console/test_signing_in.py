@@ -179,3 +179,8 @@ def test_low_a_session_ends_when_idle_and_in_the_end(
     assert (browser.get("/").status_code == 200) is stays
     if stays:
         assert time.time() - browser.session[SEEN] < 400
+
+
+def test_low_no_page_may_be_framed(visitor: Visitor, db: None) -> None:
+    for path in ("/sign-in", "/", "/nothing-here"):
+        assert visitor().get(path).headers["X-Frame-Options"] == "DENY"

@@ -1,6 +1,7 @@
 """A spec file is read whole: every error with its line, path, what was given and what is expected."""
 
 import time
+import tracemalloc
 from typing import Any
 
 import jsonschema
@@ -329,3 +330,17 @@ def test_low_a_number_that_the_database_gives_back_otherwise_is_refused(number: 
 def test_low_parameters_that_exclude_each_other_are_different(names: list[str]) -> None:
     given: dict[str, Any] = {"a": {"type": "float"}, "b": {"type": "float"}}
     assert row_errors(params=given, constraints=[{"exclusive": names}])
+
+
+def test_m7_a_small_file_with_many_errors_makes_a_small_report() -> None:
+    tracemalloc.start()
+    found = parse("models: [" + "1," * 20_000 + "1]")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert any("at most 20,000" in str(error) for error in found.errors)
+    few = parse("models: [" + "1," * 10_000 + "1]")
+    assert any("over 500 errors" in str(error) for error in few.errors)
+    for each in (found, few):
+        assert sum(len(row.errors) for row in each.rows) <= 510
+        assert len(each.rows) <= 510
+    assert peak < 64 * 1024 * 1024
