@@ -22,7 +22,6 @@ class SecurityHeaders:
         """Answer with the headers added where the view did not set its own."""
         response = self.get_response(request)
         response.headers.setdefault("Content-Security-Policy", POLICY)
-        response.headers.setdefault("X-Frame-Options", "DENY")
         response.headers.setdefault("Permissions-Policy", "camera=(), microphone=(), geolocation=()")
         response.headers.setdefault("Cache-Control", "no-store")
         response.headers.setdefault("X-Request-Id", request_id(request))

@@ -253,16 +253,12 @@ async def test_a_durable_call_is_handed_over_and_answered_202() -> None:
         assert answer.status_code == 202
         assert answer.headers["location"] == "/api/jobs/11111111-2222-3333-4444-555555555555"
         assert answer.json() == {"id": "11111111-2222-3333-4444-555555555555", "object": "job", "status": "queued"}
-        for wrong in ("k" * 201, "a\tb"):
-            refused = await http.post("/v1/chat/completions", json=body, headers={**headers, "idempotency-key": wrong})
-            assert (refused.status_code, refused.json()["error"]["code"]) == (400, "invalid_idempotency_key")
         (order,) = orders
         assert (order.path, order.idempotency_key, order.model) == ("/v1/chat/completions", "once", "m")
         made = await g.gateway.perform(order.caller, order.path, order.body, request_id="r", job_id="1" * 32)
         assert (made.status, json.loads(made.body)["model"], made.failure) == (200, "m", None)
-        records = [record for record in await g.records(4) if record["status"] < 400]
-        assert [record["job_id"] for record in records] == [None, "1" * 32]
-        assert {key for key in g.measures.calls if key[2] < 400} == {("m", "chat", 202, ""), ("m", "chat", 200, "")}
+        assert [record["job_id"] for record in await g.records(2)] == [None, "1" * 32]
+        assert set(g.measures.calls) == {("m", "chat", 202, ""), ("m", "chat", 200, "")}
 
 
 async def test_metrics_have_only_labels_that_models_have() -> None:
