@@ -18,7 +18,8 @@ from controlplane.base.language import PROGRAMS
 from controlplane.base.models import Job, JobState, Revision
 from controlplane.base.ui import navigation
 from registry import callers, catalog, probing
-from routing import traffic
+from routing import calls, traffic
+from routing.models import CallRecord
 
 MOST_FOUND = 8
 RECENT = timedelta(hours=24)
@@ -137,8 +138,9 @@ def calm(states: dict[str, int]) -> list[str]:
 
 @page("overview.read")
 def palette(request: PersonRequest) -> HttpResponse:
-    """Places, actions and models for the palette, as far as the reader may use them."""
-    wanted = request.GET.get("q", "").strip().lower()[:100]
+    """Places, actions, models and calls for the palette, as far as the reader may use them."""
+    text = request.GET.get("q", "").replace("\x00", "").strip()[:100]
+    wanted = text.lower()
     entries = [entry for entry in fixed_entries(request.user) if wanted in entry["label"].lower()]
     if wanted and access.can(request.user, "model.read"):
         listing = catalog.search(request.user, catalog.ModelFilter(q=wanted), size=MOST_FOUND)
@@ -149,7 +151,15 @@ def palette(request: PersonRequest) -> HttpResponse:
     if wanted and access.can(request.user, "key.read"):
         rows = callers.listing(request.user).filter(name__icontains=wanted)[:3]
         entries += [{"label": row.name, "kind": gettext("API key"), "href": reverse("keys")} for row in rows]
+    if wanted and access.can(request.user, "call.read"):
+        entries = [*map(call_entry, calls.with_this_id(request.user, text)), *entries]
     return JsonResponse({"results": entries[:20]})
+
+
+def call_entry(call: CallRecord) -> dict[str, str]:
+    """A call as a palette entry."""
+    label = f"{call.told_id} · {call.model} · {words.state(call.outcome)}"
+    return {"label": label, "kind": gettext("Call"), "href": reverse("call", args=[call.pk])}
 
 
 def model_entry(name: str) -> dict[str, str]:

@@ -81,6 +81,13 @@ def get(actor: access.Actor | None, call_id: str) -> CallRecord:
     return found
 
 
+def with_this_id(actor: access.Actor | None, text: str) -> list[CallRecord]:
+    """The newest calls, three at most, whose id or request id is `text`. Raises Forbidden."""
+    access.require(actor, "call.read")
+    with at_most(SECONDS):
+        return list(CallRecord.objects.filter(with_id(text)).order_by("-at", "-id")[:3])
+
+
 def neighbours(actor: access.Actor | None, call: CallRecord, wanted: Mapping[str, str]) -> Neighbours:
     """The calls beside `call` among those that match. Raises Forbidden."""
     access.require(actor, "call.read")
@@ -100,6 +107,7 @@ def _named(text: str, actor: access.Actor | None) -> Q:
 
 def with_id(text: str) -> Q:
     """Calls whose id, with dashes or without, or request id is `text`."""
+    text = text.replace("\x00", "")
     found = Q(request_id=text)
     try:
         return found | Q(pk=uuid.UUID(text))

@@ -2,7 +2,7 @@
 
 from django.db import models
 
-from routing import outcomes
+from routing import adaptations, outcomes
 
 
 class CallRecord(models.Model):
@@ -47,3 +47,8 @@ class CallRecord(models.Model):
     def told_id(self) -> str:
         """The request id that the caller was told: its own, else the record's without dashes."""
         return self.request_id or self.id.hex
+
+    @property
+    def changes(self) -> int:
+        """How many parameters did not travel as given."""
+        return adaptations.count(self.adapted)

@@ -12,6 +12,7 @@ pages: list[URLPattern] = [
     path("calls/traffic", views.calls_traffic, name="calls-traffic"),
     path("calls/of/<path:name>", views.calls_of, name="calls-of"),
     path("calls/summary/<path:name>", views.calls_summary, name="calls-summary"),
+    path("calls/<path:call_id>", views.call, name="call"),
     path("jobs", views.job_list, name="jobs"),
     path("jobs/<uuid:job_id>", views.job, name="job"),
     path("jobs/<uuid:job_id>/progress", views.job_progress, name="job-progress"),

@@ -3,6 +3,7 @@
 import json
 import uuid
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.db.models import Q
@@ -16,12 +17,14 @@ from controlplane.base.doors import PersonRequest, go, page, page_of, request_id
 from controlplane.base.models import JobState
 from controlplane.base.paging import page_of_list, page_of_rows
 from registry import callers, catalog
+from routing import adaptations, lab, outcomes, traffic
 from routing import calls as call_list
-from routing import lab, outcomes, traffic
 from routing.race_figures import FIGURES, SHORT, compared
 from routing.race_series import tables
 
 MOST_NAMES = 200
+UNSEEN_FILTERS = ("model", "task", "since", "until")
+"""Filters of calls that a link sets; they are shown as chips and go on with the form."""
 PLAYGROUND_MODELS = 500
 
 
@@ -32,6 +35,8 @@ def calls(request: PersonRequest) -> HttpResponse:
     context = {
         "listing": call_list.listing(request.user, wanted, page_of(request)),
         "wanted": wanted,
+        "kept": {name: wanted[name] for name in UNSEEN_FILTERS if wanted[name]},
+        "filters": filters_of(wanted),
         "filtered": any(wanted.values()),
         "counted": call_list.COUNTED,
         "outcomes": outcomes.OUTCOMES,
@@ -40,9 +45,30 @@ def calls(request: PersonRequest) -> HttpResponse:
     return render(request, "calls.html", context)
 
 
+@page("call.read")
+def call(request: PersonRequest, call_id: str) -> HttpResponse:
+    """One call, and the calls beside it in the list that the address' filter gives."""
+    found = call_list.get(request.user, call_id)
+    wanted = wanted_calls(request)
+    context = {
+        "call": found,
+        "changes": adaptations.tell(found.adapted),
+        "beside": call_list.neighbours(request.user, found, wanted),
+        "filters": filters_of(wanted),
+        "key_name": key_names(request.user).get(found.api_key_id or 0, ""),
+    }
+    return render(request, "call.html", context)
+
+
+def filters_of(wanted: dict[str, str]) -> str:
+    """A list's filter as the query of an address, with its question mark; empty where nothing is filtered."""
+    query = urlencode({name: value for name, value in wanted.items() if value})
+    return f"?{query}" if query else ""
+
+
 def wanted_calls(request: PersonRequest) -> dict[str, str]:
     """The filter in the address of a list of calls."""
-    return {name: request.GET.get(name, "").strip()[:200] for name in call_list.FILTERS}
+    return {name: request.GET.get(name, "").replace("\x00", "").strip()[:200] for name in call_list.FILTERS}
 
 
 @page("call.read")
@@ -56,7 +82,12 @@ def calls_newer(request: PersonRequest) -> HttpResponse:
 def calls_of(request: PersonRequest, name: str) -> HttpResponse:
     """One model's newest calls, as part of its page."""
     listing = call_list.listing(request.user, {"model": name}, 1)
-    context = {"listing": listing, "model_name": name, "key_names": key_names(request.user)}
+    context = {
+        "listing": listing,
+        "model_name": name,
+        "filters": filters_of({"model": name}),
+        "key_names": key_names(request.user),
+    }
     return render(request, "parts/calls_of.html", context)
 
 

@@ -65,6 +65,7 @@ GET    calls/newer                                 viewer   -
 GET    calls/traffic                               viewer   -
 GET    calls/of/<path:name>                        viewer   -
 GET    calls/summary/<path:name>                   viewer   -
+GET    calls/<path:call_id>                        viewer   -
 GET    jobs                                        viewer   -
 GET    jobs/<uuid:job_id>                          viewer   -
 GET    jobs/<uuid:job_id>/progress                 viewer   -

@@ -74,6 +74,13 @@ def clock(moment: datetime) -> SafeString:
     )
 
 
+@register.simple_tag
+def moment(value: datetime) -> SafeString:
+    """A moment as date and time to the millisecond, UTC."""
+    exact = value.isoformat(sep=" ", timespec="milliseconds").replace("+00:00", " UTC")
+    return format_html('<time datetime="{}">{}</time>', value.isoformat(timespec="milliseconds"), exact)
+
+
 def elapsed(seconds: int) -> str:
     """`seconds` ago, in the reader's words."""
     if seconds < MINUTE:
