@@ -179,11 +179,17 @@ def checked_language(language: str) -> str:
 
 
 def _check_account(user: User, password: str) -> None:
+    found: list[dict[str, str]] = []
     try:
         user.clean_fields(exclude=["password"])
+    except ValidationError as error:
+        found += [{"path": path, "message": text} for path, texts in error.message_dict.items() for text in texts]
+    try:
         validate_password(password, user)
     except ValidationError as error:
-        raise Invalid("account", " ".join(error.messages), error.messages) from error
+        found += [{"path": "password", "message": text} for text in error.messages]
+    if found:
+        raise Invalid("account", " ".join(error["message"] for error in found), found)
 
 
 def _locked(user_id: int) -> User:

@@ -38,6 +38,12 @@ class SetUp(forms.Form):
     )
     language = forms.ChoiceField(label=_("Language"), choices=settings.LANGUAGES)
 
+    def keep_password(self) -> None:
+        """Have a password that is not at fault stand in the form again; pages are never stored."""
+        widget = self.fields["password"].widget
+        if isinstance(widget, forms.PasswordInput):
+            widget.render_value = not self.has_error("password")
+
 
 class Profile(forms.Form):
     """A person's own choices."""

@@ -63,10 +63,13 @@ def set_up(request: HttpRequest, token: str) -> HttpResponse:
         try:
             user = accounts.use_setup_link(token, **form.cleaned_data)
         except Refused as refusal:
-            form.add_error("password" if refusal.code == "account" else "username", refusal.message)
+            at_name = [{"path": "username", "message": refusal.message}]
+            for error in refusal.detail if refusal.code == "account" else at_name:
+                form.add_error(error["path"] if error["path"] in form.fields else None, error["message"])
         else:
             login(request, user, backend=BACKEND)
             return with_language(redirect("overview"), user.language)
+    form.keep_password()
     return render(request, "set_up.html", {"form": form, "link": link}, status=422 if form.errors else 200)
 
 

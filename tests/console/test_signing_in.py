@@ -41,6 +41,30 @@ def test_first_admin_comes_by_a_link_that_works_once(visitor: Visitor, db: None)
     assert "no longer works" in again.content.decode()
 
 
+@pytest.mark.parametrize("name", ["ada lovelace", "ada/", "", "a" * 151, "taken"])
+def test_wrong_name_is_told_under_the_name_and_keeps_the_password(
+    visitor: Visitor, account: User, name: str, db: None
+) -> None:
+    User.objects.filter(pk=account.pk).update(username="taken")
+    token = accounts.setup_link("admin", None, timedelta(hours=1))
+    answer = visitor().post(f"/set-up/{token}", {"username": name, "password": GOOD, "language": "en"})
+    body = answer.content.decode()
+    assert answer.status_code == 422
+    assert 'id="id_username_error"' in body
+    assert 'id="id_password_error"' not in body
+    assert f'value="{GOOD}"' in body
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_wrong_name_and_password_are_each_told_in_place(visitor: Visitor, db: None) -> None:
+    token = accounts.setup_link("admin", None, timedelta(hours=1))
+    answer = visitor().post(f"/set-up/{token}", {"username": "a b", "password": "tiny", "language": "en"})
+    body = answer.content.decode()
+    assert 'id="id_username_error"' in body
+    assert 'id="id_password_error"' in body
+    assert "tiny" not in body
+
+
 def test_sign_in_page_points_to_the_link_while_nobody_is_there(visitor: Visitor, db: None) -> None:
     assert "There is no account yet" in visitor().get("/sign-in").content.decode()
 
