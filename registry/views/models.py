@@ -114,9 +114,13 @@ def tag(request: PersonRequest) -> HttpResponse:
 
 @page("model.probe", "POST")
 def probe(request: PersonRequest) -> HttpResponse:
-    """Call each of the chosen models once, in a job."""
+    """Call each of the chosen models once, in a job; a model's own page stays and shows the answer."""
     job = catalog.probe(request.user, chosen_ids(request), request_id=request_id(request))
-    return go(request, reverse("job", args=[job.pk]))
+    job_page = reverse("job", args=[job.pk])
+    if not request.POST.get("stay"):
+        return go(request, job_page)
+    messages.info(request, gettext("A real call is on its way; its answer appears here by itself."))
+    return go(request, safe_back(request, job_page))
 
 
 @page("model.delete", "POST")

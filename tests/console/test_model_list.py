@@ -130,3 +130,15 @@ def test_search_has_an_index_for_long_lists(db: None) -> None:
         cursor.execute("set local enable_seqscan = off")
         cursor.execute("set local enable_indexscan = off")
     assert "model_sought" in Model.objects.filter(sought__contains="chat-00012").explain()
+
+
+def test_probe_on_a_models_page_stays_there_and_says_so(visitor: Visitor) -> None:
+    (model,) = write_models(1)
+    engineer = visitor("engineer")
+    page = f"/models/{model.name}"
+    assert 'name="stay"' in engineer.get(page).content.decode()
+    answer = engineer.post("/bulk/probe", {"ids": [model.pk], "stay": "1", "back": page})
+    assert answer.headers["Location"] == page
+    assert "its answer appears here by itself" in engineer.get(page).content.decode()
+    away = engineer.post("/bulk/probe", {"ids": [model.pk], "stay": "1", "back": "https://evil.example/"})
+    assert away.headers["Location"].startswith("/jobs/")
