@@ -54,6 +54,12 @@ def releases_of(actor: access.Actor | None, model: Model) -> QuerySet[Release]:
     return model.releases.select_related("created_by").order_by("-number")
 
 
+def known_names(actor: access.Actor | None, names: Sequence[str]) -> set[str]:
+    """Those of `names` that are models. Raises Forbidden."""
+    access.require(actor, "model.read")
+    return set(Model.objects.filter(name__in=names).values_list("name", flat=True))
+
+
 @transaction.atomic
 def create(actor: access.Actor | None, document: Mapping[str, Any], *, request_id: str = "") -> Model:
     """Save a new model and have it probed. Raises Forbidden, Invalid with every error of the spec, Conflict."""

@@ -49,7 +49,7 @@ class Detection:
     `protocol` is None where nothing fits. `suggested` holds one spec document a model, `origins` beside it what of it
     was detected or assumed. `confidence` is its share of the evidence, 0 to 1; `candidates` are all protocols that
     fit, best first. `needs_key` says that the upstream asked for another key or for any. `endpoint` is the address
-    without the paths that belong to protocols.
+    without the paths that belong to protocols. `key_words` is what the upstream said about the key.
     """
 
     protocol: str | None
@@ -61,6 +61,16 @@ class Detection:
     candidates: tuple[str, ...] = ()
     needs_key: bool = False
     endpoint: str = ""
+    key_words: str = ""
+
+    @property
+    def verdict(self) -> str:
+        """In one word: "speaks" a protocol, "wants_key", "silent" where nothing answered, else "unknown"."""
+        if self.key_words and not self.models:
+            return "wants_key"
+        if self.protocol:
+            return "speaks"
+        return "silent" if all(item.status is None for item in self.evidence) else "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +120,15 @@ async def detect(client: Client, address: str, secret: str | None = None) -> Det
         if fit and document.name in known_by:
             scores[document.name] = scores.get(document.name, 0.0) + probe.weight
     ranked = sorted(scores, key=lambda name: -scores[name])
-    needs_key = any(sight.status in (401, 403) for _, _, sight, _ in judged)
-    found = Detection(None, _once(evidence), needs_key=needs_key, endpoint=place.url)
-    if not ranked:
+    best = PROTOCOLS[ranked[0]] if ranked else None
+    locked = [(document, sight) for document, _, sight, _ in judged if sight.status in (401, 403)]
+    asked_by = [sight for document, sight in locked if best in (None, document)]
+    key_words = f"{asked_by[0].status}{_said(asked_by[0])}" if asked_by else ""
+    found = Detection(
+        None, _once(evidence), needs_key=bool(locked), endpoint=place.url, key_words=masked(key_words, secret or "")
+    )
+    if best is None:
         return found
-    best = PROTOCOLS[ranked[0]]
     weight = scores[best.name]
     confidence = round(min(1.0, weight) * weight / sum(scores.values()), 2)
     found = replace(found, protocol=best.name, confidence=confidence, candidates=tuple(ranked))
@@ -158,14 +172,14 @@ def _evidence(document: Document, probe: Probe, sight: Sight, fit: bool) -> Evid
     """A probe's outcome as a sentence."""
     time = f"{sight.ms:.0f} ms" if sight.ms >= 1 else f"{sight.ms:g} ms"
     listing = document.discovery
-    if fit and listing and listing.path == probe.path and listing.items:
+    if fit and sight.status == 200 and listing and listing.path == probe.path and listing.items:
         count = len(listed(listing, sight.value))
         words = f"{sight.path} returned {count} {'model' if count == 1 else 'models'} in {time}"
     elif sight.status is None:
         words = f"{sight.path}: {sight.trouble}"
     elif sight.trouble:
         words = f"{sight.path} answered {sight.status} in {time}: {sight.trouble}"
-    elif fit:
+    elif fit and sight.status == 200:
         words = f"{sight.path} answered {sight.status} in {time}: {probe.evidence or document.title}"
     else:
         words = f"{sight.path} answered {sight.status} in {time}{_said(sight)}"

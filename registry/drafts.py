@@ -2,12 +2,13 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from controlplane.base.refusals import Invalid
 
 MOST = 200
+FEW = 8
 _LONGEST = 512 * 1024
 
 
@@ -25,9 +26,16 @@ def blank(endpoint: str, protocol: str) -> dict[str, Any]:
     return {"name": "", "type": "llm", "protocol": protocol, "endpoint": endpoint}
 
 
-def rows(suggested: list[dict[str, Any]], origins: list[dict[str, str]]) -> list[dict[str, Any]]:
-    """What the form shows of each document: its fields, and each parameter with its origin."""
+def rows(
+    suggested: list[dict[str, Any]], origins: list[dict[str, str]], here: Collection[str] = ()
+) -> list[dict[str, Any]]:
+    """What the form shows of each document: its fields, and each parameter with its origin.
+
+    Names in `here` exist already: their rows are not ticked. Of the others all are where they are few, else the first.
+    """
     found = []
+    new = [str(document["name"]) for document in suggested if document["name"] not in here]
+    ticked = set(new if len(new) <= FEW else new[:1])
     for index, document in enumerate(suggested[:MOST]):
         origin = origins[index] if index < len(origins) else {}
         parameters = [
@@ -40,6 +48,8 @@ def rows(suggested: list[dict[str, Any]], origins: list[dict[str, str]]) -> list
                 "document": document,
                 "parameters": parameters,
                 "type_origin": origin.get("type", "assumed"),
+                "here": document["name"] in here,
+                "ticked": document["name"] in ticked,
             }
         )
     return found
@@ -68,6 +78,8 @@ def _edited(document: Mapping[str, Any], prefix: str, given: Mapping[str, Any]) 
     for field in ("type", "upstream_model"):
         if given.get(f"{prefix}{field}", "").strip():
             found[field] = given[f"{prefix}{field}"].strip()
+    if found["name"] != document.get("name") and document.get("name"):
+        found.setdefault("upstream_model", document["name"])
     if given.get("protocol"):
         found["protocol"] = given["protocol"]
     if given.get("credential"):

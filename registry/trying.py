@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -16,13 +17,13 @@ from controlplane.base.secrets import SecretError
 from registry import credentials, guard, predict_form, upstream
 from registry import detect as detection
 from registry.canon import CallContext, Failure, FailureKind, Request
-from registry.detect import Detection
+from registry.detect import Detection, Evidence
 from registry.models import Credential
 from registry.protocols.compiler import compile_adapter
 from registry.releases import checked_spec
 from registry.resolve import Upstream, bind
 from registry.spec import Spec
-from registry.transports.egress import Egress, EndpointInvalid, parse_endpoint
+from registry.transports.egress import Egress, EgressRefused, Endpoint, EndpointInvalid, parse_endpoint
 from registry.transports.http import Client
 from registry.transports.masking import masked
 from registry.transports.response import Limits
@@ -31,20 +32,47 @@ from registry.upstream import Exchange
 TEST_SECONDS = 30.0
 ANSWER_BYTES = 1024 * 1024
 """The most of an answer that a test call shows; a call through /v1 may be answered with more."""
+LOOKED = timedelta(minutes=10)
+AT_ONCE = 8
+
+
+class NotAllowed(Invalid):
+    """An address that an admin could allow: `entry` is what the egress list lacks."""
+
+    def __init__(self, message: str, entry: str) -> None:
+        self.entry = entry
+        super().__init__("egress", message, {"entry": entry})
 
 
 def detect(actor: access.Actor | None, address: str, secret: str = "", *, request_id: str = "") -> Detection:
-    """Which protocol answers at `address`, with evidence. Raises Forbidden, Invalid."""
+    """Which protocol answers at `address`, with evidence. Raises Forbidden, Invalid, NotAllowed.
+
+    The same look of one actor is one audit entry for ten minutes, however often its form is sent.
+    """
     access.require(actor, "model.detect")
     if secret:
         credentials.checked_secret(secret)
     try:
-        origin = parse_endpoint(address.strip()).origin
+        endpoint = parse_endpoint(address.strip())
     except EndpointInvalid as error:
         raise Invalid("address", str(error)) from error
+    detail = {"with_secret": bool(secret)}
     with transaction.atomic():
-        audit.record(actor, "model.detect", "address", origin, {"with_secret": bool(secret)}, request_id)
-    return asyncio.run(_detect(guard.egress(), address, secret))
+        if not audit.known(actor, "model.detect", "address", endpoint.origin, detail, LOOKED):
+            audit.record(actor, "model.detect", "address", endpoint.origin, detail, request_id)
+    return asyncio.run(_detect(guard.egress(), endpoint, address, secret))
+
+
+def stored_secret(actor: access.Actor | None, name: str, address: str) -> str:
+    """The secret of a stored credential, for its own origin alone. Raises Forbidden, Invalid, Missing."""
+    access.require(actor, "credential.read")
+    row = _credential(name)
+    try:
+        if row.origin != parse_endpoint(address.strip()).origin:
+            raise Invalid("credential", f"the credential {name!r} is sent to {row.origin} only, not to {address!r}")
+        return credentials.reveal(row)
+    except (EndpointInvalid, SecretError) as error:
+        raise Invalid("credential", str(error)) from error
 
 
 def try_call(
@@ -61,16 +89,55 @@ def try_call(
     is masked. Raises Forbidden, Invalid. A call that fails is no exception: the exchange says how.
     """
     access.require(actor, "model.create")
+    attempt = _attempt(document, secret, body)
+    _audit([attempt], actor, request_id)
+    return asyncio.run(_exchange_all(guard.egress(), [attempt]))[0]
+
+
+def try_calls(
+    actor: access.Actor | None, documents: Sequence[Mapping[str, Any]], secret: str = "", *, request_id: str = ""
+) -> list[Exchange]:
+    """A test call of each spec, as `try_call` makes one, several at once. Raises Forbidden, Invalid."""
+    access.require(actor, "model.create")
+    attempts = [_attempt(document, secret, None) for document in documents]
+    _audit(attempts, actor, request_id)
+    return asyncio.run(_exchange_all(guard.egress(), attempts))
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A test call that is ready to be made: where it goes, what it sends (None: what a probe sends)."""
+
+    endpoint: Upstream
+    request: Request | None
+    secret: str = field(default="", repr=False)
+
+
+def _attempt(document: Mapping[str, Any], secret: str, body: Mapping[str, Any] | None) -> Attempt:
     spec = checked_spec(document)
     used = credentials.checked_secret(secret) if secret else _stored(spec)
     try:
         endpoint = bind(spec, compile_adapter(spec), used or None)[0]
     except ValueError as error:
         raise Invalid("endpoint", str(error)) from error
-    request = _request(spec, body) if body else None
-    with transaction.atomic():
-        audit.record(actor, "model.test", "model", spec.name, {"endpoint": endpoint.target.origin}, request_id)
-    return without(asyncio.run(_exchange(guard.egress(), endpoint, request)), used)
+    return Attempt(endpoint, _request(spec, body) if body else None, used)
+
+
+@transaction.atomic
+def _audit(attempts: Sequence[Attempt], actor: access.Actor | None, request_id: str) -> None:
+    for attempt in attempts:
+        target = attempt.endpoint.target.origin
+        audit.record(actor, "model.test", "model", attempt.endpoint.spec.name, {"endpoint": target}, request_id)
+
+
+async def _exchange_all(egress: Egress, attempts: Sequence[Attempt]) -> list[Exchange]:
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def made(attempt: Attempt) -> Exchange:
+        async with gate:
+            return without(await _exchange(egress, attempt.endpoint, attempt.request), attempt.secret)
+
+    return await asyncio.gather(*map(made, attempts))
 
 
 def without(exchange: Exchange, secret: str) -> Exchange:
@@ -94,7 +161,16 @@ def _hidden(body: bytes, secret: str) -> bytes:
     return masked(body.decode("utf-8", "surrogateescape"), secret).encode("utf-8", "surrogateescape")
 
 
-async def _detect(egress: Egress, address: str, secret: str) -> Detection:
+async def _detect(egress: Egress, endpoint: Endpoint, address: str, secret: str) -> Detection:
+    try:
+        await egress.resolve(endpoint.host, endpoint.port)
+    except EgressRefused as refused:
+        if refused.entry:
+            raise NotAllowed(str(refused), refused.entry) from refused
+        raise Invalid("egress", str(refused)) from refused
+    except OSError as error:
+        words = f"the name {endpoint.host} does not resolve: {error.strerror or error}"
+        return Detection(None, (Evidence("", None, 0.0, words),), endpoint=endpoint.origin)
     client = Client(lambda: egress)
     try:
         return await detection.detect(client, address, secret or None)
@@ -122,12 +198,17 @@ def _request(spec: Spec, body: Mapping[str, Any]) -> Request:
         raise Invalid(failure.code or FailureKind.INVALID_REQUEST, failure.message) from failure
 
 
+def _credential(name: str) -> Credential:
+    row = Credential.objects.filter(name=name).first()
+    if row is None:
+        raise Missing("credential", f"there is no credential named {name!r}")
+    return row
+
+
 def _stored(spec: Spec) -> str:
     if not spec.credential:
         return ""
-    row = Credential.objects.filter(name=spec.credential).first()
-    if row is None:
-        raise Missing("credential", f"there is no credential named {spec.credential!r}")
+    row = _credential(spec.credential)
     try:
         return credentials.reveal(row)
     except SecretError as error:

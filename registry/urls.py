@@ -16,6 +16,7 @@ pages: list[URLPattern] = [
     path("models/<path:name>", models.model, name="model"),
     path("edit/<path:name>", models.edit, name="model-edit"),
     path("onboard/detect", wizard.detect, name="onboard-detect"),
+    path("onboard/allow", wizard.allow, name="onboard-allow"),
     path("onboard/test", wizard.test, name="onboard-test"),
     path("onboard/save", wizard.save, name="onboard-save"),
     path("onboard/plan", onboarding.import_plan, name="import-plan"),

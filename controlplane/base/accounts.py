@@ -80,6 +80,12 @@ def listing(actor: access.Actor | None) -> QuerySet[User]:
     return User.objects.order_by("username")
 
 
+def admins() -> list[str]:
+    """Names of the people whom one asks for what only an admin may do."""
+    people = User.objects.filter(role="admin", is_active=True, last_login__isnull=False)
+    return list(people.order_by("username").values_list("username", flat=True))
+
+
 def find(actor: access.Actor | None, user_id: int) -> User:
     """One account. Raises Forbidden, Missing."""
     found = listing(actor).filter(pk=user_id).first()

@@ -7,7 +7,7 @@ DELETE and TRUNCATE of entries.
 
 import hashlib
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
@@ -39,6 +39,18 @@ def record(
     head.value = {"position": entry.pk, "hash": entry.hash}
     head.save(update_fields=["value"])
     return entry
+
+
+def known(actor: Any, verb: str, obj_type: str, obj_id: object, detail: dict[str, Any], within: timedelta) -> bool:
+    """Whether the same was recorded of this actor within that time: for looks that a form repeats by itself."""
+    return Change.objects.filter(
+        actor=actor_name(actor)[:_TEXT_LIMIT],
+        verb=verb,
+        object_type=obj_type,
+        object_id=_clean(str(obj_id))[:_TEXT_LIMIT],
+        detail=_plain(detail),
+        at__gt=timezone.now() - within,
+    ).exists()
 
 
 def verify() -> tuple[bool, int, datetime]:

@@ -27,6 +27,13 @@ def set_egress_allow(actor: access.Actor | None, entries: Iterable[str], request
 
 
 @transaction.atomic
+def allow_egress(actor: access.Actor | None, entry: str, request_id: str = "") -> tuple[str, ...]:
+    """Add one entry to the egress allow-list. Raises Forbidden, Invalid."""
+    access.require(actor, "settings.change")
+    return store_egress_allow(actor, [*egress_allow(), entry], request_id)
+
+
+@transaction.atomic
 def store_egress_allow(actor: Any, entries: Iterable[str], request_id: str = "") -> tuple[str, ...]:
     """Replace the list without asking who: for the first run, whose actor is None."""
     cleaned = tuple(dict.fromkeys(checked_entry(entry) for entry in entries))

@@ -115,7 +115,8 @@ def download(text: str, name: str) -> HttpResponse:
 
 def news(response: HttpResponse, **events: Any) -> HttpResponse:
     """Attach events for the page's scripts, for example `toast={"text": …, "kind": "error"}`."""
-    response.headers["HX-Trigger"] = json.dumps(events)
+    known = json.loads(response.headers.get("HX-Trigger", "{}"))
+    response.headers["HX-Trigger"] = json.dumps({**known, **events})
     return response
 
 

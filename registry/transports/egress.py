@@ -36,7 +36,14 @@ class EndpointInvalid(ValueError):
 
 
 class EgressRefused(Exception):
-    """An address that upstream calls may not go to. The message names host, address, rule and the way out."""
+    """An address that upstream calls may not go to. The message names host, address, rule and the way out.
+
+    `entry` is the allow entry that would open it; empty where nothing can.
+    """
+
+    def __init__(self, message: str, entry: str = "") -> None:
+        self.entry = entry
+        super().__init__(message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +125,14 @@ def unwrap(address: Address) -> Address:
     return address
 
 
+def opening(host: str, port: int, address: Address) -> str:
+    """The narrowest allow entry that opens `address` at `port`, reached as `host`: by name where names may open it."""
+    named = host != str(address) and ":" not in host and not NUMERIC.fullmatch(host.rpartition(".")[2])
+    if named and (host == "localhost" or not address.is_loopback):
+        return f"{host}:{port}"
+    return f"[{address}]:{port}" if address.version == 6 else f"{address}:{port}"
+
+
 @dataclass(frozen=True, slots=True)
 class Egress:
     """The guard for one allow-list. `own` holds (ip, port) of our own stores and console, which are never reachable."""
@@ -142,9 +157,11 @@ class Egress:
             if port == own_port and (address == own or (address.is_loopback and own.is_loopback)):
                 raise EgressRefused(f"{where}:{port} is refused: it is one of Patchbay's own services")
         if not any(rule.allows(host, port, address) for rule in self.rules):
+            entry = opening(host, port, address)
             raise EgressRefused(
                 f"{where}:{port} is refused: no allow entry covers it. An admin can add it under Settings > Egress, "
-                f"for example {address}:{port}"
+                f"for example {entry}",
+                entry,
             )
 
     async def resolve(self, host: str, port: int) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
-"""One model from its address: detect, look over, test, save."""
+"""Models from their address: detect, allow where an admin must, look over, test, save."""
 
 import json
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import msgspec
@@ -8,17 +9,22 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext, ngettext
 
-from controlplane.base import access
-from controlplane.base.doors import PersonRequest, go, page, request_id
+from controlplane.base import access, accounts, config
+from controlplane.base.doors import PersonRequest, go, news, page, request_id
 from controlplane.base.refusals import Refused
-from registry import credentials, drafts, onboarding, trying
+from registry import catalog, credentials, drafts, onboarding, trying
+from registry.detect import Detection
 from registry.protocols.catalog import PROTOCOLS
 from registry.spec import TASKS_BY_TYPE
 from registry.upstream import Exchange
 
 PREVIEW = 16 * 1024
+SHOWN_ADMINS = 3
+
+Tried = list[tuple[dict[str, Any], Exchange]]
 
 
 @page("model.create")
@@ -30,57 +36,136 @@ def model_new(request: PersonRequest) -> HttpResponse:
 
 @page("model.detect", "POST")
 def detect(request: PersonRequest) -> HttpResponse:
-    """What answers at the address, with the evidence, and forms filled in as far as it goes."""
-    address, secret = request.POST.get("address", "").strip(), request.POST.get("secret", "").strip()
+    """What answers at the address, the verdict first, and forms filled in as far as it goes."""
     try:
-        found = trying.detect(request.user, address, secret, request_id=request_id(request))
+        return detected(request)
+    except trying.NotAllowed as refused:
+        context = {"refused": refused, "admins": accounts.admins()[:SHOWN_ADMINS]}
+        return render(request, "parts/wizard_blocked.html", context)
+
+
+@page("settings.change", "POST")
+def allow(request: PersonRequest) -> HttpResponse:
+    """Allow the form's address, which was refused, and look there."""
+    try:
+        return detected(request)
+    except trying.NotAllowed as refused:
+        entry = refused.entry
+    config.allow_egress(request.user, entry, request_id(request))
+    return news(detected(request), toast={"text": gettext("%s is allowed from now on.") % entry})
+
+
+def detected(request: PersonRequest) -> HttpResponse:
+    """The wizard's second step, or what stands in its way. Raises NotAllowed."""
+    address, secret = request.POST.get("address", "").strip(), request.POST.get("secret", "").strip()
+    stored = request.POST.get("credential", "").strip()
+    try:
+        used = secret or (trying.stored_secret(request.user, stored, address) if stored else "")
+        found = trying.detect(request.user, address, used, request_id=request_id(request))
+    except trying.NotAllowed:
+        raise
     except Refused as refusal:
         return render(request, "parts/wizard_draft.html", {"refusal": refusal.message})
+    answer = render(request, "parts/wizard_draft.html", draft_context(request, found, with_key=bool(used)))
+    return news(answer, **{"focus-on": "#secret"}) if found.verdict == "wants_key" else answer
+
+
+def draft_context(request: PersonRequest, found: Detection, *, with_key: bool) -> dict[str, Any]:
+    """What the second step shows of a detection."""
+    address = request.POST.get("address", "").strip()
     suggested = list(found.suggested) or [drafts.blank(found.endpoint or address, found.protocol or "openai")]
-    context = {
+    here = catalog.known_names(request.user, [str(document["name"]) for document in suggested])
+    return {
         "found": found,
-        "rows": drafts.rows(suggested, list(found.origins)),
+        "with_key": with_key,
+        "rows": drafts.rows(suggested, list(found.origins), here),
+        "here": len(here),
         "draft": json.dumps(suggested[: drafts.MOST]),
         "protocols": [(name, document.title) for name, document in PROTOCOLS.items()],
         "protocol": found.protocol or "openai",
         "types": list(TASKS_BY_TYPE),
         "percent": round(found.confidence * 100),
     }
-    return render(request, "parts/wizard_draft.html", context)
 
 
 @page("model.create", "POST")
 def test(request: PersonRequest) -> HttpResponse:
-    """One real call of the first ticked model: what was sent, what came back, what callers would get."""
+    """One real call of every ticked model: what was sent, what came back, what callers would get."""
     try:
-        document = drafts.documents(request.POST.dict())[0]
-        secret = request.POST.get("secret", "").strip()
-        exchange = trying.try_call(request.user, document, secret, request_id=request_id(request))
+        documents = drafts.documents(request.POST.dict())
+        tried = try_all(request, documents)
     except Refused as refusal:
         return render(request, "parts/wizard_test.html", {"refusal": refusal})
-    context = {"exchange": exchange, "name": document["name"], **shown(exchange)}
-    return render(request, "parts/wizard_test.html", context)
+    return render(request, "parts/wizard_test.html", tested(request, tried, kept=()))
 
 
 @page("model.create", "POST")
 def save(request: PersonRequest) -> HttpResponse:
-    """Save the ticked models, all or none."""
+    """Save the ticked models, all or none. What no call has proven yet is called first, or saved disabled."""
+    secret = request.POST.get("secret", "").strip()
     try:
         documents = drafts.documents(request.POST.dict())
-        secret = request.POST.get("secret", "").strip()
-        saved = onboarding.save(request.user, documents, secret, request_id=request_id(request))
+        proofs = set(request.POST.getlist("proof"))
+        unproven = [document for document in documents if proof(document, secret) not in proofs]
+        if unproven and request.POST.get("then") != "disabled":
+            tried = try_all(request, unproven)
+            if any(exchange.reply is None for _, exchange in tried):
+                context = tested(request, tried, kept=proofs)
+                return render(request, "parts/wizard_test.html", {**context, "saving": True})
+            unproven = []
+        names = {str(document["name"]) for document in unproven}
+        saved = onboarding.save(request.user, documents, secret, unproven=names, request_id=request_id(request))
     except Refused as refusal:
         return render(request, "parts/wizard_test.html", {"refusal": refusal, "saving": True})
-    names = ", ".join(model.name for model in saved[:3]) + (" …" if len(saved) > 3 else "")
-    text = ngettext(
-        "%(names)s is saved and being probed.", "%(n)d models are saved and being probed: %(names)s", len(saved)
-    ) % {"names": names, "n": len(saved)}
+    text = saved_words([model.name for model in saved], disabled=len(names))
     if request.POST.get("then") == "another":
         return render(request, "parts/wizard_saved.html", {"saved": saved, "text": text})
     messages.success(request, text)
     if len(saved) == 1:
         return go(request, reverse("model", args=[saved[0].name]))
     return go(request, reverse("models") + "?sort=-created_at")
+
+
+def saved_words(names: Sequence[str], disabled: int) -> str:
+    """What was saved, and how many of it waits for somebody to enable it."""
+    shown = ", ".join(names[:3]) + (" …" if len(names) > 3 else "")
+    text = ngettext(
+        "%(names)s is saved and being probed.", "%(n)d models are saved and being probed: %(names)s", len(names)
+    ) % {"names": shown, "n": len(names)}
+    if not disabled:
+        return text
+    off = ngettext(
+        "%(n)d model is disabled: no call has proven it yet.",
+        "%(n)d models are disabled: no call has proven them yet.",
+        disabled,
+    )
+    return off % {"n": disabled} if disabled == len(names) else f"{text} {off % {'n': disabled}}"
+
+
+def try_all(request: PersonRequest, documents: Sequence[dict[str, Any]]) -> Tried:
+    """A test call of each document, with the form's key."""
+    secret = request.POST.get("secret", "").strip()
+    exchanges = trying.try_calls(request.user, documents, secret, request_id=request_id(request))
+    return list(zip(documents, exchanges, strict=True))
+
+
+def tested(request: PersonRequest, tried: Tried, kept: Collection[str]) -> dict[str, Any]:
+    """What the test's panel shows, with a proof of each call that worked for the save that follows."""
+    secret = request.POST.get("secret", "").strip()
+    results = [{"name": document["name"], "exchange": exchange, **shown(exchange)} for document, exchange in tried]
+    good = [document for document, exchange in tried if exchange.reply is not None]
+    verdict = gettext("%(good)d of %(all)d work") % {"good": len(good), "all": len(tried)}
+    return {
+        "results": sorted(results, key=lambda result: result["good"]),
+        "all_good": len(good) == len(tried),
+        "verdict": results[0]["verdict"] if len(tried) == 1 else verdict,
+        "proofs": [*kept, *(proof(document, secret) for document in good)],
+    }
+
+
+def proof(document: dict[str, Any], secret: str) -> str:
+    """What only this server can write: that exactly this document was called with exactly this key."""
+    return salted_hmac("registry.wizard", json.dumps([document, secret], sort_keys=True)).hexdigest()
 
 
 def shown(exchange: Exchange) -> dict[str, Any]:

@@ -71,7 +71,24 @@ function dropzone(zone) {
   });
 }
 
+// One box that ticks many, and shows whether all, some or none are ticked.
+function tickAll() {
+  for (const every of document.querySelectorAll("[data-tick-all]")) {
+    const boxes = [...document.querySelectorAll(every.dataset.tickAll)];
+    const ticked = boxes.filter((box) => box.checked).length;
+    every.checked = ticked > 0 && ticked === boxes.length;
+    every.indeterminate = ticked > 0 && ticked < boxes.length;
+  }
+}
+
 export function startForms() {
+  document.addEventListener("change", (event) => {
+    const every = event.target.closest("[data-tick-all]");
+    if (every) for (const box of document.querySelectorAll(every.dataset.tickAll)) box.checked = every.checked;
+    tickAll();
+  });
+  document.addEventListener("htmx:afterSettle", tickAll);
+  document.addEventListener("focus-on", (event) => document.querySelector(event.detail.value)?.focus());
   document.addEventListener("submit", guard, true);
   document.addEventListener("submit", once);
   document.querySelectorAll("[data-drop]").forEach(dropzone);

@@ -15,12 +15,14 @@ import pytest
 from django.conf import settings
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
+from controlplane.base.models import User
 from tests.upstreams import Upstreams
 from tests.workers import WORKER, Start, database_url
 
 WEB = ("-m", "uvicorn", "controlplane.asgi:application", "--host", "127.0.0.1", "--no-access-log", "--port")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
 START_S = 30
+PASSWORD = "plenty of words here"
 
 
 @dataclass
@@ -120,6 +122,17 @@ def open_tab(chromium: Browser, site: Site) -> Iterator[Callable[..., tuple[Page
     yield make
     for context in contexts:
         context.close()
+
+
+def enter(page: Page, site: Site, role: str = "admin", language: str = "en") -> User:
+    """Make an account with `role` and sign in with it."""
+    user = User.objects.create_user(f"{role}-{language}", password=PASSWORD, role=role, language=language)
+    page.goto(f"{site.url}/sign-in")
+    page.fill("[name=username]", user.username)
+    page.fill("[name=password]", PASSWORD)
+    page.click("main button[type=submit]")
+    page.wait_for_url(f"{site.url}/")
+    return user
 
 
 def note_console(message: ConsoleMessage, notes: Notes) -> None:

@@ -4,11 +4,14 @@ import json
 import re
 from collections.abc import Callable
 from html import unescape
+from urllib.parse import urlsplit
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
-from controlplane.base.models import Change, Job
+from controlplane.base import config
+from controlplane.base.models import Change, Job, Setting, User
 from registry.models import Credential, Model
 from tests.upstreams import Upstreams
 
@@ -75,7 +78,8 @@ def test_save_keeps_edits_and_the_key_as_a_credential(visitor: Visitor, draft: d
     assert model.release is not None
     temperature = model.release.spec["params"]["temperature"]
     assert (temperature["default"], temperature["range"]) == (0.3, [0, 1])
-    assert model.credential == Credential.objects.get(name="127.0.0.1")
+    assert model.credential == Credential.objects.get(name=urlsplit(model.endpoint).netloc)
+    assert model.release.spec["upstream_model"] == json.loads(draft["draft"])[0]["name"]
     assert Job.objects.filter(kind="probe").exists()
 
 
@@ -100,7 +104,7 @@ def test_another_one_keeps_address_and_key(visitor: Visitor, draft: dict[str, st
         ("nonsense", "nonsense"),
         ("http://169.254.169.254/", "169.254"),
         ("http://10.1.2.3:9/", "Settings"),
-        ("http://127.0.0.1:9/", "No known protocol answered there"),
+        ("http://127.0.0.1:9/", "Nothing answers at http://127.0.0.1:9"),
     ],
 )
 def test_bad_addresses_are_told_apart(visitor: Visitor, upstreams: Upstreams, address: str, words: str) -> None:
@@ -166,3 +170,73 @@ def test_edit_keeps_what_somebody_else_saved_meanwhile(visitor: Visitor, draft: 
     assert late.status_code == 422
     assert "changed since you read it" in late.content.decode()
     assert Model.objects.get().owner == "me"
+
+
+def test_private_address_is_allowed_by_an_admin_and_the_look_goes_on(visitor: Visitor, upstreams: Upstreams) -> None:
+    Setting.objects.filter(key=config.EGRESS).update(value=["public"])
+    given = {"address": f"{upstreams.url}/m/1", "secret": "sk-very-secret-key-1234"}
+    origin = urlsplit(upstreams.url).netloc
+    before = Change.objects.filter(verb="settings.change").count()
+    admin = visitor("admin")
+    User.objects.update(last_login=timezone.now())
+    refused = visitor("engineer").post("/onboard/detect", given).content.decode()
+    assert "Not allowed yet" in refused
+    assert origin in refused
+    assert f"Ask an admin ({User.objects.get(role='admin').username})" in refused
+    assert "onboard/allow" not in refused
+    assert visitor("engineer").post("/onboard/allow", given).status_code == 403
+    assert f"Allow {origin} and go on" in admin.post("/onboard/detect", given).content.decode()
+    assert "It speaks OpenAI" in admin.post("/onboard/allow", given).content.decode()
+    assert config.egress_allow() == ("public", origin)
+    assert Change.objects.filter(verb="settings.change", object_id=config.EGRESS).count() == before + 1
+
+
+@pytest.mark.parametrize("address", ["http://169.254.169.254/", "http://[fe80::1]/", "http://0.0.0.0:80/"])
+def test_what_can_never_be_reached_is_not_offered(visitor: Visitor, address: str, db: None) -> None:
+    admin = visitor("admin")
+    for path in ("/onboard/detect", "/onboard/allow"):
+        body = admin.post(path, {"address": address}).content.decode()
+        assert "can never be reached" in unescape(body)
+        assert "and go on" not in body
+    assert not Change.objects.filter(verb="settings.change").exists()
+
+
+def test_looking_again_and_again_is_one_audit_entry(visitor: Visitor, upstreams: Upstreams) -> None:
+    engineer = visitor("engineer")
+    for secret in ("", "", "sk-one-key-12345", "sk-one-key-12345"):
+        engineer.post("/onboard/detect", {"address": f"{upstreams.url}/m/1", "secret": secret})
+    assert Change.objects.filter(verb="model.detect").count() == 2
+
+
+def test_models_that_exist_are_marked_and_not_ticked(visitor: Visitor, draft: dict[str, str]) -> None:
+    engineer = visitor("engineer")
+    engineer.post("/onboard/save", draft)
+    model = Model.objects.get()
+    body = engineer.post("/onboard/detect", {"address": model.endpoint}).content.decode()
+    assert "(1 already here)" in body
+    assert f'href="/models/{model.name}"' in body
+    assert not re.search(r'name="m0-pick" value="1" checked', body)
+
+
+def test_untested_models_are_called_first_and_kept_only_disabled(visitor: Visitor, draft: dict[str, str]) -> None:
+    engineer = visitor("engineer")
+    broken = json.dumps([{**json.loads(draft["draft"])[0], "upstream_model": "no-such-model"}])
+    body = engineer.post("/onboard/save", {**draft, "draft": broken}).content.decode()
+    assert "It does not work yet" in body
+    assert "Nothing was saved" in body
+    assert not Model.objects.exists()
+    engineer.post("/onboard/save", {**draft, "draft": broken, "then": "disabled"})
+    assert Model.objects.get().state == "disabled"
+
+
+def test_proof_of_a_call_is_for_that_spec_and_key_alone(visitor: Visitor, draft: dict[str, str]) -> None:
+    engineer = visitor("engineer")
+    body = engineer.post("/onboard/test", draft).content.decode()
+    (proof,) = re.findall(r'name="proof" value="(\w+)"', body)
+    for change in ({"m0-name": "other"}, {"secret": "sk-another-key-123"}):
+        engineer.post("/onboard/save", {**draft, "proof": proof, **change, "then": "disabled"})
+        assert Model.objects.latest("pk").state == "disabled"
+        Model.objects.update(release=None)
+        Model.objects.all().delete()
+    engineer.post("/onboard/save", {**draft, "proof": proof, "then": "disabled"})
+    assert Model.objects.get().state == "probing"

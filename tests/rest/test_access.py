@@ -42,6 +42,7 @@ GET    models/<path:name>                          viewer   -
 GET    edit/<path:name>                            engineer -
 POST   edit/<path:name>                            engineer -
 POST   onboard/detect                              engineer -
+POST   onboard/allow                               admin    -
 POST   onboard/test                                engineer -
 POST   onboard/save                                engineer -
 POST   onboard/plan                                engineer -
