@@ -1,6 +1,7 @@
 """Pages of the roof: the overview, the palette, and the answers that belong to no app."""
 
 import sys
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -141,7 +142,7 @@ def palette(request: PersonRequest) -> HttpResponse:
     """Places, actions, models and calls for the palette, as far as the reader may use them."""
     text = request.GET.get("q", "").replace("\x00", "").strip()[:100]
     wanted = text.lower()
-    entries = [entry for entry in fixed_entries(request.user) if wanted in entry["label"].lower()]
+    entries = [entry for entry, called in named_entries(request.user) if wanted in called]
     if wanted and access.can(request.user, "model.read"):
         listing = catalog.search(request.user, catalog.ModelFilter(q=wanted), size=MOST_FOUND)
         entries = [
@@ -167,18 +168,26 @@ def model_entry(name: str) -> dict[str, str]:
     return {"label": name, "kind": gettext("Model"), "href": reverse("model", args=[name])}
 
 
+def named_entries(user: Any) -> Iterator[tuple[dict[str, str], str]]:
+    """Actions and places, each with the words it is found by: the reader's and the English ones."""
+    with translation.override("en"):
+        english = fixed_entries(user)
+    for entry, named in zip(fixed_entries(user), english, strict=True):
+        yield entry, f"{entry['label']}\n{named['label']}".lower()
+
+
 def fixed_entries(user: Any) -> list[dict[str, str]]:
     """Actions and places that `user` may use."""
     actions = [
-        ("model.create", gettext("New model"), "model-new"),
-        ("model.import", gettext("Import models from YAML"), "model-import"),
-        ("key.create", gettext("New API key"), "keys"),
-        ("credential.create", gettext("New credential"), "credentials"),
-        ("settings.change", gettext("Change the egress list"), "settings"),
+        ("model.create", gettext("New model"), reverse("model-new")),
+        ("model.import", gettext("Import models from YAML"), reverse("model-import")),
+        ("key.create", gettext("New API key"), reverse("keys")),
+        ("credential.create", gettext("New credential"), reverse("credentials")),
+        ("settings.change", gettext("Change the egress list"), reverse("settings") + "#egress"),
     ]
     found = [
-        {"label": label, "kind": gettext("Action"), "href": reverse(name)}
-        for verb, label, name in actions
+        {"label": label, "kind": gettext("Action"), "href": address}
+        for verb, label, address in actions
         if access.can(user, verb)
     ]
     for group in navigation(user):

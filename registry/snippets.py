@@ -33,16 +33,25 @@ _INPUTS: Mapping[Task, object] = {
 }
 
 
+def example(name: str, kind: str) -> tuple[str, Mapping[str, object]]:
+    """The path below /v1 and the body of a call of a model of type `kind`."""
+    task = _task(kind)
+    if task not in _PATHS:
+        return f"models/{name}/predict", {"inputs": _INPUTS.get(task, "Say hello.")}
+    return _PATHS[task], {"model": name, **_BODIES[task]}
+
+
 def snippets(name: str, kind: str, base_url: str) -> dict[str, str]:
     """curl, Python and (where the OpenAI SDK covers the task) SDK code for a model of type `kind`."""
-    task = TASKS_BY_TYPE.get(kind, (Task.TENSOR,))[0]
-    if task not in _PATHS:
-        inputs = _INPUTS.get(task, "Say hello.")
-        return _plain(base_url, f"models/{name}/predict", {"inputs": inputs})
-    found = _plain(base_url, _PATHS[task], {"model": name, **_BODIES[task]})
+    task = _task(kind)
+    found = _plain(base_url, *example(name, kind))
     if task not in _SDK:
         return found
     return {"curl": found["curl"], "openai": _sdk(name, task, base_url), "python": found["python"]}
+
+
+def _task(kind: str) -> Task:
+    return TASKS_BY_TYPE.get(kind, (Task.TENSOR,))[0]
 
 
 def _plain(base_url: str, path: str, body: Mapping[str, object]) -> dict[str, str]:

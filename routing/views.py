@@ -19,13 +19,13 @@ from controlplane.base.paging import page_of_list, page_of_rows
 from registry import callers, catalog
 from routing import adaptations, lab, outcomes, traffic
 from routing import calls as call_list
+from routing import playground as contracts
 from routing.race_figures import FIGURES, SHORT, compared
 from routing.race_series import tables
 
 MOST_NAMES = 200
 UNSEEN_FILTERS = ("model", "task", "since", "until")
 """Filters of calls that a link sets; they are shown as chips and go on with the form."""
-PLAYGROUND_MODELS = 500
 
 
 @page("call.read")
@@ -166,16 +166,27 @@ def job_cancel(request: PersonRequest, job_id: uuid.UUID) -> HttpResponse:
 def playground(request: PersonRequest) -> HttpResponse:
     """Up to four models side by side."""
     chosen = [name for name in request.GET.getlist("model") if name][:4]
-    listing = catalog.search(request.user, catalog.ModelFilter(), size=PLAYGROUND_MODELS)
-    models = [model for model in listing.rows if model.state != "disabled"]
-    known = {model.name: model for model in models}
-    for name in chosen:
-        if name not in known:
-            known[name] = catalog.get(request.user, name)
-            models.append(known[name])
-    first = next((model for model in models if model.type == "llm" and model.state == "ready"), None)
-    context = {"models": models, "chosen": chosen or ([first.name] if first else []), "total": listing.total}
+    ready = catalog.search(request.user, catalog.ModelFilter(type="llm", state="ready"), size=1).rows
+    context = {
+        "chosen": chosen or [model.name for model in ready],
+        "any": bool(ready) or catalog.search(request.user, size=1).total > 0,
+    }
     return render(request, "playground.html", context)
+
+
+@page("playground.use")
+def playground_models(request: PersonRequest) -> HttpResponse:
+    """Enabled models that match what was typed, the picker's offers."""
+    wanted = catalog.ModelFilter(q=request.GET.get("q", "").strip()[:200])
+    found = catalog.search(request.user, wanted, size=2 * contracts.MOST_OFFERED)
+    offers = [contracts.offer(model) for model in found.rows if model.state != "disabled"][: contracts.MOST_OFFERED]
+    return JsonResponse({"models": offers, "total": found.total})
+
+
+@page("playground.use")
+def playground_contract(request: PersonRequest, name: str) -> HttpResponse:
+    """What a model takes: the form is drawn from it. 404 for a name that no model has."""
+    return JsonResponse(contracts.contract(catalog.get(request.user, name)))
 
 
 @page("playground.use", "POST")

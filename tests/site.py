@@ -5,9 +5,12 @@ from collections.abc import Callable
 import pytest
 from django.core.management import call_command
 from django.test import Client
+from django.utils import timezone
 
-from controlplane.base.models import User
+from controlplane.base.models import Job, User
+from registry import callers, credentials
 from registry.models import Model, Release
+from routing.models import CallRecord
 
 PAGES = (
     "/",
@@ -82,6 +85,30 @@ def write_models(count: int) -> list[Model]:
         model.release = release
     Model.objects.bulk_update(saved, ["release"], batch_size=1000)
     return saved
+
+
+def furnish(owner: User) -> None:
+    """One of everything that pages show."""
+    models = write_models(12)
+    callers.create(owner, "support bot", ["call"], callers.Limits(models=["chat-*"], calls_per_minute=60))
+    credentials.create(owner, "gateway", "https://gpu.example:8443", "hf_0123456789abcdef")
+    now = timezone.now()
+    for number, model in enumerate(models):
+        status = 502 if number == 3 else 200
+        CallRecord.objects.create(
+            id=f"00000000-0000-4000-8000-{number:012d}",
+            at=now,
+            model=model.name,
+            task="chat",
+            status=status,
+            failure="upstream_error" if status == 502 else "",
+            duration_ms=120.5,
+            revision=1,
+            adapted=[{"parameter": "temperature", "action": "clamp"}],
+        )
+    failed = {"state": "failed", "finished_at": now, "error": {"message": "worker died"}}
+    Job.objects.create(kind="import", title="Import a.yaml", due_at=now, **failed)
+    Job.objects.create(kind="probe", state="running", due_at=now, progress={"done": 3, "failed": 1, "total": 9})
 
 
 def spec_of(model: Model) -> dict[str, object]:

@@ -14,7 +14,7 @@ const options = () => [...list().querySelectorAll('[role="option"]')];
 
 function mark(index) {
   const all = options();
-  if (!all.length) return;
+  if (!all.length) return field().removeAttribute("aria-activedescendant");
   chosen = (index + all.length) % all.length;
   all.forEach((option, at) => option.setAttribute("aria-selected", String(at === chosen)));
   all[chosen].scrollIntoView({ block: "nearest" });
@@ -36,12 +36,9 @@ function draw(found) {
     option.append(label, kind);
     return option;
   }));
-  if (!found.length) {
-    const nothing = document.createElement("p");
-    nothing.className = "empty dim";
-    nothing.textContent = say("nothing");
-    list().append(nothing);
-  }
+  list().hidden = !found.length;
+  field().setAttribute("aria-expanded", String(found.length > 0));
+  dialog.querySelector("[data-nothing]").textContent = found.length ? "" : say("nothing");
   mark(0);
 }
 

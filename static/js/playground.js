@@ -2,6 +2,7 @@
 import { ask } from "./session.js";
 import { dataLines } from "./sse.js";
 import { toast } from "./toast.js";
+import { contractOf, drawParameters, fetchContract, parametersFor, startPicker } from "./contracts.js";
 import { say, number, decimal } from "./words.js";
 
 const MOST = 4;
@@ -12,8 +13,8 @@ const running = new Set();
 const all = () => [...form.querySelectorAll("[data-lane]")];
 const part = (lane, name) => lane.querySelector(`[data-${name}]`);
 const metric = (lane, name, text) => { lane.querySelector(`[data-m="${name}"]`).textContent = text; };
-const known = (name) => form.querySelector(`#known-models option[value="${CSS.escape(name)}"]`)?.dataset ?? {};
-const typeOf = (name) => known(name).type ?? "llm";
+const nameIn = (lane) => part(lane, "model").value.trim();
+let pristine = "";
 
 async function freshKey() {
   if (Date.now() < key.until) return key.value;
@@ -25,30 +26,47 @@ async function freshKey() {
 }
 
 function extras() {
-  const found = {};
-  for (const name of ["temperature", "max_tokens"]) if (form[name].value !== "") found[name] = Number(form[name].value);
-  return form.extra.value.trim() ? { ...found, ...JSON.parse(form.extra.value) } : found;
+  if (!form.extra.value.trim()) return {};
+  try {
+    return JSON.parse(form.extra.value);
+  } catch {
+    throw new Error(say("not_json", { name: form.extra.labels[0].firstChild.data.trim() }));
+  }
 }
 
-function callOf(model) {
+function callOf(contract) {
+  const { type, path, body } = contract;
   const prompt = form.prompt.value;
-  const type = typeOf(model);
-  if (type === "llm") {
+  const given = { ...parametersFor(form, contract), ...extras() };
+  if ("inputs" in body) return { path, body: { inputs: type === "tensor" ? tensors(contract) : prompt, parameters: given } };
+  if ("messages" in body) {
     const system = form.system.value.trim();
     const messages = [...(system ? [{ role: "system", content: system }] : []), { role: "user", content: prompt }];
-    return { path: "chat/completions", body: { model, messages, stream: true, stream_options: { include_usage: true }, ...extras() } };
+    return { path, body: { ...body, messages, stream: true, stream_options: { include_usage: true }, ...given } };
   }
-  if (type === "embedding") return { path: "embeddings", body: { model, input: prompt, ...extras() } };
-  const inputs = type === "rerank" ? { query: prompt, documents: prompt.split("\n") } : type === "tensor" ? tensor(prompt) : prompt;
-  return { path: `models/${model}/predict`, body: { inputs, parameters: extras() } };
+  const content = { input: prompt, prompt, query: prompt, documents: prompt.split("\n") };
+  const own = Object.keys(body).filter((key) => key in content).map((key) => [key, content[key]]);
+  return { path, body: { ...body, ...Object.fromEntries(own), ...given } };
 }
 
-function tensor(prompt) {
+const example = (contract) => JSON.stringify(contract.body.inputs, null, 1);
+
+function tensors(contract) {
   try {
-    const given = JSON.parse(prompt);
+    const given = JSON.parse(form.prompt.value);
     if (Array.isArray(given) && typeof given[0] === "object") return given;
-  } catch { /* not JSON: an example goes instead */ }
-  return [{ name: "input", shape: [1, 4], datatype: "FP32", data: [0.1, 0.2, 0.3, 0.4] }];
+  } catch { /* told below */ }
+  if (form.prompt.value === pristine) return contract.body.inputs;
+  throw new Error(say("tensors", { name: contract.name }));
+}
+
+// While nobody has typed, the message is what the first model takes: words, or its snippet's tensors.
+function suggest(contract) {
+  const untouched = form.prompt.value === pristine;
+  const text = contract.type === "tensor" ? example(contract) : form.prompt.defaultValue;
+  if (!untouched || pristine === text) return;
+  form.prompt.value = text;
+  pristine = text;
 }
 
 function showAdapted(lane, answer) {
@@ -113,9 +131,7 @@ async function whole(lane, answer, begun) {
   part(lane, "out").textContent = JSON.stringify(value, null, 2);
 }
 
-async function runLane(lane, secret) {
-  const model = part(lane, "model").value.trim();
-  const { path, body } = callOf(model);
+async function runLane(lane, secret, { path, body }) {
   const stopper = new AbortController();
   const out = part(lane, "out");
   lane.stopper = stopper;
@@ -169,11 +185,14 @@ async function run(event) {
   event.preventDefault();
   const lanes = all();
   if (!form.prompt.value.trim()) return toast(say("write_prompt"), "warning");
-  if (lanes.some((lane) => !part(lane, "model").value.trim())) return toast(say("choose_model"), "warning");
+  if (lanes.some((lane) => !nameIn(lane))) return toast(say("choose_model"), "warning");
   try {
-    extras();
+    await settle();
+    const unknown = lanes.find((lane) => !contractOf(nameIn(lane)));
+    if (unknown) return part(unknown, "model").focus();
+    const calls = lanes.map((lane) => callOf(contractOf(nameIn(lane))));
     const secret = await freshKey();
-    await Promise.all(lanes.map((lane) => runLane(lane, secret)));
+    await Promise.all(lanes.map((lane, at) => runLane(lane, secret, calls[at])));
   } catch (error) {
     toast(error.message, "error");
   }
@@ -186,40 +205,57 @@ function add(name = "") {
   const lane = lanes.lastElementChild;
   part(lane, "model").value = name;
   if (!name) part(lane, "model").focus();
-  settle();
+  settled();
 }
 
-function settle() {
-  const count = all().length;
-  form.querySelector("[data-lanes]").dataset.n = count;
-  form.querySelector("[data-add]").disabled = count >= MOST;
-  for (const lane of all()) {
-    part(lane, "remove").hidden = count < 2;
-    part(lane, "emulated").hidden = !("emulated" in known(part(lane, "model").value));
-  }
-  const query = new URLSearchParams(all().map((lane) => ["model", part(lane, "model").value]).filter(([, name]) => name));
+async function settle() {
+  const lanes = all();
+  const names = lanes.map(nameIn);
+  form.querySelector("[data-lanes]").dataset.n = lanes.length;
+  form.querySelector("[data-add]").disabled = lanes.length >= MOST;
+  for (const lane of lanes) part(lane, "remove").hidden = lanes.length < 2;
+  const query = new URLSearchParams(names.filter(Boolean).map((name) => ["model", name]));
   history.replaceState(history.state, "", query.size ? `?${query}` : location.pathname);
+  await Promise.all(names.map((name) => fetchContract(form, name)));
+  for (const lane of all()) tell(lane, contractOf(nameIn(lane)));
+  drawParameters(form, all().map(nameIn));
+  const first = all().length && contractOf(nameIn(all()[0]));
+  if (first) suggest(first);
 }
 
-function curl(lane) {
-  const { path, body } = callOf(part(lane, "model").value.trim());
+function tell(lane, contract) {
+  const unknown = nameIn(lane) && !contract;
+  part(lane, "emulated").hidden = !contract?.emulated;
+  part(lane, "unknown").textContent = unknown ? say("no_such_model", { name: nameIn(lane) }) : "";
+  part(lane, "model").setAttribute("aria-invalid", String(Boolean(unknown)));
+}
+
+const settled = () => settle().catch((error) => toast(error.message, "error"));
+
+async function curl(lane) {
+  await settle();
+  const contract = contractOf(nameIn(lane));
+  if (!contract) return toast(say("choose_model"), "warning");
+  const { path, body } = callOf(contract);
   const quoted = JSON.stringify(body).replaceAll("'", "'\\''");
   const text = `curl ${form.dataset.base}/v1/${path} \\\n  -H "Authorization: Bearer $PATCHBAY_KEY" \\\n  -H 'Content-Type: application/json' \\\n  -d '${quoted}'`;
-  navigator.clipboard.writeText(text).then(() => toast(say("copied")), () => toast(say("copy_failed"), "error"));
+  await navigator.clipboard.writeText(text).then(() => toast(say("copied")), () => toast(say("copy_failed"), "error"));
 }
 
 export function startPlayground() {
   form = document.getElementById("playground");
   if (!form) return;
+  pristine = form.prompt.value;
   const first = form.dataset.first.split(" ").filter(Boolean);
   (first.length ? first : [""]).forEach((name) => add(name));
   form.addEventListener("submit", run);
-  form.addEventListener("change", (event) => { if (event.target.matches("[data-model]")) settle(); });
+  form.addEventListener("change", (event) => { if (event.target.matches("[data-model]")) settled(); });
+  startPicker(form);
   form.addEventListener("click", (event) => {
     const lane = event.target.closest("[data-lane]");
     if (event.target.closest("[data-add]")) add();
     if (event.target.closest("[data-stop]")) for (const one of running) one.stopper.abort();
-    if (event.target.closest("[data-curl]")) curl(lane);
-    if (event.target.closest("[data-remove]")) { lane.stopper?.abort(); lane.remove(); settle(); }
+    if (event.target.closest("[data-curl]")) curl(lane).catch((error) => toast(error.message, "error"));
+    if (event.target.closest("[data-remove]")) { lane.stopper?.abort(); lane.remove(); settled(); }
   });
 }

@@ -5,14 +5,13 @@ from collections.abc import Callable
 
 import pytest
 from django.test import Client, RequestFactory
-from django.utils import timezone
 
 from controlplane.base.models import Job, User
 from controlplane.views import broken
-from registry import callers, catalog, credentials
+from registry import callers, catalog
 from registry.models import Model
 from routing.models import CallRecord
-from tests.site import PAGES, write_models
+from tests.site import PAGES, furnish, write_models
 
 Visitor = Callable[..., Client]
 INLINE = re.compile(r"<script(?![^>]*\bsrc=)|<style|\sstyle=\"|\son[a-z]+=\"|javascript:", re.IGNORECASE)
@@ -21,27 +20,7 @@ INLINE = re.compile(r"<script(?![^>]*\bsrc=)|<style|\sstyle=\"|\son[a-z]+=\"|jav
 @pytest.fixture
 def furnished(person: Callable[..., User]) -> None:
     """One of everything that pages show."""
-    owner = person("admin", "owner")
-    models = write_models(12)
-    callers.create(owner, "support bot", ["call"], callers.Limits(models=["chat-*"], calls_per_minute=60))
-    credentials.create(owner, "gateway", "https://gpu.example:8443", "hf_0123456789abcdef")
-    now = timezone.now()
-    for number, model in enumerate(models):
-        status = 502 if number == 3 else 200
-        CallRecord.objects.create(
-            id=f"00000000-0000-4000-8000-{number:012d}",
-            at=now,
-            model=model.name,
-            task="chat",
-            status=status,
-            failure="upstream_error" if status == 502 else "",
-            duration_ms=120.5,
-            revision=1,
-            adapted=[{"parameter": "temperature", "action": "clamp"}],
-        )
-    failed = {"state": "failed", "finished_at": now, "error": {"message": "worker died"}}
-    Job.objects.create(kind="import", title="Import a.yaml", due_at=now, **failed)
-    Job.objects.create(kind="probe", state="running", due_at=now, progress={"done": 3, "failed": 1, "total": 9})
+    furnish(person("admin", "owner"))
 
 
 @pytest.mark.parametrize("address", PAGES)
@@ -147,6 +126,12 @@ def test_palette_finds_models_and_only_allowed_places(visitor: Visitor, furnishe
     assert "/models" in places
     assert "/models/import" not in places
     assert "/models/import" in {entry["href"] for entry in visitor("engineer").get("/palette?q=").json()["results"]}
+
+
+@pytest.mark.parametrize("words", ["new model", "New", "新建模型", "egress"])
+def test_palette_finds_actions_by_english_words_in_chinese_too(visitor: Visitor, db: None, words: str) -> None:
+    places = {entry["href"] for entry in visitor("admin", "zh-hans").get("/palette", {"q": words}).json()["results"]}
+    assert ("/settings#egress" if words == "egress" else "/models/new") in places
 
 
 def test_traffic_of_models_on_screen(visitor: Visitor, furnished: None) -> None:

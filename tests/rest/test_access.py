@@ -72,6 +72,8 @@ GET    jobs/<uuid:job_id>                          viewer   -
 GET    jobs/<uuid:job_id>/progress                 viewer   -
 POST   jobs/<uuid:job_id>/cancel                   viewer   -
 GET    playground                                  viewer   -
+GET    playground/models                           viewer   -
+GET    playground/models/<path:name>               viewer   -
 POST   playground/key                              viewer   -
 GET    routing/lab                                 viewer   -
 POST   routing/lab/start                           engineer -

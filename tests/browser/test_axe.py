@@ -1,0 +1,141 @@
+"""axe-core finds nothing on any page, in either language, at either width, in either theme."""
+
+from collections.abc import Callable, Iterator
+from importlib.resources import files
+
+import pytest
+from django.test import Client
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from controlplane.base.models import Job, User
+from registry.models import Model
+from tests.browser.conftest import Site
+from tests.races import a_race
+from tests.site import BACKEND, PAGES, furnish
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text()
+RULES = {
+    "light": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]},
+    "dark": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]},
+}
+"""What is checked in a theme. A theme changes colours only, so that the other rules are run once."""
+RUN = """async (runOnly) => {
+  const { violations } = await axe.run(document, { runOnly, resultTypes: ["violations"], elementRef: false });
+  return violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.target.join(" ")).slice(0, 4).join(", ")}`);
+}"""
+SIZES = {1400: 900, 390: 844}
+Reach = Callable[[Page], None]
+
+
+def at_rest(page: Page) -> None:
+    """The page as it opens."""
+
+
+def pick_rows(page: Page) -> None:
+    """Every row of the list ticked."""
+    page.locator("[data-every]").check()
+
+
+def check_bad_file(page: Page) -> None:
+    """A plan with errors."""
+    page.fill("#import-text", "models:\n  - name: a b\n    type: llmm\n    protocol: openai\n    endpoint: nowhere\n")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("#plan table").first).to_be_visible()
+
+
+def open_row(page: Page) -> None:
+    """The first row's details."""
+    page.locator("main tbody summary").first.click()
+
+
+def open_palette(words: str) -> Reach:
+    """The palette with `words` in it, and what it found."""
+
+    def reach(page: Page) -> None:
+        page.keyboard.press("Control+k")
+        with page.expect_response(lambda answer: f"q={words}" in answer.url):
+            page.locator("#palette input").fill(words)
+        hits = page.locator("#palette-list [role=option]")
+        expect(hits).to_have_count(0 if words == "zzz" else 4)
+
+    return reach
+
+
+def open_help(page: Page) -> None:
+    """The list of shortcuts."""
+    page.keyboard.press("?")
+
+
+def open_menu(target: str) -> Reach:
+    """The menu that a button opens."""
+    return lambda page: page.locator(f"[popovertarget={target}]").locator("visible=true").first.click()
+
+
+def states(model: Model, job: Job, race: Job) -> Iterator[tuple[str, Reach]]:
+    """Addresses, and how their state is reached."""
+    yield from ((address, at_rest) for address in PAGES)
+    for tab in ("overview", "parameters", "adapter", "calls", "releases", "audit"):
+        yield f"/models/{model.name}?tab={tab}", at_rest
+    yield from ((address, at_rest) for address in (f"/edit/{model.name}", f"/jobs/{job.pk}", f"/routing/lab/{race.pk}"))
+    yield from (("/models?q=zzz", at_rest), ("/models?state=unreachable", pick_rows), ("/no-such-page", at_rest))
+    yield from (("/models/import", check_bad_file), ("/calls", open_row), ("/audit", open_row))
+    yield from (("/models", open_palette("chat")), ("/models", open_palette("zzz")), ("/models", open_help))
+    yield from (("/models", open_menu("account")), (f"/models/{model.name}", open_menu("model-more")))
+
+
+def violations(page: Page, name: str) -> list[str]:
+    """What axe-core finds at both widths in both themes, without loading the page anew."""
+    found: list[str] = []
+    if not page.evaluate("() => 'axe' in window"):
+        page.evaluate(AXE)
+    for width, height in SIZES.items():
+        page.set_viewport_size({"width": width, "height": height})
+        for theme, rules in RULES.items():
+            page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+            found += [f"{name} at {width} px, {theme}: {line}" for line in page.evaluate(RUN, rules)]
+    page.set_viewport_size({"width": 1400, "height": 900})
+    return found
+
+
+def signed_in(chromium: Browser, site: Site, user: User) -> BrowserContext:
+    """A browser in which `user` has a session."""
+    client = Client()
+    client.force_login(user, backend=BACKEND)
+    context = chromium.new_context(viewport={"width": 1400, "height": 900}, bypass_csp=True)
+    context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": site.url}])
+    return context
+
+
+@pytest.mark.parametrize("language", ["en", "zh-hans"])
+def test_axe_finds_nothing_on_any_page(chromium: Browser, site: Site, language: str) -> None:
+    admin = User.objects.create_user("ada", role="admin", language=language)
+    furnish(admin)
+    model, job = Model.objects.get(name="chat-00000"), Job.objects.filter(kind="import").get()
+    found: list[str] = []
+    with signed_in(chromium, site, admin) as context:
+        context.add_cookies([{"name": "django_language", "value": language, "url": site.url}])
+        page = context.new_page()
+        for address, reach in states(model, job, a_race(owner=admin)):
+            page.goto(f"{site.url}{address}")
+            reach(page)
+            found += violations(page, f"{address} {reach.__name__}")
+        assert page.locator("html").get_attribute("lang") == language
+    assert found == []
+
+
+@pytest.mark.parametrize("language", ["en", "zh-hans"])
+def test_axe_finds_nothing_for_a_viewer_or_before_signing_in(chromium: Browser, site: Site, language: str) -> None:
+    viewer = User.objects.create_user("vera", role="viewer", language=language)
+    found: list[str] = []
+    with signed_in(chromium, site, viewer) as context:
+        context.add_cookies([{"name": "django_language", "value": language, "url": site.url}])
+        page = context.new_page()
+        for address in ("/", "/models", "/jobs", "/keys", "/playground", "/audit"):
+            page.goto(f"{site.url}{address}")
+            found += violations(page, address)
+        context.clear_cookies(name="sessionid")
+        for address in ("/sign-in", "/set-up/used"):
+            page.goto(f"{site.url}{address}")
+            found += violations(page, address)
+    assert found == []
