@@ -37,6 +37,7 @@ def overview(request: PersonRequest) -> HttpResponse:
         "summary": summary,
         "series": series(summary),
         "states": states,
+        "sentence": sentence(states, summary),
         "shares": shares(states),
         "models_total": sum(states.values()),
         "needs": needs(user, states),
@@ -47,6 +48,18 @@ def overview(request: PersonRequest) -> HttpResponse:
         "base": request.build_absolute_uri("/").rstrip("/"),
     }
     return render(request, "overview.html", context)
+
+
+def sentence(states: dict[str, int], summary: traffic.Summary | None) -> str:
+    """How it goes, in a line: how many models answer, how much is called, how much of it fails."""
+    total, ready = sum(states.values()), states.get("ready", 0)
+    answering = ngettext("%(ready)s of %(n)s model answers", "%(ready)s of %(n)s models answer", total)
+    found = [answering % {"ready": f"{ready:,}", "n": f"{total:,}"}]
+    if summary is not None:
+        found.append(gettext("%(rate)s calls/s") % {"rate": f"{summary.calls_per_s:,.1f}"})
+    if summary is not None and summary.error_percent is not None:
+        found.append(gettext("%(share)s%% fail") % {"share": f"{summary.error_percent:.1f}"})
+    return gettext("; ").join(found)
 
 
 def series(summary: traffic.Summary | None) -> dict[str, str]:

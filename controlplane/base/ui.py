@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from controlplane.base import access
 from controlplane.base.doors import UNDO
+from controlplane.base.models import Theme
 
 PLACES: tuple[tuple[str | Promise, tuple[tuple[str, str | Promise, str, str], ...]], ...] = (
     (
@@ -49,6 +50,7 @@ def page_context(request: HttpRequest) -> dict[str, Any]:
     return {
         "LANGUAGE_CODE": get_language() or settings.LANGUAGE_CODE,
         "theme": getattr(user, "theme", "system") if signed_in else "system",
+        "themes": Theme.values,
         "navigation": navigation(user) if signed_in else [],
         "script_words": json.dumps(script_words(), ensure_ascii=False),
         "here": section(request),

@@ -8,6 +8,7 @@ import { startJobs } from "./jobs.js";
 import { startSparks } from "./sparks.js";
 import { startSelection } from "./selection.js";
 import { startForms } from "./forms.js";
+import { startAccount } from "./account.js";
 import { startPlayground } from "./playground.js";
 import { startPatches } from "./patch.js";
 import { startTraffic } from "./traffic.js";
@@ -24,6 +25,7 @@ if (document.body.dataset.liveUrl) {
   startJobs();
   startSparks();
   startPlayground();
+  startAccount();
   startPatches();
   startTraffic();
   startReadiness();

@@ -30,6 +30,18 @@ function forget(form) {
   refresh(form);
 }
 
+// A tick with Shift held gives every row since the last tick the same state.
+let last = null;
+let shifted = false;
+
+function tickRange(form, box) {
+  const boxes = [...form.querySelectorAll('input[name="ids"]')];
+  const [from, to] = [boxes.indexOf(last), boxes.indexOf(box)].sort((a, b) => a - b);
+  if (shifted && from >= 0) for (const one of boxes.slice(from, to + 1)) one.checked = box.checked;
+  last = box;
+  shifted = false;
+}
+
 export function startSelection() {
   document.addEventListener("change", (event) => {
     const form = event.target.closest("[data-selection]");
@@ -37,9 +49,11 @@ export function startSelection() {
     if (event.target.matches("[data-every]")) {
       for (const box of form.querySelectorAll('input[name="ids"]')) box.checked = event.target.checked;
     }
+    if (event.target.matches('input[name="ids"]')) tickRange(form, event.target);
     refresh(form);
   });
   document.addEventListener("click", (event) => {
+    if (event.target.closest(".tick label")) shifted = event.shiftKey || (shifted && !event.detail);
     const form = event.target.closest("[data-selection]");
     if (!form) return;
     if (event.target.closest("[data-bulk-all]")) { form.querySelector('input[name="all"]').value = "1"; refresh(form); }

@@ -119,6 +119,46 @@ def test_overview_says_what_needs_somebody(visitor: Visitor, furnished: None) ->
     assert "Newest revision" in body
 
 
+def test_overview_starts_with_how_it_goes(visitor: Visitor, furnished: None) -> None:
+    body = visitor("viewer").get("/").content.decode()
+    assert "8 of 12 models answer; 0.2 calls/s; 8.3 % fail" in body
+    assert "每秒 0.2 次调用；8.3 % 失败" in visitor("viewer", "zh-hans").get("/").content.decode()
+
+
+def test_overview_offers_what_one_may_do(visitor: Visitor, furnished: None) -> None:
+    header = re.compile(r'<header class="head">.*?</header>', re.DOTALL)
+    for role, offered in (("viewer", False), ("engineer", True)):
+        found = header.search(visitor(role).get("/").content.decode())
+        assert found
+        assert ("/models/import" in found[0], "/models/new" in found[0]) == (offered, offered)
+        assert found[0].count("primary") == 1
+
+
+def test_playground_searches_all_models_and_is_told_what_one_takes(visitor: Visitor, furnished: None) -> None:
+    write_models_more(700)
+    viewer = visitor("viewer")
+    found = viewer.get("/playground/models", {"q": "more-00699"}).json()
+    assert [offer["name"] for offer in found["models"]] == ["more-00699"]
+    contract = viewer.get("/playground/models/chat-00000").json()
+    assert contract["path"] == "chat/completions"
+    assert [(one["name"], one["low"], one["high"], one["default"]) for one in contract["parameters"]] == [
+        ("temperature", 0, 2, 0.7)
+    ]
+    tensors = viewer.get("/playground/models/score-00002").json()
+    assert (tensors["path"], list(tensors["body"])) == ("models/score-00002/predict", ["inputs"])
+    assert viewer.get("/playground/models/nothing").status_code == 404
+
+
+def write_models_more(count: int) -> None:
+    """`count` models without a release, behind all others in the alphabet of the list."""
+    Model.objects.bulk_create(
+        [
+            Model(name=f"more-{n:05d}", type="llm", protocol="openai", endpoint="http://10.0.0.7:8000")
+            for n in range(count)
+        ]
+    )
+
+
 def test_palette_finds_models_and_only_allowed_places(visitor: Visitor, furnished: None) -> None:
     found = visitor("viewer").get("/palette?q=chat-0000").json()["results"]
     assert [entry["href"] for entry in found][:1] == ["/models/chat-00000"]
