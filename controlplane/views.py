@@ -58,7 +58,7 @@ def sentence(states: dict[str, int], summary: traffic.Summary | None) -> str:
     if summary is not None:
         found.append(gettext("%(rate)s calls/s") % {"rate": f"{summary.calls_per_s:,.1f}"})
     if summary is not None and summary.error_percent is not None:
-        found.append(gettext("%(share)s%% fail") % {"share": f"{summary.error_percent:.1f}"})
+        found.append(gettext("%(share)s %% fail") % {"share": f"{summary.error_percent:.1f}"})
     return gettext("; ").join(found)
 
 

@@ -32,13 +32,13 @@ async function offer(form, words) {
 }
 
 export function startPicker(form) {
-  const ask = (event) => {
+  const look = (event) => {
     if (!event.target.matches("[data-model]")) return;
     clearTimeout(timer);
     timer = setTimeout(() => offer(form, event.target.value.trim()), WAIT_MS);
   };
-  form.addEventListener("input", ask);
-  form.addEventListener("focusin", ask);
+  form.addEventListener("input", look);
+  form.addEventListener("focusin", look);
 }
 
 // Where a model declares nothing, whatever is sent travels unchanged; a chat model then gets the two usual fields.

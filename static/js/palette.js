@@ -38,7 +38,9 @@ function draw(found) {
   }));
   list().hidden = !found.length;
   field().setAttribute("aria-expanded", String(found.length > 0));
-  dialog.querySelector("[data-nothing]").textContent = found.length ? "" : say("nothing");
+  const nothing = dialog.querySelector("[data-nothing]");
+  nothing.hidden = found.length > 0;
+  nothing.textContent = found.length ? "" : say("nothing");
   mark(0);
 }
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from importlib.resources import files
+from typing import Literal
 
 import pytest
 from django.test import Client
@@ -15,7 +16,7 @@ from tests.site import BACKEND, PAGES, furnish
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text()
-RULES = {
+RULES: dict[Literal["light", "dark"], dict[str, object]] = {
     "light": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]},
     "dark": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]},
 }
