@@ -49,7 +49,7 @@ function callOf(contract) {
   return { path, body: { ...body, ...Object.fromEntries(own), ...given } };
 }
 
-const example = (contract) => JSON.stringify(contract.body.inputs, null, 1);
+const example = (contract) => JSON.stringify(contract.body.inputs);
 
 function tensors(contract) {
   try {
@@ -226,6 +226,7 @@ async function settle() {
 function tell(lane, contract) {
   const unknown = nameIn(lane) && !contract;
   part(lane, "emulated").hidden = !contract?.emulated;
+  part(lane, "unknown").hidden = !unknown;
   part(lane, "unknown").textContent = unknown ? say("no_such_model", { name: nameIn(lane) }) : "";
   part(lane, "model").setAttribute("aria-invalid", String(Boolean(unknown)));
 }
