@@ -12,6 +12,7 @@ def thing(**properties: Any) -> dict[str, Any]:
 
 SHUT = {"additionalProperties": False}
 CAT = {"type": "object", "properties": {"kind": {"const": "cat"}, "lives": WHOLE}, "required": ["kind"]}
+OVERLAPPING = [{"type": "object", "properties": {"d": TEXT}}, {"type": "object", "properties": {"g": TEXT}}]
 DOG = {"type": "object", "properties": {"kind": {"const": "dog"}, "name": TEXT}, "required": ["kind"]}
 
 
@@ -154,6 +155,9 @@ SCHEMAS: list[tuple[int, str, Any, Any, str | None, str | None]] = [
         B,
         B,
     ),
+    (63, "unproved", {"oneOf": OVERLAPPING}, {"oneOf": OVERLAPPING[:1]}, R, None),
+    (64, "unsatisfiable-before", {**TEXT, "minLength": 2, "maxLength": 1}, TEXT, R, R),
+    (64, "unsatisfiable-after", TEXT, {**TEXT, "minLength": 2, "maxLength": 1}, R, R),
     (64, "unknown-keyword", {**TEXT, "checkedBy": "a"}, {**TEXT, "checkedBy": "b"}, R, R),
     (64, "unreadable", thing(a=TEXT), thing(a=None), R, R),
     (64, "unreadable-unchanged", thing(a=None, zone=TEXT), thing(a=None, zone=WHOLE), C, C),

@@ -44,7 +44,7 @@ def test_rule_of_other_kinds(case: tuple[Any, ...]) -> None:
 
 def test_every_row_of_the_table_has_a_case() -> None:
     shown = {case[1] for case in SCHEMAS} | {case[1] for case in OPERATIONS} | {case[2] for case in OTHERS}
-    assert set(table()) - shown == set()
+    assert set(table()) - shown == {"too-much-work"}, "tests/versions/test_hostile.py has the cases of that one"
     assert {rule.number for rule in table().values()} == set(range(1, 74))
 
 

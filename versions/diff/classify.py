@@ -15,6 +15,7 @@ from versions.diff.policy import Policy
 from versions.diff.proto.judge import compare_protos
 from versions.diff.schema.compare import compare_schemas
 from versions.diff.unreadable import fact
+from versions.diff.work import Exhausted, limited
 
 KINDS = ("openapi", "swagger2", "jsonschema", "proto", "dify", "spec", "model")
 CONTRACTS = {"dify": read_dify, "spec": read_spec, "model": read_metadata}
@@ -31,21 +32,30 @@ def classify(old: Any, new: Any, kind: str = "", direction: str = "both", policy
     `kind` is one of KINDS; empty means that it is recognised. `direction` (request, response or both) matters to bare
     JSON Schemas only; an OpenAPI document says itself what is sent and what is read. Raises UnknownKind.
     """
+    try:
+        with limited():
+            return _report(_compared(old, new, kind, direction, policy))
+    except (Exhausted, RecursionError, MemoryError) as error:
+        told = "nested too deeply" if isinstance(error, RecursionError) else str(error) or "too little memory"
+        return _report([fact("too-much-work", Direction.REQUEST, "", "the descriptions", (None, told))])
+
+
+def _compared(old: Any, new: Any, kind: str, direction: str, policy: Policy) -> list[Finding]:
     if kind == "proto":
-        return _report(compare_protos(_files(old), _files(new)))
+        return compare_protos(_files(old), _files(new))
     before, troubles = _read(old, "the old description")
     after, more = _read(new, "the new description")
     if troubles or more:
-        return _report(troubles + more)
+        return troubles + more
     kind = kind or recognised(after) or recognised(before)
     if kind in ("openapi", "swagger2"):
-        return _report(compare_documents(before, after, policy))
+        return compare_documents(before, after, policy)
     if kind == "jsonschema":
-        return _report(compare_schemas(before, after, directions(direction), policy))
+        return compare_schemas(before, after, directions(direction), policy)
     if kind in CONTRACTS:
-        return _report(compare_contracts(before, after, CONTRACTS[kind], policy))
+        return compare_contracts(before, after, CONTRACTS[kind], policy)
     if kind == "proto":
-        return _report(compare_protos(_files(old), _files(new)))
+        return compare_protos(_files(old), _files(new))
     raise UnknownKind(f"kind {kind!r} is not known; expected one of {', '.join(KINDS)}")
 
 

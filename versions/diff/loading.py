@@ -9,7 +9,7 @@ import yaml
 
 MAX_BYTES = 50_000_000
 MAX_DEPTH = 400
-MAX_NODES = 5_000_000
+MAX_NODES = 2_000_000
 
 _INT = re.compile(r"[-+]?[0-9]+$")
 _HEX = re.compile(r"0x[0-9a-fA-F]+$")
@@ -32,6 +32,7 @@ class _Open:
     value: Any
     anchor: str | None
     key: str | None = None
+    size: int = 1
     merges: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -67,7 +68,7 @@ class _Builder:
     def __init__(self) -> None:
         self.result: Any = None
         self._stack: list[_Open] = []
-        self._anchors: dict[str, Any] = {}
+        self._anchors: dict[str, tuple[Any, int]] = {}
         self._count = 0
         self._documents = 0
 
@@ -76,8 +77,8 @@ class _Builder:
         if isinstance(event, yaml.ScalarEvent):
             value = event.value if event.style or not event.implicit[0] else scalar(event.value)
             if event.anchor:
-                self._anchors[event.anchor] = value
-            self._put(value, plain=event.value)
+                self._anchors[event.anchor] = value, 1
+            self._put(value, plain=event.value, size=1)
         elif isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
             self._begin({} if isinstance(event, yaml.MappingStartEvent) else [], event.anchor)
         elif isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
@@ -85,7 +86,8 @@ class _Builder:
         elif isinstance(event, yaml.AliasEvent):
             if event.anchor not in self._anchors:
                 raise Unreadable(f"unknown YAML alias *{event.anchor}")
-            self._put(self._anchors[event.anchor], plain=event.anchor)
+            value, size = self._anchors[event.anchor]
+            self._put(value, plain=event.anchor, size=size)
         elif isinstance(event, yaml.DocumentStartEvent):
             self._documents += 1
 
@@ -93,7 +95,7 @@ class _Builder:
         if len(self._stack) >= MAX_DEPTH:
             raise Unreadable(f"nested deeper than {MAX_DEPTH} levels")
         if anchor:
-            self._anchors[anchor] = value
+            self._anchors.pop(anchor, None)
         self._stack.append(_Open(value, anchor))
 
     def _end(self) -> None:
@@ -101,12 +103,17 @@ class _Builder:
         for merged in done.merges:
             for name, item in merged.items():
                 done.value.setdefault(name, item)
-        self._put(done.value, plain="")
+        if done.anchor:
+            self._anchors[done.anchor] = done.value, done.size
+        self._put(done.value, plain="", size=done.size)
 
-    def _put(self, value: Any, plain: str) -> None:
+    def _put(self, value: Any, plain: str, size: int) -> None:
+        """Put a value of so many parts, aliases written out, where it belongs."""
+        if self._stack:
+            self._stack[-1].size += size
         self._count += 1
-        if self._count > MAX_NODES:
-            raise Unreadable(f"more than {MAX_NODES} values")
+        if self._count > MAX_NODES or size > MAX_NODES:
+            raise Unreadable(f"more than {MAX_NODES} values, aliases written out")
         if not self._stack:
             self.result = value if self._documents <= 1 else self.result
             return

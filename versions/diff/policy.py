@@ -50,8 +50,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "这些稳定性级别不作任何承诺，标记为它们的接口可自由变更。",
     ),
     "exact_one_of": (
-        "A value that matches two members of `oneOf` is refused; unset: yes for JSON Schema, no for OpenAPI documents.",
-        "同时匹配 `oneOf` 两个成员的值会被拒绝；未设置时：JSON Schema 为是，OpenAPI 文档为否。",
+        "A value that matches two members of `oneOf` is refused; unset: yes.",
+        "同时匹配 `oneOf` 两个成员的值会被拒绝；未设置时为是。",
     ),
     "today": (
         "The day on which sunset and shutdown dates are judged; unset: the current one.",

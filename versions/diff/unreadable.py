@@ -5,20 +5,26 @@ from typing import Any
 from versions.diff.findings import Direction, Effect, Finding, fingerprint
 from versions.diff.rules import table
 from versions.diff.schema.dialect import Issue
+from versions.diff.values import key_of
 
 
 def issue_findings(old: list[Issue], new: list[Issue], direction: Direction, use: str) -> list[Finding]:
     """One finding an unreadable part; a part that was there before in the same words is a notice."""
-    before = {issue.text for issue in old}
-    after = {issue.text for issue in new}
-    result, told = [], set[str]()
-    for issue in [*new, *(issue for issue in old if issue.text not in after)]:
-        if issue.text in told:
+    before = {_whole(issue) for issue in old}
+    after = {_whole(issue) for issue in new}
+    result, told = [], set[Any]()
+    for issue in [*new, *(issue for issue in old if _whole(issue) not in after)]:
+        if _whole(issue) in told:
             continue
-        told.add(issue.text)
-        key = "unreadable-unchanged" if issue.text in before and issue.text in after else "unreadable"
+        told.add(_whole(issue))
+        key = "unreadable-unchanged" if _whole(issue) in before and _whole(issue) in after else "unreadable"
         result.append(fact(key, direction, use, issue.pointer, (None, issue.text), (issue.pointer, issue.pointer)))
     return result
+
+
+def _whole(issue: Issue) -> Any:
+    """What makes two issues one: the sentence cuts long values short, so the value itself counts too."""
+    return issue.text, key_of(issue.raw)
 
 
 def fact(

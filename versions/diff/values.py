@@ -40,6 +40,24 @@ def same(left: Any, right: Any) -> bool:
     return bool(key_of(left) == key_of(right))
 
 
+def identical(left: Any, right: Any) -> bool:
+    """Whether two values are written alike: unlike Python's `==`, neither 1 and true nor 0 and false are."""
+    if left != right:
+        return False
+    pending = [(left, right)]
+    while pending:
+        a, b = pending.pop()
+        if a is b:
+            continue
+        if isinstance(a, bool) is not isinstance(b, bool):
+            return False
+        if isinstance(a, dict):
+            pending += [(value, b[name]) for name, value in a.items() if not isinstance(value, str)]
+        elif isinstance(a, list):
+            pending += zip(a, b, strict=True)
+    return True
+
+
 def without(values: Iterable[Any], others: Iterable[Any]) -> list[Any]:
     """The values that are not among the others, in order."""
     known = {key_of(other) for other in others}

@@ -89,7 +89,7 @@ def _identity(old: Operation, new: Operation) -> Iterator[tuple[str, Any, Any]]:
     phrase = prose_notice(old.raw.get("description"), new.raw.get("description"))
     if phrase:
         yield "prose-notice", None, phrase
-    if old.name.split(" ", 1)[1].rstrip("/") != new.name.split(" ", 1)[1].rstrip("/"):
+    if old.name.split(" ", 1)[1] != new.name.split(" ", 1)[1]:
         yield "path-parameter-renamed", old.name, new.name
 
 

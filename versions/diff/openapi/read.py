@@ -104,5 +104,5 @@ def _one_way(root: Any) -> bool:
 
 
 def path_shape(path: str) -> str:
-    """A path without the names of its parameters."""
-    return re.sub(r"\{[^}]*\}", "{}", path.rstrip("/") or "/")
+    """A path without the names of its parameters; a slash at its end makes another path (RFC 3986)."""
+    return re.sub(r"\{[^}]*\}", "{}", path)

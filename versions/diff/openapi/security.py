@@ -5,10 +5,12 @@ from typing import Any
 from versions.diff.openapi.form import Operation, Raw
 from versions.diff.openapi.read import Document
 from versions.diff.openapi.sides import Sides
-from versions.diff.values import short
+from versions.diff.values import same, short
 
 Way = dict[str, frozenset[str]]
-SCHEME_WORDS = ("type", "in", "name", "scheme", "openIdConnectUrl", "authorizationUrl", "tokenUrl", "flow")
+OFFERED = "offered"
+NO_FORCE = frozenset({"description", "scopes", "flows", "deprecated"})
+"""Words of a scheme that no caller obeys by themselves; `flows` are looked into."""
 
 
 def judge_security(sides: Sides, old: Operation, new: Operation) -> None:
@@ -54,24 +56,33 @@ def schemes(document: Document) -> dict[str, Any]:
 
 def _scheme(old: Any, new: Any) -> tuple[str, str] | None:
     if not isinstance(old, dict) or not isinstance(new, dict):
-        return None if old == new else (short(old), short(new))
+        return None if same(old, new) else (short(old), short(new))
     before, after = _facts(old), _facts(new)
-    for word in {**before, **after}:
-        if before.get(word) != after.get(word):
-            return f"{word} {before.get(word)}", f"{word} {after.get(word)}"
+    for part in {**before, **after}:
+        if part not in before and part[0] and (part[0], OFFERED) not in before:
+            continue
+        if not same(before.get(part), after.get(part)):
+            name = " ".join(part).strip()
+            return f"{name} {before.get(part)}", f"{name} {after.get(part)}"
     return None
 
 
-def _facts(scheme: Raw) -> dict[str, Any]:
-    facts = {word: scheme[word] for word in SCHEME_WORDS if word in scheme}
-    if isinstance(facts.get("scheme"), str):
-        facts["scheme"] = facts["scheme"].lower()
+def _facts(scheme: Raw) -> dict[tuple[str, str], Any]:
+    """What a caller must follow, by flow (empty for the scheme itself) and word; a flow that was added binds nobody."""
+    facts = {("", word): value for word, value in _forceful(scheme).items()}
+    if isinstance(scheme.get("scheme"), str):
+        facts["", "scheme"] = scheme["scheme"].lower()
     flows = scheme.get("flows")
     for name, flow in flows.items() if isinstance(flows, dict) else ():
-        for word in ("authorizationUrl", "tokenUrl"):
-            if isinstance(flow, dict) and word in flow:
-                facts[f"{name} {word}"] = flow[word]
+        facts[str(name), OFFERED] = True
+        for word, value in _forceful(flow).items() if isinstance(flow, dict) else ():
+            facts[str(name), word] = value
     return facts
+
+
+def _forceful(words: Raw) -> dict[str, Any]:
+    """Everything that a caller must follow: addresses, places, names, formats, whatever they are called."""
+    return {word: value for word, value in words.items() if word not in NO_FORCE and not word.startswith("x-")}
 
 
 def _listed(found: list[Way]) -> str:

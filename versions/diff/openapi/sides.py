@@ -28,7 +28,7 @@ class Sides:
         self._explainers = {direction: self._explainer(direction) for direction in Direction}
 
     def _explainer(self, direction: Direction) -> Explainer:
-        explainer = Explainer(direction, self.policy, self.policy.exact_one_of is True)
+        explainer = Explainer(direction, self.policy, self.policy.exact_one_of is not False)
         explainer.old_where = self.old.readers[direction].where
         explainer.new_where = self.new.readers[direction].where
         return explainer

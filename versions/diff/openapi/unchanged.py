@@ -3,6 +3,7 @@
 from typing import Any
 
 from versions.diff.openapi.read import Document
+from versions.diff.values import identical
 
 Entry = tuple[str, dict[str, Any], dict[str, Any], str]
 SECTIONS = ("components", "definitions", "parameters", "responses", "securityDefinitions")
@@ -14,17 +15,17 @@ class Unchanged:
     def __init__(self, old: Document, new: Document) -> None:
         self._old, self._new = old, new
         outside = [name for name in {**old.root, **new.root} if name not in ("paths", "info", "tags", *SECTIONS)]
-        self._root_same = all(old.root.get(name) == new.root.get(name) for name in outside)
-        self._components_same = all(old.root.get(name) == new.root.get(name) for name in SECTIONS)
-        self._schemes_same = _schemes(old) == _schemes(new)
+        self._root_same = all(identical(old.root.get(name), new.root.get(name)) for name in outside)
+        self._components_same = all(identical(old.root.get(name), new.root.get(name)) for name in SECTIONS)
+        self._schemes_same = identical(_schemes(old), _schemes(new))
         self._settled: dict[str, bool] = {}
         self._reached: dict[str, set[str]] = {}
 
     def holds(self, old: Entry, new: Entry) -> bool:
         """Whether nothing about an operation changed."""
-        if not self._root_same or not self._schemes_same or old[0] != new[0] or old[2] != new[2]:
+        if not self._root_same or not self._schemes_same or old[0] != new[0] or not identical(old[2], new[2]):
             return False
-        if old[1].get("parameters") != new[1].get("parameters") or old[1].get("servers") != new[1].get("servers"):
+        if not all(identical(old[1].get(word), new[1].get(word)) for word in ("parameters", "servers")):
             return False
         return self._components_same or self._reach_same({"op": old[2], "item": old[1].get("parameters")})
 
@@ -38,7 +39,7 @@ class Unchanged:
             seen.add(ref)
             if ref not in self._settled:
                 left, right = self._resolve(ref)
-                self._settled[ref] = left == right
+                self._settled[ref] = identical(left, right)
             if not self._settled[ref]:
                 return False
             if ref not in self._reached:

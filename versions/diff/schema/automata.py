@@ -7,6 +7,8 @@ ECMA 262 (ASCII). Look-around, back references and word boundaries raise NotRegu
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from versions.diff.work import spend
+
 Chars = frozenset[tuple[int, int]]
 LAST = 0x10FFFF
 DIGITS = ((48, 57),)
@@ -14,6 +16,8 @@ WORD = ((48, 57), (65, 90), (95, 95), (97, 122))
 SPACE = ((9, 13), (32, 32), (160, 160), (0xFEFF, 0xFEFF), (0x2028, 0x2029))
 MAX_REPEAT = 120
 MAX_STATES = 4000
+MAX_GROUPS = 60
+MAX_REMEMBERED = 5000
 
 
 class NotRegular(ValueError):
@@ -40,11 +44,13 @@ class Nfa:
     empty: list[list[tuple[str, int]]] = field(default_factory=list)
     start: int = 0
     final: int = 0
+    _steps: dict[tuple[frozenset[int], int], frozenset[int]] = field(default_factory=dict)
 
     def state(self) -> int:
         """A new state."""
         if len(self.edges) >= MAX_STATES:
             raise NotRegular("pattern is too large")
+        spend()
         self.edges.append([])
         self.empty.append([])
         return len(self.edges) - 1
@@ -62,10 +68,17 @@ class Nfa:
 
     def step(self, states: frozenset[int], char: int) -> frozenset[int]:
         """The states after one more character, closed."""
+        known = self._steps.get((states, char))
+        if known is not None:
+            return known
+        spend(1 + len(states))
         reached = {
             target for state in states for chars, target in self.edges[state] if any(a <= char <= b for a, b in chars)
         }
-        return self.closure(frozenset(reached), at_start=False, at_end=False)
+        result = self.closure(frozenset(reached), at_start=False, at_end=False)
+        if len(self._steps) < MAX_REMEMBERED:
+            self._steps[states, char] = result
+        return result
 
     def accepts(self, states: frozenset[int], at_start: bool) -> bool:
         """Whether a text that ends here matches."""
@@ -78,6 +91,7 @@ class _Parser:
     def __init__(self, pattern: str) -> None:
         self.pattern = pattern
         self.at = 0
+        self.groups = 0
         self.nfa = Nfa()
 
     def parse(self) -> Nfa:
@@ -203,7 +217,11 @@ class _Parser:
                 self.at = self.pattern.index(">", self.at) + 1 if ">" in self.pattern[self.at :] else len(self.pattern)
             elif kind != ":":
                 raise NotRegular("look-around or flags")
+        self.groups += 1
+        if self.groups > MAX_GROUPS:
+            raise NotRegular("groups are nested too deep")
         fragment = self._alternatives()
+        self.groups -= 1
         if self._take() != ")":
             raise NotRegular("unbalanced group")
         return fragment
@@ -262,7 +280,19 @@ class _Parser:
         return ((ord(char), ord(char)),)
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=128)
 def automaton(pattern: str) -> Nfa:
     """The automaton that searches for a pattern. Raises NotRegular."""
     return _Parser(pattern).parse()
+
+
+def searched(pattern: object, text: str) -> bool:
+    """Whether a pattern is found in a text, as ECMA 262 reads it. Raises NotRegular."""
+    if not isinstance(pattern, str):
+        raise NotRegular("a pattern is no text")
+    machine = automaton(pattern)
+    states = machine.closure(frozenset({machine.start}), at_start=True, at_end=False)
+    for char in text:
+        spend()
+        states = machine.step(states, ord(char))
+    return machine.accepts(states, at_start=not text)

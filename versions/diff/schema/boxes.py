@@ -1,33 +1,43 @@
-"""A node seen as a union of plain nodes, for one type: what inclusion of arrays and objects is decided on."""
+"""A node seen as a union of plain parts, for one type: what inclusion of arrays and objects is decided on.
 
-from dataclasses import dataclass
+The union may be larger than the node, never smaller: what is not owned is forgotten (see owned.py).
+"""
+
+from dataclasses import dataclass, replace
 from typing import Any
 
 from versions.diff.schema.normal import Normal, finite, types_of
+from versions.diff.schema.owned import FORGOTTEN_WITH_ALTERNATIVES, looks_around
+from versions.diff.schema.place import NOTHING
 from versions.diff.schema.reader import Node
-from versions.diff.schema.scalars import accepted
+from versions.diff.schema.scalars import decide
+from versions.diff.schema.validity import Judge
+from versions.diff.schema.views import Items, Names
 from versions.diff.values import SCALARS, type_of
+from versions.diff.work import spend
 
 MAX_BOXES = 48
 MAX_DEPTH = 8
-RESIDUAL = (
-    "not",
-    "if",
-    "allOf",
-    "unevaluatedProperties",
-    "unevaluatedItems",
-    "dependentSchemas",
-    "contains",
-    "x-unresolved",
-)
+KINDS = (*SCALARS, "array", "object")
 
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A node without alternatives. `exact` is false where the node left something out and so is too large."""
+    """Values that fit every one of `parts` and none of `excluded`; the first part is the node itself.
 
-    node: Node
-    exact: bool
+    `rivals` are other alternatives that may describe the same value, and so declare names that this one does not;
+    `heard` are conditions and negations, which declare names too.
+    """
+
+    parts: tuple[Node, ...]
+    excluded: tuple[Node, ...] = ()
+    rivals: "tuple[Box, ...]" = ()
+    heard: tuple[Node, ...] = ()
+
+    @property
+    def node(self) -> Node:
+        """The node without its alternatives."""
+        return self.parts[0]
 
 
 class TooMany(ValueError):
@@ -35,113 +45,164 @@ class TooMany(ValueError):
 
 
 class Boxes:
-    """Splits nodes; remembers by identity."""
+    """Splits nodes and sees which of them are empty; remembers by identity."""
 
-    def __init__(self, normal: Normal, exact_one_of: bool) -> None:
+    def __init__(self, normal: Normal, judge: Judge) -> None:
         self.normal = normal
-        self.exact_one_of = exact_one_of
+        self.judge = judge
         self._memo: dict[tuple[int, str], tuple[Box, ...]] = {}
+        self._open: set[tuple[int, str]] = set()
+        self._kept: list[Node] = []
 
     def of(self, node: Node, kind: str, depth: int = 0) -> tuple[Box, ...]:
-        """The plain parts of a node that accept values of one type. Raises TooMany."""
+        """The plain parts of a node that may accept values of one type. Raises TooMany."""
         key = (id(node), kind)
         if key not in self._memo:
-            if depth > MAX_DEPTH:
+            if depth > MAX_DEPTH or key in self._open:
                 raise TooMany
-            self._memo[key] = tuple(self._split(self.normal.form(node), kind, depth))
+            spend()
+            self._open.add(key)
+            try:
+                boxes = self._split(self.normal.form(node), kind, depth)
+            finally:
+                self._open.discard(key)
+            self._kept.append(node)
+            self._memo[key] = tuple(boxes)
         return self._memo[key]
 
-    def empty(self, node: Node, kind: str) -> bool:
-        """Whether a node visibly accepts nothing of one type."""
+    def empty(self, node: Node, kind: str, depth: int = 0) -> bool:
+        """Whether a node is proved to accept nothing of one type."""
         try:
-            return not self.of(node, kind)
+            return not self.of(node, kind, depth)
         except TooMany:
             return False
 
+    def nothing(self, node: Node, depth: int = 0) -> bool:
+        """Whether a node is proved to accept no value at all."""
+        return depth <= MAX_DEPTH and all(self.empty(node, kind, depth) for kind in KINDS)
+
+    def with_rivals(self, boxes: tuple[Box, ...], more: tuple[Box, ...], kind: str) -> list[Box]:
+        """The boxes, each with those others that no required constant keeps apart from it."""
+        if kind in SCALARS or len(boxes) + len(more) < 2:
+            return [replace(box, rivals=more) if more else box for box in boxes]
+        return [
+            replace(box, rivals=(*(r for r in boxes if r is not box and not self._tagged(box, r, kind)), *more))
+            for box in boxes
+        ]
+
+    def _tagged(self, left: Box, right: Box, kind: str) -> bool:
+        """Whether a name that both boxes require has scalar values that the two do not share."""
+        if kind != "object":
+            return False
+        ours, theirs = Names(self.normal, left.parts), Names(self.normal, right.parts)
+        shared = [name for name in ours.required if name in theirs.required]
+        return any(self.nothing(self.normal.both(ours.value(name), theirs.value(name))) for name in shared)
+
     def _split(self, node: Node, kind: str, depth: int) -> list[Box]:
-        if not _may_be(node, kind):
+        if not may_be(node, kind):
             return []
         values = finite(node)
-        if values is not None and not any(_is_kind(value, kind) for value in values):
-            return []
-        if "not" in node and self._is_all(node["not"], kind, depth):
+        if values is not None:
+            fitting = [v for v in values if is_kind(v, kind) and self.judge.accepts(node, v) is not False]
+            return [Box((node,))] if fitting else []
+        if kind in SCALARS and decide(node, NOTHING, kind, 1).included is True:
             return []
         for name in ("anyOf", "oneOf"):
             if name in node:
                 return self._alternatives(node, name, kind, depth)
-        if any(self.empty(member, kind) for member in node.get("allOf", ())):
+        if "if" in node:
+            return self._conditions(node, kind, depth)
+        if kind == "object" and node.get("dependentSchemas"):
+            return self._dependent(node, depth)
+        return self._plain(node, kind, depth)
+
+    def _plain(self, node: Node, kind: str, depth: int) -> list[Box]:
+        members = [self.normal.form(member) for member in node.get("allOf", ())]
+        if any(self.empty(member, kind, depth + 1) for member in members):
             return []
-        if kind in SCALARS and any(word in node for word in ("not", "allOf", "if")) and not accepted(node, kind, 1):
+        parts = tuple(_owned_part(part) for part in (node, *members))
+        excluded = tuple(part["not"] for part in parts if "not" in part)
+        box = Box(parts, excluded, heard=excluded)
+        if kind == "array" and self._array_empty(box, depth):
             return []
-        return [Box(node, exact=True)]
+        if kind == "object" and self._object_empty(box, depth):
+            return []
+        return [] if any(self._is_all(inner, kind, depth) for inner in excluded) else [box]
 
     def _alternatives(self, node: Node, name: str, kind: str, depth: int) -> list[Box]:
-        rest = {key: value for key, value in node.items() if key != name}
+        """Every alternative with what stands beside them; of `oneOf`, the others are excluded."""
+        base = _beside(node, (name,))
         result: list[Box] = []
-        live = [member for member in node[name] if self.of(member, kind, depth + 1)]
-        exact = name == "anyOf" or not self.exact_one_of or self.disjoint(live, kind)
-        base = self.normal.both(rest, {}) if rest else {}
-        for member in live:
-            joined = self.normal.both(base, member) if base else member
-            result += [Box(box.node, box.exact and exact) for box in self.of(joined, kind, depth + 1)]
-            if len(result) > MAX_BOXES:
-                raise TooMany
+        for index, member in enumerate(node[name]):
+            others = tuple(m for i, m in enumerate(node[name]) if i != index) if name == "oneOf" else ()
+            result += self._with(base, member, others, kind, depth)
         return result
+
+    def _conditions(self, node: Node, kind: str, depth: int) -> list[Box]:
+        """What fits the condition and its consequence, and what fits neither the condition nor escapes `else`."""
+        base = _beside(node, ("if", "then", "else"))
+        heard = tuple(node[word] for word in ("if", "then", "else") if word in node)
+        fitting = self.normal.both(node["if"], node.get("then", {}))
+        found = self._with(base, fitting, (), kind, depth)
+        found += self._with(base, node.get("else", {}), (node["if"],), kind, depth)
+        return [replace(box, heard=(*box.heard, *heard)) for box in found]
+
+    def _dependent(self, node: Node, depth: int) -> list[Box]:
+        """One dependency after another: the name is absent, or it is there with what depends on it."""
+        name, schema = next(iter(node["dependentSchemas"].items()))
+        rest = {key: value for key, value in node["dependentSchemas"].items() if key != name}
+        base = {**_beside(node, ("dependentSchemas",)), **({"dependentSchemas": rest} if rest else {})}
+        there = self.normal.both({"required": [name]}, schema)
+        absent = self.normal.keep({"properties": {name: NOTHING}})
+        return self._with(base, there, (), "object", depth) + self._with(base, absent, (), "object", depth)
+
+    def _with(self, base: Node, member: Node, excluded: tuple[Node, ...], kind: str, depth: int) -> list[Box]:
+        joined = self.normal.both(self.normal.keep(base), member) if base else member
+        found = [replace(box, excluded=(*box.excluded, *excluded)) for box in self.of(joined, kind, depth + 1)]
+        if len(found) > MAX_BOXES:
+            raise TooMany
+        return [box for box in found if not any(self._is_all(inner, kind, depth) for inner in excluded)]
 
     def _is_all(self, node: Node, kind: str, depth: int) -> bool:
         """Whether a node visibly accepts everything of one type."""
-        boxes = self.of(node, kind, depth + 1)
-        return any(not (set(box.node) - {"type", "title"}) for box in boxes if box.exact)
-
-    def disjoint(self, members: list[Node], kind: str) -> bool:
-        """Whether no two nodes visibly share a value of one type."""
-        for index, left in enumerate(members):
-            for right in members[index + 1 :]:
-                if not self.apart(left, right, kind):
-                    return False
-        return True
-
-    def apart(self, left: Node, right: Node, kind: str) -> bool:
-        """Whether two nodes visibly share no value of one type."""
-        try:
-            ours, theirs = self.of(left, kind), self.of(right, kind)
-        except TooMany:
-            return False
-        return all(self._apart(a.node, b.node, kind) for a in ours for b in theirs)
-
-    def _apart(self, left: Node, right: Node, kind: str) -> bool:
+        form = self.normal.form(node)
         if kind in SCALARS:
-            return not accepted({"allOf": [left, right]}, kind, 1)
-        if kind == "array":
-            return False
-        shared = [name for name in left.get("required", ()) if name in right.get("required", ())]
-        for name in shared:
-            one, other = left.get("properties", {}).get(name), right.get("properties", {}).get(name)
-            if one is not None and other is not None and one is not other and self._tags_apart(one, other):
-                return True
-        return any(_lacks(a, b) for a, b in ((left, right), (right, left)))
+            return decide({"type": [kind]}, form, kind, 1).included is True
+        return may_be(form, kind) and not (set(form) - {"type", "title", "description"})
 
-    def _tags_apart(self, one: Node, other: Node) -> bool:
-        for kind in SCALARS:
-            ours, theirs = self.normal.form(one), self.normal.form(other)
-            if _may_be(ours, kind) and _may_be(theirs, kind) and accepted({"allOf": [ours, theirs]}, kind, 1):
-                return False
-        return all(self.empty(one, kind) or self.empty(other, kind) for kind in ("array", "object"))
+    def _array_empty(self, box: Box, depth: int) -> bool:
+        items = Items(self.normal, box.parts)
+        if items.least > items.most:
+            return True
+        return any(self.nothing(items.at(index), depth + 1) for index in range(int(min(items.least, items.fixed + 1))))
 
-
-def _lacks(closed: Node, other: Node) -> bool:
-    """Whether a closed object cannot have a name that the other one requires."""
-    rest = closed.get("additionalProperties")
-    if rest is None or rest.get("type") != [] or closed.get("patternProperties"):
-        return False
-    return any(name not in closed.get("properties", {}) for name in other.get("required", ()))
+    def _object_empty(self, box: Box, depth: int) -> bool:
+        names = Names(self.normal, box.parts)
+        if names.least > names.most or len(names.required) > names.most:
+            return True
+        if any(self.judge.accepts(limit, name) is False for limit in names.names for name in names.required):
+            return True
+        return any(self.nothing(names.value(name), depth + 1) for name in names.required)
 
 
-def _may_be(node: Node, kind: str) -> bool:
+def _beside(node: Node, without: tuple[str, ...]) -> Node:
+    left_out = (*without, *FORGOTTEN_WITH_ALTERNATIVES)
+    return {name: value for name, value in node.items() if name not in left_out}
+
+
+def _owned_part(part: Node) -> Node:
+    """A part without what would need its alternatives to be understood."""
+    lost = [word for word in FORGOTTEN_WITH_ALTERNATIVES if looks_around(part, word)]
+    return {name: value for name, value in part.items() if name not in lost} if lost else part
+
+
+def may_be(node: Node, kind: str) -> bool:
+    """Whether `type` lets values of a kind pass."""
     types = types_of(node)
     return kind in types or (kind == "number" and "integer" in types)
 
 
-def _is_kind(value: Any, kind: str) -> bool:
+def is_kind(value: Any, kind: str) -> bool:
+    """Whether a value is of a kind; integers are numbers."""
     found = type_of(value)
     return found == kind or (kind == "number" and found == "integer")

@@ -7,38 +7,30 @@ from versions.diff.schema.reader import Node
 MAX_STEPS = 1500
 
 
-class _TooLarge(Exception):
-    """More was compared than a quick look is worth."""
-
-
 def alike(left: Node, right: Node) -> bool:
-    """Whether two nodes say the same in the same words; false also where that takes too long to see."""
-    try:
-        return _Looker().same(left, right)
-    except _TooLarge:
-        return False
+    """Whether two nodes say the same in the same words; false also where that takes too long to see.
 
-
-class _Looker:
-    """One look: the pairs that are being compared, and how much was compared."""
-
-    def __init__(self) -> None:
-        self._assumed: set[tuple[int, int]] = set()
-        self._steps = 0
-
-    def same(self, left: Any, right: Any) -> bool:
-        """Whether two parts are written alike."""
-        if left is right:
-            return True
-        self._steps += 1
-        if self._steps > MAX_STEPS:
-            raise _TooLarge
-        if isinstance(left, dict) and isinstance(right, dict):
-            pair = (id(left), id(right))
-            if pair in self._assumed:
-                return True
-            self._assumed.add(pair)
-            return left.keys() == right.keys() and all(self.same(value, right[name]) for name, value in left.items())
-        if isinstance(left, list) and isinstance(right, list):
-            return len(left) == len(right) and all(self.same(a, b) for a, b in zip(left, right, strict=True))
-        return type(left) is type(right) and bool(left == right)
+    Numbers are alike where they are written alike: 1 and 1.0 are not, and neither are 1 and true.
+    """
+    pending: list[tuple[Any, Any]] = [(left, right)]
+    assumed: set[tuple[int, int]] = set()
+    steps = 0
+    while pending:
+        a, b = pending.pop()
+        if a is b:
+            continue
+        steps += 1
+        if steps > MAX_STEPS or type(a) is not type(b):
+            return False
+        if not isinstance(a, dict | list):
+            if a != b:
+                return False
+            continue
+        if len(a) != len(b) or (isinstance(a, dict) and a.keys() != b.keys()):
+            return False
+        if (id(a), id(b)) not in assumed:
+            assumed.add((id(a), id(b)))
+            pending += (
+                [(value, b[name]) for name, value in a.items()] if isinstance(a, dict) else zip(a, b, strict=True)
+            )
+    return True

@@ -12,6 +12,7 @@ from versions.diff.schema.reader import Node
 from versions.diff.schema.scalars import accepted, decide
 from versions.diff.schema.validity import Judge
 from versions.diff.values import SCALARS
+from versions.diff.work import spend
 
 FORMAT_EXAMPLES: dict[str, str] = {
     "date": "2024-01-31", "date-time": "2024-01-31T12:00:00Z", "time": "12:00:00Z", "email": "a@example.org",
@@ -75,6 +76,7 @@ class Examples:
 
     def some(self, node: Node, depth: int) -> Iterator[Any]:
         """Likely values, simplest first."""
+        spend(4)
         form = self.normal.form(node)
         values = finite(form)
         if values is not None:

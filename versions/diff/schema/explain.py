@@ -14,15 +14,16 @@ from versions.diff.schema.limits import formats, number_facets, string_facets
 from versions.diff.schema.normal import TYPE_KEYWORDS, Normal, types_of
 from versions.diff.schema.notes import annotations
 from versions.diff.schema.objects import hidden_word, object_facets
-from versions.diff.schema.place import Place, harmful, provable
+from versions.diff.schema.place import Place, harmful, is_nothing, provable
 from versions.diff.schema.prover import Prover
 from versions.diff.schema.reader import Node
 from versions.diff.schema.rewriting import note_rewriting
 from versions.diff.schema.scalars import Decision, decide
 from versions.diff.schema.types import compare_types
-from versions.diff.schema.unions import compare_unions, has_union
+from versions.diff.schema.unions import align, compare_unions, has_union
 from versions.diff.schema.validity import Judge
-from versions.diff.values import SCALARS, short
+from versions.diff.values import SCALARS, same, short
+from versions.diff.work import spend
 
 UNDECIDED = ("not", "if", "then", "else")
 MAX_FINDINGS = 3000
@@ -40,8 +41,9 @@ class Explainer:
         self.normal = Normal()
         self.judge = Judge()
         self.examples = Examples(self.normal, self.judge)
-        self.prover = Prover(self.normal, self.judge, exact_one_of, self.hides)
+        self.prover = Prover(self.normal, self.judge, exact_one_of, self.hides, policy.unknown_fields_tolerated)
         self.drafts: list[Draft] = []
+        self.roots: dict[tuple[int, int], tuple[Place, str]] = {}
         self._seen: dict[tuple[int, int], tuple[int, int]] = {}
         self._kept: list[Place] = []
         self._deferred: list[tuple[Place, str]] = []
@@ -51,6 +53,7 @@ class Explainer:
 
     def add(self, draft: Draft) -> None:
         """Take a difference."""
+        spend(4)
         if len(self.drafts) < MAX_FINDINGS:
             draft.use = self.use
             self.drafts.append(draft)
@@ -102,11 +105,13 @@ class Explainer:
 
     def apart(self, members: list[Node]) -> bool:
         """Whether no two of the nodes visibly share a value."""
-        boxes = self.prover.boxes
-        return all(boxes.disjoint(members, kind) for kind in (*SCALARS, "array", "object"))
+        return self.prover.apart(members)
 
     def compare(self, place: Place) -> None:
         """Compare the two nodes of a place, unless this pair was compared before."""
+        spend(4)
+        if place.depth == 0:
+            self.roots.setdefault((id(place.old), id(place.new)), (place, self.use))
         if self.settled(place.old, place.new):
             return
         pair = (id(place.old), id(place.new))
@@ -123,7 +128,7 @@ class Explainer:
         if pair in self._seen:
             self._also(pair)
             return True
-        return old is new or (old.keys() <= FLAT and old == new)
+        return old is new or (old.keys() <= FLAT and alike(old, new))
 
     def _drain(self) -> None:
         """Compare what lay too deep, each pair as a body of its own; so ways stay short whatever refers to whatever."""
@@ -141,9 +146,29 @@ class Explainer:
         if old is not new:
             self._differences(place, old, new)
         self._settle(place, start)
+        self._vacuous(place, start)
         if len(self.drafts) == start:
             note_rewriting(self, place)
         self._seen[pair] = (start, len(self.drafts))
+
+    def _vacuous(self, place: Place, start: int) -> None:
+        """Of a side without values everything is true: what was said of it is worth nothing, and a person must look."""
+        if len(self.drafts) == start:
+            return
+        for key, node in (("unsatisfiable-before", place.old), ("unsatisfiable-after", place.new)):
+            if not is_nothing(self.normal.form(node)) and self.prover.boxes.nothing(node):
+                draft = Draft(key, Effect.FACT, place, place.name)
+                draft.doubtful = True
+                self.add(draft)
+
+    def said_of(self, place: Place) -> list[Draft]:
+        """What was said of a root and of everything below it."""
+        start, end = self._seen.get((id(place.old), id(place.new)), (0, 0))
+        return self.drafts[start:end]
+
+    def opened(self, node: Node) -> None:
+        """Readers accept values that an enumeration does not list."""
+        self.prover.open_enum(node)
 
     def _also(self, pair: tuple[int, int]) -> None:
         start, end = self._seen[pair]
@@ -174,6 +199,8 @@ class Explainer:
                     facets(self, place, old, new)
             if shared & {"string", "number"}:
                 formats(self, place, old, new)
+            else:
+                self._idle_format(place, old, new)
         self._unused(place, old, new, _number_once(types_of(old) | types_of(new)))
         self._residue(place, old, new)
         self._settle_scalars(place, old, new, start)
@@ -189,7 +216,7 @@ class Explainer:
             after = {word: new[word] for word in UNDECIDED if word in new}
             self.undecided(place, "/".join(changed), before, after)
         for name in sorted((old.keys() | new.keys()) - KNOWN):
-            if is_unknown(name) and old.get(name) != new.get(name):
+            if is_unknown(name) and not same(old.get(name), new.get(name)):
                 draft = Draft("unknown-keyword", Effect.UNKNOWN, place, f"{place.name} {name}".strip())
                 draft.old, draft.new, draft.keyword = short(old.get(name)), short(new.get(name)), name
                 draft.doubtful = True
@@ -208,7 +235,7 @@ class Explainer:
         self.add(draft)
 
     def _all_of(self, place: Place, before: list[Node], after: list[Node]) -> None:
-        pairs, lost, gained = align(self, before, after)
+        pairs, lost, gained = align(self._same, before, after)
         for left, right in pairs:
             self.compare(place.down(left, right, "member"))
         for node in lost:
@@ -254,6 +281,13 @@ class Explainer:
                 facets(self, place, {w: old[w] for w in words if w in old}, {w: new[w] for w in words if w in new})
         self.doubting(start)
 
+    def _idle_format(self, place: Place, old: Node, new: Node) -> None:
+        """`format` of a type that it does not apply to: it means nothing, and somebody wrote it."""
+        start = len(self.drafts)
+        formats(self, place, old, new)
+        for draft in self.drafts[start:]:
+            draft.severity, draft.doubtful = Severity.REVIEW, True
+
     def _settle(self, place: Place, start: int) -> None:
         """What was claimed here is harmless where inclusion of the whole node is proved all the same."""
         mine = [
@@ -293,22 +327,6 @@ class Explainer:
         words = {"minimum": ("minimum", "exclusiveMinimum"), "maximum": ("maximum", "exclusiveMaximum")}
         part = {word: target[word] for word in words.get(draft.keyword, (draft.keyword,)) if word in target}
         return self.judge.accepts(part, value) is False
-
-
-def align(
-    visitor: Explainer, before: list[Node], after: list[Node]
-) -> tuple[list[tuple[Node, Node]], list[Node], list[Node]]:
-    """Pairs members that are equal, then those of the same rank; the rest is lost or gained."""
-    lost, gained = list(before), list(after)
-    pairs: list[tuple[Node, Node]] = []
-    for left in before:
-        match = next((right for right in gained if visitor._same(left, right)), None)
-        if match is not None:
-            lost = [node for node in lost if node is not left]
-            gained = [node for node in gained if node is not match]
-    while lost and gained and len(lost) == len(gained):
-        pairs.append((lost.pop(0), gained.pop(0)))
-    return pairs, lost, gained
 
 
 def _found(where: dict[int, str], normal: Normal, node: Node) -> str:

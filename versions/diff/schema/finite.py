@@ -51,6 +51,7 @@ def _both(visitor: Explaining, place: Place, nodes: tuple[Node, Node], before: l
         if value is None:
             _one(visitor, place, "became-nullable", Effect.WIDER, value)
         elif open_enum:
+            visitor.opened(nodes[0])
             _one(visitor, place, "open-enum-value-added", Effect.FACT, value)
         else:
             _one(visitor, place, "enum-value-added", Effect.WIDER, value)

@@ -6,7 +6,7 @@ from typing import Any
 from versions.diff.findings import Draft, Effect, Severity
 from versions.diff.schema.place import Place, Visitor
 from versions.diff.schema.reader import Node
-from versions.diff.schema.scalars import decide, exact
+from versions.diff.schema.scalars import WIDENING_FORMATS, decide, exact
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +37,6 @@ OBJECT_BOUNDS = (
     Bound("minProperties", "", 1, "property-count-tightened", "property-count-loosened", 0),
     Bound("maxProperties", "", -1, "property-count-tightened", "property-count-loosened"),
 )
-WIDENING_FORMATS = {
-    ("int32", "int64"), ("float", "double"), ("int8", "int16"), ("int8", "int32"), ("int8", "int64"),
-    ("int16", "int32"), ("int16", "int64"), ("uint8", "uint16"), ("uint8", "uint32"), ("uint16", "uint32"),
-    ("uint32", "uint64"), ("uint32", "int64"), ("int32", "double"),
-}  # fmt: skip
 
 
 def bounds(visitor: Visitor, place: Place, old: Node, new: Node, table: tuple[Bound, ...]) -> None:
@@ -171,3 +166,33 @@ def formats(visitor: Visitor, place: Place, old: Node, new: Node) -> None:
     else:
         key, effect = "format-swapped", Effect.DIFFERENT
     visitor.add(Draft(key, effect, place, place.name, before, after, keyword="format"))
+
+
+def scalar_fits(parts: tuple[Node, ...], node: Node, kind: str) -> bool:
+    """Whether numbers or strings that fit every part fit the number or string keywords of a node, one by one."""
+    table, words = _SCALAR_GROUPS.get(kind, ((), ()))
+    for bound in table:
+        end = _end(node, bound)
+        if end is not None and not any((_end(part, bound) or _LOOSEST) >= end for part in parts):
+            return False
+    return all(word not in node or any(_implies(part, node, word) for part in parts) for word in words)
+
+
+def _implies(part: Node, node: Node, word: str) -> bool:
+    """Whether a keyword of a part is at least as strict as the same one of a node."""
+    if word not in part:
+        return False
+    before, after = part[word], node[word]
+    if word == "multipleOf":
+        divides = (exact(before) / exact(after)).denominator == 1
+        return before == after or (divides and binary(before) and binary(after))
+    if not isinstance(before, str) or not isinstance(after, str):
+        return before is after
+    return before == after or (word == "format" and (before, after) in WIDENING_FORMATS)
+
+
+_LOOSEST = (float("-inf"), 0)
+_SCALAR_GROUPS = {
+    "number": (NUMBER_BOUNDS, ("multipleOf", "format")),
+    "string": (STRING_BOUNDS, ("pattern", "format", "contentEncoding", "contentMediaType", "contentSchema")),
+}

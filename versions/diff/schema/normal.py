@@ -11,8 +11,10 @@ from fractions import Fraction
 from typing import Any
 
 from versions.diff.schema.keywords import ANNOTATIONS
+from versions.diff.schema.owned import APPLICATORS, FORGOTTEN_WITH_ALTERNATIVES, looks_around
 from versions.diff.schema.reader import Node
 from versions.diff.values import TYPES, key_of
+from versions.diff.work import spend
 
 EVERY_TYPE = frozenset(TYPES) - {"integer"}
 TYPE_KEYWORDS = {
@@ -63,11 +65,12 @@ class Normal:
             "propertyNames": self.both,
             "enum": _common,
             "uniqueItems": lambda left, right: left or right,
-            "allOf": lambda left, right: [*left, *right],
+            "allOf": _joined,
         }
 
     def form(self, node: Node) -> Node:
         """The normal form of a node; its children are normalised when they are visited."""
+        spend()
         done = self._memo.get(id(node))
         if done is not None:
             return done
@@ -94,8 +97,18 @@ class Normal:
             self.source[id(joined)] = left
         return self._pairs[pair]
 
+    def keep(self, node: Node) -> Node:
+        """Keep a node that was made while comparing, so that its identity stays its own."""
+        self._kept.append(node)
+        return node
+
     def _simplify(self, node: Node) -> Node:
         result = node
+        if "const" in result and "enum" in result:
+            result = {name: value for name, value in result.items() if name != "const"}
+            result["enum"] = _common([node["const"]], node["enum"])
+        if any(looks_around(result, word) for word in FORGOTTEN_WITH_ALTERNATIVES) and not _merges_alone(node):
+            return result
         if "allOf" in result:
             result = self._merge_all(result)
         for name in ("anyOf", "oneOf"):
@@ -120,7 +133,7 @@ class Normal:
         return merged if merged is not None else node
 
     def _merge_all(self, node: Node) -> Node:
-        result = {name: value for name, value in node.items() if name != "allOf"}
+        result = {name: value for name, value in node.items() if name not in ("allOf", *FORGOTTEN_WITH_ALTERNATIVES)}
         residual: list[Node] = []
         for member in node["allOf"]:
             form = self.form(member)
@@ -129,17 +142,20 @@ class Normal:
                 residual.append(member)
             else:
                 result = merged
+        last = {name: node[name] for name in FORGOTTEN_WITH_ALTERNATIVES if name in node}
+        if last and residual:
+            return node
         if residual:
             result["allOf"] = residual
-        elif result.get("unevaluatedProperties") == {"type": []} and not _conditional(result):
-            closed = result.pop("unevaluatedProperties")
-            result.setdefault("additionalProperties", closed)
-        return result
+        elif last.get("unevaluatedProperties") == {"type": []}:
+            result.setdefault("additionalProperties", last.pop("unevaluatedProperties"))
+        return {**result, **last}
 
     def _merge(self, left: Node, right: Node) -> Node | None:
         """One node for both, or None where no single node says exactly that."""
         if not _mergeable_names(left, right) or not _mergeable_names(right, left):
             return None
+        spend(len(left) + len(right))
         result = dict(left)
         for name, value in right.items():
             if name not in result:
@@ -165,6 +181,7 @@ class Normal:
         return left if key_of_plain(left) == key_of_plain(right) else None
 
     def _maps(self, left: dict[str, Node], right: dict[str, Node]) -> dict[str, Node]:
+        spend(len(left) + len(right))
         joined = dict(left)
         for key, child in right.items():
             joined[key] = self.both(joined[key], child) if key in joined else child
@@ -173,6 +190,7 @@ class Normal:
     def _simplify_union(self, node: Node, name: str) -> Node:
         members: list[Node] = []
         for member in node[name]:
+            spend(1 + len(members) // 4)
             form = self.form(member)
             nested = form.get("anyOf") if name == "anyOf" and not (set(form) - {"anyOf"} - ANNOTATIONS) else None
             for item in nested or [form]:
@@ -191,6 +209,11 @@ class Normal:
         return rest
 
 
+def _joined(left: list[Any], right: list[Any]) -> list[Any]:
+    spend(len(left) + len(right))
+    return [*left, *right]
+
+
 def _common(left: list[Any], right: list[Any]) -> list[Any]:
     known = {key_of(value) for value in right}
     return [value for value in left if key_of(value) in known]
@@ -201,8 +224,11 @@ def key_of_plain(value: Any) -> Any:
     return id(value) if isinstance(value, dict | list) else key_of(value)
 
 
-def _conditional(node: Node) -> bool:
-    return any(name in node for name in ("anyOf", "oneOf", "if", "not", "dependentSchemas", "allOf"))
+def _merges_alone(node: Node, depth: int = 0) -> bool:
+    """Whether nothing but `allOf` stands beside `unevaluated*`, however deep: then all of it can become one node."""
+    if depth > 8 or APPLICATORS & node.keys() - {"allOf"} or (depth and set(FORGOTTEN_WITH_ALTERNATIVES) & node.keys()):
+        return False
+    return all(_merges_alone(member, depth + 1) for member in node.get("allOf", ()))
 
 
 def _mergeable_names(left: Node, right: Node) -> bool:

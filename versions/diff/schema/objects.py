@@ -1,12 +1,12 @@
 """Two objects: which names exist, which are required, and what values each name may have."""
 
-import re
-
 from versions.diff.findings import Direction, Draft, Effect
 from versions.diff.schema.limits import OBJECT_BOUNDS, bounds
 from versions.diff.schema.place import ANYTHING, Place, Visitor, is_nothing
 from versions.diff.schema.reader import Node
 from versions.diff.schema.scalars import decide
+from versions.diff.schema.views import matches
+from versions.diff.work import spend
 
 
 def object_facets(visitor: Visitor, place: Place, old: Node, new: Node) -> None:
@@ -50,6 +50,7 @@ def schema_of(node: Node, name: str) -> Node | None:
 
 
 def _shared(visitor: Visitor, place: Place, old: Node, new: Node, name: str) -> None:
+    spend(2 + (len(old.get("required", ())) + len(new.get("required", ()))) // 40)
     before, after = old["properties"][name], new["properties"][name]
     required_before, required_after = name in old.get("required", ()), name in new.get("required", ())
     if required_before == required_after and visitor.settled(before, after):
@@ -126,13 +127,13 @@ def _added(visitor: Visitor, place: Place, old: Node, new: Node, name: str) -> N
 
 
 def _required_without_schema(visitor: Visitor, place: Place, old: Node, new: Node) -> None:
-    declared = {**old.get("properties", {}), **new.get("properties", {})}
-    before, after = old.get("required", ()), new.get("required", ())
+    """Names that are required by themselves: the new side does not declare them, or the old one did not."""
+    before, after = dict.fromkeys(old.get("required", ())), dict.fromkeys(new.get("required", ()))
     for name in after:
-        if name not in before and name not in declared:
+        if name not in before and name not in new.get("properties", {}):
             _undeclared(visitor, place, name, "became-required", Effect.NARROWER)
     for name in before:
-        if name not in after and name not in declared:
+        if name not in after and name not in old.get("properties", {}):
             _undeclared(visitor, place, name, "became-optional", Effect.WIDER)
 
 
@@ -196,10 +197,7 @@ def _implied(visitor: Visitor, node: Node, pattern: str, schema: Node) -> bool:
 
 
 def _matches(pattern: str, name: str) -> bool:
-    try:
-        return re.search(pattern, name) is not None
-    except re.error:
-        return True
+    return matches(pattern, name) is not False
 
 
 def _dependencies(visitor: Visitor, place: Place, old: Node, new: Node) -> None:

@@ -84,7 +84,7 @@ def harmful(effect: Effect, direction: Direction) -> bool:
 
 
 UNPROVABLE = frozenset({
-    "format", "contentEncoding", "contentMediaType", "contentSchema", "x-extensible-enum", "dependentSchemas",
+    "format", "contentEncoding", "contentMediaType", "contentSchema", "x-extensible-enum",
 })  # fmt: skip
 
 
@@ -120,6 +120,9 @@ class Explaining(Visitor, Protocol):
 
     def plain(self, place: Place, old: Node, new: Node) -> None:
         """Compare two nodes without alternatives."""
+
+    def opened(self, node: Node) -> None:
+        """Readers accept values that an enumeration does not list."""
 
     def telling(self, left: Node, right: Node) -> tuple[Any, bool]:
         """A value that `left` accepts and `right` refuses, and whether one was found."""

@@ -1,189 +1,213 @@
-"""Proves that every value of one node is one of another. What it says is true; what it cannot prove may be too."""
+"""Proves that every value of one node is one of another. What it says is true; what it cannot prove may be too.
 
-from typing import Any
+The accepting node is a conjunction, and each of its groups of keywords must be proved with all of its own keywords
+(see owned.py). By convention nobody sends a name that an open object does not declare; `strict` says that the
+convention does not count, as inside negations.
+"""
 
-from versions.diff.findings import Direction, Draft, Effect
-from versions.diff.policy import Policy
-from versions.diff.schema.arrays import array_facets
-from versions.diff.schema.boxes import RESIDUAL, Box, Boxes, TooMany
+from dataclasses import replace
+
+from versions.diff.schema.boxes import KINDS, Box, Boxes, TooMany, is_kind, may_be
 from versions.diff.schema.equal import alike
-from versions.diff.schema.keywords import is_unknown
-from versions.diff.schema.limits import WIDENING_FORMATS, formats, number_facets, string_facets
-from versions.diff.schema.normal import Normal, finite, types_of
-from versions.diff.schema.objects import object_facets
-from versions.diff.schema.place import Place
+from versions.diff.schema.groups import GROUPS
+from versions.diff.schema.limits import scalar_fits
+from versions.diff.schema.normal import Normal, finite
+from versions.diff.schema.owned import foreign
 from versions.diff.schema.reader import Node
 from versions.diff.schema.scalars import decide
 from versions.diff.schema.validity import Judge
-from versions.diff.values import SCALARS, type_of
+from versions.diff.values import SCALARS, same
+from versions.diff.work import spend
 
 MAX_STEPS = 6000
 MAX_DEPTH = 40
-
-
-class NotProved(Exception):
-    """A difference was met that may let a value escape."""
+PROVED, REFUTED = -1, 1 << 30
+Question = tuple[int, int, bool, tuple[int, ...]]
 
 
 class Prover:
-    """Inclusion by structure and by representatives; recursion is assumed to hold until refuted."""
+    """Inclusion by structure and by representatives; recursion into smaller values is assumed to hold until refuted."""
 
-    direction = Direction.REQUEST
-
-    def __init__(self, normal: Normal, judge: Judge, exact_one_of: bool, hides: str) -> None:
+    def __init__(self, normal: Normal, judge: Judge, exact_one_of: bool, hides: str, conventions: bool) -> None:
         self.normal = normal
-        self.policy = Policy()
         self.judge = judge
         self.exact_one_of = exact_one_of
         self.hides = hides
-        self.boxes = Boxes(normal, exact_one_of)
-        self.drafts: list[Draft] = []
-        self._known: dict[tuple[int, int], bool] = {}
-        self._trail: list[tuple[int, int]] = []
+        self.conventions = conventions
+        self.boxes = Boxes(normal, judge)
+        self._open_enums: set[int] = set()
+        self._known: dict[Question, int] = {}
+        self._trail: list[Question] = []
         self._kept: list[Node] = []
+        self._opened: dict[int, Node] = {}
         self._steps = 0
         self._depth = 0
+        self._level = 0
+
+    def open_enum(self, node: Node) -> None:
+        """From now on the enumeration of a node accepts values that it does not list."""
+        form = self.normal.form(node)
+        if id(form) not in self._open_enums:
+            self._open_enums.add(id(form))
+            self._known.clear()
 
     def proves(self, left: Node, right: Node) -> bool:
         """A fresh question with a fresh allowance of steps."""
-        self._steps = 0
+        self._steps = self._depth = self._level = 0
         return self.included(left, right)
 
-    def included(self, left: Node, right: Node) -> bool:
+    def below(self, left: Node, right: Node, strict: bool, rivals: tuple[Node, ...] = ()) -> bool:
+        """Inclusion one step further down in the value; `rivals` may describe the same part otherwise."""
+        self._level += 1
+        holds = self.included(left, right, strict, tuple(rival for rival in rivals if rival and rival is not left))
+        self._level -= 1
+        return holds
+
+    def included(self, left: Node, right: Node, strict: bool = False, rivals: tuple[Node, ...] = ()) -> bool:
         """Whether every value of `left` is proved to be one of `right`."""
-        if left is right:
+        if left is right or not right:
             return True
-        pair = (id(left), id(right))
-        if pair in self._known:
-            return self._known[pair]
-        self._kept += [left, right]
+        question = (id(left), id(right), strict, tuple(map(id, rivals)))
+        if question in self._known:
+            return self._known[question] < self._level
+        self._kept += [left, right, *rivals]
         mark = len(self._trail)
-        self._known[pair] = True
-        self._trail.append(pair)
+        self._known[question] = self._level
+        self._trail.append(question)
         self._depth += 1
-        holds = self._depth <= MAX_DEPTH and (self._holds(left, right) or alike(left, right))
+        holds = self._depth <= MAX_DEPTH and (self._holds(left, right, strict, rivals) or alike(left, right))
         self._depth -= 1
         if holds:
+            self._known[question] = PROVED
             return True
         for assumed in self._trail[mark:]:
             self._known.pop(assumed, None)
         del self._trail[mark:]
-        self._known[pair] = False
+        self._known[question] = REFUTED
         return False
 
-    def add(self, draft: Draft) -> None:
-        """Every possible escape ends the attempt."""
-        if draft.effect in (Effect.NARROWER, Effect.DIFFERENT, Effect.UNKNOWN):
-            raise NotProved
-
-    def settled(self, old: Node, new: Node) -> bool:
-        """Whether inclusion is known, or assumed while it is being proved."""
-        return old is new or self._known.get((id(old), id(new))) is True
-
-    def doubting(self, start: int) -> None:
-        """A proof does not doubt."""
-
-    def compare(self, place: Place) -> None:
-        """The visitor's descent: children must be included too."""
-        if not self.included(place.old, place.new):
-            raise NotProved
-
-    def _holds(self, left: Node, right: Node) -> bool:
-        self._steps += 1
-        if self._steps > MAX_STEPS or "x-unresolved" in left or "x-unresolved" in right:
-            return left.get("x-unresolved", 0) == right.get("x-unresolved", 1) if self._steps <= MAX_STEPS else False
-        a, b = self.normal.form(left), self.normal.form(right)
-        if any(a.get(name) != value for name, value in b.items() if is_unknown(name)):
-            return False
-        values = finite(a)
-        if values is not None:
-            return all(self._value_fits(left, right, value) for value in values)
+    def apart(self, members: list[Node]) -> bool:
+        """Whether no two of the nodes share a value, as far as that is proved."""
+        pairs = [(a, b) for index, a in enumerate(members) for b in members[index + 1 :]]
         try:
-            return all(self._kind_holds(a, b, kind) for kind in (*SCALARS, "array", "object"))
-        except (NotProved, TooMany):
+            return all(self._empty_both(a, b, kind) for a, b in pairs for kind in KINDS)
+        except TooMany:
             return False
 
-    def _value_fits(self, left: Node, right: Node, value: Any) -> bool:
+    def _holds(self, left: Node, right: Node, strict: bool, rivals: tuple[Node, ...]) -> bool:
+        if "x-unresolved" in left or "x-unresolved" in right:
+            return bool(left.get("x-unresolved", 0) == right.get("x-unresolved", 1))
+        target = self._form(right)
+        values = finite(self.normal.form(left))
+        if values is not None:
+            return all(self._value_fits(left, target, value) for value in values)
+        try:
+            others = {kind: tuple(box for rival in rivals for box in self.boxes.of(rival, kind)) for kind in GROUPS}
+            return all(self.kind_fits(left, target, kind, strict, others.get(kind, ())) for kind in KINDS)
+        except TooMany:
+            return False
+
+    def _form(self, node: Node) -> Node:
+        """The normal form of an accepting node; an open enumeration accepts values that it does not list."""
+        form = self.normal.form(node)
+        if id(form) not in self._open_enums:
+            return form
+        if id(form) not in self._opened:
+            self._opened[id(form)] = {name: value for name, value in form.items() if name not in ("enum", "const")}
+        return self._opened[id(form)]
+
+    def _value_fits(self, left: Node, right: Node, value: object) -> bool:
         return self.judge.accepts(right, value) is True or self.judge.accepts(left, value) is False
 
-    def _kind_holds(self, left: Node, right: Node, kind: str) -> bool:
-        types = types_of(left)
-        if kind not in types and not (kind == "number" and "integer" in types):
+    def kind_fits(self, left: Node, right: Node, kind: str, strict: bool, rivals: tuple[Box, ...] = ()) -> bool:
+        """Whether every value of one type that fits `left` is proved to fit `right`."""
+        self._steps += 1
+        spend()
+        if self._steps > MAX_STEPS:
+            return False
+        a, b = self.normal.form(left), self._form(right)
+        if not may_be(a, kind):
             return True
         if kind in SCALARS:
-            decision = decide(left, right, kind, 1)
+            decision = decide(a, b, kind, 1)
             if decision.included is not None:
-                return decision.included and _annotated_alike(left, right, kind)
-        theirs = self.boxes.of(right, kind)
-        return all(any(self._box_fits(ours, box, kind) for box in theirs) for ours in self.boxes.of(left, kind))
+                return decision.included
+        boxes = self.boxes.with_rivals(self.boxes.of(a, kind), rivals, kind)
+        return all(self._fits(box, b, kind, strict) for box in boxes)
 
-    def _box_fits(self, left: Box, right: Box, kind: str) -> bool:
-        if not right.exact:
-            return left.node is right.node
-        a, b = left.node, right.node
-        if a is b:
+    def _fits(self, box: Box, node: Node, kind: str, strict: bool) -> bool:
+        """Whether every value of a box fits a node: each of its conjuncts by itself."""
+        self._steps += 1
+        if self._steps > MAX_STEPS:
+            return False
+        if any(part is node for part in box.parts):
             return True
-        values = finite(a)
+        values = finite(box.node)
         if values is not None:
-            return all(self._value_fits(a, b, value) for value in values if type_of(value) == kind)
-        if finite(b) is not None:
+            return all(self._value_fits(box.node, node, value) for value in values if is_kind(value, kind))
+        if not may_be(node, kind) or finite(node) is not None:
             return False
-        for name in RESIDUAL:
-            if name in b and not self._residual_fits(a, b, name, kind):
-                return False
-        try:
-            _FACETS[kind](self, Place(a, b, ""), _without_residue(a), _without_residue(b))
-        except NotProved:
+        if not all(any(_says(part, name, value) for part in box.parts) for name, value in foreign(node).items()):
             return False
-        return True
+        self._depth += 1
+        holds = self._depth <= MAX_DEPTH and self._applicators_fit(box, node, kind, strict)
+        self._depth -= 1
+        return holds and self._group_fits(box, node, kind, strict)
 
-    def _residual_fits(self, left: Node, right: Node, name: str, kind: str) -> bool:
-        if name == "allOf":
-            return all(self.included(left, member) for member in right["allOf"])
-        if name == "not":
-            if "not" in left and self.included(right["not"], left["not"]):
+    def _group_fits(self, box: Box, node: Node, kind: str, strict: bool) -> bool:
+        if kind in GROUPS:
+            return GROUPS[kind](self, box, node, strict)
+        return scalar_fits(box.parts, node, kind)
+
+    def _applicators_fit(self, box: Box, node: Node, kind: str, strict: bool) -> bool:
+        form = self._form
+        if not all(self._fits(box, form(member), kind, strict) for member in node.get("allOf", ())):
+            return False
+        if "anyOf" in node and not any(self._fits(box, form(member), kind, strict) for member in node["anyOf"]):
+            return False
+        if "oneOf" in node and not self._one_fits(box, node["oneOf"], kind, strict):
+            return False
+        if "not" in node and not self._excludes(box, node["not"], kind):
+            return False
+        return "if" not in node or self._condition_fits(box, node, kind)
+
+    def _one_fits(self, box: Box, members: list[Node], kind: str, strict: bool) -> bool:
+        """Exactly one member: the box lies in it, and outside all the others."""
+        for index, member in enumerate(members):
+            if not self._fits(box, self._form(member), kind, strict):
+                continue
+            others = [other for i, other in enumerate(members) if i != index]
+            if not self.exact_one_of or all(self._excludes(box, other, kind) for other in others):
                 return True
-            return self.boxes.apart(left, right["not"], kind)
-        if name == "if":
-            same = all(self._same(left.get(word), right.get(word)) for word in ("if", "then", "else"))
-            return same or (self.included(left, right.get("then", {})) and self.included(left, right.get("else", {})))
-        if name in ("unevaluatedProperties", "unevaluatedItems"):
-            return "if" not in left and self._same(left.get(name), right[name])
-        return name != "x-unresolved"
+        return False
 
-    def _same(self, left: Node | None, right: Node | None) -> bool:
-        if left is None or right is None:
-            return left is right
-        return self.included(left, right) and self.included(right, left)
+    def _excludes(self, box: Box, node: Node, kind: str) -> bool:
+        """Whether no value of a box fits a node: what fits it was excluded already, or nothing fits both."""
+        if any(self.kind_fits(node, other, kind, strict=True) for other in box.excluded):
+            return True
+        return self._empty_both(self._joined(box), node, kind)
 
+    def _condition_fits(self, box: Box, node: Node, kind: str) -> bool:
+        """What fits `if` fits `then`, and what does not fit it fits `else`, siblings included on the making side."""
+        test = node["if"]
+        if "then" in node and not self._excludes(box, test, kind):
+            fitting = self.normal.both(self._joined(box), test)
+            if not self.kind_fits(fitting, node["then"], kind, strict=True):
+                return False
+        if "else" not in node or self._fits(box, self.normal.form(test), kind, strict=True):
+            return True
+        escaping = replace(box, excluded=(*box.excluded, test))
+        return self._fits(escaping, self._form(node["else"]), kind, strict=True)
 
-def _annotated_alike(left: Node, right: Node, kind: str) -> bool:
-    """What representatives do not see: the format of numbers, the content of strings."""
-    if kind == "number":
-        before, after = left.get("format"), right.get("format")
-        return after is None or before == after or (before, after) in WIDENING_FORMATS or "type" not in right
-    words = ("contentEncoding", "contentMediaType", "contentSchema") if kind == "string" else ()
-    return all(word not in right or left.get(word) == right[word] for word in words)
+    def _joined(self, box: Box) -> Node:
+        joined = box.node
+        for part in box.parts[1:]:
+            joined = self.normal.both(joined, part)
+        return joined
 
-
-def _without_residue(node: Node) -> Node:
-    return {name: value for name, value in node.items() if name not in ("unevaluatedProperties", "unevaluatedItems")}
-
-
-def _scalar_string(visitor: Prover, place: Place, old: Node, new: Node) -> None:
-    string_facets(visitor, place, old, new)
-    formats(visitor, place, old, new)
+    def _empty_both(self, left: Node, right: Node, kind: str) -> bool:
+        return self.boxes.empty(self.normal.both(left, right), kind)
 
 
-def _nothing_to_say(_visitor: Prover, _place: Place, _old: Node, _new: Node) -> None:
-    """Null and boolean have no facets."""
-
-
-_FACETS = {
-    "null": _nothing_to_say,
-    "boolean": _nothing_to_say,
-    "number": number_facets,
-    "string": _scalar_string,
-    "array": array_facets,
-    "object": object_facets,
-}
+def _says(part: Node, name: str, value: object) -> bool:
+    return name in part and same(part[name], value)

@@ -21,8 +21,10 @@ from versions.diff.schema.keywords import (
     TYPE_WORDS,
 )  # fmt: skip
 from versions.diff.values import join, parts_of, short
+from versions.diff.work import spend
 
 Node = dict[str, Any]
+LARGEST = 10**300
 
 
 @dataclass(slots=True)
@@ -145,6 +147,7 @@ class Reader:
         return node
 
     def _fill(self, node: Node, raw: dict[str, Any], pointer: str) -> None:
+        spend(1 + len(raw))
         for name, value in raw.items():
             handler = _HANDLERS.get(name)
             if handler:
@@ -182,13 +185,13 @@ class Reader:
                 value = float(value)
             except ValueError:
                 value = None
-        usable = isinstance(value, int | float) and not isinstance(value, bool)
+        usable = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < LARGEST
         if usable and name in COUNTS:
             usable = value >= 0 and float(value).is_integer()
         if usable and name == "multipleOf":
             usable = value > 0
         if usable:
-            node[name] = int(value) if float(value).is_integer() and abs(value) < 1e300 else value
+            node[name] = int(value) if value == int(value) else value
         elif value is not None:
             self._issue(join(pointer, name), f"{name} is no usable number", value)
 
@@ -252,10 +255,24 @@ class Reader:
             return
         for name, value in raw["dependencies"].items():
             if isinstance(value, list):
-                node.setdefault("dependentRequired", {})[name] = list(value)
+                self._depend(node, name, value, join(pointer, "dependencies", name))
             else:
                 schema = self.schema(value, join(pointer, "dependencies", name))
                 node.setdefault("dependentSchemas", {})[name] = schema
+
+    def read_dependent(self, node: Node, raw: dict[str, Any], pointer: str) -> None:
+        """`dependentRequired`: lists of names by name."""
+        if not isinstance(raw["dependentRequired"], dict):
+            self._issue(join(pointer, "dependentRequired"), "dependentRequired is not a map", raw["dependentRequired"])
+            return
+        for name, value in raw["dependentRequired"].items():
+            self._depend(node, name, value, join(pointer, "dependentRequired", name))
+
+    def _depend(self, node: Node, name: str, value: Any, pointer: str) -> None:
+        if isinstance(value, list) and all(isinstance(item, str) for item in value):
+            node.setdefault("dependentRequired", {})[name] = list(dict.fromkeys(value))
+        else:
+            self._issue(pointer, f"what {name} depends on is no list of names", value)
 
 
 def _exclusive(name: str, bound: str) -> Callable[[Reader, Node, dict[str, Any], str], None]:
@@ -282,6 +299,7 @@ _HANDLERS: dict[str, Callable[[Reader, Node, dict[str, Any], str], None]] = {
     "required": Reader.read_required,
     "items": Reader.read_items,
     "dependencies": Reader.read_dependencies,
+    "dependentRequired": Reader.read_dependent,
     "exclusiveMinimum": _exclusive("exclusiveMinimum", "minimum"),
     "exclusiveMaximum": _exclusive("exclusiveMaximum", "maximum"),
     "additionalItems": _nothing,

@@ -9,88 +9,95 @@ from itertools import chain, combinations, pairwise
 from typing import Any
 
 from versions.diff.schema.automata import LAST, Nfa, NotRegular, automaton
+from versions.diff.work import spend
 
 MAX_DIVISORS = 4
 MAX_TRIES = 60
 MAX_WORDS = 2500
 MAX_COUNTED = 64
-LONGEST = 2_000_000
-SPREAD = Fraction(10**7)
+LONGEST = 500_000
+MAX_KEPT = 64
 
 
 def numbers(limits: list[Fraction], divisors: list[Fraction]) -> tuple[list[Fraction], bool]:
     """Each limit, and between neighbours one number for each set of divisors that can divide one there."""
-    found, complete = _numbers(tuple(sorted(set(limits))), tuple(sorted(set(divisors))))
+    points, every = tuple(sorted(set(limits))), tuple(sorted(set(divisors)))
+    if len(points) > MAX_KEPT:
+        return _numbers(points, every)
+    found, complete = _kept_numbers(points, every)
     return list(found), complete
 
 
-@lru_cache(maxsize=4096)
-def _numbers(limits: tuple[Fraction, ...], every: tuple[Fraction, ...]) -> tuple[tuple[Fraction, ...], bool]:
+@lru_cache(maxsize=1024)
+def _kept_numbers(limits: tuple[Fraction, ...], every: tuple[Fraction, ...]) -> tuple[tuple[Fraction, ...], bool]:
+    found, complete = _numbers(limits, every)
+    return tuple(found), complete
+
+
+def _numbers(limits: tuple[Fraction, ...], every: tuple[Fraction, ...]) -> tuple[list[Fraction], bool]:
+    spend(len(limits))
     points = limits or (Fraction(0),)
     divisors = list(every)
     complete = len(divisors) <= MAX_DIVISORS
     divisors = divisors[:MAX_DIVISORS]
     result = list(points)
-    edges = [points[0] - SPREAD, *points, points[-1] + SPREAD]
-    for low, high in pairwise(edges):
+    for low, high in pairwise([None, *points, None]):
         for size in range(len(divisors) + 1):
             for chosen in combinations(divisors, size):
+                spend(6)
                 found, sure = _between(low, high, chosen, [d for d in divisors if d not in chosen])
                 result += found
                 complete = complete and sure
-    return tuple(sorted(set(result), key=lambda value: (value.denominator, abs(value)))), complete
+    return sorted(set(result), key=lambda value: (value.denominator, abs(value))), complete
 
 
 def _between(
-    low: Fraction, high: Fraction, dividing: tuple[Fraction, ...], others: list[Fraction]
+    low: Fraction | None, high: Fraction | None, dividing: tuple[Fraction, ...], others: list[Fraction]
 ) -> tuple[list[Fraction], bool]:
-    """A number inside an open interval that is a multiple of exactly the given divisors, near zero if easy."""
+    """A number inside an open interval that is a multiple of exactly the given divisors, and whether none is missed."""
     if not dividing:
-        return _no_multiple(low, high, others), True
+        return _no_multiple(low, high, others)
     step = dividing[0]
     for divisor in dividing[1:]:
         step = _common_multiple(step, divisor)
-    if low < 0 < high:
-        begin, stride = Fraction(0), step
-    elif high <= 0:
-        begin, stride = (math.ceil(high / step) - 1) * step, -step
-    else:
-        begin, stride = (math.floor(low / step) + 1) * step, step
-    for number in _tried(begin, stride, low, high):
-        if all((number / other).denominator != 1 for other in others):
-            return [number], True
+    if any((step / other).denominator == 1 for other in others):
+        return [], True
     period = step
     for other in others:
         period = _common_multiple(period, other)
-    return [], min(high - low, period) <= step * MAX_TRIES
+    if low is None or high is None:
+        return [_beyond(low, high, step, period)], True
+    number = (math.floor(low / step) + 1) * step
+    for tried in range(MAX_TRIES):
+        if number >= high or tried * step > period:
+            return [], True
+        if all((number / other).denominator != 1 for other in others):
+            return [number], True
+        number += step
+    return [], False
 
 
-def _tried(begin: Fraction, stride: Fraction, low: Fraction, high: Fraction) -> Iterator[Fraction]:
-    """Multiples going away from `begin` while they stay inside, then those on the other side of it."""
-    for way in (stride, -stride):
-        number = begin if way == stride else begin + way
-        for _ in range(MAX_TRIES):
-            if not low < number < high:
-                break
-            yield number
-            number += way
+def _beyond(low: Fraction | None, high: Fraction | None, step: Fraction, period: Fraction) -> Fraction:
+    """The multiple of a step, and of nothing else that divides the period, next to an end of the number line."""
+    if low is not None:
+        return (math.floor((low - step) / period) + 1) * period + step
+    if high is not None:
+        return (math.ceil((high - step) / period) - 1) * period + step
+    return step
 
 
-def _no_multiple(low: Fraction, high: Fraction, divisors: list[Fraction]) -> list[Fraction]:
-    width = min(high - low, Fraction(2))
-    start = Fraction(0) if low < 0 < high and high > width else low if low >= 0 else high - width
-    for part in (
-        Fraction(1, 2),
-        Fraction(1, 4),
-        Fraction(3, 8),
-        Fraction(37, 97),
-        Fraction(11, 1009),
-        Fraction(13, 65537),
-    ):
+def _no_multiple(low: Fraction | None, high: Fraction | None, divisors: list[Fraction]) -> tuple[list[Fraction], bool]:
+    """A number that no divisor divides: odd parts of a piece that is shorter than every divisor."""
+    if low is None or high is None:
+        start = low if low is not None else (high or Fraction(0)) - 2
+        low, high = start, start + 2
+    width = min(high - low, Fraction(2), *(divisor / 2 for divisor in divisors))
+    start = -width / 3 if low < -width and high > width else low
+    for part in (Fraction(1, 2), Fraction(1, 4), Fraction(3, 8), Fraction(37, 97), Fraction(11, 1009)):
         number = start + width * part
         if low < number < high and all((number / divisor).denominator != 1 for divisor in divisors):
-            return [number]
-    return []
+            return [number], True
+    return [], False
 
 
 def _common_multiple(left: Fraction, right: Fraction) -> Fraction:
@@ -108,7 +115,7 @@ def strings(known: list[str], lengths: list[int], patterns: list[Any]) -> tuple[
     return list(found), complete
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def _by_pattern(
     known: tuple[str, ...], lengths: tuple[int, ...], patterns: tuple[str, ...]
 ) -> tuple[tuple[str, ...], bool]:
@@ -118,18 +125,22 @@ def _by_pattern(
 
 def _by_length(known: list[str], lengths: list[int]) -> tuple[list[str], bool]:
     wanted = sorted({near for length in lengths for near in (length - 1, length, length + 1) if near >= 0} | {0, 1})
-    complete = not wanted or wanted[-1] <= LONGEST
     taken = set(known)
     result = list(dict.fromkeys(known))
+    room = LONGEST
     for length in wanted:
-        if length > LONGEST:
-            break
-        for letter in "axqz☃":
-            text = letter * length
-            if text not in taken or length == 0:
-                result.append(text)
-                break
-    return result, complete
+        room -= length
+        if room < 0:
+            return result, False
+        spend(1 + length // 100)
+        result.append(next(text for text in _texts(length) if length == 0 or text not in taken))
+    return result, True
+
+
+def _texts(length: int) -> Iterator[str]:
+    """Texts of one length, pleasant ones first; never all the same as some known ones."""
+    yield from (letter * length for letter in "axqz☃")
+    yield from (chr(code) + "a" * (length - 1) for code in range(0x4E00, LAST))
 
 
 def _by_state(known: list[str], lengths: list[int], machines: list[Nfa]) -> tuple[list[str], bool]:
@@ -143,15 +154,12 @@ def _by_state(known: list[str], lengths: list[int], machines: list[Nfa]) -> tupl
     first = tuple(machine.closure(frozenset({machine.start}), at_start=True, at_end=False) for machine in machines)
     start = (first, 0, "" if words else None, True)
     seen, queue, result = {start: ""}, deque([start]), [""]
-    steps: dict[tuple[int, frozenset[int], int], frozenset[int]] = {}
     while queue:
         state = queue.popleft()
         text = seen[state]
+        spend(len(alphabet))
         for char in alphabet:
-            following = tuple(
-                _step(steps, index, machine, states, char)
-                for index, (machine, states) in enumerate(zip(machines, state[0], strict=True))
-            )
+            following = tuple(machine.step(states, char) for machine, states in zip(machines, state[0], strict=True))
             longer = text + chr(char)
             target = (
                 following,
@@ -167,19 +175,6 @@ def _by_state(known: list[str], lengths: list[int], machines: list[Nfa]) -> tupl
             result.append(longer)
             queue.append(target)
     return [*result, *known], True
-
-
-def _step(
-    steps: dict[tuple[int, frozenset[int], int], frozenset[int]],
-    index: int,
-    machine: Nfa,
-    states: frozenset[int],
-    char: int,
-) -> frozenset[int]:
-    key = (index, states, char)
-    if key not in steps:
-        steps[key] = machine.step(states, char)
-    return steps[key]
 
 
 def _alphabet(machines: list[Nfa], known: list[str]) -> list[int]:

@@ -5,21 +5,30 @@ value between neighbours, one for each way of being a multiple; for strings one 
 decides inclusion, and a representative that one side accepts and the other refuses is a counterexample.
 """
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
 from typing import Any
 
-from versions.diff.schema.automata import NotRegular
+from versions.diff.schema.automata import NotRegular, searched
 from versions.diff.schema.normal import finite
+from versions.diff.schema.owned import CONTENT, foreign
 from versions.diff.schema.reader import Node
 from versions.diff.schema.samples import numbers, strings
 from versions.diff.values import key_of
+from versions.diff.work import spend
 
 NESTED = ("allOf", "anyOf", "oneOf")
 MAX_NESTING = 12
+MAX_FORMATS = 3
+FORMATTED = ("number", "string")
+WIDENING_FORMATS = {
+    ("int32", "int64"), ("float", "double"), ("int8", "int16"), ("int8", "int32"), ("int8", "int64"),
+    ("int16", "int32"), ("int16", "int64"), ("uint8", "uint16"), ("uint8", "uint32"), ("uint16", "uint32"),
+    ("uint32", "uint64"), ("uint32", "int64"), ("int32", "double"),
+}  # fmt: skip
+"""Formats of numbers, each with a wider one."""
 
 
 class Undecidable(ValueError):
@@ -50,37 +59,50 @@ class Decision:
     counterexamples: tuple[Sample, ...] = ()
 
 
-def holds(node: Node, sample: Sample, depth: int = 0) -> bool:
-    """Whether a node accepts a scalar. Raises Undecidable on what only makes sense to `jsonschema`."""
-    if depth > MAX_NESTING or "x-unresolved" in node:
-        raise Undecidable("too deep, or an unresolved reference")
-    if not _own(node, sample):
-        return False
-    for name in NESTED:
-        if name in node:
-            count = sum(holds(member, sample, depth + 1) for member in node[name])
-            if not {"allOf": count == len(node[name]), "anyOf": count > 0, "oneOf": count == 1}[name]:
-                return False
-    if "not" in node and holds(node["not"], sample, depth + 1):
-        return False
-    if "if" in node:
-        branch = node.get("then" if holds(node["if"], sample, depth + 1) else "else", {})
-        return holds(branch, sample, depth + 1)
-    return True
+class Checker:
+    """Whether nodes accept scalars; remembers the values of enumerations by node."""
 
+    def __init__(self) -> None:
+        self._values: dict[int, frozenset[Any]] = {}
 
-def _own(node: Node, sample: Sample) -> bool:
-    types = node.get("type")
-    if types is not None and not _has_type(types, sample):
-        return False
-    values = finite(node)
-    if values is not None and key_of(sample.json) not in {key_of(value) for value in values}:
-        return False
-    if "enum" in node and "const" in node and key_of(sample.json) not in {key_of(value) for value in node["enum"]}:
-        return False
-    if sample.type == "number":
-        return _number(node, sample.value)
-    return _string(node, sample) if sample.type == "string" else True
+    def holds(self, node: Node, sample: Sample, depth: int = 0) -> bool:
+        """Whether a node accepts a scalar. Raises Undecidable on what only makes sense to `jsonschema`."""
+        spend(2)
+        if depth > MAX_NESTING or "x-unresolved" in node:
+            raise Undecidable("too deep, or an unresolved reference")
+        if not self._own(node, sample):
+            return False
+        for name in NESTED:
+            if name in node:
+                count = sum(self.holds(member, sample, depth + 1) for member in node[name])
+                if not {"allOf": count == len(node[name]), "anyOf": count > 0, "oneOf": count == 1}[name]:
+                    return False
+        if "not" in node and self.holds(node["not"], sample, depth + 1):
+            return False
+        if "if" in node:
+            branch = node.get("then" if self.holds(node["if"], sample, depth + 1) else "else", {})
+            return self.holds(branch, sample, depth + 1)
+        return True
+
+    def _own(self, node: Node, sample: Sample) -> bool:
+        types = node.get("type")
+        if types is not None and not _has_type(types, sample):
+            return False
+        if ("enum" in node or "const" in node) and key_of(sample.json) not in self._known(node):
+            return False
+        if isinstance(node.get("format"), str) and node["format"] not in sample.formats and sample.type in FORMATTED:
+            return False
+        if sample.type == "number":
+            return _number(node, sample.value)
+        return _string(node, sample) if sample.type == "string" else True
+
+    def _known(self, node: Node) -> frozenset[Any]:
+        if id(node) not in self._values:
+            values = frozenset(key_of(value) for value in finite(node) or ())
+            if "enum" in node and "const" in node:
+                values &= {key_of(value) for value in node["enum"]}
+            self._values[id(node)] = values
+        return self._values[id(node)]
 
 
 def _has_type(types: list[str], sample: Sample) -> bool:
@@ -107,17 +129,12 @@ _COMPARISONS: dict[str, Callable[[Fraction, Fraction], bool]] = {
 def _string(node: Node, sample: Sample) -> bool:
     if len(sample.value) < node.get("minLength", 0) or len(sample.value) > node.get("maxLength", len(sample.value)):
         return False
-    if "format" in node and node["format"] not in sample.formats:
-        return False
-    return "pattern" not in node or searched(node["pattern"], sample.value)
-
-
-def searched(pattern: Any, text: str) -> bool:
-    """Whether a pattern is found in a text. Raises Undecidable on a pattern that Python cannot read."""
+    if "pattern" not in node:
+        return True
     try:
-        return re.search(pattern, text) is not None
-    except (re.error, TypeError, RecursionError, OverflowError) as error:
-        raise Undecidable(f"pattern {pattern!r}") from error
+        return searched(node["pattern"], sample.value)
+    except NotRegular as error:
+        raise Undecidable(f"pattern {node['pattern']!r}") from error
 
 
 def exact(value: float) -> Fraction:
@@ -127,18 +144,26 @@ def exact(value: float) -> Fraction:
 
 def facts(nodes: tuple[Node, ...]) -> dict[str, list[Any]]:
     """Every limit, divisor, pattern, length, format and value that the nodes mention about scalars."""
-    found: dict[str, list[Any]] = {
-        name: [] for name in ("limit", "divisor", "length", "pattern", "format", "value", "type")
-    }
+    found: dict[str, list[Any]] = {name: [] for name in ("limit", "divisor", "length", "pattern", "format", "value")}
     for node in nodes:
         for item in _mentioned(node, 0):
             _collect(item, found)
     return found
 
 
+def _understood(left: Node, right: Node) -> bool:
+    """Whether all that `right` says is known here, or stands at the top of `left` too."""
+    for item in _mentioned(right, 0):
+        told = {**foreign(item), **{word: item[word] for word in CONTENT & item.keys()}}
+        if any(item is not right or word not in left or left[word] != value for word, value in told.items()):
+            return False
+    return True
+
+
 def _mentioned(node: Node, depth: int) -> Iterator[Node]:
     if depth > MAX_NESTING:
         raise Undecidable("too deep")
+    spend()
     yield node
     for name in NESTED:
         for member in node.get(name, ()):
@@ -149,6 +174,7 @@ def _mentioned(node: Node, depth: int) -> Iterator[Node]:
 
 
 def _collect(node: Node, found: dict[str, list[Any]]) -> None:
+    spend(1 + len(node.get("enum", ())))
     for name in _COMPARISONS:
         if name in node:
             found["limit"].append(exact(node[name]))
@@ -170,27 +196,38 @@ def samples(nodes: tuple[Node, ...], kind: str) -> tuple[list[Sample], bool]:
     if kind == "boolean":
         return [Sample("boolean", False), Sample("boolean", True)], True
     found = facts(nodes)
+    formats = list(dict.fromkeys(found["format"]))
+    complete = len(formats) <= MAX_FORMATS
+    values: list[Any]
     if kind == "number":
         known = [exact(v) for v in found["value"] if isinstance(v, int | float) and not isinstance(v, bool)]
-        values, complete = numbers(found["limit"] + known, found["divisor"])
-        rounded = [d for d in found["divisor"] if d.denominator & (d.denominator - 1)]
-        complete = complete and not (rounded and len(set(found["divisor"])) > 1)
-        return [Sample("number", value) for value in values], complete
-    return _string_samples(found)
+        values, sure = numbers(found["limit"] + known, found["divisor"])
+        rounded = any(divisor.denominator & (divisor.denominator - 1) for divisor in found["divisor"])
+        sure = sure and not (rounded and len(set(found["divisor"])) > 1)
+    else:
+        values, sure = _texts(found)
+    worlds = _worlds(formats[:MAX_FORMATS])
+    return [Sample(kind, value, world) for value in values for world in worlds], complete and sure
 
 
-def _string_samples(found: dict[str, list[Any]]) -> tuple[list[Sample], bool]:
+def _texts(found: dict[str, list[Any]]) -> tuple[list[str], bool]:
     known = [value for value in found["value"] if isinstance(value, str)]
     try:
-        texts, complete = strings(known, found["length"], found["pattern"])
+        return strings(known, found["length"], found["pattern"])
     except NotRegular:
-        texts, complete = [*known, *strings(known, found["length"], [])[0]], False
-    formats = list(dict.fromkeys(found["format"]))[:3]
-    complete = complete and len(set(found["format"])) <= 3
-    choices = [frozenset[str]()]
+        return [*known, *strings(known, found["length"], [])[0]], False
+
+
+def _worlds(formats: list[str]) -> list[frozenset[str]]:
+    """Every set of formats that a value may have; who has a format has the wider ones too."""
+    worlds = [frozenset[str]()]
     for name in formats:
-        choices += [choice | {name} for choice in choices]
-    return [Sample("string", text, choice) for text in texts for choice in choices], complete
+        worlds += [world | {name} for world in worlds]
+    return [
+        world
+        for world in worlds
+        if not any(narrow in world and wide not in world for narrow, wide in WIDENING_FORMATS if wide in formats)
+    ]
 
 
 def decide(left: Node, right: Node, kind: str, most: int = 12) -> Decision:
@@ -199,6 +236,8 @@ def decide(left: Node, right: Node, kind: str, most: int = 12) -> Decision:
         return Decision(True)
     try:
         candidates, complete = samples((left, right), kind)
+        complete = complete and _understood(left, right)
+        holds = Checker().holds
         against = list(islice((s for s in candidates if holds(left, s) and not holds(right, s)), most))
     except (Undecidable, RecursionError):
         return Decision(None)
@@ -209,7 +248,8 @@ def decide(left: Node, right: Node, kind: str, most: int = 12) -> Decision:
 
 def accepted(node: Node, kind: str, most: int = 6) -> list[Sample]:
     """Some values of one scalar type that a node accepts; empty where there are none or none was found."""
+    holds = Checker().holds
     try:
-        return [sample for sample in samples((node,), kind)[0] if holds(node, sample)][:most]
+        return list(islice((sample for sample in samples((node,), kind)[0] if holds(node, sample)), most))
     except (Undecidable, RecursionError):
         return []

@@ -1,10 +1,13 @@
 """Alternatives: which members of `anyOf` and `oneOf` correspond, and whether the union as a whole moved."""
 
+from collections.abc import Callable
+
 from versions.diff.findings import Direction, Draft, Effect, Severity
 from versions.diff.schema.keywords import ANNOTATIONS
 from versions.diff.schema.normal import TYPE_KEYWORDS, types_of
 from versions.diff.schema.place import Explaining, Place, harmful, provable
 from versions.diff.schema.reader import Node
+from versions.diff.work import spend
 
 UNIONS = ("anyOf", "oneOf")
 MAX_PAIRS = 900
@@ -83,6 +86,7 @@ def _paired(
     for matcher in matchers if small else (_same_name,):
         equal = matcher in (_same_name_and_values, _same_values)
         for left in list(lone):
+            spend(1 + len(lone) + len(spare))
             right = next((node for node in spare if matcher(visitor, left, node)), None)
             if right is None or (matcher is _same_type and len(lone) != len(spare)):
                 continue
@@ -142,6 +146,7 @@ def _compare_pair(visitor: Explaining, place: Place, pair: tuple[Node, Node], ta
 
 
 def _covered(visitor: Explaining, node: Node, target: list[Node]) -> bool:
+    spend(len(target))
     return any(visitor.included(node, other) for other in target)
 
 
@@ -227,3 +232,20 @@ def _settle(visitor: Explaining, start: int, source: Node, target: Node) -> None
             draft.value, draft.has_value = value, True
         if not found and not draft.has_value:
             draft.severity = Severity.REVIEW
+
+
+def align(
+    same: Callable[[Node, Node], bool], before: list[Node], after: list[Node]
+) -> tuple[list[tuple[Node, Node]], list[Node], list[Node]]:
+    """Drops members that are the same, then pairs those of the same rank; the rest is lost or gained."""
+    lost, gained = list(before), list(after)
+    pairs: list[tuple[Node, Node]] = []
+    for left in before:
+        spend(1 + len(lost) + len(gained))
+        match = next((right for right in gained if same(left, right)), None)
+        if match is not None:
+            lost = [node for node in lost if node is not left]
+            gained = [node for node in gained if node is not match]
+    while lost and gained and len(lost) == len(gained):
+        pairs.append((lost.pop(0), gained.pop(0)))
+    return pairs, lost, gained

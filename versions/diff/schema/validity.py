@@ -1,22 +1,31 @@
-"""Asks `jsonschema` whether a node accepts a value. Validators are kept for as long as a comparison runs."""
+"""Asks `jsonschema` whether a node accepts a value. Validators are kept for as long as a comparison runs.
 
-import re
+Patterns are searched by the automata of this package: as ECMA 262 reads them, and in bounded time.
+"""
+
+from collections.abc import Iterator
 from typing import Any
 
 from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.exceptions import SchemaError, UnknownType, ValidationError
+from jsonschema.validators import extend
 
+from versions.diff.schema.automata import NotRegular, searched
 from versions.diff.schema.reader import Node
+from versions.diff.values import key_of, type_of
+from versions.diff.work import spend
 
 FORMATS = FormatChecker()
+COST = 8
+FEW = 12
 _FAILURES = (
-    re.error, ValidationError, SchemaError, UnknownType, ValueError, TypeError, RecursionError, ArithmeticError,
+    NotRegular, ValidationError, SchemaError, UnknownType, ValueError, TypeError, RecursionError, ArithmeticError,
     AttributeError, KeyError,
 )  # fmt: skip
 
 
 class Judge:
-    """`accepts` is None where `jsonschema` itself cannot say (a pattern it cannot read, a number it cannot divide)."""
+    """`accepts` is None where `jsonschema` itself cannot say (an irregular pattern, a division it cannot do)."""
 
     def __init__(self) -> None:
         self._validators: dict[int, tuple[Node, Any]] = {}
@@ -25,11 +34,129 @@ class Judge:
         """Whether a node accepts a value."""
         if "x-unresolved" in node:
             return None
+        spend(COST)
         key = id(node) * 2 + with_formats
         if key not in self._validators:
             checker = FORMATS if with_formats else None
-            self._validators[key] = (node, Draft202012Validator(node, format_checker=checker))
+            self._validators[key] = (node, _Validator(node, format_checker=checker))
         try:
             return bool(self._validators[key][1].is_valid(value))
         except _FAILURES:
             return None
+
+
+def _type(_validator: Any, types: Any, instance: Any, _schema: Node) -> Iterator[ValidationError]:
+    spend()
+    found = type_of(instance)
+    if found not in types and not (found == "integer" and "number" in types):
+        yield ValidationError("another type")
+
+
+def _enum(_validator: Any, values: list[Any], instance: Any, _schema: Node) -> Iterator[ValidationError]:
+    spend()
+    if key_of(instance) not in _keys(values):
+        yield ValidationError("not in enum")
+
+
+def _keys(values: list[Any]) -> frozenset[Any]:
+    """The values of an enumeration as a set; those of large ones are remembered for a while."""
+    if len(values) <= FEW:
+        return frozenset(map(key_of, values))
+    known = _LARGE.get(id(values))
+    if known is None:
+        spend(len(values))
+        if len(_LARGE) >= FEW:
+            _LARGE.pop(next(iter(_LARGE)))
+        known = _LARGE[id(values)] = values, frozenset(map(key_of, values))
+    return known[1]
+
+
+_LARGE: dict[int, tuple[list[Any], frozenset[Any]]] = {}
+
+
+def _const(_validator: Any, value: Any, instance: Any, _schema: Node) -> Iterator[ValidationError]:
+    spend()
+    if key_of(value) != key_of(instance):
+        yield ValidationError("not the constant")
+
+
+def _unique(_validator: Any, unique: Any, instance: Any, _schema: Node) -> Iterator[ValidationError]:
+    if unique is True and isinstance(instance, list) and len(set(map(key_of, instance))) < len(instance):
+        yield ValidationError("items repeat")
+
+
+def _pattern(_validator: Any, pattern: Any, instance: Any, _schema: Node) -> Iterator[ValidationError]:
+    if isinstance(instance, str) and not searched(pattern, instance):
+        yield ValidationError("does not match")
+
+
+def _properties(validator: Any, properties: Any, instance: Any, _schema: Node) -> Iterator[ValidationError]:
+    if isinstance(instance, dict):
+        spend(len(instance))
+        for name in instance:
+            if name in properties:
+                yield from validator.descend(instance[name], properties[name])
+
+
+def _pattern_properties(validator: Any, patterns: Any, instance: Any, _schema: Node) -> Iterator[ValidationError]:
+    if isinstance(instance, dict):
+        for pattern, schema in patterns.items():
+            for name, value in instance.items():
+                if searched(pattern, name):
+                    yield from validator.descend(value, schema)
+
+
+def _additional(validator: Any, schema: Any, instance: Any, node: Node) -> Iterator[ValidationError]:
+    if isinstance(instance, dict):
+        for name in _undeclared(instance, node):
+            yield from validator.descend(instance[name], schema)
+
+
+def _undeclared(instance: dict[str, Any], node: Node) -> Iterator[str]:
+    for name in instance:
+        if name in node.get("properties", ()):
+            continue
+        if not any(searched(pattern, name) for pattern in node.get("patternProperties", ())):
+            yield name
+
+
+def _unevaluated(validator: Any, schema: Any, instance: Any, node: Node) -> Iterator[ValidationError]:
+    if isinstance(instance, dict):
+        known = _evaluated(validator, instance, {k: v for k, v in node.items() if k != "unevaluatedProperties"})
+        for name in instance:
+            if name not in known:
+                yield from validator.descend(instance[name], schema)
+
+
+def _evaluated(validator: Any, instance: dict[str, Any], node: Node) -> set[str]:
+    """The names that a node, which accepts the value, looks at: directly or in what applies to the same value."""
+    spend()
+    known = {name for name in instance if name in node.get("properties", ())}
+    for pattern in node.get("patternProperties", ()):
+        known |= {name for name in instance if searched(pattern, name)}
+    if "additionalProperties" in node or "unevaluatedProperties" in node:
+        return set(instance)
+    applied: list[Node] = [*node.get("allOf", ())]
+    applied += [
+        member for word in ("anyOf", "oneOf") for member in node.get(word, ()) if _fits(validator, instance, member)
+    ]
+    applied += [schema for name, schema in node.get("dependentSchemas", {}).items() if name in instance]
+    if "if" in node:
+        fits = _fits(validator, instance, node["if"])
+        applied += [node["if"]] * fits + [node.get("then" if fits else "else", {})]
+    return known.union(*(_evaluated(validator, instance, member) for member in applied))
+
+
+def _fits(validator: Any, instance: Any, node: Node) -> bool:
+    return next(validator.descend(instance, node), None) is None
+
+
+_extend: Any = extend
+_Validator = _extend(
+    Draft202012Validator,
+    {
+        "pattern": _pattern, "patternProperties": _pattern_properties, "additionalProperties": _additional,
+        "unevaluatedProperties": _unevaluated, "enum": _enum, "const": _const, "uniqueItems": _unique,
+        "properties": _properties, "type": _type,
+    },
+)  # fmt: skip

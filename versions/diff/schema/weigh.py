@@ -10,6 +10,7 @@ from versions.diff.schema.explain import Explainer
 from versions.diff.schema.place import Place, harmful
 from versions.diff.schema.reader import Node
 from versions.diff.schema.renamed import with_renames
+from versions.diff.schema.unproved import unproved
 from versions.diff.values import short
 
 MAX_WITNESSES = 60
@@ -18,28 +19,46 @@ _LENIENT = {Severity.BREAKING: 0, Severity.REVIEW: 1, Severity.COMPATIBLE: 2}
 
 def findings(explainer: Explainer) -> list[Finding]:
     """The findings of everything that an explainer has seen."""
-    weighed: list[tuple[Draft, Severity, Witness | None]] = []
-    asked = 0
+    scale = _Scale(explainer)
     for draft in with_renames(explainer, explainer.drafts):
-        severity = _severity(explainer, draft)
-        witness = None
-        wanted = (
-            severity is not Severity.COMPATIBLE
-            and not draft.doubtful
-            and draft.key != "unknown-keyword"
-            and harmful(draft.effect, explainer.direction)
-        )
-        if wanted and asked < MAX_WITNESSES:
-            asked += 1
-            witness = _witness(explainer, draft)
-            severity = _settled(draft, severity, witness)
-        draft.step = suggest(explainer, draft)
-        weighed.append((draft, severity, witness))
-    good = _adaptable_roots(explainer, weighed)
+        scale.put(draft)
+    for draft in unproved(explainer, {id(draft) for draft, severity, _w in scale.weighed if _waits(severity)}):
+        scale.put(draft)
+    good = _adaptable_roots(explainer, scale.weighed)
     return [
         _finding(explainer, draft, severity, witness, id(_root(draft.place)) in good)
-        for draft, severity, witness in weighed
+        for draft, severity, witness in scale.weighed
     ]
+
+
+class _Scale:
+    """Weighs drafts one by one; witnesses are looked for until there are enough."""
+
+    def __init__(self, explainer: Explainer) -> None:
+        self.explainer = explainer
+        self.weighed: list[tuple[Draft, Severity, Witness | None]] = []
+        self.asked = 0
+
+    def put(self, draft: Draft) -> None:
+        """Weigh one draft."""
+        severity = _severity(self.explainer, draft)
+        witness = None
+        wanted = (
+            _waits(severity)
+            and not draft.doubtful
+            and draft.key != "unknown-keyword"
+            and harmful(draft.effect, self.explainer.direction)
+        )
+        if wanted and self.asked < MAX_WITNESSES:
+            self.asked += 1
+            witness = _witness(self.explainer, draft)
+            severity = _settled(draft, severity, witness)
+        draft.step = suggest(self.explainer, draft)
+        self.weighed.append((draft, severity, witness))
+
+
+def _waits(severity: Severity) -> bool:
+    return severity is not Severity.COMPATIBLE
 
 
 def _root(place: Place) -> Place:
