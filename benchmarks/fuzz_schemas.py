@@ -147,10 +147,10 @@ class Maker:
             words["uniqueItems"] = True
         if has(self.dialect, "contains") and self.chance(0.2):
             words["contains"] = self.schema(level, depth + 1)
-            if has(self.dialect, "minContains"):
-                for word in ("minContains", "maxContains"):
-                    if self.chance(0.3):
-                        words[word] = self.random.randint(0, 2)
+        counted = ("minContains", "maxContains") if "contains" in words and has(self.dialect, "minContains") else ()
+        for word in counted:
+            if self.chance(0.3):
+                words[word] = self.random.randint(0, 2)
         if has(self.dialect, "unevaluatedItems") and self.chance(0.08):
             words["unevaluatedItems"] = self.random.choice([False, {"type": "integer"}])
         return words

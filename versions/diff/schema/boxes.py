@@ -6,13 +6,13 @@ The union may be larger than the node, never smaller: what is not owned is forgo
 from dataclasses import dataclass, replace
 from typing import Any
 
+from versions.diff.schema.members import Items, Names
 from versions.diff.schema.normal import Normal, finite, types_of
 from versions.diff.schema.owned import FORGOTTEN_WITH_ALTERNATIVES, looks_around
 from versions.diff.schema.place import NOTHING
 from versions.diff.schema.reader import Node
 from versions.diff.schema.scalars import decide
 from versions.diff.schema.validity import Judge
-from versions.diff.schema.views import Items, Names
 from versions.diff.values import SCALARS, type_of
 from versions.diff.work import spend
 

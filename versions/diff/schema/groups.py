@@ -8,13 +8,13 @@ from math import inf
 from typing import Protocol
 
 from versions.diff.schema.boxes import Box, Boxes
+from versions.diff.schema.members import Items, Names, asked, item_of, rest_of, spoken
 from versions.diff.schema.normal import Normal
 from versions.diff.schema.owned import looks_around, unchanged
 from versions.diff.schema.place import is_nothing
 from versions.diff.schema.reader import Node
 from versions.diff.schema.scalars import decide
 from versions.diff.schema.validity import Judge
-from versions.diff.schema.views import Items, Names, asked, item_of, rest_of, spoken
 
 TEXT: Node = {"type": ["string"]}
 

@@ -2,10 +2,10 @@
 
 from versions.diff.findings import Direction, Draft, Effect
 from versions.diff.schema.limits import OBJECT_BOUNDS, bounds
+from versions.diff.schema.members import matches
 from versions.diff.schema.place import ANYTHING, Place, Visitor, is_nothing
 from versions.diff.schema.reader import Node
 from versions.diff.schema.scalars import decide
-from versions.diff.schema.views import matches
 from versions.diff.work import spend
 
 

@@ -99,11 +99,11 @@ def _properties(validator: Any, properties: Any, instance: Any, _schema: Node) -
 
 
 def _pattern_properties(validator: Any, patterns: Any, instance: Any, _schema: Node) -> Iterator[ValidationError]:
-    if isinstance(instance, dict):
-        for pattern, schema in patterns.items():
-            for name, value in instance.items():
-                if searched(pattern, name):
-                    yield from validator.descend(value, schema)
+    if not isinstance(instance, dict):
+        return
+    for pattern, schema in patterns.items():
+        for name in (name for name in instance if searched(pattern, name)):
+            yield from validator.descend(instance[name], schema)
 
 
 def _additional(validator: Any, schema: Any, instance: Any, node: Node) -> Iterator[ValidationError]:
