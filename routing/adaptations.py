@@ -8,6 +8,7 @@ from typing import Any
 from django.utils.translation import gettext, ngettext
 
 from controlplane.base import words
+from controlplane.base.retelling import retell
 
 
 @dataclass(frozen=True)
@@ -111,4 +112,4 @@ def _number(value: Any) -> bool:
 def _shown(value: Any) -> str:
     if value is None:
         return ""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return retell(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

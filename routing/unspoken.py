@@ -14,10 +14,15 @@ _ABOUT_VALUES = frozenset({FailureKind.INVALID_REQUEST, FailureKind.UNSUPPORTED}
 
 
 def unspoken(adapted: Iterable[Adaptation]) -> tuple[Adaptation, ...]:
-    """The adaptations without text that a caller wrote."""
-    return tuple(
-        Adaptation(one.parameter[:NAME_CHARS], one.action, kind_of(one.given), kind_of(one.sent)) for one in adapted
-    )
+    """The adaptations without text that a caller wrote. What was renamed tells names alone, which stay."""
+    return tuple(map(_without_text, adapted))
+
+
+def _without_text(one: Adaptation) -> Adaptation:
+    name = one.parameter[:NAME_CHARS]
+    if one.action == "renamed" and isinstance(one.given, str) and isinstance(one.sent, str):
+        return Adaptation(name, one.action, one.given[:NAME_CHARS], one.sent[:NAME_CHARS])
+    return Adaptation(name, one.action, kind_of(one.given), kind_of(one.sent))
 
 
 def kind_of(value: Any) -> Any:

@@ -4,7 +4,11 @@ import json
 from typing import Any
 
 import pytest
+from django.utils import translation
 
+from registry.canon import Adaptation
+from routing.adaptations import tell
+from routing.unspoken import unspoken
 from tests.registry.transports.faults import Peer, serving
 from tests.routing.serving import gateway_for, model_row
 
@@ -44,3 +48,15 @@ async def test_m4_records_hold_nothing_of_what_was_said(more: dict[str, Any], pr
         (record,) = await gateway.records(1)
         assert "Lovelace" not in json.dumps(record)
         assert record["message"]
+
+
+def test_m4_names_of_renamed_parameters_stay() -> None:
+    kept = unspoken([Adaptation("max_tokens", "renamed", "max_tokens", "parameters.max_new_tokens")])
+    assert kept == (Adaptation("max_tokens", "renamed", "max_tokens", "parameters.max_new_tokens"),)
+    assert unspoken([Adaptation("stop", "dropped", SAID)]) == (Adaptation("stop", "dropped", "text of 36 characters"),)
+
+
+def test_m4_what_was_not_kept_is_told_in_the_readers_language() -> None:
+    change = {"parameter": "stop", "action": "dropped", "given": "text of 36 characters", "sent": None}
+    with translation.override("zh-hans"):
+        assert tell([change])[0].given == "36 个字符的文本"
