@@ -213,7 +213,9 @@ def test_trying_an_upstream_obeys_the_guard_and_is_audited(key_client: Clients, 
     for address in ("http://169.254.169.254/", "http://10.0.0.1/"):
         refused = api.post("/api/test-call", {"spec": spec(endpoint=address)}, JSON).json()
         assert "refused" in refused["failure"]["message"]
-        assert api.post("/api/detect", {"address": address}, JSON).json()["protocol"] is None
+        looked = api.post("/api/detect", {"address": address}, JSON)
+        assert (looked.status_code, looked.json()["error"]["code"]) == (400, "egress"), looked.content
+        assert "refused" in looked.json()["error"]["message"]
     assert api.post("/api/detect", {"address": "file:///etc/passwd"}, JSON).status_code == 400
     secret = api.post(
         "/api/test-call", {"spec": spec(endpoint=f"{upstreams.url}/m/1~500"), "secret": "sk-canary-1"}, JSON
