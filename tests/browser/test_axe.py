@@ -45,6 +45,11 @@ def check_bad_file(page: Page) -> None:
     expect(page.locator("#plan table").first).to_be_visible()
 
 
+def open_row(page: Page) -> None:
+    """The first row's details."""
+    page.locator("main tbody summary").first.click()
+
+
 def open_call(page: Page) -> None:
     """The first call's page."""
     page.locator('main tbody a[href^="/calls/"]').first.click()
@@ -81,7 +86,7 @@ def states(model: Model, job: Job, race: Job) -> Iterator[tuple[str, Reach]]:
         yield f"/models/{model.name}?tab={tab}", at_rest
     yield from ((address, at_rest) for address in (f"/edit/{model.name}", f"/jobs/{job.pk}", f"/routing/lab/{race.pk}"))
     yield from (("/models?q=zzz", at_rest), ("/models?state=unreachable", pick_rows), ("/no-such-page", at_rest))
-    yield from (("/models/import", check_bad_file), ("/calls", open_call), ("/audit", open_call))
+    yield from (("/models/import", check_bad_file), ("/calls", open_call), ("/audit", open_row))
     yield from (("/models", open_palette("chat")), ("/models", open_palette("zzz")), ("/models", open_help))
     yield from (("/models", open_menu("account")), (f"/models/{model.name}", open_menu("model-more")))
 
