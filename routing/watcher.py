@@ -44,6 +44,7 @@ class Watcher:
         self._noticed = asyncio.Event()
         self._refreshing: asyncio.Task[None] | None = None
         self._refreshed_at = self._confirmed_at = float("-inf")
+        self._read = False
         self.table: Table | None = None
         self.error = ""
 
@@ -114,7 +115,8 @@ class Watcher:
 
     async def _refresh(self) -> None:
         loop = asyncio.get_running_loop()
-        known = self.table.revision if self.table is not None else None
+        # Before the database was read once, the served table is a copy, perhaps of another database at the same revision.
+        known = self.table.revision if self.table is not None and self._read else None
         begun = loop.time()
         try:
             table = await loop.run_in_executor(self._thread, self._read_and_build, known)
@@ -126,7 +128,7 @@ class Watcher:
             return
         if table is not None:
             self._swap(table)
-        self.error = ""
+        self.error, self._read = "", True
         self._refreshed_at, self._confirmed_at = loop.time(), begun
 
     def _read_and_build(self, known: int | None) -> Table | None:

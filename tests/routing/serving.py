@@ -106,7 +106,8 @@ class Running:
         while len(self.delivered) < count and time.monotonic() < end:
             await recorder.flush()
             await asyncio.sleep(0.01)
-        assert len(self.delivered) == count, self.delivered
+        ids = {row["id"] for row in self.delivered}
+        assert len(self.delivered) == count, f"{len(self.delivered)} records of {len(ids)} calls: {self.delivered[:5]}"
         return self.delivered
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-from django.conf import settings
 from django.db.models import F
 from django.db.models.functions import Now
 
@@ -25,12 +24,6 @@ from tests.workers import WORKER, Start, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 BODY = b'{"model": "%b", "messages": [{"role": "user", "content": "hello"}]}'
-
-
-@pytest.fixture(autouse=True)
-def no_snapshot() -> None:
-    """Revisions begin anew with each test, so a table kept by an earlier one could pass for this one's."""
-    (settings.DATA_DIR / "snapshot.json").unlink(missing_ok=True)
 
 
 def key_of(owner: User, name: str, concurrency: int | None = None) -> Caller:

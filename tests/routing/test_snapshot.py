@@ -164,6 +164,22 @@ async def test_a_start_without_stores_serves_the_last_good_copy(
     second.close()
 
 
+async def test_a_start_reads_the_database_even_if_a_copy_of_another_one_has_the_same_revision(
+    watched: tuple[Database, Watcher, list[Table]], tmp_path: Path
+) -> None:
+    _, watcher, _ = watched
+    await watcher.refresh()
+    restored = Database(snapshot([model_row("other")], revision=1))
+    served: list[Table] = []
+    second = Watcher(restored, builder(), tmp_path / "snapshot.json", served.append)
+    await second.load()
+    await second.first_look(2)
+    await second.refresh()
+    assert [set(table.models) for table in served] == [{"m"}, {"other"}]
+    assert restored.reads == 2
+    second.close()
+
+
 async def test_unknown_keys_are_401_while_sure_and_503_at_once_when_not_and_known_ones_always_work(
     tmp_path: Path,
 ) -> None:
