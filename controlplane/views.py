@@ -87,7 +87,8 @@ def needs(user: Any, states: dict[str, int]) -> list[dict[str, str]]:
     """What waits for a person, worst first."""
     found = []
     if states.get("unreachable"):
-        rows = catalog.search(user, catalog.ModelFilter(state="unreachable"), sort="-updated_at", size=SHOWN_NEEDS).rows
+        away = catalog.ModelFilter(state=("unreachable",))
+        rows = catalog.search(user, away, sort="-updated_at", size=SHOWN_NEEDS).rows
         count = states["unreachable"]
         found.append(
             {

@@ -1,7 +1,7 @@
 """The model list: filtered, counted by facet, sorted and paged on the server."""
 
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.db.models import Count, Q, QuerySet, Value
@@ -14,6 +14,7 @@ from registry.models import Model, ModelState
 
 MAX_QUERY = 200
 MAX_PAGE = 500
+MAX_VALUES = 50
 SORTS = ("name", "type", "protocol", "state", "owner", "endpoint", "probe_ms", "probed_at", "created_at", "updated_at")
 FACETS = ("type", "protocol", "state", "tag", "owner")
 SECONDS = 2.0
@@ -21,14 +22,17 @@ SECONDS = 2.0
 
 @dataclass(frozen=True)
 class ModelFilter:
-    """What is asked for; empty means any. `q` is looked for in name, endpoint and owner."""
+    """What is asked for. `q` is looked for in name, endpoint and owner; empty means any.
+
+    A facet accepts each of its values, none named means any; a model has to fit every facet.
+    """
 
     q: str = ""
-    type: str = ""
-    protocol: str = ""
-    state: str = ""
-    tag: str = ""
-    owner: str = ""
+    type: tuple[str, ...] = ()
+    protocol: tuple[str, ...] = ()
+    state: tuple[str, ...] = ()
+    tag: tuple[str, ...] = ()
+    owner: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -97,9 +101,9 @@ def checked_sort(sort: str) -> str:
 
 
 def _matching(wanted: ModelFilter) -> QuerySet[Model]:
-    exact = {name: value for name in ("type", "protocol", "state", "owner") if (value := getattr(wanted, name))}
-    rows = Model.objects.filter(_words(wanted.q), **exact)
-    return rows.filter(tags__contains=[wanted.tag]) if wanted.tag else rows
+    columns = {name: "tags__overlap" if name == "tag" else f"{name}__in" for name in FACETS}
+    chosen = {column: list(values) for name, column in columns.items() if (values := getattr(wanted, name))}
+    return Model.objects.filter(_words(wanted.q), **chosen)
 
 
 def _words(q: str) -> Q:
@@ -117,29 +121,38 @@ def _groups(wanted: ModelFilter) -> list[tuple[dict[str, Any], int]]:
 
 def _fits(group: dict[str, Any], wanted: ModelFilter, ignored: str) -> bool:
     for name in FACETS:
-        value = getattr(wanted, name)
-        if value and name != ignored and value not in (group["tags"] if name == "tag" else [group[name]]):
+        values = getattr(wanted, name)
+        if values and name != ignored and not set(values).intersection(_values(group, name)):
             return False
     return True
+
+
+def _values(group: dict[str, Any], facet: str) -> list[str]:
+    return group["tags"] if facet == "tag" else [group[facet]]
 
 
 def _facet(name: str, groups: list[tuple[dict[str, Any], int]], wanted: ModelFilter) -> list[tuple[str, int]]:
     counts: Counter[str] = Counter()
     for group, count in groups:
         if _fits(group, wanted, name):
-            counts.update(dict.fromkeys((group["tags"] if name == "tag" else [group[name]]), count))
+            counts.update(dict.fromkeys(_values(group, name), count))
     counts.pop("", None)
     return sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:50]
 
 
 def checked(filter: ModelFilter) -> ModelFilter:
-    """`filter` with texts that the database can compare. Raises Invalid where one is too long."""
-    for name, text in asdict(filter).items():
-        if len(text) > MAX_QUERY:
-            message = f"the filter {name} has {len(text)} characters; at most {MAX_QUERY} are allowed"
-            raise Invalid("query_too_long", message)
-    clean = {
-        name: text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
-        for name, text in asdict(filter).items()
-    }
-    return ModelFilter(**clean)
+    """`filter` with texts that the database can compare. Raises Invalid for a text too long or too many values."""
+    chosen = {name: getattr(filter, name) for name in FACETS}
+    for name, values in chosen.items():
+        if len(values) > MAX_VALUES:
+            message = f"the filter {name} has {len(values)} values; at most {MAX_VALUES} are allowed"
+            raise Invalid("too_many_values", message)
+    clean = {name: tuple(_comparable(name, value) for value in values) for name, values in chosen.items()}
+    return ModelFilter(_comparable("q", filter.q), **clean)
+
+
+def _comparable(name: str, text: str) -> str:
+    if len(text) > MAX_QUERY:
+        message = f"the filter {name} has {len(text)} characters; at most {MAX_QUERY} are allowed"
+        raise Invalid("query_too_long", message)
+    return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()

@@ -166,7 +166,7 @@ def job_cancel(request: PersonRequest, job_id: uuid.UUID) -> HttpResponse:
 def playground(request: PersonRequest) -> HttpResponse:
     """Up to four models side by side."""
     chosen = [name for name in request.GET.getlist("model") if name][:4]
-    ready = catalog.search(request.user, catalog.ModelFilter(type="llm", state="ready"), size=1).rows
+    ready = catalog.search(request.user, catalog.ModelFilter(type=("llm",), state=("ready",)), size=1).rows
     context = {
         "chosen": chosen or [model.name for model in ready],
         "any": bool(ready) or catalog.search(request.user, size=1).total > 0,

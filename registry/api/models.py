@@ -17,16 +17,18 @@ from registry.catalog import ModelFilter
 from registry.models import Model
 
 _FILTERS = [
-    OpenApiParameter(name, OpenApiTypes.STR, description=words)
-    for name, words in {
-        "q": "words looked for in name, endpoint and owner",
-        "type": "exact type",
-        "protocol": "exact protocol",
-        "state": "probing, ready, unreachable or disabled",
-        "tag": "one tag",
-        "owner": "exact owner",
-        "sort": "a column, - in front for descending",
-    }.items()
+    OpenApiParameter("q", OpenApiTypes.STR, description="words looked for in name, endpoint and owner"),
+    *(
+        OpenApiParameter(name, OpenApiTypes.STR, many=True, description=f"{words}; repeat it to accept several")
+        for name, words in {
+            "type": "exact type",
+            "protocol": "exact protocol",
+            "state": "probing, ready, unreachable or disabled",
+            "tag": "a tag that the model carries",
+            "owner": "exact owner",
+        }.items()
+    ),
+    OpenApiParameter("sort", OpenApiTypes.STR, description="a column, - in front for descending"),
 ]
 _IF_MATCH = OpenApiParameter(
     "If-Match", OpenApiTypes.STR, OpenApiParameter.HEADER, description="the ETag that was read"
@@ -42,9 +44,8 @@ class Models(Endpoint):
     def get(self, request: Request) -> Response:
         """One page of matching models."""
         given = request.query_params
-        wanted = ModelFilter(
-            **{name: given.get(name, "") for name in ("q", "type", "protocol", "state", "tag", "owner")}
-        )
+        chosen = {name: tuple(value for value in given.getlist(name) if value) for name in catalog.FACETS}
+        wanted = ModelFilter(given.get("q", ""), **chosen)
         size = whole(given.get("page_size", "50"), "page_size")
         listing = catalog.search(
             who(request), wanted, given.get("sort", "name"), whole(given.get("page", "1"), "page"), size

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext, ngettext
@@ -32,13 +32,15 @@ def models(request: PersonRequest) -> HttpResponse:
         messages.error(request, refusal.message)
         wanted = catalog.ModelFilter()
         listing = catalog.search(request.user, wanted)
-    chosen = {name: getattr(wanted, name) for name in catalog.FACETS if getattr(wanted, name)}
+    chosen = {name: getattr(wanted, name) for name in catalog.FACETS}
+    chips = [(name, value) for name, values in chosen.items() for value in values]
     context = {
         "listing": listing,
         "pager": Page(listing.rows, listing.total, listing.page, listing.pages),
         "wanted": wanted,
         "chosen": chosen,
-        "filtered": bool(chosen or wanted.q),
+        "chips": chips,
+        "filtered": bool(chips or wanted.q),
         "columns": columns(listing.sort),
     }
     return render(request, "models.html", context)
@@ -60,10 +62,14 @@ def columns(sort: str) -> list[dict[str, str]]:
     return found
 
 
-def filter_of(given: Any) -> catalog.ModelFilter:
+def filter_of(given: QueryDict) -> catalog.ModelFilter:
     """The filter in an address or form."""
-    names = ("q", *catalog.FACETS)
-    return catalog.ModelFilter(**{name: given.get(name, "").strip() for name in names})
+    chosen = {name: _values(given, name) for name in catalog.FACETS}
+    return catalog.ModelFilter(given.get("q", "").strip(), **chosen)
+
+
+def _values(given: QueryDict, name: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(value.strip() for value in given.getlist(name) if value.strip()))
 
 
 def chosen_ids(request: PersonRequest) -> list[int]:
@@ -91,7 +97,7 @@ def enable(request: PersonRequest) -> HttpResponse:
 def disable(request: PersonRequest) -> HttpResponse:
     """Disable the chosen models."""
     ids = chosen_ids(request)
-    before = set(catalog.matching_ids(request.user, catalog.ModelFilter(state="disabled")))
+    before = set(catalog.matching_ids(request.user, catalog.ModelFilter(state=("disabled",))))
     count = catalog.disable(request.user, ids, request_id=request_id(request))
     words = ngettext("%(n)d model is disabled.", "%(n)d models are disabled.", count) % {"n": count}
     offer_undo(request, words, reverse("bulk-enable"), [model_id for model_id in ids if model_id not in before])

@@ -34,7 +34,31 @@ def test_filter_facets_and_order_come_from_the_address(visitor: Visitor) -> None
     assert names
     assert all(name.startswith("chat-") for name in names)
     assert 'aria-sort="descending"' in body
-    assert "?type=llm&amp;sort=-name&amp;state=unreachable" in body
+    assert "?type=llm&amp;state=ready&amp;state=unreachable&amp;sort=-name" in body
+
+
+def test_a_facet_takes_several_values_and_each_can_be_taken_back(visitor: Visitor) -> None:
+    write_models(60)
+    viewer = visitor("viewer")
+    body = viewer.get("/models?tag=tag-1&tag=tag-2&state=ready").content.decode()
+    listed = set(re.findall(r'data-name="([^"]+)"', body))
+    expected = Model.objects.filter(state="ready", tags__overlap=["tag-1", "tag-2"])
+    assert listed == set(expected.values_list("name", flat=True))
+    others = Model.objects.filter(state="ready")
+    counts = dict(re.findall(r'<span class="cut">(tag-\d)</span><span class="n">(\d+)<', body))
+    assert counts == {f"tag-{n}": str(others.filter(tags__contains=[f"tag-{n}"]).count()) for n in range(7)}
+    assert body.count('class="chip"') == 3
+    assert 'class="chip" href="/models?tag=tag-2&amp;state=ready"' in body
+    assert 'href="/models?tag=tag-1&amp;tag=tag-2&amp;tag=tag-3&amp;state=ready"' in body
+    assert len(re.findall(r'type="hidden" name="tag" value="tag-[12]"', body)) == 4
+
+
+def test_every_model_of_several_values_is_changed(visitor: Visitor) -> None:
+    write_models(30)
+    visitor("engineer").post("/bulk/disable", {"all": "1", "tag": ["tag-1", "tag-2"]})
+    left = Model.objects.exclude(state="disabled")
+    assert not left.filter(tags__overlap=["tag-1", "tag-2"]).exists()
+    assert left.filter(tags__overlap=["tag-3"]).exists()
 
 
 def test_nothing_found_offers_a_way_back(visitor: Visitor) -> None:

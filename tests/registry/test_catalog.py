@@ -155,20 +155,20 @@ def test_search_filters_counts_and_pages(engineer: User, django_assert_max_num_q
         for n in range(120)
     )
     with django_assert_max_num_queries(5):
-        found = catalog.search(engineer, ModelFilter(q="m-", type="llm"), "-name", 2)
+        found = catalog.search(engineer, ModelFilter(q="m-", type=("llm",)), "-name", 2)
     assert (found.total, found.pages, found.page, len(found.rows)) == (60, 2, 2, 10)
     assert found.rows[-1].name == "m-0000"
     assert dict(found.facets["type"]) == {"llm": 60, "embedding": 60}
     assert dict(found.facets["tag"]) == {"t0": 20, "t1": 20, "t2": 20}
     assert catalog.search(engineer, page=10**9).page == 3
-    assert catalog.search(engineer, ModelFilter(tag="t1", state="probing")).total == 40
-    assert len(catalog.matching_ids(engineer, ModelFilter(type="llm"))) == 60
+    assert catalog.search(engineer, ModelFilter(tag=("t1",), state=("probing",))).total == 40
+    assert len(catalog.matching_ids(engineer, ModelFilter(type=("llm",)))) == 60
 
 
 @pytest.mark.parametrize("q", ["%", "_", "\\", "\x00", "'; drop table x", "\udcff", "m-\x00"])
 def test_wildcards_and_broken_text_find_nothing(engineer: User, q: str) -> None:
     catalog.create(engineer, document())
-    assert catalog.search(engineer, ModelFilter(q=q, tag=q, owner=q)).total == 0
+    assert catalog.search(engineer, ModelFilter(q=q, tag=(q,), owner=(q,))).total == 0
     with pytest.raises(Missing):
         catalog.get(engineer, q)
 

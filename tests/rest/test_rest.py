@@ -48,6 +48,21 @@ def test_a_model_from_birth_to_death(key_client: Clients) -> None:
     assert api.get("/api/models/org/chat-a").status_code == 404
 
 
+def test_a_filter_accepts_each_of_its_values(key_client: Clients) -> None:
+    api = key_client("manage")
+    for name, tags in (("chat-a", ["gold", "new"]), ("chat-b", ["silver"]), ("chat-c", ["old"])):
+        assert api.post("/api/models", spec(name, tags=tags), JSON).status_code == 201
+    found = api.get("/api/models?tag=gold&tag=silver&type=llm&type=embedding").json()
+    assert [row["name"] for row in found["results"]] == ["chat-a", "chat-b"]
+    assert found["facets"]["tag"] == [["gold", 1], ["new", 1], ["old", 1], ["silver", 1]]
+    assert api.get("/api/models?tag=gold&state=ready&state=disabled").json()["total"] == 0
+    refused = api.get("/api/models", {"tag": [f"t{n}" for n in range(51)]})
+    assert (refused.status_code, refused.json()["error"]["code"]) == (400, "too_many_values")
+    described = api.get("/api/schema?format=json").json()["paths"]["/api/models"]["get"]["parameters"]
+    tag = next(parameter for parameter in described if parameter["name"] == "tag")
+    assert tag["schema"] == {"type": "array", "items": {"type": "string"}}
+
+
 def test_a_wrong_spec_gets_every_error(key_client: Clients) -> None:
     answer = key_client("manage").post("/api/models", spec(type="nonsense", colour=1), JSON)
     assert answer.status_code == 400

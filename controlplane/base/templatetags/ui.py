@@ -158,6 +158,16 @@ def filters_with(context: template.Context, name: str, value: str) -> str:
     return str(query.urlencode())
 
 
+@register.simple_tag(takes_context=True)
+def filters_toggled(context: template.Context, name: str, value: str) -> str:
+    """The address' query with `value` among those of `name`, or without it where it is there, from the first page."""
+    query = context["request"].GET.copy()
+    query.pop("page", None)
+    values = [item.strip() for item in query.getlist(name) if item.strip()]
+    query.setlist(name, [item for item in values if item != value] if value in values else [*values, value])
+    return str(query.urlencode())
+
+
 @register.simple_tag
 def progress_value(job: Any) -> int:
     """How many steps of a job are over, failed ones included."""
