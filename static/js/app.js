@@ -8,6 +8,7 @@ import { startJobs } from "./jobs.js";
 import { startSparks } from "./sparks.js";
 import { startSelection } from "./selection.js";
 import { startForms } from "./forms.js";
+import { startRows } from "./rows.js";
 import { startAccount } from "./account.js";
 import { startPlayground } from "./playground.js";
 import { startPatches } from "./patch.js";
@@ -18,6 +19,7 @@ startSession();
 startPage();
 startForms();
 startSelection();
+startRows();
 if (document.body.dataset.liveUrl) {
   startPalette();
   startKeyboard();
