@@ -1,5 +1,6 @@
 """Nothing that breaks a caller is called compatible: the kinds that were, and random pairs judged by `jsonschema`."""
 
+import json
 import subprocess
 from pathlib import Path
 from random import SystemRandom
@@ -14,6 +15,24 @@ from versions.diff.classify import classify
 from versions.diff.findings import Severity
 
 PAIRS = 2000
+HERE = Path(__file__).parent
+
+
+def rows(name: str) -> list[list[Any]]:
+    """The cases of a file: one JSON list a line."""
+    return [json.loads(line) for line in (HERE / name).read_text(encoding="utf-8").splitlines()]
+
+
+@pytest.mark.parametrize("row", rows("breaks.jsonl"), ids=lambda row: str(row[0]))
+def test_no_break_of_a_schema_is_called_compatible(row: list[Any]) -> None:
+    _what, direction, old, new = row
+    assert classify(old, new, "jsonschema", direction).verdict is not Severity.COMPATIBLE
+
+
+@pytest.mark.parametrize("row", rows("document_breaks.jsonl"), ids=lambda row: str(row[0]))
+def test_no_break_of_a_document_is_called_compatible(row: list[Any]) -> None:
+    _what, old, new = row
+    assert classify(old, new).verdict is not Severity.COMPATIBLE
 
 
 @pytest.mark.parametrize("case", BREAKS, ids=lambda case: str(case[0]))

@@ -2,6 +2,7 @@
 
 from versions.diff.findings import Direction
 from versions.diff.openapi.form import Content, Operation, Response
+from versions.diff.openapi.media import covering, specialised
 from versions.diff.openapi.parameters import judge_schema, judge_style
 from versions.diff.openapi.sides import Sides
 from versions.diff.values import same
@@ -26,40 +27,17 @@ def judge_body(sides: Sides, old: Operation, new: Operation) -> None:
     if before.required != after.required:
         sides.fact("body-required" if after.required else "body-optional", new.name, (None, None), pointers)
     for media in before.content:
-        match = _covering(media, after.content)
+        match = covering(media, after.content)
         if match is None:
             sides.fact("request-content-type-removed", new.name, (media, None), pointers)
         else:
             _contents(sides, REQUEST, "body", before.content[media], after.content[match])
     for media in after.content:
-        if _covering(media, before.content) is None:
+        known = covering(media, before.content)
+        if known is None:
             sides.fact("request-content-type-added", new.name, (None, media), pointers)
-
-
-def _covering(media: str, content: dict[str, Content]) -> str | None:
-    """The media type or range that speaks for a media type."""
-    if media in content:
-        return media
-    plain = media.split(";")[0]
-    group = plain.split("/")[0] + "/*"
-    for name in content:
-        if name.split(";")[0] in (plain, group, "*/*"):
-            return name
-    return None
-
-
-def _specialised(media: str, content: dict[str, Content]) -> str | None:
-    """A media type with the same structured suffix: application/problem+json for application/json."""
-    plain = media.split(";")[0]
-    group, _, syntax = plain.partition("/")
-    return next(
-        (
-            name
-            for name in content
-            if name.split(";")[0].startswith(group) and name.split(";")[0].endswith(f"+{syntax}")
-        ),
-        None,
-    )
+        elif covering(known, after.content) != media:
+            _contents(sides, REQUEST, f"body {media}", before.content[known], after.content[media])
 
 
 def _contents(sides: Sides, direction: Direction, name: str, old: Content, new: Content) -> None:
@@ -90,8 +68,14 @@ def judge_responses(sides: Sides, old: Operation, new: Operation) -> None:
         else:
             sides.fact("error-status-removed", new.name, (status, None), (before.pointer, ""))
     for status, after in new.responses.items():
-        if _matching(status, old.responses) is None:
+        if status in old.responses:
+            continue
+        known = _matching(status, old.responses)
+        if known is None:
             sides.fact("status-added", new.name, (None, status), ("", after.pointer), RESPONSE)
+            known = "DEFAULT" if not success or not _is_success(status) else None
+        if known in old.responses and _matching(known, new.responses) != status:
+            _response(sides, new.name, status, old.responses[known], after)
 
 
 def _is_success(status: str) -> bool:
@@ -107,11 +91,9 @@ def _matching(status: str, responses: dict[str, Response]) -> str | None:
 
 def _response(sides: Sides, operation: str, status: str, old: Response, new: Response) -> None:
     pointers = old.pointer, new.pointer
-    special = {
-        media: _specialised(media, new.content) for media in old.content if _covering(media, new.content) is None
-    }
+    special = {media: specialised(media, new.content) for media in old.content if covering(media, new.content) is None}
     for media in old.content:
-        match = _covering(media, new.content) or special.get(media)
+        match = covering(media, new.content) or special.get(media)
         if match is not None:
             if special.get(media):
                 sides.fact("response-content-type-specialised", operation, (media, match), pointers, RESPONSE)
@@ -121,7 +103,11 @@ def _response(sides: Sides, operation: str, status: str, old: Response, new: Res
         else:
             sides.fact("response-content-type-removed", operation, (media, None), pointers, RESPONSE)
     for media in new.content:
-        if _covering(media, old.content) is None and media not in special.values():
+        known = covering(media, old.content)
+        if known is not None and covering(known, new.content) not in (media, None):
+            name = f"response {status} {media}"
+            _contents(sides, RESPONSE, name, old.content[known], new.content[media])
+        elif known is None and media not in special.values():
             streams = (STREAM in media) and any("json" in known for known in old.content)
             key = (
                 "streaming-changed"
@@ -130,6 +116,10 @@ def _response(sides: Sides, operation: str, status: str, old: Response, new: Res
             )
             sides.fact(key, operation, (None, media), pointers, RESPONSE)
     _headers(sides, status, old, new)
+    for name, link in old.links.items():
+        if not same(link, new.links.get(name)):
+            words = link, new.links.get(name)
+            sides.fact("keyword-undecided", f"response {status} link {name}", words, pointers, RESPONSE)
 
 
 def _headers(sides: Sides, status: str, old: Response, new: Response) -> None:

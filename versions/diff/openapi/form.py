@@ -44,6 +44,7 @@ class Response:
     content: dict[str, Content]
     headers: dict[str, Parameter]
     pointer: str
+    links: Raw = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Two documents: which operations went, came or changed, judged where a schema is used and in which direction."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,7 +9,7 @@ from versions.diff.lifecycle import lifecycle, prose_notice, removal_rule
 from versions.diff.openapi.bodies import judge_body, judge_responses
 from versions.diff.openapi.form import Operation
 from versions.diff.openapi.parameters import judge_parameters
-from versions.diff.openapi.read import Document
+from versions.diff.openapi.read import WEBHOOK, Document
 from versions.diff.openapi.security import judge_security
 from versions.diff.openapi.sides import Sides
 from versions.diff.openapi.unchanged import Unchanged
@@ -39,7 +40,10 @@ def compare_documents(old: Any, new: Any, policy: Policy) -> list[Finding]:
                 ("", after.operations[key][3]),
             )
         elif not unchanged.holds(before.operations[key], after.operations[key]):
-            _changed(sides, before.read(key), after.read(key), policy)
+            _judged(sides, key[0].startswith(WEBHOOK), (before.read(key), after.read(key)), policy)
+    if not same(before.root.get("jsonSchemaDialect"), after.root.get("jsonSchemaDialect")):
+        words = before.root.get("jsonSchemaDialect"), after.root.get("jsonSchemaDialect")
+        sides.fact("keyword-undecided", "jsonSchemaDialect", words, ("/jsonSchemaDialect", "/jsonSchemaDialect"))
     result = sides.findings()
     return result + _issues(sides)
 
@@ -61,22 +65,46 @@ def _removed(sides: Sides, key: tuple[str, str], policy: Policy) -> None:
     sides.fact(rule, f"{key[1].upper()} {path}", (telling, None), (pointer, ""))
 
 
-def _changed(sides: Sides, old: Operation, new: Operation, policy: Policy) -> None:
-    level = old.raw.get("x-stability-level")
-    with sides.use(new.name, unstable=level in policy.unstable_levels):
-        pointers = old.pointer, new.pointer
-        for key, was, now in lifecycle(old.raw, new.raw, policy):
-            sides.fact(key, new.name, (was, now), pointers)
-        for key, was, now in _identity(old, new):
-            sides.fact(key, new.name, (was, now), pointers)
-        _servers(sides, old, new)
-        judge_security(sides, old, new)
-        judge_parameters(sides, old, new, policy)
-        judge_body(sides, old, new)
-        judge_responses(sides, old, new)
-        for word in {**old.raw, **new.raw}:
-            if word not in JUDGED and not word.startswith("x-") and not same(old.raw.get(word), new.raw.get(word)):
-                sides.fact("keyword-undecided", f"{new.name} {word}", (old.raw.get(word), new.raw.get(word)), pointers)
+def _judged(sides: Sides, turned: bool, pair: tuple[Operation, Operation], policy: Policy) -> None:
+    """Compare an operation. One that the server calls is read the other way round, and the usual way too: the peers
+    read it so, and a receiver that answers by the old description must still be understood.
+    """
+    old, new = pair
+    with sides.use(new.name, unstable=old.raw.get("x-stability-level") in policy.unstable_levels):
+        _told(sides, old, new, policy)
+        _travels(sides, old, new, policy)
+        if turned:
+            with sides.turned():
+                _travels(sides, old, new, policy)
+
+
+def _travels(sides: Sides, old: Operation, new: Operation, policy: Policy) -> None:
+    """What is sent and read."""
+    judge_parameters(sides, old, new, policy)
+    judge_body(sides, old, new)
+    judge_responses(sides, old, new)
+
+
+def _callbacks(sides: Sides, old: Operation, new: Operation, policy: Policy) -> None:
+    """Callbacks that are written alike may refer to what changed; of the others a person is told anyhow."""
+    before, after = sides.old.called(old.raw, old.pointer), sides.new.called(new.raw, new.pointer)
+    for key, entry in before.items():
+        if key in after:
+            pair = sides.old.operation(entry, key[1]), sides.new.operation(after[key], key[1])
+            _judged(sides, True, pair, policy)
+
+
+def _told(sides: Sides, old: Operation, new: Operation, policy: Policy) -> None:
+    """Everything about an operation but what is sent and read."""
+    pointers = old.pointer, new.pointer
+    for key, was, now in (*lifecycle(old.raw, new.raw, policy), *_identity(old, new)):
+        sides.fact(key, new.name, (was, now), pointers)
+    _servers(sides, old, new)
+    judge_security(sides, old, new)
+    _callbacks(sides, old, new, policy)
+    for word in {**old.raw, **new.raw}:
+        if word not in JUDGED and not word.startswith("x-") and not same(old.raw.get(word), new.raw.get(word)):
+            sides.fact("keyword-undecided", f"{new.name} {word}", (old.raw.get(word), new.raw.get(word)), pointers)
 
 
 def _identity(old: Operation, new: Operation) -> Iterator[tuple[str, Any, Any]]:
@@ -99,16 +127,25 @@ def _tags(operation: Operation) -> list[str]:
 
 
 def _servers(sides: Sides, old: Operation, new: Operation) -> None:
-    before, after = set(old.servers), set(new.servers)
-    if not before or before == after or before == {""}:
+    before, after = set(old.servers) - {""}, set(new.servers) - {""}
+    if before == after:
         return
-    lost = sorted(before - after)
-    if lost:
-        sides.fact(
-            "server-moved", new.name, (", ".join(lost), ", ".join(sorted(after)) or None), (old.pointer, new.pointer)
-        )
-    else:
-        sides.fact("server-added", new.name, (None, ", ".join(sorted(after - before))), (old.pointer, new.pointer))
+    lost = sorted(url for url in before if not any(_same_place(url, other) for other in after))
+    elsewhere = not before and not any(_AUTHORITY.sub("", url).split(" ")[0] in ("", "/") for url in after)
+    words, pointers = (", ".join(sorted(before)) or None, ", ".join(sorted(after)) or None), (old.pointer, new.pointer)
+    if lost or elsewhere:
+        sides.fact("server-moved", new.name, (", ".join(lost) or None, words[1]), pointers)
+    elif after - before:
+        sides.fact("server-added", new.name, (None, ", ".join(sorted(after - before))), pointers)
+
+
+_AUTHORITY = re.compile(r"^([a-z][a-z0-9+.-]*:)?//[^/ ]*", re.IGNORECASE)
+
+
+def _same_place(left: str, right: str) -> bool:
+    """Whether two addresses are one; an address without a scheme (`//host`) is one with any."""
+    bare = left.startswith("//") or right.startswith("//")
+    return left == right or (bare and left.rpartition("//")[2] == right.rpartition("//")[2])
 
 
 def worst(findings: list[Finding]) -> Severity:

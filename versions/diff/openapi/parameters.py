@@ -88,14 +88,14 @@ def _pair(sides: Sides, old: Parameter, new: Parameter, policy: Policy) -> None:
 
 
 def judge_style(sides: Sides, name: str, old: Parameter, new: Parameter, direction: Direction) -> None:
-    """`style`, `explode`, `allowReserved` and `allowEmptyValue`."""
+    """`content`, `style`, `explode`, `allowReserved` and `allowEmptyValue`."""
     if old.style == new.style:
         return
-    loosened = old.style[:2] == new.style[:2] and all(
-        after >= before for before, after in zip(old.style[2:], new.style[2:], strict=True)
+    loosened = old.style[:3] == new.style[:3] and all(
+        after >= before for before, after in zip(old.style[3:], new.style[3:], strict=True)
     )
     key = "parameter-style-loosened" if loosened else "parameter-style-changed"
-    words = ["style", "explode", "allowReserved", "allowEmptyValue"]
+    words = ["content", "style", "explode", "allowReserved", "allowEmptyValue"]
     shown = [
         ", ".join(f"{word} {value}" for word, value, other in zip(words, side, against, strict=True) if value != other)
         for side, against in ((old.style, new.style), (new.style, old.style))

@@ -6,10 +6,12 @@ from typing import Any
 from versions.diff.findings import Direction
 from versions.diff.openapi import v2, v3
 from versions.diff.openapi.form import Operation, Raw
-from versions.diff.schema.dialect import Dialect, Issue
+from versions.diff.schema.dialect import Issue, openapi_dialect
 from versions.diff.schema.reader import Reader
 from versions.diff.values import join, short
 
+Entry = tuple[str, Raw, Raw, str]
+WEBHOOK = "webhook "
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 
 
@@ -21,15 +23,12 @@ class Document:
         self.issues: list[Issue] = []
         self._made: list[Raw] = []
         self.is_v2 = str(self.root.get("swagger", "")).startswith("2")
-        siblings = str(self.root.get("openapi", "")).startswith("3.1") or str(self.root.get("openapi", "")).startswith(
-            "3.2"
-        )
-        dialect = Dialect(siblings=siblings, openapi=True)
+        dialect = openapi_dialect(self.root)
         first = Reader(self.root, dialect, Direction.REQUEST)
         self.readers = dict.fromkeys(Direction, first)
         if _one_way(self.root):
             self.readers[Direction.RESPONSE] = Reader(self.root, dialect, Direction.RESPONSE)
-        self.operations: dict[tuple[str, str], tuple[str, Raw, Raw, str]] = {}
+        self.operations: dict[tuple[str, str], Entry] = {}
         if not isinstance(root, dict):
             self.told("", "the document is no mapping", root)
         self._list("paths")
@@ -62,14 +61,38 @@ class Document:
             self.told(pointer, f"{what} is no mapping", value)
         return {}
 
+    def written_out(self, raw: Any, depth: int = 0) -> Any:
+        """A part with its references replaced by what they mean, as far as that is not too deep."""
+        if isinstance(raw, list):
+            return [self.written_out(part, depth + 1) for part in raw]
+        if not isinstance(raw, dict) or depth > 12:
+            return raw
+        if isinstance(raw.get("$ref"), str):
+            raw = self.resolve(raw, "")[0]
+        return {name: self.written_out(part, depth + 1) for name, part in raw.items()} if isinstance(raw, dict) else raw
+
+    def called(self, raw: Raw, pointer: str) -> dict[tuple[str, str], Entry]:
+        """The calls that a server makes because of an operation, by name and address, and method."""
+        found: dict[tuple[str, str], Entry] = {}
+        for name, callback in self.mapping(raw.get("callbacks"), join(pointer, "callbacks"), "callbacks").items():
+            at = join(pointer, "callbacks", name)
+            for address, item in self.mapping(callback, at, "callback").items():
+                if not str(address).startswith("x-"):
+                    self._methods(found, (f"{name} {address}", str(address)), item, join(at, address))
+        return found
+
     def keep(self, made: Raw) -> None:
         """Keep a schema that was made while reading, so that its identity stays its own."""
         self._made.append(made)
 
     def read(self, key: tuple[str, str]) -> Operation:
         """One operation in the common form."""
-        path, item, raw, pointer = self.operations[key]
-        name = f"{key[1].upper()} {path}"
+        return self.operation(self.operations[key], key[1])
+
+    def operation(self, entry: Entry, method: str) -> Operation:
+        """The operation of an entry in the common form."""
+        path, item, raw, pointer = entry
+        name = f"{method.upper()} {path}"
         return (
             v2.operation(self, name, item, raw, pointer) if self.is_v2 else v3.operation(self, name, item, raw, pointer)
         )
@@ -79,14 +102,17 @@ class Document:
         for path, raw in paths.items():
             if str(path).startswith("x-"):
                 continue
-            item = self.mapping(raw, join(f"/{section}", path), "path item")
-            for method, operation in item.items():
-                if method.lower() not in METHODS:
-                    continue
-                pointer = join(f"/{section}", path, method)
-                found = self.mapping(operation, pointer, "operation")
-                shape = path_shape(str(path)) if section == "paths" else f"webhook {path}"
-                self.operations[(shape, method.lower())] = (str(path), item, found, pointer)
+            shape = path_shape(str(path)) if section == "paths" else f"{WEBHOOK}{path}"
+            self._methods(self.operations, (shape, str(path)), raw, join(f"/{section}", path))
+
+    def _methods(self, found: dict[tuple[str, str], Entry], names: tuple[str, str], raw: Any, pointer: str) -> None:
+        """The operations of one path item; `names`: what makes it the same on both sides, and what it is called."""
+        shape, path = names
+        item = self.mapping(raw, pointer, "path item")
+        for method, operation in item.items():
+            if method.lower() in METHODS:
+                at = join(pointer, method)
+                found[(shape, method.lower())] = (path, item, self.mapping(operation, at, "operation"), at)
 
 
 def _one_way(root: Any) -> bool:

@@ -24,7 +24,7 @@ def judge_security(sides: Sides, old: Operation, new: Operation) -> None:
     shared = {name for way in before for name in way} & {name for way in after for name in way}
     left, right = schemes(sides.old), schemes(sides.new)
     for name in sorted(shared):
-        told = _scheme(left.get(name), right.get(name))
+        told = _scheme(left.get(name), right.get(name)) or _unoffered(name, left.get(name), right.get(name), after)
         if told:
             sides.fact("security-scheme-changed", name, told, pointers)
 
@@ -51,7 +51,8 @@ def schemes(document: Document) -> dict[str, Any]:
     inside = (
         components.get("securitySchemes") if isinstance(components, dict) else document.root.get("securityDefinitions")
     )
-    return inside if isinstance(inside, dict) else {}
+    named = inside if isinstance(inside, dict) else {}
+    return {name: document.resolve(raw, f"/components/securitySchemes/{name}")[0] for name, raw in named.items()}
 
 
 def _scheme(old: Any, new: Any) -> tuple[str, str] | None:
@@ -65,6 +66,20 @@ def _scheme(old: Any, new: Any) -> tuple[str, str] | None:
             name = " ".join(part).strip()
             return f"{name} {before.get(part)}", f"{name} {after.get(part)}"
     return None
+
+
+def _unoffered(name: str, old: Any, new: Any, asked: list[Way]) -> tuple[str, str] | None:
+    """A scope that is asked for and that the scheme offers no longer."""
+    lost = (_scopes(old) - _scopes(new)) & {scope for way in asked for scope in way.get(name, ())}
+    return (f"scopes {', '.join(sorted(lost))}", "not offered") if lost else None
+
+
+def _scopes(scheme: Any) -> set[str]:
+    raw = scheme if isinstance(scheme, dict) else {}
+    flows = raw.get("flows")
+    held = [raw, *(flows.values() if isinstance(flows, dict) else ())]
+    found = [flow.get("scopes") for flow in held if isinstance(flow, dict)]
+    return {str(scope) for scopes in found if isinstance(scopes, dict) for scope in scopes}
 
 
 def _facts(scheme: Raw) -> dict[tuple[str, str], Any]:

@@ -14,6 +14,19 @@ from versions.diff.schema.reader import Node
 from versions.diff.schema.weigh import findings
 from versions.diff.unreadable import fact
 
+TURNED = {
+    "body-required": "became-required", "body-optional": "became-optional", "body-removed": "response-required-removed",
+    "request-content-type-removed": "response-content-type-removed",
+    "request-content-type-added": "response-content-type-added",
+    "response-content-type-removed": "request-content-type-removed",
+    "response-content-type-added": "request-content-type-added",
+    "response-content-type-specialised": "request-content-type-removed",
+    "header-became-required": "became-required", "header-became-optional": "became-optional",
+    "required-header-removed": "required-removed", "optional-header-removed": "optional-removed",
+    "header-added": "keyword-undecided",
+}  # fmt: skip
+"""What a difference is called where the server calls."""
+
 
 class Sides:
     """What the judges of parameters, bodies and security share."""
@@ -23,6 +36,7 @@ class Sides:
         self.new = new
         self.policy = policy
         self._uses: list[str] = []
+        self._turned = False
         self._unstable: set[str] = set()
         self._facts: list[Finding] = []
         self._explainers = {direction: self._explainer(direction) for direction in Direction}
@@ -42,6 +56,18 @@ class Sides:
         yield
         self._uses.pop()
 
+    @contextmanager
+    def turned(self) -> Iterator[None]:
+        """Inside, the server calls: it sends what is called a request, and reads what is called a response."""
+        self._turned = not self._turned
+        yield
+        self._turned = not self._turned
+
+    def _way(self, direction: Direction) -> Direction:
+        if not self._turned:
+            return direction
+        return Direction.RESPONSE if direction is Direction.REQUEST else Direction.REQUEST
+
     def fact(
         self,
         key: str,
@@ -52,10 +78,12 @@ class Sides:
     ) -> None:
         """A finding that no schema stands behind; `change` is what was and what is."""
         use = self._uses[-1] if self._uses else name
+        key, direction = TURNED.get(key, key) if self._turned else key, self._way(direction)
         self._facts.append(fact(key, direction, use, name, change, pointers))
 
     def schemas(self, direction: Direction, name: str, old: tuple[Any, str], new: tuple[Any, str]) -> None:
         """Compare two raw schemas, each with its pointer."""
+        direction = self._way(direction)
         explainer = self._explainers[direction]
         explainer.use = self._uses[-1] if self._uses else ""
         before = self.old.readers[direction].schema(*old)

@@ -6,6 +6,8 @@ from versions.diff.openapi.read import Document
 from versions.diff.values import identical
 
 Entry = tuple[str, dict[str, Any], dict[str, Any], str]
+EVERYTHING = frozenset({"#/components", "#/definitions"})
+"""What a part may reach that names other parts in another way than `$ref`."""
 SECTIONS = ("components", "definitions", "parameters", "responses", "securityDefinitions")
 
 
@@ -16,6 +18,8 @@ class Unchanged:
         self._old, self._new = old, new
         outside = [name for name in {**old.root, **new.root} if name not in ("paths", "info", "tags", *SECTIONS)]
         self._root_same = all(identical(old.root.get(name), new.root.get(name)) for name in outside)
+        several = [reader.resources.several for side in (old, new) for reader in side.readers.values()]
+        self._by_pointer = not any(several)
         self._components_same = all(identical(old.root.get(name), new.root.get(name)) for name in SECTIONS)
         self._schemes_same = identical(_schemes(old), _schemes(new))
         self._settled: dict[str, bool] = {}
@@ -27,7 +31,9 @@ class Unchanged:
             return False
         if not all(identical(old[1].get(word), new[1].get(word)) for word in ("parameters", "servers")):
             return False
-        return self._components_same or self._reach_same({"op": old[2], "item": old[1].get("parameters")})
+        if self._components_same or not self._by_pointer:
+            return self._components_same
+        return self._reach_same({"op": old[2], "item": old[1].get("parameters")})
 
     def _reach_same(self, raw: Any) -> bool:
         """Whether every component reached from here is the same on both sides."""
@@ -69,6 +75,8 @@ def references(raw: Any) -> set[str]:
             ref = value.get("$ref")
             if isinstance(ref, str):
                 found.add(ref)
+            if "discriminator" in value or "$dynamicRef" in value or "$recursiveRef" in value:
+                found |= EVERYTHING
             pending.extend(value.values())
         elif isinstance(value, list):
             pending.extend(value)

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from versions.diff.openapi import media as types
 from versions.diff.openapi.form import Body, Content, Operation, Parameter, Raw, Response
 from versions.diff.values import join
 
@@ -43,22 +44,30 @@ def operation(document: "Document", name: str, item: Raw, raw: Raw, pointer: str
         if not str(status).startswith("x-"):
             responses[str(status).upper()] = _response(document, value, produces, join(pointer, "responses", status))
     root = document.root
-    servers = (f"{root.get('host', '')}{root.get('basePath', '')}".rstrip("/"),)
+    place = f"{'//' if root.get('host') else ''}{root.get('host') or ''}{root.get('basePath') or ''}".rstrip("/")
+    schemes = raw.get("schemes", root.get("schemes"))
+    servers: tuple[str, ...] = (place,)
+    if root.get("host") and isinstance(schemes, list) and schemes:
+        servers = tuple(f"{scheme}:{place}" for scheme in schemes)
     return Operation(
         name, pointer, raw, parameters, body, responses, raw.get("security", root.get("security")), servers
     )
 
 
 def _media(raw: Any) -> list[str]:
-    return [str(media).lower() for media in raw] if isinstance(raw, list) and raw else ["*/*"]
+    return [types.written(media) for media in raw] if isinstance(raw, list) and raw else ["*/*"]
 
 
 def _parameter(raw: Raw, pointer: str) -> Parameter:
     kind = str(raw.get("in"))
     name = str(raw.get("name"))
-    written = (raw.get("collectionFormat", "csv"), False, False, bool(raw.get("allowEmptyValue")))
+    written = _style(raw)
     required = raw.get("required") is True or kind == "path"
     return Parameter(name.lower() if kind == "header" else name, kind, required, _schema(raw), pointer, raw, written)
+
+
+def _style(raw: Raw) -> tuple[Any, ...]:
+    return None, raw.get("collectionFormat", "csv"), False, False, bool(raw.get("allowEmptyValue"))
 
 
 def _schema(raw: Raw) -> Raw:
@@ -97,5 +106,7 @@ def _response(document: "Document", raw: Any, produces: list[str], pointer: str)
     for name, header in document.mapping(value.get("headers"), join(where, "headers"), "headers").items():
         if isinstance(header, dict):
             at = join(where, "headers", name)
-            headers[name.lower()] = Parameter(name.lower(), "header", False, _schema(header), at, header)
+            headers[name.lower()] = Parameter(
+                name.lower(), "header", False, _schema(header), at, header, _style(header)
+            )
     return Response(content, headers, where)

@@ -3,6 +3,7 @@
 import json
 from typing import TYPE_CHECKING, Any
 
+from versions.diff.openapi import media as types
 from versions.diff.openapi.form import Body, Content, Operation, Parameter, Raw, Response
 from versions.diff.values import join
 
@@ -63,7 +64,8 @@ def parameter(document: "Document", name: str, where: str, raw: Raw, pointer: st
         at = join(pointer, "content", media, "schema")
     style = raw.get("style", STYLES.get(where))
     explode = raw.get("explode", style == "form")
-    written = (style, explode, bool(raw.get("allowReserved")), bool(raw.get("allowEmptyValue")))
+    syntax = ", ".join(map(types.written, raw["content"])) if isinstance(raw.get("content"), dict) else None
+    written = (syntax, style, explode, bool(raw.get("allowReserved")), bool(raw.get("allowEmptyValue")))
     shown = name.lower() if where == "header" else name
     return Parameter(shown, where, raw.get("required") is True or where == "path", schema, at, raw, written)
 
@@ -84,8 +86,8 @@ def content_of(document: "Document", raw: Any, pointer: str) -> dict[str, Conten
     result = {}
     for media, value in document.mapping(raw, pointer, "content").items():
         entry = value if isinstance(value, dict) else {}
-        name = str(media).lower().replace(" ", "")
-        result[name] = Content(entry.get("schema"), join(pointer, media, "schema"), entry.get("encoding"))
+        encoding = document.written_out(entry.get("encoding"))
+        result[types.written(media)] = Content(entry.get("schema"), join(pointer, media, "schema"), encoding)
     return result
 
 
@@ -98,4 +100,6 @@ def _response(document: "Document", raw: Any, pointer: str) -> Response:
         entry, at = document.resolve(header, join(where, "headers", name))
         if isinstance(entry, dict):
             headers[name.lower()] = parameter(document, name, "header", entry, at)
-    return Response(content_of(document, value.get("content"), join(where, "content")), headers, where)
+    links = document.mapping(value.get("links"), join(where, "links"), "links")
+    told = {name: document.written_out(link) for name, link in links.items()}
+    return Response(content_of(document, value.get("content"), join(where, "content")), headers, where, told)

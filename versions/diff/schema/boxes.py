@@ -102,8 +102,8 @@ class Boxes:
         if not may_be(node, kind):
             return []
         values = finite(node)
-        if values is not None:
-            fitting = [v for v in values if is_kind(v, kind) and self.judge.accepts(node, v) is not False]
+        if values is not None and not (kind == "null" and "nullable" in node):
+            fitting = [v for v in values if is_kind(v, kind) and self.judge.surely(node, v) is not False]
             return [Box((node,))] if fitting else []
         if kind in SCALARS and decide(node, NOTHING, kind, 1).included is True:
             return []
@@ -180,7 +180,7 @@ class Boxes:
         names = Names(self.normal, box.parts)
         if names.least > names.most or len(names.required) > names.most:
             return True
-        if any(self.judge.accepts(limit, name) is False for limit in names.names for name in names.required):
+        if any(self.judge.surely(limit, name) is False for limit in names.names for name in names.required):
             return True
         return any(self.nothing(names.value(name), depth + 1) for name in names.required)
 
@@ -199,7 +199,7 @@ def _owned_part(part: Node) -> Node:
 def may_be(node: Node, kind: str) -> bool:
     """Whether `type` lets values of a kind pass."""
     types = types_of(node)
-    return kind in types or (kind == "number" and "integer" in types)
+    return kind in types or (kind == "null" and "nullable" in node) or (kind == "number" and "integer" in types)
 
 
 def is_kind(value: Any, kind: str) -> bool:

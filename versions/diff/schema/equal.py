@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from versions.diff.schema.finishing import HEIRS
 from versions.diff.schema.reader import Node
 
 MAX_STEPS = 1500
@@ -31,6 +32,8 @@ def alike(left: Node, right: Node) -> bool:
         if (id(a), id(b)) not in assumed:
             assumed.add((id(a), id(b)))
             pending += (
-                [(value, b[name]) for name, value in a.items()] if isinstance(a, dict) else zip(a, b, strict=True)
+                [(value, b[name]) for name, value in a.items() if name != HEIRS]
+                if isinstance(a, dict)
+                else zip(a, b, strict=True)
             )
     return True

@@ -187,7 +187,7 @@ def _names_fit(prover: Proving, ours: Names, node: Node, strict: bool) -> bool:
     limit = node["propertyNames"]
     for name in ours.declared:
         possible = not is_nothing(prover.normal.form(ours.value(name)))
-        if possible and prover.judge.accepts(limit, name) is not True:
+        if possible and prover.judge.surely(limit, name) is not True:
             return False
     for pattern, value in (*((p, ours.under(p)) for p in ours.patterns), (None, ours.rest())):
         names = prover.normal.keep({**TEXT, **({"pattern": pattern} if pattern is not None else {})})

@@ -5,11 +5,11 @@ only differ by type become one node with several types (which unites the three w
 integers are whole numbers. What cannot be merged exactly stays as it was written.
 """
 
-import math
 from collections.abc import Callable
-from fractions import Fraction
 from typing import Any
 
+from versions.diff.schema.finishing import HEIRS
+from versions.diff.schema.integers import whole_bounds
 from versions.diff.schema.keywords import ANNOTATIONS
 from versions.diff.schema.owned import APPLICATORS, FORGOTTEN_WITH_ALTERNATIVES, looks_around
 from versions.diff.schema.reader import Node
@@ -116,8 +116,8 @@ class Normal:
                 result = self._simplify_union(result, name)
         if "not" in result:
             result = self._simplify_not(result)
-        if types_of(result) == {"integer"} or "enum" in result:
-            result = _whole_bounds(result)
+        if types_of(result) == {"integer"}:
+            result = whole_bounds(result)
         return result
 
     def _simplify_not(self, node: Node) -> Node:
@@ -142,6 +142,8 @@ class Normal:
                 residual.append(member)
             else:
                 result = merged
+        if HEIRS in result and HEIRS not in node and (len(node["allOf"]) > 1 or set(node) - {"allOf"} - ANNOTATIONS):
+            del result[HEIRS]
         last = {name: node[name] for name in FORGOTTEN_WITH_ALTERNATIVES if name in node}
         if last and residual:
             return node
@@ -154,6 +156,8 @@ class Normal:
     def _merge(self, left: Node, right: Node) -> Node | None:
         """One node for both, or None where no single node says exactly that."""
         if not _mergeable_names(left, right) or not _mergeable_names(right, left):
+            return None
+        if "nullable" in right and "nullable" not in left:
             return None
         spend(len(left) + len(right))
         result = dict(left)
@@ -323,25 +327,3 @@ def _speaks_of_own_types(member: Node) -> bool:
         if subject not in types and not (subject == "number" and "integer" in types):
             return False
     return True
-
-
-def _whole_bounds(node: Node) -> Node:
-    """Bounds of an integer as the whole numbers that they allow."""
-    if types_of(node) != {"integer"}:
-        return node
-    result = {name: value for name, value in node.items() if name not in ("exclusiveMinimum", "exclusiveMaximum")}
-    lows = [math.ceil(_exact(node["minimum"]))] if "minimum" in node else []
-    if "exclusiveMinimum" in node:
-        lows.append(math.floor(_exact(node["exclusiveMinimum"])) + 1)
-    highs = [math.floor(_exact(node["maximum"]))] if "maximum" in node else []
-    if "exclusiveMaximum" in node:
-        highs.append(math.ceil(_exact(node["exclusiveMaximum"])) - 1)
-    if lows:
-        result["minimum"] = max(lows)
-    if highs:
-        result["maximum"] = min(highs)
-    return result
-
-
-def _exact(value: float) -> Fraction:
-    return Fraction(str(value))

@@ -4,9 +4,10 @@ from typing import Any
 
 from versions.diff.findings import Direction, Draft, Effect, Severity
 from versions.diff.lifecycle import lifecycle, prose_notice
-from versions.diff.schema.place import Explaining, Place
+from versions.diff.schema.finishing import HEIRS
+from versions.diff.schema.place import Explaining, Place, harmful
 from versions.diff.schema.reader import Node
-from versions.diff.values import same
+from versions.diff.values import same, short
 
 
 def annotations(visitor: Explaining, place: Place, old: Node, new: Node) -> None:
@@ -14,13 +15,29 @@ def annotations(visitor: Explaining, place: Place, old: Node, new: Node) -> None
     before, after = old.get("default"), new.get("default")
     if not same(before, after):
         visitor.add(Draft("default-changed", Effect.FACT, place, place.name, before, after, keyword="default"))
+    _perhaps_null(visitor, place, "nullable" in old, "nullable" in new)
+    if not same(old.get("xml"), new.get("xml")):
+        words = short(old.get("xml")), short(new.get("xml"))
+        visitor.add(Draft("keyword-undecided", Effect.UNKNOWN, place, f"{place.name} xml", *words, keyword="xml"))
     for key, told_old, told_new in lifecycle(old, new, visitor.policy):
         visitor.add(Draft(key, Effect.FACT, place, place.name, told_old, told_new, keyword="deprecated"))
     phrase = prose_notice(old.get("description"), new.get("description"))
     if phrase:
         visitor.add(Draft("prose-notice", Effect.FACT, place, place.name, None, phrase, keyword="description"))
     _discriminator(visitor, place, old.get("discriminator"), new.get("discriminator"))
+    _heirs(visitor, place, old.get(HEIRS, {}), new.get(HEIRS, {}))
     _known_values(visitor, place, old.get("x-extensible-enum"), new.get("x-extensible-enum"))
+
+
+def _perhaps_null(visitor: Explaining, place: Place, before: bool, after: bool) -> None:
+    """`nullable` that came or went, which some servers read and others do not: never more than a question."""
+    if before == after:
+        return
+    key, effect = ("became-nullable", Effect.WIDER) if after else ("became-not-nullable", Effect.NARROWER)
+    draft = Draft(key, effect, place, place.name, None, None, keyword="nullable")
+    if harmful(effect, visitor.direction):
+        draft.severity = Severity.REVIEW
+    visitor.add(draft)
 
 
 def _discriminator(visitor: Explaining, place: Place, before: Any, after: Any) -> None:
@@ -56,6 +73,24 @@ def _read_discriminator(value: Any) -> tuple[str, dict[str, str]] | None:
     mapping = value.get("mapping")
     targets = {str(k): str(v).rsplit("/", 1)[-1] for k, v in mapping.items()} if isinstance(mapping, dict) else {}
     return str(value.get("propertyName")), targets
+
+
+def _heirs(visitor: Explaining, place: Place, before: dict[str, Node], after: dict[str, Node]) -> None:
+    """What a discriminator chooses among: each schema by itself, and names that came or went."""
+    for value, node in before.items():
+        if value in after and node and after[value]:
+            visitor.compare(Place(node, after[value], f"{place.name} {value}".strip()))
+    lost, gained = [v for v in before if v not in after], [v for v in after if v not in before]
+    alternatives = not any(before.values()) and not any(after.values())
+    if not (lost or gained) or (alternatives and not (lost and gained)):
+        return
+    if lost:
+        words = ", ".join(lost), ", ".join(gained) or None
+        visitor.add(Draft("discriminator-changed", Effect.FACT, place, place.name, *words, keyword="discriminator"))
+    for value in gained if not lost else ():
+        draft = Draft("discriminator-value-added", Effect.FACT, place, place.name, None, value)
+        draft.keyword = "discriminator"
+        visitor.add(draft)
 
 
 def _known_values(visitor: Explaining, place: Place, before: Any, after: Any) -> None:

@@ -11,7 +11,7 @@ from versions.diff.schema.equal import alike
 from versions.diff.schema.keywords import ANNOTATIONS, IGNORED
 from versions.diff.schema.reader import Node
 
-ANY_KIND = frozenset({"type", "enum", "const", "allOf", "anyOf", "oneOf", "not", "if", "then", "else"})
+ANY_KIND = frozenset({"type", "enum", "const", "allOf", "anyOf", "oneOf", "not", "if", "then", "else", "nullable"})
 NUMBER = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "format"})
 CONTENT = frozenset({"contentEncoding", "contentMediaType", "contentSchema"})
 STRING = frozenset({"minLength", "maxLength", "pattern", "format"}) | CONTENT

@@ -84,7 +84,7 @@ def harmful(effect: Effect, direction: Direction) -> bool:
 
 
 UNPROVABLE = frozenset({
-    "format", "contentEncoding", "contentMediaType", "contentSchema", "x-extensible-enum",
+    "format", "contentEncoding", "contentMediaType", "contentSchema", "x-extensible-enum", "xml",
 })  # fmt: skip
 
 

@@ -98,8 +98,9 @@ class Prover:
         if "x-unresolved" in left or "x-unresolved" in right:
             return bool(left.get("x-unresolved", 0) == right.get("x-unresolved", 1))
         target = self._form(right)
-        values = finite(self.normal.form(left))
-        if values is not None:
+        form = self.normal.form(left)
+        values = finite(form)
+        if values is not None and "nullable" not in form:
             return all(self._value_fits(left, target, value) for value in values)
         try:
             others = {kind: tuple(box for rival in rivals for box in self.boxes.of(rival, kind)) for kind in GROUPS}
@@ -117,7 +118,10 @@ class Prover:
         return self._opened[id(form)]
 
     def _value_fits(self, left: Node, right: Node, value: object) -> bool:
-        return self.judge.accepts(right, value) is True or self.judge.accepts(left, value) is False
+        if self.judge.surely(right, value) is True or self.judge.surely(left, value) is False:
+            return True
+        kind = next(kind for kind in KINDS if is_kind(value, kind))
+        return kind in SCALARS and decide(left, right, kind, 1).included is True
 
     def kind_fits(self, left: Node, right: Node, kind: str, strict: bool, rivals: tuple[Box, ...] = ()) -> bool:
         """Whether every value of one type that fits `left` is proved to fit `right`."""
@@ -130,8 +134,8 @@ class Prover:
             return True
         if kind in SCALARS:
             decision = decide(a, b, kind, 1)
-            if decision.included is not None:
-                return decision.included
+            if decision.included is not None or kind == "null":
+                return decision.included is True
         boxes = self.boxes.with_rivals(self.boxes.of(a, kind), rivals, kind)
         return all(self._fits(box, b, kind, strict) for box in boxes)
 

@@ -16,12 +16,14 @@ from versions.diff.schema.normal import finite
 from versions.diff.schema.owned import CONTENT, foreign
 from versions.diff.schema.reader import Node
 from versions.diff.schema.samples import numbers, strings
-from versions.diff.values import key_of
+from versions.diff.values import key_of, same
 from versions.diff.work import spend
 
 NESTED = ("allOf", "anyOf", "oneOf")
 MAX_NESTING = 12
 MAX_FORMATS = 3
+LENIENT = frozenset({"nullable"})
+"""The world in which `nullable` lets null through whatever else is said; in the other one it does nothing more."""
 FORMATTED = ("number", "string")
 WIDENING_FORMATS = {
     ("int32", "int64"), ("float", "double"), ("int8", "int16"), ("int8", "int32"), ("int8", "int64"),
@@ -70,6 +72,8 @@ class Checker:
         spend(2)
         if depth > MAX_NESTING or "x-unresolved" in node:
             raise Undecidable("too deep, or an unresolved reference")
+        if sample.formats is LENIENT and "nullable" in node:
+            return True
         if not self._own(node, sample):
             return False
         for name in NESTED:
@@ -152,12 +156,25 @@ def facts(nodes: tuple[Node, ...]) -> dict[str, list[Any]]:
 
 
 def _understood(left: Node, right: Node) -> bool:
-    """Whether all that `right` says is known here, or stands at the top of `left` too."""
+    """Whether all that `right` says is known here, or stands at the top of `left` too.
+
+    What `left` says may be forgotten, unless that makes it smaller: inside a negation, a condition, one of several.
+    """
     for item in _mentioned(right, 0):
-        told = {**foreign(item), **{word: item[word] for word in CONTENT & item.keys()}}
-        if any(item is not right or word not in left or left[word] != value for word, value in told.items()):
+        told = _strange(item)
+        if any(item is not right or word not in left or not same(left[word], value) for word, value in told.items()):
             return False
-    return True
+    turned = [item for item in _mentioned(left, 0) if {"not", "if", "oneOf"} & item.keys()]
+    return not any(
+        _strange(inner)
+        for item in turned
+        for part in (*item.get("oneOf", ()), *(item[word] for word in ("not", "if") if word in item))
+        for inner in _mentioned(part, 0)
+    )
+
+
+def _strange(node: Node) -> dict[str, Any]:
+    return {**foreign(node), **{word: node[word] for word in CONTENT & node.keys()}}
 
 
 def _mentioned(node: Node, depth: int) -> Iterator[Node]:
@@ -192,7 +209,7 @@ def _collect(node: Node, found: dict[str, list[Any]]) -> None:
 def samples(nodes: tuple[Node, ...], kind: str) -> tuple[list[Sample], bool]:
     """Representatives of one scalar type for some nodes, and whether they are complete."""
     if kind == "null":
-        return [Sample("null", None)], True
+        return [Sample("null", None), Sample("null", None, LENIENT)], True
     if kind == "boolean":
         return [Sample("boolean", False), Sample("boolean", True)], True
     found = facts(nodes)
@@ -250,6 +267,7 @@ def accepted(node: Node, kind: str, most: int = 6) -> list[Sample]:
     """Some values of one scalar type that a node accepts; empty where there are none or none was found."""
     holds = Checker().holds
     try:
-        return list(islice((sample for sample in samples((node,), kind)[0] if holds(node, sample)), most))
+        found = (sample for sample in samples((node,), kind)[0] if sample.formats is not LENIENT)
+        return list(islice((sample for sample in found if holds(node, sample)), most))
     except (Undecidable, RecursionError):
         return []

@@ -8,9 +8,11 @@ from typing import Any
 
 from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.exceptions import SchemaError, UnknownType, ValidationError
-from jsonschema.validators import extend
+from jsonschema.validators import create, extend
 
 from versions.diff.schema.automata import NotRegular, searched
+from versions.diff.schema.keywords import ANNOTATIONS, IGNORED
+from versions.diff.schema.owned import CONTENT, OWNED, foreign
 from versions.diff.schema.reader import Node
 from versions.diff.values import key_of, type_of
 from versions.diff.work import spend
@@ -18,6 +20,8 @@ from versions.diff.work import spend
 FORMATS = FormatChecker()
 COST = 8
 FEW = 12
+PLAIN = (OWNED | ANNOTATIONS | IGNORED) - CONTENT - {"format", "nullable"}
+"""Keywords about which there is no doubt."""
 _FAILURES = (
     NotRegular, ValidationError, SchemaError, UnknownType, ValueError, TypeError, RecursionError, ArithmeticError,
     AttributeError, KeyError,
@@ -39,10 +43,25 @@ class Judge:
         if key not in self._validators:
             checker = FORMATS if with_formats else None
             self._validators[key] = (node, _Validator(node, format_checker=checker))
-        try:
-            return bool(self._validators[key][1].is_valid(value))
-        except _FAILURES:
-            return None
+        return _asked(self._validators[key][1], value)
+
+    def surely(self, node: Node, value: Any) -> bool | None:
+        """The same, and None where the answer hangs on what only some servers check or nobody knows.
+
+        That is a keyword that is not known, a reference that leads nowhere, `format`, `content*`, and `nullable`.
+        """
+        spend(COST)
+        key = ~id(node)
+        if key not in self._validators:
+            self._validators[key] = (node, _Doubting(node))
+        return _asked(self._validators[key][1], value)
+
+
+def _asked(validator: Any, value: Any) -> bool | None:
+    try:
+        return bool(validator.is_valid(value))
+    except _FAILURES:
+        return None
 
 
 def _type(_validator: Any, types: Any, instance: Any, _schema: Node) -> Iterator[ValidationError]:
@@ -159,4 +178,28 @@ _Validator = _extend(
         "unevaluatedProperties": _unevaluated, "enum": _enum, "const": _const, "uniqueItems": _unique,
         "properties": _properties, "type": _type,
     },
+)  # fmt: skip
+
+
+def _with_doubts(node: Node) -> Iterator[tuple[str, Any]]:
+    """The keywords of a node, and at the end a word for those that leave a doubt."""
+    yield from node.items()
+    if not node.keys() <= PLAIN:
+        yield "doubt", None
+
+
+def _doubt(_validator: Any, _value: Any, instance: Any, node: Node) -> Iterator[ValidationError]:
+    text, number = isinstance(instance, str), isinstance(instance, int | float) and not isinstance(instance, bool)
+    formatted = isinstance(node.get("format"), str) and (text or number)
+    if formatted or (text and CONTENT & node.keys()) or (instance is None and "nullable" in node):
+        raise ValueError("only some servers check this")
+    if "x-unresolved" in node or foreign(node):
+        raise ValueError("a keyword that nobody knows")
+    yield from ()
+
+
+_create: Any = create
+_Doubting = _create(
+    _Validator.META_SCHEMA, {**_Validator.VALIDATORS, "doubt": _doubt}, type_checker=_Validator.TYPE_CHECKER,
+    applicable_validators=_with_doubts,
 )  # fmt: skip
