@@ -154,7 +154,7 @@ def calm(states: dict[str, int]) -> list[str]:
 @page("overview.read")
 def palette(request: PersonRequest) -> HttpResponse:
     """Places, actions, models and calls for the palette, as far as the reader may use them."""
-    text = request.GET.get("q", "").replace("\x00", "").strip()[:100]
+    text = request.GET.get("q", "").replace("\x00", "").strip()[:200]
     wanted = text.lower()
     entries = [entry for entry, called in named_entries(request.user) if wanted in called]
     if wanted and access.can(request.user, "model.read"):

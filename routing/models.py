@@ -28,7 +28,7 @@ class CallRecord(models.Model):
     revision = models.BigIntegerField()
     job_id = models.UUIDField(null=True)
     request_id = models.CharField(
-        max_length=64, blank=True, default="", db_default="", help_text="the caller's own; empty where it gave none"
+        max_length=128, blank=True, default="", db_default="", help_text="the caller's own; empty where it gave none"
     )
 
     class Meta:

@@ -32,7 +32,15 @@ DRAINING = "patchbay:calls:draining"
 DRAINING_SECONDS = 15
 BATCH = 16
 KEPT = timedelta(days=30)
-_TEXT = {"model": 200, "task": 32, "endpoint": 500, "failure": 64, "message": 4000, "usage_basis": 16, "request_id": 64}
+_TEXT = {
+    "model": 200,
+    "task": 32,
+    "endpoint": 500,
+    "failure": 64,
+    "message": 4000,
+    "usage_basis": 16,
+    "request_id": 128,
+}
 _SMALL, _INT = 32_767, 2_147_483_647
 _DECODER = msgspec.json.Decoder(list[Record])
 

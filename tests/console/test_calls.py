@@ -93,13 +93,16 @@ def test_lists_hold_a_short_cell_that_leads_to_the_page(visitor: Visitor, langua
         page(client, link[1])
 
 
-@pytest.mark.parametrize("spelling", ["{pk}", "{hex}", "mine-42/Ab"])
-def test_a_call_is_found_by_each_of_its_ids(visitor: Visitor, spelling: str) -> None:
-    call = record(request_id="mine-42/Ab")
+@pytest.mark.parametrize(
+    ("spelling", "own"),
+    [("{pk}", "mine-42/Ab"), ("{hex}", "mine-42/Ab"), ("{own}", "mine-42/Ab"), ("{own}", "r" * 128)],
+)
+def test_a_call_is_found_by_each_of_its_ids(visitor: Visitor, spelling: str, own: str) -> None:
+    call = record(request_id=own)
     record(model="other")
-    given = spelling.format(pk=call.pk, hex=call.pk.hex)
+    given = spelling.format(pk=call.pk, hex=call.pk.hex, own=own)
     client = visitor("viewer")
-    assert "mine-42/Ab" in page(client, f"/calls/{given}")
+    assert own in page(client, f"/calls/{given}")
     listed = page(client, f"/calls?q={given}")
     assert re.findall(r'id="c-([0-9a-f-]{36})"', listed) == [str(call.pk)]
     found = client.get("/palette", {"q": given}).json()["results"]

@@ -11,7 +11,9 @@ import redis
 from django.utils import timezone
 
 from controlplane.base import events
-from routing import records
+from controlplane.base.models import User
+from routing import calls, records
+from routing.endpoints import read_head
 from routing.models import CallRecord
 from routing.recorder import Record
 
@@ -50,6 +52,16 @@ def test_every_record_arrives_once(stream: redis.Redis) -> None:
     assert stream.xlen(records.STREAM) == 0
     row = CallRecord.objects.get(pk=second.id)
     assert (row.status, row.failure, str(row.job_id), row.prompt_tokens) == (502, "upstream_error", second.job_id, 3)
+
+
+def test_the_longest_request_id_that_a_caller_may_give_is_kept_whole(stream: redis.Redis) -> None:
+    longest = read_head([(b"x-request-id", b"r" * 128)]).request_id
+    assert longest is not None
+    assert read_head([(b"x-request-id", b"r" * 129)]).request_id is None
+    one, other = record(request_id=longest.decode()), record(request_id="r" * 127 + "s")
+    send(stream, one, other)
+    records.drain()
+    assert [row.pk for row in calls.with_this_id(User(role="viewer"), longest.decode())] == [uuid.UUID(one.id)]
 
 
 def test_what_a_dead_drain_had_taken_is_taken_again(stream: redis.Redis) -> None:
