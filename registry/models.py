@@ -45,6 +45,7 @@ class Model(models.Model):
     probed_at = models.DateTimeField(null=True)
     failed_probes = models.PositiveIntegerField(default=0, help_text="failed probes in a row since it was last ready")
     probe_ms = models.FloatField(null=True)
+    example = models.JSONField(null=True, help_text="inputs of a probe that worked, where the upstream describes them")
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
     sought = models.GeneratedField(

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import Case, F, FloatField, Q, TextField, Value, When
+import msgspec
+from django.db.models import Case, F, FloatField, JSONField, Q, TextField, Value, When
 from django.db.models.functions import Now
 
 from controlplane.base import events, jobs, revision
@@ -42,13 +43,17 @@ Report = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one probe found. `words` is empty where the model is ready. `release_id` is the release that was probed."""
+    """What one probe found. `words` is empty where the model is ready. `release_id` is the release that was probed.
+
+    `example` are the inputs that worked, as JSON, where they were made to fit the upstream's description.
+    """
 
     model_id: int
     release_id: int
     ready: bool
     words: str
     ms: float | None
+    example: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -114,11 +119,13 @@ def store(batch: Sequence[Outcome]) -> bool:
     times = [When(pk=item.model_id, then=Value(item.ms, FloatField())) for item in batch]
     words = [When(pk=item.model_id, then=Value(item.words, TextField())) for item in batch]
     ready = [item.model_id for item in batch if item.ready]
+    examples = [When(pk=item.model_id, then=_json(item.example)) for item in batch if item.ready]
     Model.objects.filter(unchanged).exclude(state=ModelState.DISABLED).update(
         state=Case(When(pk__in=ready, then=Value(ModelState.READY)), default=Value(ModelState.UNREACHABLE)),
         state_reason=Case(*words, default=F("state_reason")),
         probe_ms=Case(*times, default=F("probe_ms")),
         probed_at=Now(),
+        example=Case(*examples, default=F("example")),
         failed_probes=Case(
             When(pk__in=ready, then=Value(0)),
             When(state=ModelState.UNREACHABLE, then=F("failed_probes") + 1),
@@ -127,6 +134,10 @@ def store(batch: Sequence[Outcome]) -> bool:
     )
     events.publish("models", {"count": len(batch), "names": []})
     return moved
+
+
+def _json(text: bytes | None) -> Value:
+    return Value(msgspec.json.decode(text or b"null"), JSONField())
 
 
 def recover() -> int:
@@ -198,8 +209,11 @@ async def _attempt(client: Client, subject: Subject) -> Outcome:
         if exchange.failure is not None
     ]
     ready = len(failed) < len(exchanges)
-    fastest = min((item.duration_ms for item in exchanges if item.failure is None), default=None)
-    return Outcome(subject.model_id, subject.release_id, ready, " | ".join(failed)[:MAX_WORDS], fastest)
+    fastest = min((item for item in exchanges if item.failure is None), key=lambda item: item.duration_ms, default=None)
+    words = " | ".join(failed)[:MAX_WORDS]
+    if fastest is None:
+        return Outcome(subject.model_id, subject.release_id, ready, words, None)
+    return Outcome(subject.model_id, subject.release_id, ready, words, fastest.duration_ms, fastest.example)
 
 
 def _words(failure: Failure) -> str:

@@ -33,18 +33,18 @@ _INPUTS: Mapping[Task, object] = {
 }
 
 
-def example(name: str, kind: str) -> tuple[str, Mapping[str, object]]:
-    """The path below /v1 and the body of a call of a model of type `kind`."""
+def example(name: str, kind: str, inputs: object = None) -> tuple[str, Mapping[str, object]]:
+    """The path below /v1 and the body of a call of a model of type `kind`; `inputs` are ones that are known to fit."""
     task = _task(kind)
     if task not in _PATHS:
-        return f"models/{name}/predict", {"inputs": _INPUTS.get(task, "Say hello.")}
+        return f"models/{name}/predict", {"inputs": inputs or _INPUTS.get(task, "Say hello.")}
     return _PATHS[task], {"model": name, **_BODIES[task]}
 
 
-def snippets(name: str, kind: str, base_url: str) -> dict[str, str]:
+def snippets(name: str, kind: str, base_url: str, inputs: object = None) -> dict[str, str]:
     """curl, Python and (where the OpenAI SDK covers the task) SDK code for a model of type `kind`."""
     task = _task(kind)
-    found = _plain(base_url, *example(name, kind))
+    found = _plain(base_url, *example(name, kind, inputs))
     if task not in _SDK:
         return found
     return {"curl": found["curl"], "openai": _sdk(name, task, base_url), "python": found["python"]}
@@ -55,7 +55,7 @@ def _task(kind: str) -> Task:
 
 
 def _plain(base_url: str, path: str, body: Mapping[str, object]) -> dict[str, str]:
-    quoted = json.dumps(body, ensure_ascii=False, indent=2).replace("'", "'\\''")
+    quoted = json.dumps(body, ensure_ascii=False, indent=None if "inputs" in body else 2).replace("'", "'\\''")
     curl = (
         f"curl {base_url}/v1/{path} \\\n"
         f'  -H "Authorization: Bearer {KEY}" \\\n'

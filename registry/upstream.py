@@ -44,6 +44,7 @@ class Exchange:
     """What was sent and what came back. Secrets are masked; bodies are cut at 64 KiB.
 
     `reply` is the mapped answer; a streamed one is in `reply.body` as SSE. Exactly one of `reply` and `failure` is set.
+    `example` are the inputs of a probe, as JSON, where they were made to fit what the upstream describes.
     """
 
     request_line: str
@@ -56,6 +57,7 @@ class Exchange:
     failure: Failure | None
     duration_ms: float
     adapted: tuple[Adaptation, ...] = ()
+    example: bytes | None = None
 
 
 async def exchange(
@@ -248,9 +250,10 @@ async def probe(client: Client, upstream: Upstream) -> Exchange:
     context = CallContext(upstream.spec.name, "probe", int(time.time()))
     timeouts = client_timeouts(upstream.spec.timeouts, PROBE_TIMEOUTS.first_byte)
     request = probe_request(upstream.spec, upstream.adapter)
-    if "inputs" in request.fields and upstream.adapter.describe is not None:
-        request = await _fitting(client, upstream, request, timeouts)
-    shown = await exchange(client, upstream, request, context, timeouts)
+    example = await _fitting(client, upstream, timeouts) if "inputs" in request.fields else None
+    if example is not None:
+        request = replace(request, fields={**request.fields, "inputs": Raw(example)})
+    shown = replace(await exchange(client, upstream, request, context, timeouts), example=example)
     if shown.failure is not None and _unknown_name(shown.failure):
         await _offer(client, upstream, shown.failure)
     return shown
@@ -279,14 +282,14 @@ async def _offer(client: Client, upstream: Upstream, failure: Failure) -> None:
         failure.detail["offer"] = offer
 
 
-async def _fitting(client: Client, upstream: Upstream, request: Request, timeouts: Timeouts) -> Request:
-    """`request` with inputs of the names, types and shapes that the upstream itself describes, where it does."""
+async def _fitting(client: Client, upstream: Upstream, timeouts: Timeouts) -> bytes | None:
+    """Inputs of the names, types and shapes that the upstream itself describes, as JSON; None where it does not."""
     if upstream.adapter.describe is None:
-        return request
+        return None
     wire = upstream.adapter.describe.wire_for(upstream.spec.upstream_model)
     try:
         fetched = await client.fetch(upstream.target, wire, timeouts)
         inputs = example_inputs(decode(fetched.body)) if fetched.status == 200 else None
     except (Failure, DecodeError, RecursionError):
-        inputs = None
-    return request if inputs is None else replace(request, fields={**request.fields, "inputs": Raw(encode(inputs))})
+        return None
+    return None if inputs is None else encode(inputs)

@@ -18,7 +18,7 @@ def offer(model: Model) -> dict[str, Any]:
 
 def contract(model: Model) -> dict[str, Any]:
     """A model's contract: its type, the path below /v1 and the body of its snippet, its declared parameters."""
-    path, body = snippets.example(model.name, model.type)
+    path, body = snippets.example(model.name, model.type, model.example)
     return {
         "name": model.name,
         "type": model.type,

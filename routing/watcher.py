@@ -115,7 +115,7 @@ class Watcher:
 
     async def _refresh(self) -> None:
         loop = asyncio.get_running_loop()
-        # Before the first read of the database, the served table is a copy, perhaps of another one at the same revision.
+        # Before the database was read once, the served table is a copy, perhaps of another database at this revision.
         known = self.table.revision if self.table is not None and self._read else None
         begun = loop.time()
         try:

@@ -114,6 +114,7 @@ def script_words() -> dict[str, str]:
         "tensors": gettext("{name} takes tensors: write a JSON list of name, shape, datatype and data."),
         "write_prompt": gettext("Write a message first."),
         "no_answer": gettext("The answer was empty."),
+        "adapted": gettext("Adapted: {names}"),
         "cut": gettext("The stream ended before its end mark."),
         "per_second": gettext("{n}/s"),
         "new_rows": gettext("{n} new, show"),

@@ -182,7 +182,8 @@ def tab_context(request: PersonRequest, model: Model, spec: Spec | None, tab: st
     """What one tab needs beyond the model."""
     if tab == "overview":
         base = request.build_absolute_uri("/").rstrip("/")
-        return {"snippets": snippets.snippets(model.name, model.type, base), "aliases": spec.aliases if spec else ()}
+        code = snippets.snippets(model.name, model.type, base, model.example)
+        return {"snippets": code, "aliases": spec.aliases if spec else ()}
     if tab == "adapter" and spec is not None:
         return adapter_context(spec)
     if tab == "releases":

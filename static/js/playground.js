@@ -70,11 +70,15 @@ function suggest(contract) {
 }
 
 function showAdapted(lane, answer) {
-  const text = answer.headers.get("x-patchbay-adapted");
-  const spot = part(lane, "adapted");
-  spot.hidden = !text;
-  spot.textContent = text ? `x-patchbay-adapted: ${text}` : "";
-  metric(lane, "id", (answer.headers.get("x-request-id") ?? "").slice(0, 8));
+  const text = answer.headers.get("x-patchbay-adapted") ?? "";
+  const id = answer.headers.get("x-request-id") ?? "";
+  const names = [...text.matchAll(/(?:^|, )([^;,]+);action=/g)].map((found) => decodeURIComponent(found[1]));
+  part(lane, "adapted").hidden = !text;
+  part(lane, "adapted").textContent = text ? say("adapted", { names: names.join(", ") }) : "";
+  const link = part(lane, "call");
+  link.hidden = !id;
+  link.href = `${form.dataset.callsUrl}/${encodeURIComponent(id)}`;
+  link.title = id;
 }
 
 function showUsage(lane, usage, begun, first) {
@@ -137,7 +141,8 @@ async function runLane(lane, secret, { path, body }) {
   lane.stopper = stopper;
   running.add(lane);
   buttons();
-  for (const name of ["ttft", "rate", "tokens", "id"]) metric(lane, name, "–");
+  for (const name of ["ttft", "rate", "tokens"]) metric(lane, name, "–");
+  for (const name of ["adapted", "call"]) part(lane, name).hidden = true;
   metric(lane, "status", say("waiting"));
   out.classList.remove("bad");
   out.textContent = "";
