@@ -32,7 +32,7 @@ messages: .venv/.test ## bring the message catalogue up to date
 	$(PY) manage.py compilemessages -i .venv
 
 train: .venv/.train ## train the learned router on this machine, up to 90 minutes; what was begun goes on
-	$(PY) -m routing.learn.train
+	$(PY) -m routing.lab.learn.training.train
 
 bench: .venv/.test ## run the benchmarks
 	$(PY) -m benchmarks.footprint
@@ -49,8 +49,8 @@ clean: ## delete .data, with its database, and caches; .venv stays
 # A missing Python, or one whose system Python has gone, makes the environment anew.
 $(PY): ;
 
-.venv/.test: .venv/.runtime tests/requirements.txt tests/constraints.txt routing/learn/requirements.txt
+.venv/.test: .venv/.runtime tests/requirements.txt tests/constraints.txt routing/lab/learn/requirements.txt
 	@deploy/environment.sh test
 
-.venv/.train: .venv/.runtime routing/learn/requirements.txt tests/constraints.txt
+.venv/.train: .venv/.runtime routing/lab/learn/requirements.txt tests/constraints.txt
 	@deploy/environment.sh train

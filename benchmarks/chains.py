@@ -18,7 +18,7 @@ from itertools import product
 import numpy as np
 import numpy.typing as npt
 
-from routing.chains import (
+from routing.chains.best import (
     FASTEST,
     LEAST_ENERGY,
     MOST_ACCURATE,

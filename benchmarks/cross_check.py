@@ -33,14 +33,16 @@ from stable_baselines3.common.type_aliases import Schedule
 from stable_baselines3.common.vec_env import DummyVecEnv
 from torch import Tensor, nn
 
-from routing.learn import evaluate, lineup, ppo, train
-from routing.learn.curriculum import TRAINING_SEEDS
-from routing.learn.environment import FleetEnvironment, Terms, tuned_heuristic
-from routing.learn.play import Entrant
-from routing.learn.situation import SITUATION
-from routing.learn.traffic import SCENARIOS, Scenario, at_size, synthetic
-from routing.policies import learned
-from routing.policies.learned import BASE, INPUTS, ROWS
+from routing.lab.learn.evaluation import evaluate
+from routing.lab.learn.simulator import lineup
+from routing.lab.learn.simulator.play import Entrant
+from routing.lab.learn.training import ppo, train
+from routing.lab.learn.training.environment import FleetEnvironment, Terms, tuned_heuristic
+from routing.lab.learn.training.situation import SITUATION
+from routing.lab.learn.workloads.curriculum import TRAINING_SEEDS
+from routing.lab.learn.workloads.traffic import SCENARIOS, Scenario, at_size, synthetic
+from routing.policies.learned import policy as learned
+from routing.policies.learned.policy import BASE, INPUTS, ROWS
 
 ENVIRONMENTS, STEPS, BATCH, EPOCHS, CRITIC = 8, 512, 2048, 4, 64
 """Environments that MaskablePPO steps in turn, the steps of each between two updates, decisions a gradient step,

@@ -21,9 +21,9 @@ from benchmarks import lab_measures as measures
 from benchmarks.lab_page import page
 from benchmarks.lab_pictures import draw
 from benchmarks.simulator import late, pick_times, ready, throughput
-from routing.learn.curriculum import TRAINING_SEEDS
-from routing.learn.evaluate import machine
-from routing.learn.lineup import names
+from routing.lab.learn.evaluation.evaluate import machine
+from routing.lab.learn.simulator.lineup import names
+from routing.lab.learn.workloads.curriculum import TRAINING_SEEDS
 
 OUT = Path("docs/routing-lab")
 CROSS_CHECK = "cross-check.json"

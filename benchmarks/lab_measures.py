@@ -14,15 +14,17 @@ from typing import Any
 
 import numpy as np
 
-from routing import weights as learned_weights
-from routing.fleet import NONE
-from routing.learn import bounds, catalogue, machine, paging, traffic
-from routing.learn.evaluate import Question, best_heuristic, evaluate, means, row, versus
-from routing.learn.lineup import LEARNED, ORACLE, WEIGHTS, entrant, seen_by
-from routing.learn.play import play
-from routing.learn.race import Lane, race
-from routing.learn.scenes import Source, reshaped, scene
-from routing.learn.traffic import SCENARIOS, Workload, synthetic
+from routing.lab.learn.evaluation import bounds, paging
+from routing.lab.learn.evaluation.evaluate import Question, best_heuristic, evaluate, means, row, versus
+from routing.lab.learn.simulator import machine
+from routing.lab.learn.simulator.lineup import LEARNED, ORACLE, WEIGHTS, entrant, seen_by
+from routing.lab.learn.simulator.play import play
+from routing.lab.learn.simulator.race import Lane, race
+from routing.lab.learn.workloads import catalogue, traffic
+from routing.lab.learn.workloads.scenes import Source, reshaped, scene
+from routing.lab.learn.workloads.traffic import SCENARIOS, Workload, synthetic
+from routing.policies.learned import weights as learned_weights
+from routing.scheduler.fleet import NONE
 
 ROOT = Path(__file__).resolve().parent.parent
 BEST = ("static", "sect", "fcfs", "hrrn", "hrrn_tuned", "spaced_tuned", "ppo")

@@ -37,14 +37,14 @@ PAIRED = (
     " are beyond doubt; *even* is not. The last column divides the means of the seeds' 99th percentiles."
 )
 FLOORS = (
-    "Lower bounds of the mean and the makespan, and an upper bound of useful utilisation (routing/learn/bounds.py),"
+    "Lower bounds of the mean and the makespan, and an upper bound of useful utilisation (routing/lab/learn/evaluation/bounds.py),"
     " means over the seeds. *online* holds for whoever loads a model only once it is called: the one behind **x"
     " bound**. *pooled* pools the fleet into one fast machine, *alone* is each call alone on a warm device; both ignore"
     " memory. *offered* is the work at its best batch, of what the fleet can do while calls arrive."
 )
 LOADS = (
     "Seconds of loading against the least that anybody needs who answers each call as soon as that run did: a linear"
-    " programme solved by HiGHS (routing/learn/paging.py), first seed."
+    " programme solved by HiGHS (routing/lab/learn/evaluation/paging.py), first seed."
 )
 COSTS = (
     "Simulated requests a second of processor time on one core, medians; then one decision among 500 candidates, called"
@@ -168,7 +168,7 @@ PROTOTYPE_DIFFERENCES = (
     "who has waited for the patience (300 s unless tuned) goes first",
 )
 HOW = (
-    "    make setup && .venv/bin/pip install -r routing/learn/requirements.txt",
+    "    make setup && .venv/bin/pip install -r routing/lab/learn/requirements.txt",
     "    .venv/bin/{command}",
     "    .venv/bin/python manage.py lab evaluate --scenario A --policy ppo,hrrn_tuned,static --seeds 10 --json",
     "    .venv/bin/python -m benchmarks.simulator",

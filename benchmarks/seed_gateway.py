@@ -10,7 +10,8 @@ from typing import Any
 from controlplane.base.boot import DJANGO_VERSION
 from controlplane.base.config import store_egress_allow
 from controlplane.base.models import User
-from registry import callers, catalog
+from registry.access import callers
+from registry.catalog import verbs as catalog
 from registry.models import Model
 
 MODELS = 500

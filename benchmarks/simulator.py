@@ -17,13 +17,13 @@ from typing import Any
 
 import numpy as np
 
-from routing import scheduler
-from routing.learn import simulator
-from routing.learn.evaluate import machine
-from routing.learn.lineup import entrant, names
-from routing.learn.play import staged
-from routing.learn.traffic import SCENARIOS, Scenario, Workload, synthetic
-from routing.scheduler import REST, Point
+from routing.lab.learn.evaluation.evaluate import machine
+from routing.lab.learn.simulator import events as simulator
+from routing.lab.learn.simulator.lineup import entrant, names
+from routing.lab.learn.simulator.play import staged
+from routing.lab.learn.workloads.traffic import SCENARIOS, Scenario, Workload, synthetic
+from routing.scheduler import core as scheduler
+from routing.scheduler.core import REST, Point
 
 LIGHT = "A, a fifth of its calls"
 LOADS: dict[str, Scenario] = {

@@ -12,12 +12,12 @@ from controlplane.base.boot import DJANGO_VERSION
 from controlplane.base.live import LIVE, websocket_application
 from controlplane.checks import PageConnection
 from registry.canon import Failure, FailureKind
-from routing.caller import Message, Receive, Send, answer
-from routing.endpoints import JSON, error_body, is_ours
-from routing.gateway import SubmitJob
-from routing.health import PATHS, Health
-from routing.jobs import submit
-from routing.plane import Plane
+from routing.calls.jobs import submit
+from routing.dataplane.caller import Message, Receive, Send, answer
+from routing.dataplane.endpoints import JSON, error_body, is_ours
+from routing.dataplane.gateway import SubmitJob
+from routing.dataplane.health import PATHS, Health
+from routing.dataplane.plane import Plane
 from routing.settings import plane_settings
 
 __all__ = ["DJANGO_VERSION", "Application", "application", "plane_settings"]

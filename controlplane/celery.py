@@ -10,13 +10,15 @@ from pathlib import Path
 from celery.signals import worker_ready
 
 from controlplane.base.boot import DJANGO_VERSION
-from controlplane.base.crews import Size, crews
-from controlplane.base.engine import Handlers
-from controlplane.base.jobs import forget_old_jobs, waiting
-from controlplane.base.queue import WAKE, app, ring, task
-from registry import callers, importing, probing
-from routing import jobs as calls
-from routing import lab, records
+from controlplane.base.jobs.crews import Size, crews
+from controlplane.base.jobs.engine import Handlers
+from controlplane.base.jobs.queue import WAKE, app, ring, task
+from controlplane.base.jobs.verbs import forget_old_jobs, waiting
+from registry.access import callers
+from registry.catalog import importing, probing
+from routing.calls import jobs as calls
+from routing.calls import records
+from routing.lab import races as lab
 
 HANDLERS: Handlers = {"import": importing.run, "probe": probing.run, calls.KIND: calls.run, lab.KIND: lab.run}
 CALLS_AT_ONCE = int(os.environ.get("CALLS_AT_ONCE", "32"))

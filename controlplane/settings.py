@@ -97,18 +97,18 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "controlplane.base.headers.SecurityHeaders",
+    "controlplane.base.web.headers.SecurityHeaders",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "controlplane.base.language.AccountLanguage",
+    "controlplane.base.web.language.AccountLanguage",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "controlplane.base.sessions.SessionLimits",
+    "controlplane.base.web.sessions.SessionLimits",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "axes.middleware.AxesMiddleware",
-    "controlplane.base.doors.DefaultDeny",
+    "controlplane.base.web.doors.DefaultDeny",
 ]
 ROOT_URLCONF = "controlplane.urls"
 ASGI_APPLICATION = "controlplane.asgi.application"
@@ -122,7 +122,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "controlplane.base.ui.page_context",
+                "controlplane.base.web.ui.page_context",
             ],
             "builtins": ["django.templatetags.i18n", "django.templatetags.static", "controlplane.base.templatetags.ui"],
         },
@@ -168,32 +168,32 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 STATICFILES_FINDERS = [
     "django.contrib.staticfiles.finders.FileSystemFinder",
     "django.contrib.staticfiles.finders.AppDirectoriesFinder",
-    "controlplane.base.assets.Charts",
+    "controlplane.base.web.assets.Charts",
 ]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "controlplane.base.assets.HashedModules"},
+    "staticfiles": {"BACKEND": "controlplane.base.web.assets.HashedModules"},
 }
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "registry.authentication.KeyAuthentication",
+        "registry.access.authentication.KeyAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["controlplane.base.permission.VerbPermission"],
+    "DEFAULT_PERMISSION_CLASSES": ["controlplane.base.rest.permissions.VerbPermission"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["controlplane.base.parsing.StrictJSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["controlplane.base.rest.parsers.StrictJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "EXCEPTION_HANDLER": "controlplane.base.faults.error_response",
+    "EXCEPTION_HANDLER": "controlplane.base.rest.exceptions.error_response",
     "UNAUTHENTICATED_USER": None,
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Patchbay",
     "VERSION": "0.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
-    "SERVE_PERMISSIONS": ["controlplane.base.permission.VerbPermission"],
+    "SERVE_PERMISSIONS": ["controlplane.base.rest.permissions.VerbPermission"],
     "SERVE_AUTHENTICATION": [],
-    "PREPROCESSING_HOOKS": ["controlplane.base.api.without_slash_twins"],
+    "PREPROCESSING_HOOKS": ["controlplane.base.rest.generics.without_slash_twins"],
     "SCHEMA_PATH_PREFIX": "/api/",
     "COMPONENT_SPLIT_REQUEST": True,
     "AUTHENTICATION_WHITELIST": [],

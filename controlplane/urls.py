@@ -4,7 +4,7 @@ from django.urls import URLPattern, URLResolver, include, path, re_path
 
 from controlplane import views
 from controlplane.base import urls as base
-from controlplane.base.resources import Nothing
+from controlplane.base.api import Nothing
 from registry import urls as registry
 from routing import urls as routing
 from versions import urls as versions

@@ -13,13 +13,19 @@ from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.translation import gettext, ngettext
 
-from controlplane.base import access, faults, job_outcomes, jobs, words
-from controlplane.base.doors import PersonRequest, only_toast, page, partial, request_id
-from controlplane.base.language import PROGRAMS
+from controlplane.base import access, job_outcomes
+from controlplane.base.jobs import verbs as jobs
 from controlplane.base.models import Job, JobState, Revision
-from controlplane.base.ui import navigation
-from registry import callers, catalog, probing
-from routing import calls, traffic
+from controlplane.base.rest import exceptions as faults
+from controlplane.base.web import words
+from controlplane.base.web.doors import PersonRequest, only_toast, page, partial, request_id
+from controlplane.base.web.language import PROGRAMS
+from controlplane.base.web.ui import navigation
+from registry.access import callers
+from registry.catalog import probing
+from registry.catalog import verbs as catalog
+from routing.calls import search as calls
+from routing.calls import traffic
 from routing.models import CallRecord
 
 MOST_FOUND = 8

@@ -72,7 +72,7 @@ runtime)
 test)
     test_programs
     install tests/requirements.txt ;;
-train) install routing/learn/requirements.txt ;;
+train) install routing/lab/learn/requirements.txt ;;
 *) refuse "unknown part '$part'; expected runtime, test or train" ;;
 esac
 touch ".venv/.$part"

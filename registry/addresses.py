@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from functools import cache
 
-from registry.protocols.catalog import PROTOCOLS
+from registry.protocols.compiler.catalog import PROTOCOLS
 from registry.protocols.document import Document
 
 VERSION = r"/v[0-9]+[a-z0-9]*(?:/openai)?"

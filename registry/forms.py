@@ -3,7 +3,8 @@
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from controlplane.base import access, words
+from controlplane.base import access
+from controlplane.base.web import words
 
 
 class NewKey(forms.Form):

@@ -1,4 +1,4 @@
-"""The YAML model spec as frozen values. Parsing, validation and every error live beside it in registry.spec_file."""
+"""The YAML model spec as frozen values. Parsing, validation and every error live beside it in registry.specfile.file."""
 
 from dataclasses import dataclass
 from typing import Any

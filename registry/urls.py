@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from controlplane.base.api import routes
+from controlplane.base.rest.generics import routes
 from registry.api import access as access_api
 from registry.api import imports as imports_api
 from registry.api import models as models_api

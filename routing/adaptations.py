@@ -7,8 +7,8 @@ from typing import Any
 
 from django.utils.translation import gettext, ngettext
 
-from controlplane.base import words
-from controlplane.base.retelling import retell
+from controlplane.base.web import words
+from controlplane.base.web.retelling import retell
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,13 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from controlplane.base import jobs
-from controlplane.base.api import Endpoint, Pages, checked, described, page_of, paged, who
-from controlplane.base.doors import request_id
-from controlplane.base.patience import at_most
-from controlplane.base.payloads import JobShape
-from routing import calls, lab
+from controlplane.base.jobs import verbs as jobs
+from controlplane.base.rest.generics import Endpoint, Pages, checked, described, page_of, paged, who
+from controlplane.base.rest.serializers import JobShape
+from controlplane.base.web.doors import request_id
+from controlplane.base.web.patience import at_most
+from routing.calls import search as calls
+from routing.lab import races as lab
 from routing.models import CallRecord
 from routing.outcomes import OUTCOMES, WHERE
 

@@ -9,9 +9,9 @@ from django.db.models.functions import Cast
 from controlplane.base import config, revision
 from controlplane.base.own_connection import connect_alone
 from controlplane.base.secrets import SecretError, unseal
-from registry.credentials import bound_to
+from registry.access.credentials import bound_to
 from registry.models import ApiKey, Credential, Model, Release
-from routing.snapshot import CallerRow, CredentialRow, ModelRow, Snapshot, Unseal, UnsealFailed
+from routing.dataplane.snapshot import CallerRow, CredentialRow, ModelRow, Snapshot, Unseal, UnsealFailed
 
 _MODEL_FIELDS = (
     *("name", "created_at", "release_id", "credential_id"),

@@ -3,8 +3,8 @@
 from django.conf import settings
 
 from registry.guard import own_services
-from routing.cors import origins
-from routing.plane import PlaneSettings
+from routing.dataplane.cors import origins
+from routing.dataplane.plane import PlaneSettings
 
 
 def plane_settings() -> PlaneSettings:

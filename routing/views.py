@@ -12,16 +12,20 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext
 
-from controlplane.base import access, job_outcomes, jobs
-from controlplane.base.doors import PersonRequest, go, page, page_of, request_id, safe_back
+from controlplane.base import access, job_outcomes
+from controlplane.base.jobs import verbs as jobs
 from controlplane.base.models import JobState
-from controlplane.base.paging import page_of_list, page_of_rows
-from registry import callers, catalog
-from routing import adaptations, lab, outcomes, traffic
-from routing import calls as call_list
-from routing import playground as contracts
-from routing.race_figures import FIGURES, SHORT, compared
-from routing.race_series import tables
+from controlplane.base.web.doors import PersonRequest, go, page, page_of, request_id, safe_back
+from controlplane.base.web.paging import page_of_list, page_of_rows
+from registry.access import callers
+from registry.catalog import verbs as catalog
+from routing import adaptations, outcomes
+from routing.calls import playground as contracts
+from routing.calls import search as call_list
+from routing.calls import traffic
+from routing.lab import races as lab
+from routing.lab.figures import FIGURES, SHORT, compared
+from routing.lab.series import tables
 
 MOST_NAMES = 200
 UNSEEN_FILTERS = ("model", "task", "since", "until")

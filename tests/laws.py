@@ -18,13 +18,13 @@ VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "manager"
 OTHER_SKINS = {"serializers", "viewsets", "routers", "controllers", "handlers", "signals", "admin", "consumers"}
 BROAD = {"Exception", "BaseException"}
 BROAD_PLACES = {
-    *("controlplane/base/engine.py", "controlplane/base/service_loop.py"),
-    *("routing/gateway.py", "controlplane/base/live.py"),
+    *("controlplane/base/jobs/engine.py", "controlplane/base/service_loop.py"),
+    *("routing/dataplane/gateway.py", "controlplane/base/live.py"),
 }
 """The service loops (jobs, background tasks), the data plane's door and the websocket."""
 GENERATED_CODE_PLACES = re.compile(r"registry/protocols/compiler\w*\.py")
 LAW_CODES = re.compile(r"#\s*noqa(?!:)|#\s*noqa:.*\b(BLE|ANN|PLC0415|PLR09|C901|E501)|#\s*type:\s*ignore(?!\[)")
-OWN_MARKUP_PLACE = "controlplane/base/icons.py"
+OWN_MARKUP_PLACE = "controlplane/base/web/icons.py"
 """Icons are markup that we wrote."""
 PARTS_WITHOUT_SIBLINGS = ("registry/protocols/codecs", "routing/policies", "routing/telemetry", "versions/sources")
 UNSAFE_MODULES = {"pickle", "cPickle", "marshal", "shelve", "dill", "cloudpickle", "joblib"}
@@ -172,7 +172,7 @@ def no_waivers(source: Source) -> Iterator[str]:
 
 
 def only_urls_import_skin(source: Source) -> Iterator[str]:
-    """Only urls import views and api; controlplane.base.api is what every api stands on."""
+    """Only urls import views and api; controlplane.base.rest.generics is what every api stands on."""
     if not source.ours or source.place.stem == "urls":
         return
     for name in source.imported():

@@ -8,7 +8,7 @@ from django.test import Client
 from django.utils import timezone
 
 from controlplane.base.models import Job, User
-from registry import callers, credentials
+from registry.access import callers, credentials
 from registry.models import Model, Release
 from routing.models import CallRecord
 

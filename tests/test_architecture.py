@@ -60,13 +60,13 @@ ALSO_BROKEN = (
     ("escaped_pages", "registry/a.py", "page = mark_safe(text)\n"),
     ("orm_only", "registry/a.py", "from django.db.models.signals import post_save\n"),
     ("telling_names", "registry/serializers.py", ""),
-    ("only_urls_import_skin", "routing/jobs.py", "from registry.api import models\n"),
+    ("only_urls_import_skin", "routing/calls/jobs.py", "from registry.api import models\n"),
 )
 SOUND = (
     ("narrow_excepts", "registry/a.py", "try:\n    f()\nexcept BaseException:\n    close()\n    raise\n"),
-    ("narrow_excepts", "routing/gateway.py", "try:\n    f()\nexcept Exception:\n    answer()\n"),
+    ("narrow_excepts", "routing/dataplane/gateway.py", "try:\n    f()\nexcept Exception:\n    answer()\n"),
     ("shallow", "registry/a.py", "def f() -> None:\n if a: pass\n elif b: pass\n elif c: pass\n elif d: pass\n"),
-    ("no_evaluation", "registry/protocols/compiler.py", "exec(compile(tree, name, 'exec'), space)\n"),
+    ("no_evaluation", "registry/protocols/compiler/adapters.py", "exec(compile(tree, name, 'exec'), space)\n"),
     ("no_evaluation", "registry/a.py", "import re\nre.compile('x')\n"),
     ("no_unsafe_loading", "registry/a.py", "import yaml\nyaml.load(text, Loader=yaml.CSafeLoader)\n"),
     ("escaped_pages", "templates/a.html", '<script type="module" src="{% static \'js/a.js\' %}"></script>\n'),

@@ -12,7 +12,8 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet, Sum
 from django.utils import timezone
 
-from controlplane.base import access, audit, revision
+from controlplane.base import access, revision
+from controlplane.base.audit import chain as audit
 from controlplane.base.models import Role, SetupLink, Theme, User
 from controlplane.base.refusals import Conflict, Invalid, Missing
 from controlplane.base.secrets import token_hash

@@ -1,117 +1,193 @@
-"""The floor of the REST API: permission by verb, errors in one shape, pages."""
+"""REST of the floor: jobs, audit, settings, people."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+import uuid
+from collections.abc import Mapping
 
-from django.urls import URLPattern, path
+from django.db import transaction
+from django.db.models import Q
+from django.urls import reverse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
-from rest_framework import serializers
-from rest_framework.pagination import PageNumberPagination
+from drf_spectacular.utils import OpenApiParameter
+from drf_spectacular.views import SpectacularAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
+
+from controlplane.base import access, accounts, config, job_outcomes
+from controlplane.base.audit import chain as audit
+from controlplane.base.jobs import verbs as jobs
+from controlplane.base.models import Change
+from controlplane.base.refusals import Missing
+from controlplane.base.rest import serializers as payloads
+from controlplane.base.rest.generics import Endpoint, Pages, checked, described, page_of, paged, who
+from controlplane.base.rest.permissions import OPEN
+from controlplane.base.web.doors import request_id
+
+_OUTCOME = OpenApiParameter("outcome", enum=job_outcomes.OUTCOMES)
 
 
-class Pages(PageNumberPagination):
-    """Fifty rows a page; `page_size` up to 500."""
+class Jobs(Endpoint):
+    """GET lists the jobs that one may see."""
 
-    page_size = 50
-    page_size_query_param = "page_size"
-    max_page_size = 500
-    parameters = (OpenApiParameter("page", OpenApiTypes.INT), OpenApiParameter("page_size", OpenApiTypes.INT))
+    verbs = {"GET": "job.read"}
 
-
-Handler = TypeVar("Handler", bound=Callable[..., Any])
-
-
-class Endpoint(APIView):
-    """A resource. `verbs` names the permission of each method that it answers."""
-
-    verbs: Mapping[str, str] = {}
-    http_method_names: Sequence[str] = ["get", "head", "post", "put", "patch", "delete"]
-
-
-class Fault(serializers.Serializer[Any]):
-    """What went wrong: a stable code, words, and details for programs."""
-
-    code = serializers.CharField()
-    message = serializers.CharField()
-    detail = serializers.JSONField(allow_null=True)
-
-
-class ErrorBody(serializers.Serializer[Any]):
-    """Every error's body."""
-
-    error = Fault()
-    request_id = serializers.CharField()
-
-
-_ERRORS = {
-    400: "The input is wrong; `detail` names every error.",
-    401: "No key and no session.",
-    403: "The role or scope is not enough.",
-    404: "There is no such thing, or it is not yours to see.",
-    405: "The address does not answer this method.",
-    409: "The thing is in another state.",
-    412: "It was changed since it was read (If-Match).",
-    413: "The body is too large.",
-    415: "The body is not JSON.",
-    503: "A store is away or too slow; retry.",
-}
-
-
-def described(
-    answer: Any, *, status: int = 200, body: Any = None, parameters: Sequence[OpenApiParameter] = ()
-) -> Callable[[Handler], Handler]:
-    """Decorate a handler with its OpenAPI description: the answer of `status`, the request body, query parameters."""
-    errors = {code: OpenApiResponse(ErrorBody, text) for code, text in _ERRORS.items()}
-    answers = answer if isinstance(answer, dict) else {status: answer}
-    described_by: Callable[[Handler], Handler] = extend_schema(
-        request=body, responses={**answers, **errors}, parameters=list(parameters)
+    @described(
+        page_of(payloads.JobShape),
+        parameters=[*Pages.parameters, OpenApiParameter("kind"), OpenApiParameter("status"), _OUTCOME],
     )
-    return described_by
+    def get(self, request: Request) -> Response:
+        """Newest first."""
+        rows = jobs.visible(who(request))
+        for column, name in (("kind", "kind"), ("state", "status")):
+            if given := request.query_params.get(name):
+                rows = rows.filter(**{column: given.replace("\x00", "")[:32]})
+        rows = rows.filter(job_outcomes.WHERE.get(request.query_params.get("outcome", ""), Q()))
+        return paged(request, rows, payloads.JobShape)
 
 
-def who(request: Request) -> Any:
-    """The actor behind a request that VerbPermission let in: a User, a KeyActor, or None."""
-    return request.user
+class OneJob(Endpoint):
+    """GET reads a job of one's own, or any with job.read_all."""
+
+    verbs = {"GET": "job.read"}
+
+    @described(payloads.JobWhole)
+    def get(self, request: Request, job_id: uuid.UUID) -> Response:
+        """The job with its progress, error and result."""
+        return Response(payloads.JobWhole(jobs.get(who(request), job_id)).data)
 
 
-def routes(address: str, view: Any, name: str) -> list[URLPattern]:
-    """The address with and without a slash at its end; only the one without is in the OpenAPI document."""
-    return [path(address, view, name=f"api-{name}"), path(f"{address}/", view, name=f"api-{name}-slash")]
+class CancelJob(Endpoint):
+    """POST stops a job."""
+
+    verbs = {"POST": "job.cancel"}
+
+    @described(payloads.JobShape)
+    def post(self, request: Request, job_id: uuid.UUID) -> Response:
+        """The job; a running one stops at its next step."""
+        return Response(payloads.JobShape(jobs.cancel(who(request), job_id, request_id(request))).data)
 
 
-def without_slash_twins(endpoints: list[tuple[str, str, str, Any]], **_: Any) -> list[tuple[str, str, str, Any]]:
-    """Keep one address of each pair for the OpenAPI document."""
-    return [item for item in endpoints if not item[0].endswith("/")]
+class AuditLog(Endpoint):
+    """GET lists the audit entries."""
+
+    verbs = {"GET": "audit.read"}
+
+    @described(
+        page_of(payloads.ChangeShape),
+        parameters=[
+            *Pages.parameters,
+            *(OpenApiParameter(name) for name in ("object_type", "object_id", "verb", "actor")),
+        ],
+    )
+    def get(self, request: Request) -> Response:
+        """Newest first."""
+        rows = Change.objects.order_by("-id")
+        for name in ("object_type", "object_id", "verb", "actor"):
+            if given := request.query_params.get(name):
+                rows = rows.filter(**{name: given.replace("\x00", "")[:200]})
+        return paged(request, rows, payloads.ChangeShape)
 
 
-def page_of(shape: type[serializers.Serializer[Any]]) -> type[serializers.Serializer[Any]]:
-    """The shape of one page of a list: every list of the API answers in it."""
-    counts = {name: serializers.IntegerField() for name in ("total", "page", "pages", "page_size")}
-    return type(f"{shape.__name__}Page", (serializers.Serializer,), {"results": shape(many=True), **counts})
+class AuditCheck(Endpoint):
+    """GET walks the audit chain."""
+
+    verbs = {"GET": "audit.read"}
+
+    @described(payloads.ChainState)
+    def get(self, request: Request) -> Response:
+        """Whether it holds, and how far."""
+        holds, position, at = audit.verify()
+        return Response({"holds": holds, "position": position, "checked_at": at})
 
 
-def paged(request: Request, rows: Any, shape: type[serializers.Serializer[Any]]) -> Response:
-    """One page of a query in the shape of `page_of`."""
-    pages = Pages()
-    found: list[Any] = pages.paginate_queryset(rows, request) or []
-    assert pages.page is not None
-    paginator = pages.page.paginator
-    counts = {
-        "total": paginator.count,
-        "page": pages.page.number,
-        "pages": paginator.num_pages,
-        "page_size": paginator.per_page,
-    }
-    return Response({"results": shape(found, many=True).data, **counts})
+class EgressSettings(Endpoint):
+    """GET reads, PUT replaces the egress allow-list."""
+
+    verbs = {"GET": "settings.read", "PUT": "settings.change"}
+
+    @described(payloads.EgressList)
+    def get(self, request: Request) -> Response:
+        """The entries."""
+        return Response({"entries": config.egress_allow()})
+
+    @described(payloads.EgressList, body=payloads.EgressList)
+    def put(self, request: Request) -> Response:
+        """The entries as stored."""
+        body = checked(payloads.EgressList, request.data)
+        return Response({"entries": config.set_egress_allow(who(request), body["entries"], request_id(request))})
 
 
-def checked(shape: type[serializers.Serializer[Any]], data: Any) -> dict[str, Any]:
-    """`data` read by `shape`. Raises DRF's ValidationError naming each field."""
-    reader = shape(data=data)
-    reader.is_valid(raise_exception=True)
-    values: dict[str, Any] = reader.validated_data
-    return values
+class Users(Endpoint):
+    """GET lists accounts."""
+
+    verbs = {"GET": "user.read"}
+
+    @described(page_of(payloads.UserShape), parameters=Pages.parameters)
+    def get(self, request: Request) -> Response:
+        """By name."""
+        return paged(request, accounts.listing(who(request)), payloads.UserShape)
+
+
+class OneUser(Endpoint):
+    """PATCH changes an account's role, or shuts it out."""
+
+    verbs = {"PATCH": "user.change"}
+
+    @described(payloads.UserShape, body=payloads.UserChange)
+    def patch(self, request: Request, user_id: int) -> Response:
+        """The account as it is now."""
+        body = checked(payloads.UserChange, request.data)
+        user = accounts.find(who(request), user_id)
+        with transaction.atomic():
+            if "role" in body:
+                user = accounts.change_role(who(request), user_id, body["role"], request_id(request))
+            if "is_active" in body:
+                change = accounts.activate if body["is_active"] else accounts.deactivate
+                user = change(who(request), user_id, request_id(request))
+        return Response(payloads.UserShape(user).data)
+
+
+class SetupLinks(Endpoint):
+    """POST makes an invitation."""
+
+    verbs = {"POST": "user.invite"}
+
+    @described(payloads.MadeLink, status=201, body=payloads.NewLink)
+    def post(self, request: Request) -> Response:
+        """The link, shown this once."""
+        body = checked(payloads.NewLink, request.data)
+        token = accounts.invite(who(request), body["role"])
+        address = request.build_absolute_uri(reverse("set-up", args=[token]))
+        return Response({"address": address, "role": body["role"]}, status=201)
+
+
+class Me(Endpoint):
+    """GET says who is asking and what they may do."""
+
+    verbs = {"GET": "signed-in"}
+
+    @described(OpenApiTypes.OBJECT)
+    def get(self, request: Request) -> Response:
+        """Name, role, scopes and verbs."""
+        actor = who(request)
+        verbs = sorted(verb for verb in access.VERBS[actor.role] if access.can(actor, verb))
+        scopes = sorted(getattr(actor, "scopes", ())) or None
+        return Response({"username": actor.username, "role": actor.role, "scopes": scopes, "verbs": verbs})
+
+
+class Nothing(Endpoint):
+    """Addresses under /api/ that are none."""
+
+    verbs = dict.fromkeys(("GET", "POST", "PUT", "PATCH", "DELETE"), OPEN)
+    schema = None
+
+    def get(self, request: Request, rest: str) -> Response:
+        """404 in the API's own shape."""
+        raise Missing("no_such_address", f"/api/{rest[:200]} is no address of this API; see /api/schema/")
+
+    post = put = patch = delete = get
+
+
+class Schema(SpectacularAPIView):
+    """GET gives the OpenAPI document of this API."""
+
+    verbs: Mapping[str, str] = {"GET": OPEN}

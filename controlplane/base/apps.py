@@ -3,7 +3,7 @@
 from django.apps import AppConfig
 from django.contrib.auth.signals import user_logged_in
 
-from controlplane.base.sessions import begin
+from controlplane.base.web.sessions import begin
 
 
 class BaseConfig(AppConfig):

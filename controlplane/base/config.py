@@ -5,7 +5,8 @@ from typing import Any
 
 from django.db import transaction
 
-from controlplane.base import access, audit, revision
+from controlplane.base import access, revision
+from controlplane.base.audit import chain as audit
 from controlplane.base.egress_rules import parse_rule
 from controlplane.base.models import Setting
 from controlplane.base.refusals import Invalid

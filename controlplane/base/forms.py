@@ -4,8 +4,8 @@ from django import forms
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
-from controlplane.base import words
 from controlplane.base.models import Role, Theme
+from controlplane.base.web import words
 
 
 class SignIn(forms.Form):

@@ -28,12 +28,13 @@ from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 from redis.exceptions import RedisError
 
-from controlplane.base import access, jobs
+from controlplane.base import access
 from controlplane.base.events import CHANNEL
+from controlplane.base.jobs import verbs as jobs
 from controlplane.base.models import Revision, User
 from controlplane.base.refusals import Refused
 from controlplane.base.service_loop import Service
-from controlplane.base.sessions import over
+from controlplane.base.web.sessions import over
 
 LIVE = "/live"
 TICK_S = 5.0

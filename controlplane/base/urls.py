@@ -2,8 +2,9 @@
 
 from django.urls import URLPattern, path
 
-from controlplane.base import resources, views
-from controlplane.base.api import routes
+from controlplane.base import api as resources
+from controlplane.base import views
+from controlplane.base.rest.generics import routes
 
 pages: list[URLPattern] = [
     path("sign-in", views.sign_in, name="sign-in"),

@@ -12,12 +12,13 @@ from django.utils import translation
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext
 
-from controlplane.base import access, accounts, config, history
-from controlplane.base.doors import PersonRequest, go, open_page, page, page_of, partial, request_id
+from controlplane.base import access, accounts, config
+from controlplane.base.audit import history
 from controlplane.base.forms import Egress, Invitation, Password, Profile, SetUp, SignIn
 from controlplane.base.models import Role, User
-from controlplane.base.paging import page_of_rows
 from controlplane.base.refusals import Missing, Refused
+from controlplane.base.web.doors import PersonRequest, go, open_page, page, page_of, partial, request_id
+from controlplane.base.web.paging import page_of_rows
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 

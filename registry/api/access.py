@@ -6,10 +6,11 @@ from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from controlplane.base import jobs
-from controlplane.base.api import Endpoint, Pages, checked, described, page_of, paged, who
-from controlplane.base.doors import request_id
-from registry import callers, credentials, payloads
+from controlplane.base.jobs import verbs as jobs
+from controlplane.base.rest.generics import Endpoint, Pages, checked, described, page_of, paged, who
+from controlplane.base.web.doors import request_id
+from registry import serializers as payloads
+from registry.access import callers, credentials
 from registry.models import Credential
 
 _KEY = OpenApiParameter("Idempotency-Key", OpenApiTypes.STR, OpenApiParameter.HEADER)

@@ -12,13 +12,14 @@ from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from controlplane.base import jobs
-from controlplane.base.api import Endpoint, checked, described, who
-from controlplane.base.doors import request_id
-from controlplane.base.parsing import MAX_BYTES, StrictJSONParser
-from controlplane.base.payloads import JobShape
+from controlplane.base.jobs import verbs as jobs
 from controlplane.base.refusals import Invalid
-from registry import importing, payloads
+from controlplane.base.rest.generics import Endpoint, checked, described, who
+from controlplane.base.rest.parsers import MAX_BYTES, StrictJSONParser
+from controlplane.base.rest.serializers import JobShape
+from controlplane.base.web.doors import request_id
+from registry import serializers as payloads
+from registry.catalog import importing
 
 _APPLY = OpenApiParameter("apply", OpenApiTypes.STR, enum=importing.MODES, description="import, instead of a dry run")
 _KEY = OpenApiParameter("Idempotency-Key", OpenApiTypes.STR, OpenApiParameter.HEADER)

@@ -8,12 +8,13 @@ from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from controlplane.base.api import Endpoint, Pages, checked, described, who
-from controlplane.base.doors import request_id
-from controlplane.base.payloads import JobShape
 from controlplane.base.refusals import Invalid
-from registry import catalog, payloads
-from registry.catalog import ModelFilter
+from controlplane.base.rest.generics import Endpoint, Pages, checked, described, who
+from controlplane.base.rest.serializers import JobShape
+from controlplane.base.web.doors import request_id
+from registry import serializers as payloads
+from registry.catalog import verbs as catalog
+from registry.catalog.verbs import ModelFilter
 from registry.models import Model
 
 _FILTERS = [

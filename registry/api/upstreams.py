@@ -9,13 +9,14 @@ from drf_spectacular.types import OpenApiTypes
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from controlplane.base.api import Endpoint, checked, described, who
-from controlplane.base.doors import request_id
 from controlplane.base.refusals import Missing
-from registry import payloads, trying
-from registry.protocols.catalog import PROTOCOLS
-from registry.spec_schema import SCHEMA
-from registry.upstream import Exchange
+from controlplane.base.rest.generics import Endpoint, checked, described, who
+from controlplane.base.web.doors import request_id
+from registry import serializers as payloads
+from registry.detection import trying
+from registry.protocols.compiler.catalog import PROTOCOLS
+from registry.specfile.schema import SCHEMA
+from registry.upstreams.exchange import Exchange
 
 
 class Detect(Endpoint):

@@ -10,10 +10,10 @@ from django.utils import timezone
 from django.utils.translation import gettext
 
 from controlplane.base import access as roles
-from controlplane.base.doors import PersonRequest, go, page, page_of, request_id
-from controlplane.base.paging import page_of_rows
 from controlplane.base.refusals import Refused
-from registry import callers, credentials
+from controlplane.base.web.doors import PersonRequest, go, page, page_of, request_id
+from controlplane.base.web.paging import page_of_rows
+from registry.access import callers, credentials
 from registry.forms import NewCredential, NewKey
 
 

@@ -9,15 +9,18 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext, ngettext
 
-from controlplane.base import access, history
-from controlplane.base.doors import PersonRequest, download, go, offer_undo, page, page_of, request_id, safe_back
-from controlplane.base.paging import Page, page_of_rows
+from controlplane.base import access
+from controlplane.base.audit import history
 from controlplane.base.refusals import Invalid, Refused
-from registry import catalog, highlighting, snippets, spec_file
+from controlplane.base.web.doors import PersonRequest, download, go, offer_undo, page, page_of, request_id, safe_back
+from controlplane.base.web.paging import Page, page_of_rows
+from registry import highlighting, snippets
+from registry.catalog import verbs as catalog
 from registry.models import Model
-from registry.protocols.compiler import CompileError, compile_adapter
+from registry.protocols.compiler.adapters import CompileError, compile_adapter
 from registry.spec import Spec
-from registry.spec_errors import SpecInvalid
+from registry.specfile import file as spec_file
+from registry.specfile.errors import SpecInvalid
 
 TABS = ("overview", "parameters", "adapter", "calls", "releases", "audit")
 

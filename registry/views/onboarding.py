@@ -7,9 +7,9 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 
-from controlplane.base import jobs
-from controlplane.base.doors import PersonRequest, download, go, page, request_id
-from registry import importing
+from controlplane.base.jobs import verbs as jobs
+from controlplane.base.web.doors import PersonRequest, download, go, page, request_id
+from registry.catalog import importing
 
 SHOWN_ROWS = 500
 

@@ -13,13 +13,15 @@ from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext, ngettext
 
 from controlplane.base import access, accounts, config
-from controlplane.base.doors import PersonRequest, go, news, page, request_id
 from controlplane.base.refusals import Refused
-from registry import catalog, credentials, drafts, onboarding, trying
-from registry.detect import Detection
-from registry.protocols.catalog import PROTOCOLS
+from controlplane.base.web.doors import PersonRequest, go, news, page, request_id
+from registry.access import credentials
+from registry.catalog import verbs as catalog
+from registry.detection import drafts, onboarding, trying
+from registry.detection.detect import Detection
+from registry.protocols.compiler.catalog import PROTOCOLS
 from registry.spec import TASKS_BY_TYPE
-from registry.upstream import Exchange
+from registry.upstreams.exchange import Exchange
 
 PREVIEW = 16 * 1024
 SHOWN_ADMINS = 3

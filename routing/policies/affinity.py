@@ -6,10 +6,10 @@ Binds early. What cache-aware gateways do (llm-d, SGLang) before they know what 
 import numpy as np
 from numpy.typing import NDArray
 
-from routing.compiled import compiled
-from routing.fleet import NONE, Fleet
 from routing.policies.choice import BIND
-from routing.scheduler import Point
+from routing.scheduler.compiled import compiled
+from routing.scheduler.core import Point
+from routing.scheduler.fleet import NONE, Fleet
 
 WEIGHTS = {"away_s": 120.0, "crowded_s_per_gb": 0.01}
 PARTS = {BIND: ("outstanding", "away", "crowded")}

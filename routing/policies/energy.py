@@ -6,13 +6,13 @@ Scores are logarithms, so that a part is a factor: -ln(response ratio) + weight 
 import numpy as np
 from numpy.typing import NDArray
 
-from routing.compiled import compiled, inlined
-from routing.features import joules_per_unit, response_ratio
-from routing.fleet import NONE, Fleet
-from routing.picks import plain
-from routing.queueing import work_of
-from routing.residency import load_s, slots_allowed
-from routing.scheduler import BIND, LOAD, START, Point
+from routing.scheduler.compiled import compiled, inlined
+from routing.scheduler.core import BIND, LOAD, START, Point
+from routing.scheduler.features import joules_per_unit, response_ratio
+from routing.scheduler.fleet import NONE, Fleet
+from routing.scheduler.picks import plain
+from routing.scheduler.queueing import work_of
+from routing.scheduler.residency import load_s, slots_allowed
 
 WEIGHTS = {"batch": 1.0, "load": 2.0, "loading_w": 115.0, "outstanding": 0.01}
 """How much a factor of energy counts against a factor of response ratio; a device's power while it only loads (an idle

@@ -3,11 +3,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from routing.compiled import compiled
-from routing.fleet import Fleet
-from routing.picks import PARTS as PARTS
-from routing.picks import plain
-from routing.scheduler import Point
+from routing.scheduler.compiled import compiled
+from routing.scheduler.core import Point
+from routing.scheduler.fleet import Fleet
+from routing.scheduler.picks import PARTS as PARTS
+from routing.scheduler.picks import plain
 
 WEIGHTS: dict[str, float] = {}
 

@@ -7,12 +7,12 @@ weights below are the textbook's; `hrrn_tuned` runs the same rule under weights 
 import numpy as np
 from numpy.typing import NDArray
 
-from routing.compiled import compiled, inlined
-from routing.features import solo_s
-from routing.fleet import NONE, Fleet
-from routing.picks import least_loaded, least_recent
-from routing.residency import load_s
-from routing.scheduler import EVICT, LOAD, START, Point
+from routing.scheduler.compiled import compiled, inlined
+from routing.scheduler.core import EVICT, LOAD, START, Point
+from routing.scheduler.features import solo_s
+from routing.scheduler.fleet import NONE, Fleet
+from routing.scheduler.picks import least_loaded, least_recent
+from routing.scheduler.residency import load_s
 
 WEIGHTS = {
     "size_offset": 1.0,

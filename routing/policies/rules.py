@@ -18,12 +18,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from registry import spec_text
-from registry.spec_errors import Path, dotted, show, suggestion
-from routing.compiled import compiled, inlined
-from routing.fleet import NONE, Fleet
+from registry.specfile import text as spec_text
+from registry.specfile.errors import Path, dotted, show, suggestion
 from routing.policies.choice import BIND
-from routing.scheduler import Point
+from routing.scheduler.compiled import compiled, inlined
+from routing.scheduler.core import Point
+from routing.scheduler.fleet import NONE, Fleet
 
 SEED = """\
 rules:

@@ -6,12 +6,12 @@ After ServerlessLLM (OSDI 2024): expected completion = work in line + load in pr
 import numpy as np
 from numpy.typing import NDArray
 
-from routing.compiled import compiled, inlined
-from routing.features import step_s
-from routing.fleet import NONE, Fleet
 from routing.policies.choice import BIND
-from routing.residency import load_s, slots_allowed
-from routing.scheduler import Point
+from routing.scheduler.compiled import compiled, inlined
+from routing.scheduler.core import Point
+from routing.scheduler.features import step_s
+from routing.scheduler.fleet import NONE, Fleet
+from routing.scheduler.residency import load_s, slots_allowed
 
 WEIGHTS = {"eviction": 1.0}
 PARTS = {BIND: ("queue", "load_in_progress", "eviction", "load", "service")}

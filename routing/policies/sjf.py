@@ -3,12 +3,12 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from routing.compiled import compiled, inlined
-from routing.fleet import NONE, Fleet
-from routing.picks import plain
-from routing.queueing import work_of
-from routing.residency import load_s
-from routing.scheduler import LOAD, START, Point
+from routing.scheduler.compiled import compiled, inlined
+from routing.scheduler.core import LOAD, START, Point
+from routing.scheduler.fleet import NONE, Fleet
+from routing.scheduler.picks import plain
+from routing.scheduler.queueing import work_of
+from routing.scheduler.residency import load_s
 
 WEIGHTS: dict[str, float] = {}
 PARTS = {START: ("size",), LOAD: ("seconds_a_call",)}

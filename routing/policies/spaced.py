@@ -6,10 +6,10 @@ are loaded where the least of it must leave.
 import numpy as np
 from numpy.typing import NDArray
 
-from routing.compiled import compiled
-from routing.fleet import NONE, Fleet
-from routing.merits import eviction_price, held_back, merit
-from routing.scheduler import BIND, EVICT, LOAD, PLACE, START, Point
+from routing.scheduler.compiled import compiled
+from routing.scheduler.core import BIND, EVICT, LOAD, PLACE, START, Point
+from routing.scheduler.fleet import NONE, Fleet
+from routing.scheduler.merits import eviction_price, held_back, merit
 
 WEIGHTS = {
     "size_offset": 1.0,

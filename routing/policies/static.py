@@ -1,6 +1,6 @@
 """Static partition: every model has one home device, whatever happens. What a team without a scheduler runs.
 
-Which device is home is settled before the start: routing/learn/homes.py has the two ways that people take.
+Which device is home is settled before the start: routing/lab/learn/workloads/homes.py has the two ways that people take.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from routing.fleet import Fleet
-    from routing.scheduler import Point
+    from routing.scheduler.core import Point
+    from routing.scheduler.fleet import Fleet
 
 WEIGHTS: dict[str, float] = {}
 PARTS = {BIND: ("from_home",)}

@@ -6,10 +6,11 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from controlplane.base import access, accounts, audit, config, revision
+from controlplane.base import access, accounts, config, revision
+from controlplane.base.audit import chain as audit
 from controlplane.base.models import SetupLink, User
 from controlplane.base.refusals import Conflict, Invalid, Missing
-from registry import callers
+from registry.access import callers
 from registry.models import ApiKey
 
 pytestmark = pytest.mark.django_db

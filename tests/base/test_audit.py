@@ -9,7 +9,7 @@ from django.db import DatabaseError, connection, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from controlplane.base import audit
+from controlplane.base.audit import chain as audit
 from controlplane.base.models import Change, Setting
 
 JSON = st.recursive(

@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 from django.db.models.functions import Now
 
-from controlplane.base import access, engine, jobs
-from controlplane.base.engine import JobFailed, Lease
+from controlplane.base import access
+from controlplane.base.jobs import engine
+from controlplane.base.jobs import verbs as jobs
+from controlplane.base.jobs.engine import JobFailed, Lease
 from controlplane.base.models import Job, JobState, User
 from controlplane.base.refusals import Conflict, Missing
-from registry.callers import KeyActor
+from registry.access.callers import KeyActor
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

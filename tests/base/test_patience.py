@@ -3,7 +3,7 @@
 import pytest
 from django.db import OperationalError, connection, transaction
 
-from controlplane.base.patience import at_most
+from controlplane.base.web.patience import at_most
 
 
 def timeout() -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from controlplane.base.models import Change, Job, JobState, User
-from registry import importing
+from registry.catalog import importing
 from registry.models import Model, ModelState, Release
 from tests.upstreams import Upstreams
 from tests.workers import WORKER, Start, kill, until

@@ -11,8 +11,9 @@ from playwright.sync_api import Page, expect
 
 from controlplane.base import accounts, config, events
 from controlplane.base.models import User
-from registry import catalog, spec_file
+from registry.catalog import verbs as catalog
 from registry.models import Model
+from registry.specfile import file as spec_file
 from tests.browser.conftest import Notes, Site
 from tests.site import PAGES
 from tests.upstreams import Upstreams

@@ -5,9 +5,11 @@ from collections.abc import Callable
 
 import pytest
 
-from controlplane.base import engine
+from controlplane.base.jobs import engine
 from controlplane.base.models import User
-from registry import importing, snippets, trying
+from registry import snippets
+from registry.catalog import importing
+from registry.detection import trying
 from registry.models import Model
 from tests.upstreams import Upstreams
 

@@ -13,10 +13,10 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from controlplane.base.assets import tight
 from controlplane.base.models import Change, Job, User
-from routing import lab
-from routing.race_figures import compared
+from controlplane.base.web.assets import tight
+from routing.lab import races as lab
+from routing.lab.figures import compared
 from tests.console.test_pages import INLINE
 from tests.console.test_retelling import ALOUD, visible
 from tests.races import BETTER, FIGURES, PAIR, a_race, series

@@ -11,7 +11,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from controlplane.base import audit
+from controlplane.base.audit import chain as audit
 from controlplane.base.models import Job, User
 from registry.models import ApiKey, Credential, Release
 from routing.models import CallRecord

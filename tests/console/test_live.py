@@ -13,7 +13,8 @@ from django.contrib.sessions.models import Session
 from django.db import connections
 from django.test import Client
 
-from controlplane.base import events, jobs
+from controlplane.base import events
+from controlplane.base.jobs import verbs as jobs
 from controlplane.base.live import CHANGED, HUB, LIVE, SIGNED_OUT, WAITING, Person, Viewer, websocket_application
 from controlplane.base.models import User
 

@@ -8,7 +8,8 @@ from django.test import Client, RequestFactory
 
 from controlplane.base.models import Job, User
 from controlplane.views import broken
-from registry import callers, catalog
+from registry.access import callers
+from registry.catalog import verbs as catalog
 from registry.models import Model
 from routing.models import CallRecord
 from tests.site import PAGES, furnish, write_models

@@ -15,44 +15,44 @@ from django.utils import translation
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controlplane.base.retelling import book, retell
-from registry.protocols.catalog import PROTOCOLS
+from controlplane.base.web.retelling import book, retell
+from registry.protocols.compiler.catalog import PROTOCOLS
 from tests.site import write_models
 from tests.upstreams import Upstreams
 
 Visitor = Callable[..., Client]
 FOLDER = Path(settings.BASE_DIR)
 TALKING = [
-    "registry/spec_errors",
-    "registry/spec_file",
-    "registry/spec_params",
-    "registry/spec_reading",
-    "registry/spec_text",
-    "registry/spec_values",
-    "registry/detect",
-    "registry/looking",
-    "registry/drafts",
-    "registry/trying",
-    "registry/params",
-    "registry/given",
+    "registry/specfile/errors",
+    "registry/specfile/file",
+    "registry/specfile/params",
+    "registry/specfile/reading",
+    "registry/specfile/text",
+    "registry/specfile/values",
+    "registry/detection/detect",
+    "registry/upstreams/looking",
+    "registry/detection/drafts",
+    "registry/detection/trying",
+    "registry/protocols/runtime/params",
+    "registry/protocols/runtime/given",
     "registry/wording",
     "registry/predict_form",
-    "registry/importing",
-    "registry/releases",
-    "registry/catalog",
-    "registry/credentials",
-    "registry/callers",
-    "registry/search",
+    "registry/catalog/importing",
+    "registry/catalog/releases",
+    "registry/catalog/verbs",
+    "registry/access/credentials",
+    "registry/access/callers",
+    "registry/catalog/search",
     "registry/transports/egress",
     "registry/transports/decompress",
     "registry/transports/target",
     "registry/protocols/auth",
-    "registry/protocols/content",
-    "registry/protocols/calls",
-    "registry/protocols/replies",
+    "registry/protocols/runtime/content",
+    "registry/protocols/runtime/calls",
+    "registry/protocols/runtime/replies",
     "registry/steering",
-    "registry/protocols/own_format",
-    "registry/protocols/splice",
+    "registry/protocols/runtime/own_format",
+    "registry/protocols/runtime/splice",
     "registry/protocols/codecs/anthropic",
     "registry/protocols/codecs/anthropic_settings",
     "registry/protocols/codecs/huggingface",
@@ -62,11 +62,11 @@ TALKING = [
     "controlplane/base/config",
     "controlplane/base/egress_rules",
     "controlplane/base/secrets",
-    "controlplane/base/jobs",
-    "routing/jobs",
-    "routing/lab",
-    "routing/limits",
-    "routing/fields",
+    "controlplane/base/jobs/verbs",
+    "routing/calls/jobs",
+    "routing/lab/races",
+    "routing/dataplane/limits",
+    "routing/dataplane/fields",
 ]
 SENTENCE = re.compile(r"[a-z]{2,} .*[a-z]{2,}|[a-z]{2,} \{|\} [a-z]{2,}")
 UNSEEN = {"_Worker | None", "playground {} {}"}

@@ -10,7 +10,7 @@ from django.test import Client
 
 from controlplane.base import accounts, config
 from controlplane.base.models import Change, User
-from controlplane.base.sessions import BEGAN, SEEN
+from controlplane.base.web.sessions import BEGAN, SEEN
 
 Visitor = Callable[..., Client]
 GOOD = "plenty of words here"

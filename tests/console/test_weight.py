@@ -8,7 +8,7 @@ import django_htmx
 import pytest
 from django.conf import settings
 
-from controlplane.base.assets import tight
+from controlplane.base.web.assets import tight
 
 STATIC = Path(settings.BASE_DIR) / "static"
 HTMX = Path(django_htmx.__file__).parent / "static/django_htmx/htmx-2.min.js"

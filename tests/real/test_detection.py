@@ -8,13 +8,13 @@ import anthropic
 import pytest
 from msgspec import Raw
 
-from registry import spec_file
 from registry.canon import CallContext, FailureKind, Request, Task
-from registry.detect import detect
-from registry.protocols.compiler import compile_adapter
+from registry.detection.detect import detect
+from registry.protocols.compiler.adapters import compile_adapter
 from registry.resolve import Upstream, bind
+from registry.specfile import file as spec_file
 from registry.transports.http import Client
-from registry.upstream import Exchange, exchange
+from registry.upstreams.exchange import Exchange, exchange
 from tests.real import chain
 from tests.real.conftest import Server
 

@@ -14,9 +14,11 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
-from controlplane.base import config, engine
+from controlplane.base import config
+from controlplane.base.jobs import engine
 from controlplane.base.models import JobState, User
-from registry import callers, credentials, importing, probing
+from registry.access import callers, credentials
+from registry.catalog import importing, probing
 from registry.models import Model, ModelState
 from tests.real import chain
 from tests.real.conftest import Server, wait_for

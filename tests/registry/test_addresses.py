@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from registry.addresses import base_of
-from registry.protocols.catalog import PROTOCOLS
-from registry.protocols.compiler import compile_adapter
+from registry.protocols.compiler.adapters import compile_adapter
+from registry.protocols.compiler.catalog import PROTOCOLS
 from registry.resolve import target
-from registry.spec_errors import SpecInvalid
-from registry.spec_file import digest, document, parse, read
+from registry.specfile.errors import SpecInvalid
+from registry.specfile.file import digest, document, parse, read
 
 PASTED = {
     ("openai", "/v1/chat/completions"): "",

@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 from pytest_django import DjangoAssertNumQueries
 
-from controlplane.base import access, audit, revision
+from controlplane.base import access, revision
+from controlplane.base.audit import chain as audit
 from controlplane.base.models import Change, Job, User
 from controlplane.base.refusals import Conflict, Invalid, Missing, Stale
-from registry import catalog, credentials
-from registry.catalog import ModelFilter
+from registry.access import credentials
+from registry.catalog import verbs as catalog
+from registry.catalog.verbs import ModelFilter
 from registry.models import Credential, Model, ModelState, Release
 
 pytestmark = pytest.mark.django_db

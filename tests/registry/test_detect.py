@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from registry import spec_file
-from registry.detect import Detection, detect
+from registry.detection.detect import Detection, detect
+from registry.detection.suggest import SUGGESTERS, suggest
 from registry.emulators.fleet import start
 from registry.emulators.latency import Latency
 from registry.emulators.roster import emulated
-from registry.looking import CAP_S
-from registry.suggest import SUGGESTERS, suggest
+from registry.specfile import file as spec_file
 from registry.transports.egress import Egress, EndpointInvalid
 from registry.transports.http import Client
+from registry.upstreams.looking import CAP_S
 
 Detect = Callable[..., Awaitable[Detection]]
 

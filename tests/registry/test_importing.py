@@ -9,11 +9,16 @@ import pytest
 import yaml
 from django.utils import timezone
 
-from controlplane.base import access, audit, engine, jobs, revision
+from controlplane.base import access, revision
+from controlplane.base.audit import chain as audit
+from controlplane.base.jobs import engine
+from controlplane.base.jobs import verbs as jobs
 from controlplane.base.models import Change, Job, JobState, User
 from controlplane.base.refusals import Invalid
-from registry import catalog, importing, probing, spec_file
+from registry.catalog import importing, probing
+from registry.catalog import verbs as catalog
 from registry.models import Model, ModelState, Release
+from registry.specfile import file as spec_file
 from tests.upstreams import Upstreams
 
 pytestmark = pytest.mark.django_db(transaction=True)

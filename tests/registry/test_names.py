@@ -9,7 +9,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from controlplane.base.models import User
 from controlplane.base.refusals import Invalid
-from registry import catalog
+from registry.catalog import verbs as catalog
 from registry.models import Model
 
 pytestmark = pytest.mark.django_db

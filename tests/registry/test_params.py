@@ -11,10 +11,10 @@ from msgspec import Raw
 from msgspec.json import encode
 
 from registry.canon import Adaptation, Failure, FailureKind, Request, Task
-from registry.protocols.catalog import PROTOCOLS
-from registry.protocols.compiler import compile_adapter
+from registry.protocols.compiler.adapters import compile_adapter
+from registry.protocols.compiler.catalog import PROTOCOLS
 from registry.spec import Spec
-from registry.spec_file import read
+from registry.specfile.file import read
 
 CHATTERS = ("openai", "anthropic", "huggingface", "ollama")
 MESSAGES = [{"role": "user", "content": "hi"}]

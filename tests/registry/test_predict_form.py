@@ -10,7 +10,7 @@ from msgspec.json import encode
 from registry.canon import Failure, Reply, Request, Task, Usage
 from registry.predict_form import to_reply, to_request
 from registry.spec import Spec
-from registry.spec_file import read
+from registry.specfile.file import read
 
 
 def spec_of(kind: str, protocol: str = "openai") -> Spec:

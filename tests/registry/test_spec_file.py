@@ -9,9 +9,9 @@ import pytest
 import yaml
 
 from registry.spec import TASKS_BY_TYPE, Spec
-from registry.spec_errors import SpecError, SpecInvalid
-from registry.spec_file import digest, document, parse, read, to_yaml
-from registry.spec_schema import SCHEMA
+from registry.specfile.errors import SpecError, SpecInvalid
+from registry.specfile.file import digest, document, parse, read, to_yaml
+from registry.specfile.schema import SCHEMA
 
 ISSUE = """\
 models:

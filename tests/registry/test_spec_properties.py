@@ -6,9 +6,9 @@ import jsonschema
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry.spec_errors import SpecError
-from registry.spec_file import SpecInvalid, digest, document, parse, read, to_yaml
-from registry.spec_schema import SCHEMA
+from registry.specfile.errors import SpecError
+from registry.specfile.file import SpecInvalid, digest, document, parse, read, to_yaml
+from registry.specfile.schema import SCHEMA
 
 ROW = {"name": "m", "type": "llm", "protocol": "openai", "endpoint": "http://h:8000"}
 

@@ -6,15 +6,16 @@ from collections.abc import AsyncIterator
 import pytest
 
 from controlplane.base.secrets import key_hash
-from registry import keys, resolve
+from registry import resolve
+from registry.access import keys
 from registry.canon import Failure, FailureKind, Request, Task, context_of
-from registry.protocols.compiler import compile_adapter
+from registry.protocols.compiler.adapters import compile_adapter
 from registry.resolve import Upstream, bind
 from registry.spec import Spec
-from registry.spec_file import read
+from registry.specfile.file import read
 from registry.transports.egress import Egress
 from registry.transports.http import Client
-from registry.upstream import exchange, probe, probe_request
+from registry.upstreams.exchange import exchange, probe, probe_request
 from tests.registry.transports.faults import Peer, Script, serving
 from tests.routing.upstreams import DONE, answering, body_of, completion, event, failing, streaming
 

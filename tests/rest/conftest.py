@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from controlplane.base.models import User
-from registry import callers
+from registry.access import callers
 
 SCOPES = ("call", "read", "manage")
 

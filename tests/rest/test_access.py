@@ -16,7 +16,7 @@ from django.urls import URLPattern, get_resolver
 
 from controlplane.base.access import ROLES
 from controlplane.base.models import User
-from registry import callers
+from registry.access import callers
 
 TABLE = """
 GET    /                                           viewer   -
@@ -76,10 +76,10 @@ GET    playground/models                           viewer   -
 GET    playground/models/<path:name>               viewer   -
 POST   playground/key                              viewer   -
 GET    routing/lab                                 viewer   -
-POST   routing/lab/start                           engineer -
-GET    routing/lab/compare                         viewer   -
-GET    routing/lab/<uuid:job_id>                   viewer   -
-GET    routing/lab/<uuid:job_id>/progress          viewer   -
+POST   routing/lab/races/start                           engineer -
+GET    routing/lab/races/compare                         viewer   -
+GET    routing/lab/races/<uuid:job_id>                   viewer   -
+GET    routing/lab/races/<uuid:job_id>/progress          viewer   -
 GET    api/me                                      viewer   call,read,manage
 GET    api/jobs                                    viewer   call,read,manage
 GET    api/jobs/<uuid:job_id>                      viewer   call,read,manage

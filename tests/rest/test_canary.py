@@ -8,11 +8,11 @@ import pytest
 from django.db import connection
 from django.test import Client
 
-from controlplane.base import engine
 from controlplane.base.events import store
+from controlplane.base.jobs import engine
 from controlplane.base.models import User
 from controlplane.base.redaction import RedactSecrets
-from registry import importing, probing
+from registry.catalog import importing, probing
 from registry.models import Credential, Model
 from tests.upstreams import Upstreams
 

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from controlplane.base import engine, jobs
+from controlplane.base.jobs import engine
+from controlplane.base.jobs import verbs as jobs
 from controlplane.base.models import Job, User
-from registry import callers, importing, probing
-from registry.callers import KeyActor
+from registry.access import callers
+from registry.access.callers import KeyActor
+from registry.catalog import importing, probing
 from registry.models import ApiKey, Credential, Model
 from routing.models import CallRecord
 from tests.races import a_race

@@ -6,9 +6,10 @@ from typing import Any
 from controlplane.base.boot import DJANGO_VERSION
 from controlplane.base.config import store_egress_allow
 from controlplane.base.models import User
-from registry import callers, catalog
+from registry.access import callers
+from registry.catalog import verbs as catalog
 from registry.models import Model
-from routing import records
+from routing.calls import records
 from routing.models import CallRecord
 
 LIMITS = dict.fromkeys(("connect", "first_byte", "idle", "total"), 60)

@@ -18,13 +18,13 @@ import uvicorn
 from controlplane.base.secrets import key_hash
 from registry.transports.egress import Egress
 from registry.transports.http import Client
-from routing.breaker import Breakers
-from routing.cors import CrossOrigin, origins
-from routing.forwarding import Forwarder
-from routing.gateway import Gateway, World
-from routing.measures import Measures
-from routing.recorder import Recorder
-from routing.snapshot import Builder, CallerRow, ModelRow, Snapshot
+from routing.dataplane.breaker import Breakers
+from routing.dataplane.cors import CrossOrigin, origins
+from routing.dataplane.forwarding import Forwarder
+from routing.dataplane.gateway import Gateway, World
+from routing.dataplane.measures import Measures
+from routing.dataplane.recorder import Recorder
+from routing.dataplane.snapshot import Builder, CallerRow, ModelRow, Snapshot
 
 PEPPER = b"p" * 32
 KEY = "pb-test-key"

@@ -8,13 +8,13 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from routing import scheduler
-from routing.fleet import DEVICE, DONE, LOADING, MODEL, NONE, Fleet, Limits
-from routing.learn import simulator
-from routing.learn.machine import Machine
-from routing.learn.play import Entrant, staged
-from routing.learn.traffic import Workload
-from routing.scheduler import REST, Point
+from routing.lab.learn.simulator import events as simulator
+from routing.lab.learn.simulator.machine import Machine
+from routing.lab.learn.simulator.play import Entrant, staged
+from routing.lab.learn.workloads.traffic import Workload
+from routing.scheduler import core as scheduler
+from routing.scheduler.core import REST, Point
+from routing.scheduler.fleet import DEVICE, DONE, LOADING, MODEL, NONE, Fleet, Limits
 
 Pick = Callable[[Fleet, Point, NDArray[np.int64]], int]
 MOST_DECISIONS = 20_000

@@ -6,8 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
-from routing.cors import origins
-from routing.endpoints import CALLS, is_ours
+from routing.dataplane.cors import origins
+from routing.dataplane.endpoints import CALLS, is_ours
 from tests.registry.transports.faults import serving
 from tests.routing.serving import KEY, gateway_for, model_row
 from tests.routing.upstreams import DONE, answering, event, failing, streaming

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from openai.types.chat import ChatCompletionMessageParam
 
-from registry.protocols.answers import retry_after
+from registry.protocols.runtime.answers import retry_after
 from tests.registry.transports.faults import Peer, Script, serving
 from tests.routing.serving import gateway_for, model_row
 from tests.routing.upstreams import CHUNKED, DONE, answering, chunk, completion, event, failing, streaming

@@ -19,9 +19,10 @@ from openai.types.chat import ChatCompletionMessageParam
 from controlplane.asgi import Application
 from controlplane.base import config
 from controlplane.base.models import User
-from registry import callers, catalog
+from registry.access import callers
+from registry.catalog import verbs as catalog
 from registry.models import Model
-from routing import records
+from routing.calls import records
 from routing.models import CallRecord
 from routing.rows import RowsUnavailable
 from tests.registry.transports.faults import serving

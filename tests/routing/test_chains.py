@@ -14,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.chains import Maker, brute, hard, instances, realistic
-from routing import chain_search, pareto
-from routing.chains import (
+from routing.chains import pareto
+from routing.chains import search as chain_search
+from routing.chains.best import (
     FASTEST,
     LEAST_ENERGY,
     MOST_ACCURATE,

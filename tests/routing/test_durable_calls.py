@@ -8,11 +8,12 @@ import pytest
 import yaml
 
 from controlplane.base.models import Job, JobState, User
-from registry import callers, catalog
+from registry.access import callers
 from registry.canon import Failure
+from registry.catalog import verbs as catalog
 from registry.models import Model, ModelState
-from routing import jobs as calls
-from routing.gateway import Submission
+from routing.calls import jobs as calls
+from routing.dataplane.gateway import Submission
 from routing.models import CallRecord
 from routing.table import Caller
 from tests.upstreams import Upstreams

@@ -10,14 +10,17 @@ import yaml
 from django.db.models import F
 from django.db.models.functions import Now
 
-from controlplane.base import engine, jobs
-from controlplane.base.engine import HORIZON, JobDeferred, Lease
+from controlplane.base.jobs import engine
+from controlplane.base.jobs import verbs as jobs
+from controlplane.base.jobs.engine import HORIZON, JobDeferred, Lease
 from controlplane.base.models import Job, JobState, User
-from registry import callers, catalog, importing
+from registry.access import callers
 from registry.canon import Failure
+from registry.catalog import importing
+from registry.catalog import verbs as catalog
 from registry.models import Model, ModelState
-from routing import jobs as calls
-from routing.gateway import Submission
+from routing.calls import jobs as calls
+from routing.dataplane.gateway import Submission
 from routing.table import Caller
 from tests.upstreams import Upstreams
 from tests.workers import WORKER, Start, until

@@ -8,12 +8,12 @@ import openai
 import pytest
 import yaml
 
-from registry import spec_file
 from registry.emulators.answers import speak
 from registry.emulators.fleet import start
 from registry.emulators.latency import Latency
 from registry.emulators.roster import emulated
 from registry.emulators.specs import specs
+from registry.specfile import file as spec_file
 from tests.routing.serving import Running, gateway_for, model_row
 
 SIZE = 32

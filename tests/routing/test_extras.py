@@ -7,7 +7,7 @@ import openai
 import pytest
 from openai.types.chat import ChatCompletionMessageParam
 
-from routing.extras import REMEMBERED_SECONDS, Extras
+from routing.dataplane.extras import REMEMBERED_SECONDS, Extras
 from tests.registry.transports.faults import Peer, Script, serving
 from tests.routing.serving import gateway_for, model_row
 from tests.routing.upstreams import CHUNKED, DONE, JSON, body_of, chunk, event

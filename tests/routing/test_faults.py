@@ -193,7 +193,7 @@ async def test_early_keep_alives_do_not_begin_an_answer_and_later_ones_reach_the
             assert (answer.status_code, "hello" in answer.text) == (200, True)
         alone = await post(g, stream=True, model="n")
         assert (alone.status_code, "GPU on fire" in alone.text) == (502, True)
-        monkeypatch.setattr("routing.forwarding.COMMENTS_AFTER_MS", 0.0)
+        monkeypatch.setattr("routing.dataplane.forwarding.COMMENTS_AFTER_MS", 0.0)
         late = await post(g, stream=True, model="n")
         assert (late.status_code, late.text[:1]) == (200, ":")
 

@@ -9,9 +9,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from controlplane.base import engine, jobs
+from controlplane.base.jobs import engine
+from controlplane.base.jobs import verbs as jobs
 from controlplane.base.models import Job, JobState, User
-from routing import lab
+from routing.lab import races as lab
 from tests.workers import WORKER, Start, kill, until
 
 pytestmark = [pytest.mark.django_db(transaction=True)]

@@ -8,7 +8,8 @@ from django.test import Client
 from django.utils import timezone
 
 from controlplane.base.models import User
-from routing import outcomes, traffic
+from routing import outcomes
+from routing.calls import traffic
 from routing.models import CallRecord
 
 Visitor = Callable[..., Client]

@@ -10,16 +10,17 @@ import numpy as np
 import pytest
 
 from registry.transports.target import Target
-from routing import scheduler
-from routing.fleet import DEVICE, MODEL, NONE, WARM, Fleet, Limits, empty
-from routing.learn import lineup, simulator
-from routing.learn.catalogue import KIND_NAMES
-from routing.learn.play import staged
-from routing.learn.simulator import Desk, desk_of
-from routing.learn.traffic import Scenario, synthetic
+from routing.lab.learn.simulator import events as simulator
+from routing.lab.learn.simulator import lineup
+from routing.lab.learn.simulator.events import Desk, desk_of
+from routing.lab.learn.simulator.play import staged
+from routing.lab.learn.workloads.catalogue import KIND_NAMES
+from routing.lab.learn.workloads.traffic import Scenario, synthetic
 from routing.policies import choice, least_outstanding, power_of_two, random, round_robin, rules
 from routing.policies.choice import Candidate, FleetChoice, explained
-from routing.scheduler import BIND, EVICT, LOAD, PLACE, START, Point
+from routing.scheduler import core as scheduler
+from routing.scheduler.core import BIND, EVICT, LOAD, PLACE, START, Point
+from routing.scheduler.fleet import DEVICE, MODEL, NONE, WARM, Fleet, Limits, empty
 from routing.table import Replica
 
 DEVICES, MODELS, CALLS = 4, 3, 8
@@ -88,7 +89,7 @@ def test_the_decision_of_hosted_endpoints_is_the_schedulers() -> None:
 
 def test_the_web_process_imports_no_machine_code() -> None:
     names = "random, round_robin, least_outstanding, power_of_two, static"
-    code = f"import sys, routing.forwarding; from routing.policies import {names}; sys.exit('numba' in sys.modules)"
+    code = f"import sys, routing.dataplane.forwarding; from routing.policies import {names}; sys.exit('numba' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -4,7 +4,7 @@ import json
 
 import msgspec
 
-from routing.recorder import PACK_BYTES, pack
+from routing.dataplane.recorder import PACK_BYTES, pack
 from tests.registry.transports.faults import serving
 from tests.routing.serving import gateway_for, model_row
 from tests.routing.test_recorder import record

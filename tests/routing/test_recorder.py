@@ -9,8 +9,8 @@ import msgspec
 import pytest
 
 from registry.canon import Adaptation
-from routing import recorder as module
-from routing.recorder import DeliveryFailed, Record, Recorder
+from routing.dataplane import recorder as module
+from routing.dataplane.recorder import DeliveryFailed, Record, Recorder
 
 
 class Store:

@@ -12,10 +12,11 @@ from django.utils import timezone
 
 from controlplane.base import events
 from controlplane.base.models import User
-from routing import calls, records
-from routing.endpoints import read_head
+from routing.calls import records
+from routing.calls import search as calls
+from routing.dataplane.endpoints import read_head
+from routing.dataplane.recorder import Record
 from routing.models import CallRecord
-from routing.recorder import Record
 
 pytestmark = pytest.mark.django_db
 

@@ -8,11 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from routing import queueing, residency, scheduler
-from routing.fleet import DONE, EXPECTED, HELD, LOADING, NONE, OCCUPANCY, RUNNING, WARM, Fleet, Limits, empty
-from routing.learn.traffic import Workload
+from routing.lab.learn.workloads.traffic import Workload
 from routing.policies import hrrn
-from routing.scheduler import EVICT, LOAD, START, Point
+from routing.scheduler import core as scheduler
+from routing.scheduler import queueing, residency
+from routing.scheduler.core import EVICT, LOAD, START, Point
+from routing.scheduler.fleet import DONE, EXPECTED, HELD, LOADING, NONE, OCCUPANCY, RUNNING, WARM, Fleet, Limits, empty
 from tests.routing.small_fleets import (
     Pick,
     Run,

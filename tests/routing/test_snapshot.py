@@ -13,12 +13,12 @@ import pytest
 from openai.types.chat import ChatCompletionMessageParam
 
 from controlplane.base.secrets import seal
-from routing import snapshot as module
-from routing.link import Link
+from routing.dataplane import snapshot as module
+from routing.dataplane.link import Link
+from routing.dataplane.snapshot import Builder, CredentialRow, Snapshot, UnsealFailed, load, save
+from routing.dataplane.watcher import Watcher
 from routing.rows import RowsUnavailable, unsealing
-from routing.snapshot import Builder, CredentialRow, Snapshot, UnsealFailed, load, save
 from routing.table import Table
-from routing.watcher import Watcher
 from tests.registry.transports.faults import serving
 from tests.routing.serving import caller_row, gateway_for, model_row, snapshot
 from tests.routing.upstreams import answering

@@ -8,7 +8,7 @@ from django.utils import translation
 
 from registry.canon import Adaptation
 from routing.adaptations import tell
-from routing.unspoken import unspoken
+from routing.dataplane.unspoken import unspoken
 from tests.registry.transports.faults import Peer, serving
 from tests.routing.serving import gateway_for, model_row
 

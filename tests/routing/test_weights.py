@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from routing import weights
-from routing.fleet import Limits
-from routing.learn import lineup
-from routing.observation import COUNT
-from routing.policies import learned
-from routing.policies.learned import BASE, HIDDEN, SIZE
+from routing.lab.learn.simulator import lineup
+from routing.policies.learned import policy as learned
+from routing.policies.learned import weights
+from routing.policies.learned.observation import COUNT
+from routing.policies.learned.policy import BASE, HIDDEN, SIZE
+from routing.scheduler.fleet import Limits
 
 PASSED = {"gate": {"passed": True}}
 LIMITS = Limits(max_active=5, replicate=1.5, calls_per_replica=3.0, patience_s=90.0)

@@ -10,7 +10,7 @@ from django.core.management import call_command
 
 from controlplane.base import accounts, config
 from controlplane.base.models import Role, User
-from registry import callers
+from registry.access import callers
 from registry.models import ApiKey
 
 pytestmark = pytest.mark.django_db

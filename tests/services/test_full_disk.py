@@ -12,8 +12,8 @@ import psutil
 import pytest
 import redis
 
-from controlplane.base import jobs
 from controlplane.base.events import store
+from controlplane.base.jobs import verbs as jobs
 from controlplane.base.models import Job, JobState
 from controlplane.services.children import wait_for
 from controlplane.services.files import LOG_CAP

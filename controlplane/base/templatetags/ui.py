@@ -10,7 +10,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 
-from controlplane.base import access, icons, retelling, words
+from controlplane.base import access
+from controlplane.base.web import icons, retelling, words
 
 register = template.Library()
 

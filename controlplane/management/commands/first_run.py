@@ -10,12 +10,13 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import transaction
 
-from controlplane.base import accounts, audit, config
+from controlplane.base import accounts, config
+from controlplane.base.audit import chain as audit
 from controlplane.base.models import Role, SetupLink, User
 from controlplane.base.refusals import Missing
 from controlplane.base.secrets import key_hash
 from controlplane.services.files import write_private
-from registry import callers
+from registry.access import callers
 from registry.models import ApiKey
 
 ACCOUNT = "first-run"

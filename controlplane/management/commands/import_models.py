@@ -10,10 +10,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db.models import Q
 
-from controlplane.base import engine, jobs
+from controlplane.base.jobs import engine
+from controlplane.base.jobs import verbs as jobs
 from controlplane.base.models import Job, Role, User
 from controlplane.base.refusals import Refused
-from registry import importing, probing
+from registry.catalog import importing, probing
 
 HANDLERS: engine.Handlers = {"import": importing.run, "probe": probing.run}
 LOOK_SECONDS = 0.5

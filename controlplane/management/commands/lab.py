@@ -8,11 +8,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from routing.learn.bounds import floors
-from routing.learn.evaluate import Question, evaluate
-from routing.learn.lineup import ORACLE
-from routing.learn.race import race
-from routing.learn.scenes import scene
+from routing.lab.learn.evaluation.bounds import floors
+from routing.lab.learn.evaluation.evaluate import Question, evaluate
+from routing.lab.learn.simulator.lineup import ORACLE
+from routing.lab.learn.simulator.race import race
+from routing.lab.learn.workloads.scenes import scene
 
 COLUMNS = {
     "policy": "policy", "mean_s": "mean s", "p50_s": "p50", "p95_s": "p95", "p99_s": "p99", "max_wait_s": "max wait",

@@ -3,9 +3,8 @@
 import re
 from typing import Any
 
-from registry.given import Given
-from registry.protocols.calls import Calls
-from registry.protocols.content import (
+from registry.protocols.runtime.calls import Calls
+from registry.protocols.runtime.content import (
     INSTRUCTIONS,
     each_message,
     image_of,
@@ -15,6 +14,7 @@ from registry.protocols.content import (
     text_or_refuse,
     unreadable,
 )
+from registry.protocols.runtime.given import Given
 
 __all__ = ["conversation"]
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from registry.canon import CallContext
-from registry.protocols import replies
-from registry.protocols.streams import NOTHING, Delta
+from registry.protocols.runtime import replies
+from registry.protocols.runtime.streams import NOTHING, Delta
 
 __all__ = ["delta", "message"]
 

@@ -5,10 +5,10 @@ from typing import Any
 from msgspec import Raw
 
 from registry.canon import plain
-from registry.given import Given
-from registry.params import Draft
-from registry.protocols import content
-from registry.protocols.content import schema_of, unreadable
+from registry.protocols.runtime import content
+from registry.protocols.runtime.content import schema_of, unreadable
+from registry.protocols.runtime.given import Given
+from registry.protocols.runtime.params import Draft
 
 __all__ = [
     "effort", "finish", "negated", "output_format", "settings", "stop_sequences", "tool_choice", "tools",

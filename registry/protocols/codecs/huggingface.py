@@ -3,11 +3,11 @@
 from typing import Any
 
 from registry.canon import CallContext
-from registry.given import Given
-from registry.params import Draft
-from registry.protocols import replies
-from registry.protocols.content import each_message, one_prompt, schema_of, stops, text_only
-from registry.protocols.streams import Delta
+from registry.protocols.runtime import replies
+from registry.protocols.runtime.content import each_message, one_prompt, schema_of, stops, text_only
+from registry.protocols.runtime.given import Given
+from registry.protocols.runtime.params import Draft
+from registry.protocols.runtime.streams import Delta
 
 __all__ = [
     "chat", "completion", "delta", "embeddings", "finish", "grammar", "labels", "prompt", "ranking", "stop",

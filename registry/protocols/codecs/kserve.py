@@ -3,9 +3,9 @@
 from typing import Any
 
 from registry.canon import CallContext
-from registry.given import Given
-from registry.protocols import replies
-from registry.protocols.content import texts, unreadable
+from registry.protocols.runtime import replies
+from registry.protocols.runtime.content import texts, unreadable
+from registry.protocols.runtime.given import Given
 
 __all__ = ["embeddings", "outputs", "tensors"]
 

@@ -3,12 +3,12 @@
 from typing import Any
 
 from registry.canon import CallContext
-from registry.given import Given
-from registry.params import Draft
-from registry.protocols import content, replies
-from registry.protocols.calls import Calls
-from registry.protocols.content import each_message, image_of, kind_of, parts_of, schema_of, text_of, unreadable
-from registry.protocols.streams import Delta
+from registry.protocols.runtime import content, replies
+from registry.protocols.runtime.calls import Calls
+from registry.protocols.runtime.content import each_message, image_of, kind_of, parts_of, schema_of, text_of, unreadable
+from registry.protocols.runtime.given import Given
+from registry.protocols.runtime.params import Draft
+from registry.protocols.runtime.streams import Delta
 
 __all__ = [
     "chat", "chat_delta", "completion", "completion_delta", "embeddings", "finish", "format", "messages", "prompt",

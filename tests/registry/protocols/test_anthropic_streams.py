@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from registry.canon import CallContext, Fragment, Task
 from registry.protocols.codecs.anthropic_answers import MOST_HELD, MOST_OPEN
-from registry.protocols.compiler import compile_adapter
-from registry.spec_file import read
+from registry.protocols.compiler.adapters import compile_adapter
+from registry.specfile.file import read
 
 CONTEXT = CallContext("m", "r", 1, usage_wanted=True)
 CHAT = compile_adapter(read({"name": "m", "type": "llm", "protocol": "anthropic", "endpoint": "http://h"})).operations[

@@ -11,8 +11,8 @@ from msgspec.structs import replace
 from registry.canon import FailureKind, Request, Task
 from registry.protocols import codecs
 from registry.protocols.auth import SecretInvalid
-from registry.protocols.catalog import ALIASES, PROTOCOLS, aliases_of, canonical_name
-from registry.protocols.compiler import CompileError, compile_adapter, compile_document
+from registry.protocols.compiler.adapters import CompileError, compile_adapter, compile_document
+from registry.protocols.compiler.catalog import ALIASES, PROTOCOLS, aliases_of, canonical_name
 from registry.protocols.document import (
     Auth,
     AuthKind,
@@ -29,7 +29,7 @@ from registry.protocols.document import (
 )
 from registry.resolve import target
 from registry.spec import Spec
-from registry.spec_file import read as read_spec
+from registry.specfile.file import read as read_spec
 
 SHAPES = [(document.name, kind) for document in PROTOCOLS.values() for kind in document.types]
 PARAMS = {

@@ -7,8 +7,8 @@ import pytest
 
 from registry.protocols.document import schema
 from registry.spec import TASKS_BY_TYPE
-from registry.spec_params import CONSTRAINT_KEYS, PARAMETER_KEYS
-from registry.spec_reading import READERS
+from registry.specfile.params import CONSTRAINT_KEYS, PARAMETER_KEYS
+from registry.specfile.reading import READERS
 
 TEXT = (Path(__file__).parents[3] / "docs" / "protocols.md").read_text(encoding="utf-8")
 WORDS = set(re.findall(r"[a-z_0-9]+", TEXT))

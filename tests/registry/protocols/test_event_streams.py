@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from registry.canon import ANSWER_BYTES, CallContext, Failure, FailureKind
-from registry.protocols.compiler import compile_adapter
-from registry.protocols.framing import MAX_MESSAGE, SseFraming
+from registry.protocols.compiler.adapters import compile_adapter
+from registry.protocols.runtime.framing import MAX_MESSAGE, SseFraming
 from registry.spec import TASKS_BY_TYPE
-from registry.spec_file import read
+from registry.specfile.file import read
 
 OPERATION = compile_adapter(
     read({"name": "m", "type": "llm", "protocol": "openai", "endpoint": "http://h"})

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from registry.canon import CallContext, Task
-from registry.protocols.compiler import compile_adapter
-from registry.spec_file import read
+from registry.protocols.compiler.adapters import compile_adapter
+from registry.specfile.file import read
 from tests.registry.protocols.test_foreign_requests import RESULT, TEN, USER, call, refusal, send
 
 

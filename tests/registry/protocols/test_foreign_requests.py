@@ -11,9 +11,9 @@ from msgspec import Raw
 from msgspec.json import encode
 
 from registry.canon import Failure, FailureKind, Request, Task
-from registry.protocols.compiler import compile_adapter
-from registry.protocols.media import data_address
-from registry.spec_file import read
+from registry.protocols.compiler.adapters import compile_adapter
+from registry.protocols.runtime.media import data_address
+from registry.specfile.file import read
 
 USER: dict[str, Any] = {"role": "user", "content": "Name a colour."}
 PAINT: dict[str, Any] = {"type": "function", "function": {"name": "paint", "parameters": {"type": "object"}}}

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from registry.canon import Failure, Usage
-from registry.protocols.catalog import PROTOCOLS
+from registry.protocols.compiler.catalog import PROTOCOLS
 from tests.registry.protocols.goldens import Golden, load
 
 GOLDENS = load()

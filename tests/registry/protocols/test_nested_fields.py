@@ -12,8 +12,8 @@ from msgspec import Raw
 from msgspec.json import encode
 
 from registry.canon import Adaptation, Failure, FailureKind, Request, Task
-from registry.protocols.compiler import compile_adapter
-from registry.spec_file import read
+from registry.protocols.compiler.adapters import compile_adapter
+from registry.specfile.file import read
 
 CHATTERS = ("anthropic", "ollama", "huggingface")
 LOSSES = ("dropped", "clamped")

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from registry.canon import CallContext, Failure, FailureKind, Fragment, Reply, Task
 from registry.protocols.adapter import Operation, StreamDecoder
-from registry.protocols.catalog import PROTOCOLS
-from registry.protocols.compiler import compile_adapter
-from registry.protocols.framing import MAX_MESSAGE
+from registry.protocols.compiler.adapters import compile_adapter
+from registry.protocols.compiler.catalog import PROTOCOLS
+from registry.protocols.runtime.framing import MAX_MESSAGE
 from registry.spec import TASKS_BY_TYPE
-from registry.spec_file import read
+from registry.specfile.file import read
 from tests.registry.protocols.goldens import load
 
 CONTEXT = CallContext("public-1", "req-1", 1, usage_wanted=True)

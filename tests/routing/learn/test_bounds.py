@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from routing.fleet import NONE, Fleet, Limits
-from routing.learn.bounds import Bounds, bounds, mean_busy_times
-from routing.learn.paging import least_loads
-from routing.learn.play import outcome
-from routing.learn.traffic import SCENARIOS, Workload, at_size, synthetic
-from routing.scheduler import EVICT, Point
+from routing.lab.learn.evaluation.bounds import Bounds, bounds, mean_busy_times
+from routing.lab.learn.evaluation.paging import least_loads
+from routing.lab.learn.simulator.play import outcome
+from routing.lab.learn.workloads.traffic import SCENARIOS, Workload, at_size, synthetic
+from routing.scheduler.core import EVICT, Point
+from routing.scheduler.fleet import NONE, Fleet, Limits
 from tests.routing.small_fleets import Run, by_lot, devices_of, drive, limits, models_of, workload_of, workloads
 
 ROUNDING = 1e-6

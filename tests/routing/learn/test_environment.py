@@ -11,15 +11,17 @@ from gymnasium.utils.env_checker import check_env
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from routing.fleet import NONE, Limits
-from routing.learn import lineup, rollout, train
-from routing.learn.catalogue import KINDS
-from routing.learn.cost import AGE_S, COST
-from routing.learn.environment import FleetEnvironment, Observation, Terms, heuristic, tuned_heuristic
-from routing.learn.play import Outcome, play, staged
-from routing.learn.traffic import Scenario, synthetic
-from routing.policies import learned, spaced
-from routing.policies.learned import BASE, ROWS
+from routing.lab.learn.evaluation.cost import AGE_S, COST
+from routing.lab.learn.simulator import lineup
+from routing.lab.learn.simulator.play import Outcome, play, staged
+from routing.lab.learn.training import rollout, train
+from routing.lab.learn.training.environment import FleetEnvironment, Observation, Terms, heuristic, tuned_heuristic
+from routing.lab.learn.workloads.catalogue import KINDS
+from routing.lab.learn.workloads.traffic import Scenario, synthetic
+from routing.policies import spaced
+from routing.policies.learned import policy as learned
+from routing.policies.learned.policy import BASE, ROWS
+from routing.scheduler.fleet import NONE, Limits
 
 TINY = Scenario("tiny", calls=100, seconds=40.0, models=24, devices=3)
 SLEEPY = Scenario("sleepy", calls=80, seconds=30.0, models=40, devices=2, alpha=0.9, cv=4.0, host_gb=200.0)

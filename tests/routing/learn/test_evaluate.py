@@ -12,11 +12,12 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
-from routing.fleet import Limits
-from routing.learn import homes, lineup
-from routing.learn.evaluate import Question, evaluate, interval_of, student, versus
-from routing.learn.scenes import scene
-from routing.learn.traffic import SCENARIOS, Scenario, Workload, synthetic
+from routing.lab.learn.evaluation.evaluate import Question, evaluate, interval_of, student, versus
+from routing.lab.learn.simulator import lineup
+from routing.lab.learn.workloads import homes
+from routing.lab.learn.workloads.scenes import scene
+from routing.lab.learn.workloads.traffic import SCENARIOS, Scenario, Workload, synthetic
+from routing.scheduler.fleet import Limits
 
 TINY = Scenario("tiny", calls=80, seconds=20.0, models=12, devices=3)
 SMALL = ("--devices", "4", "--models", "24", "--seeds", "2")

@@ -11,9 +11,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from routing.fleet import Fleet, Limits
-from routing.learn import simulator
-from routing.learn.machine import (
+from routing.lab.learn.simulator import events as simulator
+from routing.lab.learn.simulator.machine import (
     AMBIENT_C,
     CONTENTION,
     CONTEXT_W,
@@ -24,10 +23,11 @@ from routing.learn.machine import (
     KELVIN_PER_W,
     let_stand,
 )
-from routing.learn.play import Entrant, play
-from routing.learn.traffic import SCENARIOS, Workload, at_size, synthetic
+from routing.lab.learn.simulator.play import Entrant, play
+from routing.lab.learn.workloads.traffic import SCENARIOS, Workload, at_size, synthetic
 from routing.policies import hrrn
-from routing.scheduler import BIND, LOAD, START, Point
+from routing.scheduler.core import BIND, LOAD, START, Point
+from routing.scheduler.fleet import Fleet, Limits
 from tests.routing.small_fleets import (
     Run,
     by_lot,

@@ -5,11 +5,11 @@ from itertools import islice, pairwise
 
 import pytest
 
-from routing import lab
-from routing.learn import lineup
-from routing.learn.play import play
-from routing.learn.race import MOST_SAMPLES, figures, moments, race
-from routing.learn.traffic import SCENARIOS, synthetic
+from routing.lab import races as lab
+from routing.lab.learn.simulator import lineup
+from routing.lab.learn.simulator.play import play
+from routing.lab.learn.simulator.race import MOST_SAMPLES, figures, moments, race
+from routing.lab.learn.workloads.traffic import SCENARIOS, synthetic
 
 PAIR = ("static", "hrrn")
 COMPILING_S = 600

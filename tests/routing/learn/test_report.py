@@ -16,8 +16,9 @@ from benchmarks.lab_measures import MAIN, Setting, joined
 from benchmarks.lab_page import PICTURES, page
 from benchmarks.lab_targets import MET, MISSED, UNKNOWN, Target, reason, targets
 from benchmarks.lab_words import COLUMNS, POLICIES, REASONS
-from routing.learn import bounds, lineup
-from routing.learn.evaluate import Question, evaluate
+from routing.lab.learn.evaluation import bounds
+from routing.lab.learn.evaluation.evaluate import Question, evaluate
+from routing.lab.learn.simulator import lineup
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
 FOLDER = DOCS / "routing-lab"

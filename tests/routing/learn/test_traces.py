@@ -14,14 +14,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from routing.features import PREFILL_TOKENS_PER_UNIT
-from routing.learn import trace_files
-from routing.learn.catalogue import KINDS, LANGUAGE, PICTURE
-from routing.learn.client_streams import Streams, servegen
-from routing.learn.recording import RATIO, SECONDS, TOKENS, UNITS
-from routing.learn.trace_files import TraceError
-from routing.learn.traces import STILL_S, TRACES, azure, find, gentd26, load, mooncake, plain, workload
-from routing.learn.traffic import Scenario
+from routing.lab.learn.workloads import trace_files
+from routing.lab.learn.workloads.catalogue import KINDS, LANGUAGE, PICTURE
+from routing.lab.learn.workloads.client_streams import Streams, servegen
+from routing.lab.learn.workloads.recording import RATIO, SECONDS, TOKENS, UNITS
+from routing.lab.learn.workloads.trace_files import TraceError
+from routing.lab.learn.workloads.traces import STILL_S, TRACES, azure, find, gentd26, load, mooncake, plain, workload
+from routing.lab.learn.workloads.traffic import Scenario
+from routing.scheduler.features import PREFILL_TOKENS_PER_UNIT
 
 AZURE = """TIMESTAMP,ContextTokens,GeneratedTokens
 2023-11-16 18:15:46.6805900,374,44

@@ -14,17 +14,20 @@ import torch
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from routing.fleet import Limits
-from routing.learn import gate, lineup, ppo, rollout, train
-from routing.learn.curriculum import TRAINING_SEEDS, VALIDATION_SEEDS
-from routing.learn.lineup import MAX_ACTIVE
-from routing.learn.play import play
-from routing.learn.rollout import Log
-from routing.learn.traffic import Scenario, synthetic
-from routing.observation import COUNT, NAMES
-from routing.policies import learned, spaced
-from routing.policies.learned import HIDDEN, INPUTS
-from routing.weights import WeightsError, load
+from routing.lab.learn.evaluation import gate
+from routing.lab.learn.simulator import lineup
+from routing.lab.learn.simulator.lineup import MAX_ACTIVE
+from routing.lab.learn.simulator.play import play
+from routing.lab.learn.training import ppo, rollout, train
+from routing.lab.learn.training.rollout import Log
+from routing.lab.learn.workloads.curriculum import TRAINING_SEEDS, VALIDATION_SEEDS
+from routing.lab.learn.workloads.traffic import Scenario, synthetic
+from routing.policies import spaced
+from routing.policies.learned import policy as learned
+from routing.policies.learned.observation import COUNT, NAMES
+from routing.policies.learned.policy import HIDDEN, INPUTS
+from routing.policies.learned.weights import WeightsError, load
+from routing.scheduler.fleet import Limits
 
 TINY = Scenario("tiny", calls=150, seconds=40.0, models=24, devices=3)
 PLAN = train.Plan(minutes=0.05, threads=1, workloads=2, plays=2, check_every=1)

@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from routing.fleet import Limits
-from routing.learn import lineup, tune
-from routing.learn.curriculum import TRAINING_SEEDS
-from routing.learn.traffic import Scenario, synthetic
+from routing.lab.learn.simulator import lineup
+from routing.lab.learn.training import tune
+from routing.lab.learn.workloads.curriculum import TRAINING_SEEDS
+from routing.lab.learn.workloads.traffic import Scenario, synthetic
 from routing.policies import hrrn
+from routing.scheduler.fleet import Limits
 
 
 def test_the_origin_is_the_textbook() -> None:

@@ -11,7 +11,7 @@ from versions.diff.policy import Policy
 from versions.diff.rules import table
 from versions.diff.schema.compare import compare_schemas
 from versions.diff.schema.dialect import Dialect
-from versions.diff.unreadable import fact, issue_findings
+from versions.diff.schema.unreadable import fact, issue_findings
 from versions.diff.values import same
 
 PROSE = frozenset({"label", "help", "placeholder", "description"})

@@ -11,8 +11,8 @@ from versions.diff.policy import Policy
 from versions.diff.schema.explain import Explainer
 from versions.diff.schema.place import Place
 from versions.diff.schema.reader import Node
+from versions.diff.schema.unreadable import fact
 from versions.diff.schema.weigh import findings
-from versions.diff.unreadable import fact
 
 TURNED = {
     "body-required": "became-required", "body-optional": "became-optional", "body-removed": "response-required-removed",

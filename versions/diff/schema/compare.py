@@ -8,8 +8,8 @@ from versions.diff.schema.dialect import Dialect, dialect_of
 from versions.diff.schema.explain import Explainer
 from versions.diff.schema.place import Place
 from versions.diff.schema.reader import Reader
+from versions.diff.schema.unreadable import issue_findings
 from versions.diff.schema.weigh import findings
-from versions.diff.unreadable import issue_findings
 from versions.diff.values import same
 
 

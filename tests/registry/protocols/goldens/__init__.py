@@ -10,8 +10,8 @@ from msgspec.json import encode
 
 from registry.canon import CallContext, Request, Task, context_of
 from registry.protocols.adapter import Operation
-from registry.protocols.compiler import compile_adapter
-from registry.spec_file import read
+from registry.protocols.compiler.adapters import compile_adapter
+from registry.specfile.file import read
 
 FOLDER = Path(__file__).parent
 

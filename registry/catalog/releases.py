@@ -1,0 +1,202 @@
+"""Writing specs to the database: checks that need other rows, and the bulk write that one model and thousands share."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Max, OuterRef, Subquery
+from django.utils import timezone
+
+from controlplane.base.refusals import Invalid
+from registry.models import Credential, Model, ModelState, Release
+from registry.protocols.compiler.adapters import CompileError, compile_adapter
+from registry.spec import Spec
+from registry.specfile import file as spec_file
+from registry.specfile.errors import SpecError, SpecInvalid
+from registry.transports.egress import EndpointInvalid, parse_endpoint
+
+RESERVED_NAMES = frozenset({"new", "import", "export", "tag"})
+RESERVED_ENDINGS = frozenset({"probe", "enable", "disable", "predict"})
+"""What the console, the REST API and /v1 have below their addresses of models; a test holds them to the URL map."""
+_BATCH = 500
+_COPIED = (
+    "release", "type", "protocol", "endpoint", "state", "state_reason", "tags", "owner", "credential", "updated_at",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A valid spec, ready to be written. `digest` is that of its normal form."""
+
+    spec: Spec
+    digest: str
+
+
+@dataclass(frozen=True)
+class World:
+    """What other rows say about new specs: digests by name, public names by their owner, credentials by name."""
+
+    digests: Mapping[str, str]
+    owners: Mapping[str, str]
+    origins: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Ids of the models that were created and changed."""
+
+    created: tuple[int, ...]
+    changed: tuple[int, ...]
+
+
+def world() -> World:
+    """The names, aliases, digests and credential origins as they are now: three queries."""
+    digests = {name: digest or "" for name, digest in Model.objects.values_list("name", "release__digest")}
+    owners = {name: name for name in digests}
+    with_aliases = Model.objects.filter(release__spec__has_key="aliases").values_list("name", "release__spec__aliases")
+    for name, aliases in with_aliases:
+        owners.update(dict.fromkeys(aliases, name))
+    return World(digests, owners, dict(Credential.objects.values_list("name", "origin")))
+
+
+def problems(spec: Spec, known: World) -> list[SpecError]:
+    """What speaks against writing `spec` beside what exists; empty where nothing does."""
+    found = [*_name_problems(spec, known), *_credential_problems(spec, known)]
+    try:
+        compile_adapter(spec)
+    except CompileError as error:
+        found.append(_error("", spec.name, "a spec that compiles", str(error)))
+    return found
+
+
+def checked_spec(document: Mapping[str, Any]) -> Spec:
+    """The spec in `document`, fit to be saved here and now. Raises Invalid with every error."""
+    try:
+        spec = spec_file.read(document)
+    except SpecInvalid as error:
+        raise spec_refusal(error.errors) from error
+    found = problems(spec, world())
+    if found:
+        raise spec_refusal(found)
+    return spec
+
+
+def spec_refusal(errors: Sequence[SpecError]) -> Invalid:
+    """Errors of a spec as a refusal: the first in words, all in `detail`."""
+    detail = [
+        {"line": item.line, "path": item.path, "given": item.given, "expected": item.expected, "message": item.message}
+        for item in errors
+    ]
+    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+    return Invalid("spec_invalid", f"{errors[0]}{more}", detail)
+
+
+def store(entries: Sequence[Entry], user_id: int | None) -> Stored:
+    """Write new models and new releases of changed ones in a few statements. Needs a transaction; bumps nothing."""
+    names = [entry.spec.name for entry in entries]
+    locked = Model.objects.select_for_update(of=("self",)).select_related("release").order_by("pk")
+    existing = {row.name: row for row in locked.filter(name__in=names)}
+    credentials = dict(Credential.objects.values_list("name", "id"))
+    fresh = [_filled(Model(), entry, credentials) for entry in entries if entry.spec.name not in existing]
+    changed = [
+        _filled(existing[entry.spec.name], entry, credentials) for entry in entries if entry.spec.name in existing
+    ]
+    Model.objects.bulk_create(fresh, _BATCH)
+    rows = {row.name: row for row in (*fresh, *changed)}
+    numbers = _last_numbers(row.pk for row in changed)
+    releases = [
+        Release(
+            model=rows[entry.spec.name],
+            number=numbers.get(rows[entry.spec.name].pk, 0) + 1,
+            spec=spec_file.document(entry.spec),
+            digest=entry.digest,
+            created_by_id=user_id,
+        )
+        for entry in entries
+    ]
+    Release.objects.bulk_create(releases, _BATCH)
+    _point_to(releases, changed)
+    return Stored(tuple(row.pk for row in fresh), tuple(row.pk for row in changed))
+
+
+def spec_of(model: Model) -> Spec:
+    """The spec of the model's current release. Raises SpecInvalid where this version no longer reads it."""
+    assert model.release is not None
+    return spec_file.read(model.release.spec)
+
+
+def _point_to(releases: list[Release], changed: list[Model]) -> None:
+    for release in releases:
+        release.model.release = release
+    Model.objects.bulk_update(changed, _COPIED, _BATCH)
+    fresh = Model.objects.filter(pk__in=[item.model_id for item in releases], release=None)
+    newest = Release.objects.filter(model=OuterRef("pk")).order_by("-number").values("pk")[:1]
+    fresh.update(release=Subquery(newest))
+
+
+def _filled(row: Model, entry: Entry, credentials: Mapping[str, int]) -> Model:
+    spec = entry.spec
+    row.name, row.type, row.protocol, row.owner = spec.name, spec.type, spec.protocol, spec.owner
+    row.endpoint, row.tags = spec.endpoints[0], list(spec.tags)
+    row.credential_id = credentials[spec.credential] if spec.credential else None
+    if row.state != ModelState.DISABLED and not _same_wire(row.release, spec):
+        row.state, row.state_reason = ModelState.PROBING, ""
+    row.updated_at = timezone.now()
+    return row
+
+
+def _same_wire(release: Release | None, spec: Spec) -> bool:
+    """Whether `spec` differs from the release only in what no upstream ever sees."""
+    if release is None:
+        return False
+    before, after = ({**document} for document in (release.spec, spec_file.document(spec)))
+    for key in ("tags", "owner", "description", "aliases"):
+        before.pop(key, None)
+        after.pop(key, None)
+    return bool(before == after)
+
+
+def _last_numbers(model_ids: Iterable[int]) -> dict[int, int]:
+    rows = (
+        Release.objects.filter(model__in=list(model_ids)).values_list("model").annotate(last=Max("number")).order_by()
+    )
+    return dict(rows)
+
+
+def _name_problems(spec: Spec, known: World) -> list[SpecError]:
+    found = []
+    for path, name in [("name", spec.name), *((f"aliases[{i}]", alias) for i, alias in enumerate(spec.aliases))]:
+        if name in RESERVED_NAMES or name.rpartition("/")[2] in RESERVED_ENDINGS:
+            found.append(_error(path, name, "another name", f"the name {name!r} is an address of the console"))
+        owner = known.owners.get(name, spec.name)
+        if owner != spec.name:
+            message = f"{name!r} is a name of the model {owner!r} already; choose another"
+            found.append(_error(path, name, "a name that no other model has", message))
+    return found
+
+
+def _credential_problems(spec: Spec, known: World) -> list[SpecError]:
+    if not spec.credential:
+        return []
+    origin = known.origins.get(spec.credential)
+    if origin is None:
+        message = f"there is no credential named {spec.credential!r}; create it under Credentials first"
+        return [_error("credential", spec.credential, "the name of a credential", message)]
+    return [
+        _error(
+            "endpoint", address, origin, f"credential {spec.credential!r} is for {origin} and is not sent to {address}"
+        )
+        for address in spec.endpoints
+        if _origin(address) != origin
+    ]
+
+
+def _origin(address: str) -> str:
+    try:
+        return parse_endpoint(address).origin
+    except EndpointInvalid:
+        return ""
+
+
+def _error(path: str, given: Any, expected: str, message: str) -> SpecError:
+    return SpecError("", 0, path, repr(given)[:80], expected, message)

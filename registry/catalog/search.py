@@ -1,0 +1,158 @@
+"""The model list: filtered, counted by facet, sorted and paged on the server."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db.models import Count, Q, QuerySet, Value
+from django.db.models.functions import Lower
+
+from controlplane.base import access
+from controlplane.base.refusals import Invalid
+from controlplane.base.web.patience import at_most
+from registry.models import Model, ModelState
+
+MAX_QUERY = 200
+MAX_PAGE = 500
+MAX_VALUES = 50
+SORTS = ("name", "type", "protocol", "state", "owner", "endpoint", "probe_ms", "probed_at", "created_at", "updated_at")
+FACETS = ("type", "protocol", "state", "tag", "owner")
+SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class ModelFilter:
+    """What is asked for. `q` is looked for in name, endpoint and owner; empty means any.
+
+    A facet accepts each of its values, none named means any; a model has to fit every facet.
+    """
+
+    q: str = ""
+    type: tuple[str, ...] = ()
+    protocol: tuple[str, ...] = ()
+    state: tuple[str, ...] = ()
+    tag: tuple[str, ...] = ()
+    owner: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Listing:
+    """One page of models. `facets` counts each value with the other filters applied, most frequent first."""
+
+    rows: list[Model]
+    total: int
+    page: int
+    pages: int
+    size: int
+    sort: str
+    facets: dict[str, list[tuple[str, int]]] = field(default_factory=dict)
+
+
+def search(
+    actor: access.Actor | None, filter: ModelFilter = ModelFilter(), sort: str = "name", page: int = 1, size: int = 50
+) -> Listing:
+    """The page `page` (from 1; beyond the end gives the last) of matching models. Raises Forbidden, Invalid.
+
+    Two queries, whatever the number of models; each is cut off after two seconds.
+    """
+    access.require(actor, "model.read")
+    wanted = checked(filter)
+    column = checked_sort(sort)
+    size = min(max(size, 1), MAX_PAGE)
+    with at_most(SECONDS):
+        groups = _groups(wanted)
+        total = sum(count for group, count in groups if _fits(group, wanted, ""))
+        pages = max(1, -(-total // size))
+        page = min(max(page, 1), pages)
+        start = (page - 1) * size
+        rows = list(
+            _matching(wanted)
+            .select_related("release")
+            .defer("release__spec", "sought")
+            .order_by(column, "name")[start : start + size]
+        )
+    return Listing(rows, total, page, pages, size, sort, {name: _facet(name, groups, wanted) for name in FACETS})
+
+
+def matching_ids(actor: access.Actor | None, filter: ModelFilter) -> list[int]:
+    """Ids of every matching model, for "select all matching". Raises Forbidden, Invalid."""
+    access.require(actor, "model.read")
+    return list(_matching(checked(filter)).order_by("name").values_list("id", flat=True))
+
+
+def counts_by_state(actor: access.Actor | None) -> dict[str, int]:
+    """How many models are in each state; every state is listed. Raises Forbidden."""
+    access.require(actor, "model.read")
+    found = dict(Model.objects.values_list("state").annotate(n=Count("id")).order_by())
+    return {state: found.get(state, 0) for state in ModelState.values}
+
+
+def count_tagged(actor: access.Actor | None, tag: str) -> int:
+    """How many models carry `tag`. Raises Forbidden."""
+    access.require(actor, "model.read")
+    return Model.objects.filter(tags__contains=[tag]).count()
+
+
+def checked_sort(sort: str) -> str:
+    """`sort` as a column, "-" in front for descending. Raises Invalid."""
+    if sort.removeprefix("-") not in SORTS:
+        raise Invalid("sort", f"sort {sort[:40]!r} is none of {', '.join(SORTS)} (with - in front for descending)")
+    return sort
+
+
+def _matching(wanted: ModelFilter) -> QuerySet[Model]:
+    columns = {name: "tags__overlap" if name == "tag" else f"{name}__in" for name in FACETS}
+    chosen = {column: list(values) for name, column in columns.items() if (values := getattr(wanted, name))}
+    return Model.objects.filter(_words(wanted.q), **chosen)
+
+
+def _words(q: str) -> Q:
+    found = Q()
+    for word in q.split()[:8]:
+        found &= Q(sought__contains=Lower(Value(word)))
+    return found
+
+
+def _groups(wanted: ModelFilter) -> list[tuple[dict[str, Any], int]]:
+    columns = ("type", "protocol", "state", "tags", "owner")
+    rows = Model.objects.filter(_words(wanted.q)).values_list(*columns).annotate(n=Count("id")).order_by()
+    return [(dict(zip(columns, row[:-1], strict=True)), row[-1]) for row in rows]
+
+
+def _fits(group: dict[str, Any], wanted: ModelFilter, ignored: str) -> bool:
+    for name in FACETS:
+        values = getattr(wanted, name)
+        if values and name != ignored and not set(values).intersection(_values(group, name)):
+            return False
+    return True
+
+
+def _values(group: dict[str, Any], facet: str) -> list[str]:
+    return group["tags"] if facet == "tag" else [group[facet]]
+
+
+def _facet(name: str, groups: list[tuple[dict[str, Any], int]], wanted: ModelFilter) -> list[tuple[str, int]]:
+    counts: Counter[str] = Counter()
+    for group, count in groups:
+        if _fits(group, wanted, name):
+            counts.update(dict.fromkeys(_values(group, name), count))
+    counts.pop("", None)
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:50]
+
+
+def checked(filter: ModelFilter) -> ModelFilter:
+    """`filter` with texts that the database can compare. Raises Invalid for a text too long or too many values."""
+    chosen = {name: getattr(filter, name) for name in FACETS}
+    for name, values in chosen.items():
+        if len(values) > MAX_VALUES:
+            message = f"the filter {name} has {len(values)} values; at most {MAX_VALUES} are allowed"
+            raise Invalid("too_many_values", message)
+    clean = {name: tuple(_comparable(name, value) for value in values) for name, values in chosen.items()}
+    return ModelFilter(_comparable("q", filter.q), **clean)
+
+
+def _comparable(name: str, text: str) -> str:
+    if len(text) > MAX_QUERY:
+        message = f"the filter {name} has {len(text)} characters; at most {MAX_QUERY} are allowed"
+        raise Invalid("query_too_long", message)
+    return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()

@@ -1,0 +1,117 @@
+"""One call on its way through the gateway, and the record that is left of it."""
+
+import os
+import time
+from datetime import UTC, datetime
+
+from msgspec import Struct, field
+
+from registry.canon import CallContext, Failure, Request, Usage, UsageBasis
+from registry.protocols.adapter import Encoded
+from routing.dataplane.endpoints import Address, Head, status_of
+from routing.dataplane.recorder import Record
+from routing.dataplane.unspoken import unspoken, words_kept
+from routing.table import Caller, Replica, ServedModel, Table
+
+_ID_BYTES = 16
+_pool = bytearray()
+
+CANCELLED = 499
+MESSAGE_CHARS = 1000
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def new_id() -> str:
+    """128 random bits in hex, taken from the system a few thousand at a time."""
+    if not _pool:
+        _pool.extend(os.urandom(_ID_BYTES * 256))
+    taken = _pool[-_ID_BYTES:].hex()
+    del _pool[-_ID_BYTES:]
+    return taken
+
+
+class Call(Struct):
+    """What is known of a call so far. `began` is on the performance counter; `id` becomes the record's."""
+
+    address: Address
+    head: Head
+    table: Table
+    id: str = field(default_factory=new_id)
+    at: datetime = field(default_factory=_now)
+    began: float = field(default_factory=time.perf_counter)
+    request_id: str = ""
+    job_id: str | None = None
+    caller: Caller | None = None
+    model: ServedModel | None = None
+    asked_for: str = ""
+    request: Request | None = None
+    encoded: Encoded | None = None
+    context: CallContext | None = None
+    replica: Replica | None = None
+    attempts: int = 0
+    started: bool = False
+    first_byte_ms: float | None = None
+    usage: Usage | None = None
+    tokens: int = 0
+    status: int = 0
+    failure: Failure | None = None
+
+    def __post_init__(self) -> None:
+        """Take the caller's request id, else the call's own."""
+        given = self.head.request_id
+        self.request_id = given.decode("ascii") if given is not None else self.id
+
+    def elapsed_ms(self) -> float:
+        """Milliseconds since the call began."""
+        return round((time.perf_counter() - self.began) * 1000, 3)
+
+    def fail(self, failure: Failure) -> None:
+        """End with a failure."""
+        self.failure = failure
+        self.status = status_of(failure)[0]
+
+    def cancel(self) -> None:
+        """End because the caller left."""
+        self.status = CANCELLED
+
+    def record(self) -> Record:
+        """What is kept of the call."""
+        usage = self._usage()
+        failure = self.failure
+        task = self.request.task if self.request is not None else self.address.task
+        return Record(
+            id=self.id,
+            at=self.at,
+            model=self.model.name if self.model is not None else self.asked_for[:200],
+            task=task.value if task is not None else "predict",
+            api_key_id=self.caller.key_id if self.caller is not None else None,
+            endpoint=self.replica.target.origin if self.replica is not None else "",
+            status=self.status,
+            failure="cancelled" if self.status == CANCELLED else failure.kind.value if failure is not None else "",
+            message=words_kept(failure)[:MESSAGE_CHARS] if failure is not None else "",
+            stream=self.request is not None and self.request.stream,
+            attempts=self.attempts,
+            duration_ms=self.elapsed_ms(),
+            first_byte_ms=self.first_byte_ms,
+            prompt_tokens=usage.prompt_tokens if usage is not None else None,
+            completion_tokens=usage.completion_tokens if usage is not None else None,
+            usage_basis=usage.basis.value if usage is not None else "",
+            adapted=unspoken(self.encoded.adapted) if self.encoded is not None else (),
+            revision=self.table.revision,
+            job_id=self.job_id,
+            request_id="" if self.request_id == self.id else self.request_id,
+        )
+
+    def _usage(self) -> Usage | None:
+        """Reported usage; else what was counted on the way, marked estimated, or partial where the call was cut."""
+        cut = self.status == CANCELLED or (self.started and self.failure is not None)
+        if cut:
+            prompt = self.usage.prompt_tokens if self.usage is not None else None
+            counted = self.usage.completion_tokens if self.usage is not None else None
+            return Usage(prompt, self.tokens if counted is None else counted, UsageBasis.PARTIAL)
+        if self.usage is None and self.tokens:
+            return Usage(None, self.tokens, UsageBasis.ESTIMATED)
+        return self.usage

@@ -1,0 +1,250 @@
+"""Steps 4 to 7 of a call: choose a replica, encode, call it, decode; over at most three replicas."""
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+
+from registry.canon import Failure, FailureKind, Fragment, context_of
+from registry.predict_form import to_reply
+from registry.protocols.adapter import Operation
+from registry.transports.http import Client
+from registry.transports.masking import mask_failure
+from registry.transports.response import Response
+from registry.upstreams.exchange import name_model
+from routing.dataplane.breaker import Breakers, RetryBudget
+from routing.dataplane.call import Call
+from routing.dataplane.caller import CallerLeft, Send, answer
+from routing.dataplane.endpoints import EVENT_STREAM, JSON, REPLICA_FAULTS, Headers, adapted_header
+from routing.dataplane.extras import Extras, without_extras
+from routing.policies import least_outstanding
+from routing.policies.choice import Candidate, DecisionPoint, Policy
+from routing.table import Replica, ServedModel
+
+ATTEMPTS = 3
+DRAIN_SECONDS = 0.05
+COMMENTS_AFTER_MS = 5000.0
+
+
+class Forwarder:
+    """Carries calls to replicas. Holds what is shared between calls: circuits, retry budgets, calls in flight."""
+
+    def __init__(self, client: Client, breakers: Breakers, policy: Policy = least_outstanding.choose) -> None:
+        """`policy` chooses where a model has several usable replicas."""
+        self._client = client
+        self._breakers = breakers
+        self._policy = policy
+        self._budgets: dict[str, RetryBudget] = defaultdict(RetryBudget)
+        self._outstanding: dict[str, int] = defaultdict(int)
+        self._extras = Extras(time.monotonic)
+        self._number = 0
+
+    async def forward(self, call: Call, model: ServedModel, operation: Operation, send: Send) -> None:
+        """Answer `call` from one of the model's replicas. Raises Failure where none answered.
+
+        After the first byte has gone to the caller there is no second attempt.
+        """
+        assert call.request is not None
+        encoded = operation.encode(call.request, model.spec.upstream_model)
+        call.context = context_of(call.request, model.name, call.request_id, int(call.at.timestamp()))
+        deadline = asyncio.get_running_loop().time() + model.timeouts.total
+        several = len(model.replicas) > 1
+        if several:
+            self._budgets[model.name].earn()
+        tried: list[Replica] = []
+        while True:
+            replica = self._choose(call, model, tried)
+            tried.append(replica)
+            call.encoded = encoded
+            try:
+                await self._ask(call, operation, replica, deadline, send)
+                return
+            except Failure as failure:
+                if not (several and self._again(call, model, failure, tried)):
+                    _explain(failure, model)
+                    raise
+
+    def _choose(self, call: Call, model: ServedModel, tried: Sequence[Replica]) -> Replica:
+        """A replica that has not been tried; one with an open circuit only where there is no other."""
+        if len(model.replicas) == 1:
+            return model.replicas[0]
+        usable = [replica for replica in self._breakers.usable(model.replicas) if replica not in tried]
+        if not usable:
+            usable = [replica for replica in model.replicas if replica not in tried]
+        self._number += 1
+        candidates = [Candidate(replica, self._outstanding.get(replica.key, 0)) for replica in usable]
+        return self._policy(call.table, DecisionPoint(model, self._number), candidates).replica
+
+    def _again(self, call: Call, model: ServedModel, failure: Failure, tried: Sequence[Replica]) -> bool:
+        """Whether another replica may be asked: nothing was sent yet, some are left, the budget allows it."""
+        left = len(tried) < min(ATTEMPTS, len(model.replicas))
+        return failure.retryable and not call.started and left and self._budgets[model.name].spend()
+
+    async def _ask(self, call: Call, operation: Operation, replica: Replica, deadline: float, send: Send) -> None:
+        """Ask one replica; once more without the fields that we added, if it may have refused those."""
+        assert call.request is not None
+        assert call.encoded is not None
+        with_extras = call.request.stream and bool(operation.optional)
+        if with_extras and self._extras.leaves_out(replica.key):
+            call.encoded, with_extras = without_extras(call.encoded, operation, call.request), False
+        try:
+            await self._attempt(call, operation, replica, deadline, send)
+        except Failure as failure:
+            cause = with_extras and self._extras.may_be_cause(replica.key, operation, call.request, failure)
+            if call.started or not cause:
+                raise
+        else:
+            if with_extras:
+                self._extras.accept(replica.key)
+            return
+        call.encoded = without_extras(call.encoded, operation, call.request)
+        try:
+            await self._attempt(call, operation, replica, deadline, send)
+        except Failure:
+            self._extras.accept(replica.key)
+            raise
+        self._extras.refuse(replica.key)
+
+    async def _attempt(self, call: Call, operation: Operation, replica: Replica, deadline: float, send: Send) -> None:
+        """Ask one replica and pass its answer on. Tells its circuit how it went."""
+        assert call.model is not None
+        assert call.encoded is not None
+        call.attempts += 1
+        call.replica = replica
+        key = replica.key
+        self._breakers.started(key)
+        self._outstanding[key] += 1
+        response: Response | None = None
+        try:
+            extra = b"x-request-id: %b\r\n" % call.request_id.encode()
+            response = await self._client.send(replica.target, call.encoded.wire, call.model.timeouts, extra, deadline)
+            await self._pass_on(call, operation, response, send)
+            self._breakers.succeeded(key)
+        except Failure as failure:
+            mask_failure(failure, replica.target.secret)
+            if failure.kind in REPLICA_FAULTS:
+                self._breakers.failed(key)
+            else:
+                self._breakers.succeeded(key)
+            raise
+        except UnicodeDecodeError as error:
+            self._breakers.failed(key)
+            raise _not_text(replica, error) from error
+        except CallerLeft:
+            self._breakers.succeeded(key)
+            raise
+        except asyncio.CancelledError:
+            self._breakers.abandoned(key)
+            raise
+        finally:
+            self._done(key)
+            if response is not None:
+                response.close()
+
+    async def _pass_on(self, call: Call, operation: Operation, response: Response, send: Send) -> None:
+        assert call.request is not None
+        assert call.context is not None
+        if call.request.stream and 200 <= response.status < 300 and operation.decoder is not None:
+            await _relay(call, operation, response, send)
+            return
+        body = await response.read()
+        call.first_byte_ms = call.elapsed_ms()
+        reply = operation.decode(response.status, response.headers, body, call.context)
+        if call.address.task is None:
+            reply = to_reply(operation.task, call.context.model, reply)
+        call.usage = reply.usage
+        call.status = 200
+        await answer(send, 200, [JSON, *reply_headers(call)], reply.body)
+
+    def _done(self, key: str) -> None:
+        count = self._outstanding[key] - 1
+        if count:
+            self._outstanding[key] = count
+        else:
+            del self._outstanding[key]
+
+    @property
+    def outstanding(self) -> int:
+        """Calls that wait for a replica now."""
+        return sum(self._outstanding.values())
+
+
+def reply_headers(call: Call) -> Headers:
+    """Headers of every answer to a call that was understood."""
+    headers: Headers = [
+        (b"x-request-id", call.request_id.encode()),
+        (b"x-patchbay-revision", str(call.table.revision).encode()),
+    ]
+    if call.encoded is not None and call.encoded.adapted:
+        headers.append((b"x-patchbay-adapted", adapted_header(call.encoded.adapted)))
+    return headers
+
+
+async def _relay(call: Call, operation: Operation, response: Response, send: Send) -> None:
+    """Pass a stream on, one write for each read. Raises Failure, before or after the first byte."""
+    assert call.context is not None
+    assert operation.decoder is not None
+    decoder = operation.decoder(call.context)
+    while True:
+        data = await response.read_some()
+        ended = not data
+        fragment = decoder.close() if ended else decoder.feed(data)
+        del data
+        await _pass_fragment(call, fragment, send)
+        if fragment.failure is not None:
+            raise fragment.failure
+        if fragment.finished or ended:
+            break
+    if not call.started:
+        await _start(call, send)
+    call.status = 200
+    await send({"type": "http.response.body", "body": b""})
+    if not response.complete:
+        await _drain(response)
+
+
+async def _pass_fragment(call: Call, fragment: Fragment, send: Send) -> None:
+    call.usage = fragment.usage or call.usage
+    call.tokens += fragment.tokens
+    if not fragment.output or _only_keeps_alive(call, fragment.output):
+        return
+    if not call.started:
+        await _start(call, send)
+    await send({"type": "http.response.body", "body": fragment.output, "more_body": True})
+
+
+def _only_keeps_alive(call: Call, output: bytes) -> bool:
+    """Whether comments came before anything else and so early that an answer need not begin for them.
+
+    Until it begins another replica may be asked, and a failure has its own status.
+    """
+    return not call.started and b"data: " not in output and call.elapsed_ms() < COMMENTS_AFTER_MS
+
+
+async def _start(call: Call, send: Send) -> None:
+    call.started = True
+    call.first_byte_ms = call.elapsed_ms()
+    headers = [*EVENT_STREAM, *reply_headers(call)]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+
+
+async def _drain(response: Response) -> None:
+    """Give a finished stream a moment to end its framing, so that the connection can be kept."""
+    try:
+        async with asyncio.timeout(DRAIN_SECONDS):
+            await response.read_some()
+    except (TimeoutError, Failure):
+        response.close()
+
+
+def _not_text(replica: Replica, error: UnicodeDecodeError) -> Failure:
+    words = f"upstream {replica.target.origin} sent bytes that are not UTF-8: {error.reason}"
+    return Failure(FailureKind.UPSTREAM_INVALID, words, retryable=True)
+
+
+def _explain(failure: Failure, model: ServedModel) -> None:
+    """Add the model's name, and what its last probe said where that had failed too."""
+    name_model(failure, model.name)
+    if model.state == "unreachable" and model.unavailable:
+        found = model.unavailable.removeprefix(f"Model {model.name!r}: ")[:300]
+        failure.message += f" (its last probe failed too: {found})"

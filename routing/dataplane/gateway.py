@@ -1,0 +1,351 @@
+"""The data plane's door: every call under /v1, from the caller's bytes to the record that is left."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+
+from msgspec.json import encode
+
+from registry import predict_form, resolve
+from registry.access import keys
+from registry.canon import Failure, FailureKind, Request
+from registry.protocols.adapter import Adapter
+from registry.upstreams.exchange import operation_for
+from routing.dataplane import endpoints
+from routing.dataplane.call import Call, new_id
+from routing.dataplane.caller import CallerLeft, Collected, Connection, Message, Receive, Send, answer, empty, read_body
+from routing.dataplane.endpoints import (
+    JSON,
+    Address,
+    Headers,
+    address,
+    error_body,
+    error_event,
+    error_headers,
+    read_head,
+)
+from routing.dataplane.fields import flag, take, text
+from routing.dataplane.fields import read_fields as fields_of
+from routing.dataplane.forwarding import Forwarder, reply_headers
+from routing.dataplane.limits import Limits
+from routing.dataplane.measures import Measures
+from routing.dataplane.recorder import Recorder
+from routing.table import Caller, ServedModel, Table
+
+log = logging.getLogger(__name__)
+
+KNOWN_KEYS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A call that a worker is to make later. `path` and `body` are the caller's."""
+
+    caller: Caller
+    path: str
+    body: bytes
+    model: str
+    request_id: str
+    idempotency_key: str | None
+
+
+SubmitJob = Callable[[Submission], Awaitable[str]]
+"""Stores a durable call and returns its job's id. Raises Failure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer to a call that was made without a connection."""
+
+    status: int
+    headers: tuple[tuple[bytes, bytes], ...]
+    body: bytes
+    failure: Failure | None = None
+
+
+async def _nothing_newer() -> bool:
+    return True
+
+
+@dataclass(slots=True)
+class World:
+    """What the gateway asks of the world: a newer table (and whether it surely has the newest), and durable calls."""
+
+    catch_up: Callable[[], Awaitable[bool]] = _nothing_newer
+    submit_job: SubmitJob | None = None
+
+
+class Gateway:
+    """An ASGI application for /v1. Reads one frozen Table; touches no database."""
+
+    def __init__(self, forwarder: Forwarder, recorder: Recorder, measures: Measures, pepper: bytes) -> None:
+        """`pepper` is the secret with which keys are hashed."""
+        self._forwarder = forwarder
+        self._recorder = recorder
+        self._measures = measures
+        self._pepper = pepper
+        self._limits = Limits(time.monotonic)
+        self._listings: dict[tuple[str, ...], bytes] = {}
+        self._known: dict[bytes, Caller] = {}
+        self.table: Table | None = None
+        self.world = World()
+
+    def serve(self, table: Table) -> None:
+        """Serve `table` from now on. Calls in flight keep the one they began with."""
+        self.table = table
+        self._listings, self._known = {}, {}
+        self._measures.keep(table.models)
+        self._limits.forget({caller.key_id for caller in table.callers.values()})
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Answer one HTTP request: find its address, check its method, then call or list."""
+        head = read_head(scope["headers"])
+        place = address(scope["path"])
+        table = self.table
+        if table is None or place is None or scope["method"] not in place.methods:
+            await self._turn_away(scope, place, head.request_id, send)
+            return
+        call = Call(place, head, table)
+        if not place.call:
+            await self._list(call, send)
+            return
+        connection = Connection(receive, send)
+        try:
+            await self._answer(call, scope["path"], receive, connection)
+        except CallerLeft:
+            call.cancel()
+        except asyncio.CancelledError:
+            if not connection.left:
+                if not connection.answered:
+                    words = "The gateway was stopped during this call."
+                    call.fail(Failure(FailureKind.UNAVAILABLE, words, code="stopped"))
+                raise
+            connection.forgive()
+            call.cancel()
+        finally:
+            connection.end()
+            self._record(call)
+
+    async def _answer(self, call: Call, path: str, receive: Receive, connection: Connection) -> None:
+        """Steps 1 to 7, and the answer to a call that fails in one of them. Raises CallerLeft."""
+        try:
+            body = await self._enter(call, receive)
+            connection.listen()
+            await self._steps(call, path, body, connection.send)
+        except CallerLeft:
+            raise
+        except Failure as failure:
+            call.fail(failure)
+            await _tell(call, failure, connection.send)
+        except Exception:
+            log.exception("call %s of model %r broke", call.request_id, call.asked_for)
+            await self._give_up(call, connection.send)
+
+    async def _give_up(self, call: Call, send: Send) -> None:
+        """Answer for a defect of ours, whose details are in the log only."""
+        words = f"The gateway has a defect; its log has the details under request id {call.request_id}."
+        call.fail(Failure(FailureKind.INTERNAL, words, code="internal_error"))
+        assert call.failure is not None
+        await _tell(call, call.failure, send)
+
+    async def perform(self, caller: Caller, path: str, body: bytes, *, request_id: str, job_id: str) -> Answer:
+        """Make a durable call for a worker: the same steps, without a connection and without streaming."""
+        place = address(path)
+        if self.table is None or place is None or not place.call:
+            missing = Failure(
+                FailureKind.UNAVAILABLE, f"no table is served yet, or {path[:200]!r} is no call's address"
+            )
+            return Answer(503, (), error_body(missing), missing)
+        call = Call(
+            place, read_head([(b"x-request-id", request_id.encode())]), self.table, job_id=job_id, caller=caller
+        )
+        sent = Collected()
+        try:
+            await self._steps(call, path, body, sent.send)
+        except Failure as failure:
+            call.fail(failure)
+            await _tell(call, failure, sent.send)
+        finally:
+            self._record(call)
+        return Answer(sent.status, tuple(sent.headers), b"".join(sent.parts), call.failure)
+
+    async def _enter(self, call: Call, receive: Receive) -> bytes:
+        """Step 1, authenticate; then read the body. Nobody unknown makes us read one."""
+        call.caller = await self.authenticate(call.head.authorization)
+        if "call" not in call.caller.scopes:
+            raise _scope_missing(call.caller, "call")
+        return await read_body(receive, call.head)
+
+    async def _steps(self, call: Call, path: str, body: bytes, send: Send) -> None:
+        """2 resolve, 3 admit, then 4 to 7 in the forwarder, or a job in place of them."""
+        caller = call.caller
+        assert caller is not None
+        model = await self._resolve(call, caller, body)
+        assert call.request is not None
+        operation = operation_for(_adapter_of(model), call.request)
+        self._limits.admit(caller)
+        try:
+            if call.head.respond_async:
+                await self._submit(call, caller, path, body, send)
+            else:
+                await self._forwarder.forward(call, model, operation, send)
+        finally:
+            self._limits.release(caller)
+
+    async def authenticate(self, authorization: bytes) -> Caller:
+        """The caller behind a key. Raises Failure: 401 only where the key is surely unknown, else 503."""
+        known = self._known.get(authorization)
+        if known is not None and (known.expires_at is None or known.expires_at > time.time()):
+            return known
+        caller = await self._look_up(authorization)
+        if len(self._known) < KNOWN_KEYS:
+            self._known[authorization] = caller
+        return caller
+
+    async def _look_up(self, authorization: bytes) -> Caller:
+        key = keys.bearer(authorization)
+        if key is None:
+            words = "No API key was given. Send it as 'Authorization: Bearer pb-…'."
+            raise Failure(FailureKind.AUTHENTICATION, words, code="missing_api_key")
+        digest = keys.digest(key, self._pepper)
+        caller = self._callers().get(digest)
+        sure = caller is not None or await self.world.catch_up()
+        caller = caller or self._callers().get(digest)
+        if caller is None and not sure:
+            words = "This API key cannot be checked now: the database cannot be reached. Retry soon."
+            raise Failure(FailureKind.UNAVAILABLE, words, code="key_check_unavailable", retry_after=5.0)
+        if caller is None:
+            words = "This API key is not known or was revoked. Create one under Keys."
+            raise Failure(FailureKind.AUTHENTICATION, words, code="invalid_api_key")
+        if caller.expires_at is not None and caller.expires_at <= time.time():
+            words = f"API key {caller.name!r} has expired. Create a new one under Keys."
+            raise Failure(FailureKind.AUTHENTICATION, words, code="expired_api_key")
+        return caller
+
+    def _callers(self) -> Mapping[str, Caller]:
+        return self.table.callers if self.table is not None else {}
+
+    async def _resolve(self, call: Call, caller: Caller, body: bytes) -> ServedModel:
+        """Step 2: the model that is called and the request in neutral form. Raises Failure."""
+        fields = fields_of(body)
+        name = call.address.model
+        if name is None:
+            name = take(fields, "model", text, "a model's name, a string")
+        call.asked_for = name
+        model = await self._find(call, caller, name)
+        call.model = model
+        strict = caller.strict or model.spec.strict or call.head.strict
+        task = call.address.task
+        if task is None:
+            call.request = predict_form.to_request(model.spec, fields, strict=strict)
+        else:
+            stream = "stream" in fields and take(fields, "stream", flag, "true or false") is True
+            call.request = Request(task, fields, stream, strict)
+        if call.job_id is not None and call.request.stream:
+            call.request = replace(call.request, stream=False)
+        return model
+
+    async def _find(self, call: Call, caller: Caller, name: str) -> ServedModel:
+        found = resolve.canonical(name, call.table.models, call.table.aliases)
+        if found is None and self.table is not None:
+            await self.world.catch_up()
+            call.table = self.table
+            found = resolve.canonical(name, call.table.models, call.table.aliases)
+        if caller.models and not resolve.permitted(found or name, caller.models):
+            allowed = ", ".join(caller.models[:10])
+            words = f"API key {caller.name!r} may not call {name[:200]!r}; it may call {allowed}"
+            raise Failure(FailureKind.PERMISSION, words, parameter="model", code="model_not_allowed")
+        if found is None:
+            raise endpoints.not_found(name)
+        return call.table.models[found]
+
+    async def _submit(self, call: Call, caller: Caller, path: str, body: bytes, send: Send) -> None:
+        """Store the call as a job and answer 202 with its address."""
+        assert call.model is not None
+        if self.world.submit_job is None:
+            words = "Durable calls are not set up on this server; call without 'Prefer: respond-async'."
+            raise Failure(FailureKind.UNSUPPORTED, words, code="async_unavailable")
+        order = Submission(caller, path, body, call.model.name, call.request_id, call.head.idempotency_key)
+        job = await self.world.submit_job(order)
+        call.status = 202
+        headers = [JSON, *reply_headers(call), (b"location", f"/api/jobs/{job}".encode())]
+        headers.append((b"preference-applied", b"respond-async"))
+        await answer(send, 202, headers, encode({"id": job, "object": "job", "status": "queued"}))
+
+    async def _list(self, call: Call, send: Send) -> None:
+        """GET /v1/models and /v1/models/{name}: what this key may call."""
+        try:
+            caller = await self.authenticate(call.head.authorization)
+            if not caller.scopes & {"call", "read"}:
+                raise _scope_missing(caller, "call")
+            name = call.address.model
+            call.table = self.table or call.table
+            body = self._listing(call.table, caller) if name is None else await self._one(call, caller, name)
+            await answer(send, 200, [JSON, *reply_headers(call)], body)
+        except Failure as failure:
+            await _tell(call, failure, send)
+
+    def _listing(self, table: Table, caller: Caller) -> bytes:
+        listing = self._listings.get(caller.models)
+        if listing is None:
+            data = [
+                endpoints.model_object(served)
+                for name, served in table.models.items()
+                if served.adapter is not None and resolve.permitted(name, caller.models)
+            ]
+            listing = self._listings[caller.models] = encode({"object": "list", "data": data})
+        return listing
+
+    async def _one(self, call: Call, caller: Caller, name: str) -> bytes:
+        return encode(endpoints.model_object(await self._find(call, caller, name)))
+
+    async def _turn_away(self, scope: Message, place: Address | None, request_id: bytes | None, send: Send) -> None:
+        """Answer what is no call: OPTIONS, a wrong method, an unknown address, a start without any table."""
+        method, path = scope["method"], scope["path"]
+        headers: Headers = [(b"x-request-id", request_id or new_id().encode())]
+        allow = ", ".join((*place.methods, "OPTIONS")) if place is not None else ""
+        if place is not None and method == "OPTIONS":
+            await empty(send, 204, [*headers, (b"allow", allow.encode())])
+            return
+        if place is None:
+            status, failure = 404, endpoints.unknown_address(method, path)
+        elif method not in place.methods:
+            words = f"{path[:200]} does not take {method}; use {allow}."
+            status, failure = 405, Failure(FailureKind.INVALID_REQUEST, words, code="method_not_allowed")
+            headers.append((b"allow", allow.encode()))
+        else:
+            words = "The gateway has no table yet: PostgreSQL has not been reached since the start. Retry soon."
+            status, failure = 503, Failure(FailureKind.UNAVAILABLE, words, code="starting", retry_after=2.0)
+        await answer(send, status, [JSON, *headers, *error_headers(failure)], error_body(failure))
+
+    def _record(self, call: Call) -> None:
+        """Step 8: hand the record to the queue."""
+        if call.status:
+            record = call.record()
+            self._recorder.add(record)
+            self._measures.count(record, call.model.name if call.model is not None else "")
+
+
+async def _tell(call: Call, failure: Failure, send: Send) -> None:
+    """Answer with an error; after the first byte as the stream's last event, never with its end mark."""
+    if call.started:
+        await send({"type": "http.response.body", "body": error_event(failure)})
+        return
+    headers = [JSON, *reply_headers(call), *error_headers(failure)]
+    await answer(send, endpoints.status_of(failure)[0], headers, error_body(failure))
+
+
+def _adapter_of(model: ServedModel) -> Adapter:
+    if model.adapter is None:
+        code = "model_disabled" if model.state == "disabled" else "model_unavailable"
+        kind = FailureKind.NOT_FOUND if model.state == "disabled" else FailureKind.UNAVAILABLE
+        raise Failure(kind, model.unavailable, parameter="model", code=code)
+    return model.adapter
+
+
+def _scope_missing(caller: Caller, scope: str) -> Failure:
+    given = ", ".join(sorted(caller.scopes)) or "none"
+    words = f"API key {caller.name!r} has the scopes {given}; this needs {scope!r}. Create a key with it under Keys."
+    return Failure(FailureKind.PERMISSION, words, code="scope_missing")

@@ -1,0 +1,74 @@
+"""The data plane's two threads to Redis: packed call records out, notices of a new revision in. Both may be cut."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+import redis.asyncio as redis
+from redis.exceptions import RedisError
+
+from routing.dataplane.recorder import DeliveryFailed
+
+log = logging.getLogger(__name__)
+
+STREAM = "patchbay:calls"
+NOTICES = "patchbay:revision"
+DRAINED = "patchbay:calls:drained"
+DRAINED_KEPT = 7 * 24 * 3600
+"""The key that each drain of the stream sets for so many seconds: what is left of them tells its age."""
+TIMEOUT = 1.0
+WAITING_MESSAGES = 20_000
+LOOK_EVERY = 50
+AGAIN_SECONDS = 1.0
+
+
+class Link:
+    """Connections of one process to Redis; made when needed."""
+
+    def __init__(self, url: str) -> None:
+        """`url` as redis-py reads it."""
+        self._client = redis.Redis.from_url(
+            url, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT, max_connections=4
+        )
+        self._listener = redis.Redis.from_url(url, socket_timeout=None, socket_connect_timeout=TIMEOUT)
+        self._delivered = 0
+
+    async def deliver(self, packed: bytes) -> None:
+        """Add one packed message of records to the stream. Raises DeliveryFailed, also where nobody drains it."""
+        try:
+            if self._delivered % LOOK_EVERY == 0 and await self._client.xlen(STREAM) > WAITING_MESSAGES:
+                raise DeliveryFailed(f"{WAITING_MESSAGES} messages wait in {STREAM}; no worker drains it")
+            await self._client.xadd(STREAM, {b"records": packed})
+            self._delivered += 1
+        except (RedisError, OSError, TimeoutError) as error:
+            raise DeliveryFailed(str(error) or type(error).__name__) from error
+
+    async def drained_ago(self) -> float | None:
+        """Seconds since a worker last stored what waited; infinite if none ever did, None while Redis is away."""
+        try:
+            left = await self._client.pttl(DRAINED)
+        except (RedisError, OSError, TimeoutError):
+            return None
+        return DRAINED_KEPT - left / 1000 if left >= 0 else float("inf")
+
+    async def listen(self, notice: Callable[[], None]) -> None:
+        """Call `notice` for every announced revision, for ever; a poll covers what is missed while Redis is away."""
+        while True:
+            try:
+                await self._subscribe(notice)
+            except (RedisError, OSError) as error:
+                log.debug("notices are interrupted: %s", error)
+            await asyncio.sleep(AGAIN_SECONDS)
+
+    async def _subscribe(self, notice: Callable[[], None]) -> None:
+        """Listen until the connection ends. Raises RedisError, OSError."""
+        async with self._listener.pubsub(ignore_subscribe_messages=True) as subscription:
+            await subscription.subscribe(NOTICES)
+            notice()
+            async for _ in subscription.listen():
+                notice()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+        await self._listener.aclose()

@@ -1,0 +1,84 @@
+"""Assembles the data plane of one process and runs its background tasks."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from controlplane.base.service_loop import Service
+from registry.transports.egress import Egress
+from registry.transports.http import Client
+from routing.dataplane.breaker import Breakers
+from routing.dataplane.cors import CrossOrigin
+from routing.dataplane.forwarding import Forwarder
+from routing.dataplane.gateway import Gateway, SubmitJob, World
+from routing.dataplane.link import Link
+from routing.dataplane.measures import Measures
+from routing.dataplane.recorder import Recorder
+from routing.dataplane.snapshot import Builder
+from routing.dataplane.watcher import Watcher
+from routing.rows import Rows, unsealing
+from routing.table import Table
+
+FIRST_READ_SECONDS = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class PlaneSettings:
+    """What the data plane needs to know. `own` holds (ip, port) of our own services, never reachable as upstreams;
+    `browsers` the origins whose pages may call /v1.
+    """
+
+    data_dir: Path
+    redis_url: str
+    pepper: bytes
+    master_key: bytes
+    own: frozenset[tuple[str, int]] = frozenset()
+    browsers: tuple[str, ...] = ()
+
+
+class Plane:
+    """The data plane of one event loop: `await start()`, call `door`, `await stop()`."""
+
+    def __init__(self, settings: PlaneSettings, submit_job: SubmitJob | None = None) -> None:
+        """Nothing runs or connects before `start`."""
+        self._own = settings.own
+        self._egress = Egress((), settings.own)
+        self.client = Client(lambda: self._egress)
+        self.breakers = Breakers(time.monotonic)
+        self.link = Link(settings.redis_url)
+        self.recorder = Recorder(self.link.deliver, settings.data_dir / "spool")
+        self.measures = Measures()
+        self.forwarder = Forwarder(self.client, self.breakers)
+        self.gateway = Gateway(self.forwarder, self.recorder, self.measures, settings.pepper)
+        self.door = CrossOrigin(self.gateway, settings.browsers)
+        builder = Builder(unsealing(settings.master_key))
+        self.watcher = Watcher(Rows(), builder, settings.data_dir / "snapshot.json", self.serve)
+        self.gateway.world = World(self.watcher.catch_up, submit_job)
+        self.services = (
+            Service("the reader of the table", self.watcher.run),
+            Service("the listener to notices", lambda: self.link.listen(self.watcher.notice)),
+            Service("the sender of call records", self.recorder.run),
+        )
+
+    async def start(self) -> None:
+        """Serve the last good copy, then what PostgreSQL says, waiting four seconds for it at the most."""
+        await self.watcher.load()
+        for service in self.services:
+            service.start()
+        await self.watcher.first_look(FIRST_READ_SECONDS)
+
+    async def stop(self) -> None:
+        """Stop the tasks, deliver or spool what is queued, close connections."""
+        for service in self.services:
+            await service.stop()
+        await self.recorder.flush()
+        await self.client.close()
+        await self.link.close()
+        self.watcher.close()
+
+    def serve(self, table: Table) -> None:
+        """Put a new Table in service."""
+        if table.egress_allow != self._egress.allow:
+            self._egress = Egress(table.egress_allow, self._own)
+        self.breakers.forget(replica.key for served in table.models.values() for replica in served.replicas)
+        self.gateway.serve(table)

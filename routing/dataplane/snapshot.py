@@ -1,0 +1,255 @@
+"""The snapshot: every row that the data plane serves in one document, its copy on disk, and the Table built of it."""
+
+import hashlib
+import logging
+import os
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+import msgspec
+
+from controlplane.base.egress_rules import parse_rule
+from registry.protocols.adapter import Adapter
+from registry.protocols.compiler.adapters import CompileError, compile_adapter
+from registry.resolve import target
+from registry.spec import Spec
+from registry.specfile.errors import SpecInvalid
+from registry.specfile.file import read as read_spec
+from registry.transports.egress import EndpointInvalid, parse_endpoint
+from routing.table import Caller, Replica, ServedModel, Table
+
+log = logging.getLogger(__name__)
+
+MAGIC = b"patchbay-snapshot-1 "
+
+
+class SnapshotInvalid(Exception):
+    """A snapshot file that is damaged or not ours."""
+
+
+class UnsealFailed(Exception):
+    """A credential that does not open; the message says why."""
+
+
+class CallerRow(msgspec.Struct, frozen=True):
+    """An API key. `key_hash` is the HMAC-SHA-256 hex of the key; `expires_at` Unix seconds."""
+
+    key_id: int
+    key_hash: str
+    name: str
+    scopes: tuple[str, ...]
+    models: tuple[str, ...]
+    strict: bool
+    calls_per_minute: int | None
+    max_concurrency: int | None
+    expires_at: float | None
+
+
+class CredentialRow(msgspec.Struct, frozen=True):
+    """A sealed secret, bound to `bound_to`, usable for `origin` only."""
+
+    id: int
+    name: str
+    origin: str
+    bound_to: str
+    ciphertext: bytes
+
+
+class ModelRow(msgspec.Struct, frozen=True):
+    """A model and its current release's spec as JSON text. `created` is Unix seconds."""
+
+    name: str
+    type: str
+    protocol: str
+    state: str
+    state_reason: str
+    owner: str
+    created: int
+    release_id: int
+    credential_id: int | None
+    spec: str
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """One revision of all rows that the data plane serves."""
+
+    revision: int
+    egress_allow: tuple[str, ...]
+    callers: tuple[CallerRow, ...]
+    credentials: tuple[CredentialRow, ...]
+    models: tuple[ModelRow, ...]
+
+
+Unseal = Callable[[CredentialRow], str]
+"""Opens a sealed secret; raises UnsealFailed."""
+
+
+class Builder:
+    """Builds Tables, reusing every model whose rows did not change since the last one."""
+
+    def __init__(self, unseal: Unseal) -> None:
+        """`unseal` opens credentials; secrets stay in memory only."""
+        self._unseal = unseal
+        self._built: dict[str, tuple[ModelRow, CredentialRow | None, ServedModel]] = {}
+        self._specs: dict[str, Spec] = {}
+
+    def build(self, snapshot: Snapshot) -> Table:
+        """The Table of a snapshot. A model that cannot be built is in it, unavailable, and says why."""
+        credentials = {row.id: row for row in snapshot.credentials}
+        built = {}
+        for row in snapshot.models:
+            credential = credentials.get(row.credential_id) if row.credential_id is not None else None
+            before = self._built.get(row.name)
+            if before is not None and before[0] == row and before[1] == credential:
+                built[row.name] = before
+            else:
+                built[row.name] = (row, credential, self._served(row, credential))
+        self._built = built
+        self._specs = {row.spec: self._specs[row.spec] for row in snapshot.models if row.spec in self._specs}
+        models = {name: entry[2] for name, entry in built.items()}
+        return Table(
+            revision=snapshot.revision,
+            callers={row.key_hash: _caller(row) for row in snapshot.callers},
+            models=models,
+            aliases=_aliases(models),
+            egress_allow=readable_rules(snapshot.egress_allow),
+        )
+
+    def _served(self, row: ModelRow, credential: CredentialRow | None) -> ServedModel:
+        spec = Spec(row.name, row.type, row.protocol, (), row.name)
+        adapter: Adapter | None = None
+        replicas: tuple[Replica, ...] = ()
+        unavailable = f"model {row.name!r} is disabled; an engineer can enable it" if row.state == "disabled" else ""
+        try:
+            spec = self._spec(row)
+            compiled = compile_adapter(spec)
+            replicas = self._replicas(row, spec, compiled, credential)
+            adapter = None if unavailable else compiled
+        except (SpecInvalid, CompileError, EndpointInvalid, UnsealFailed, ValueError, msgspec.DecodeError) as error:
+            unavailable = unavailable or f"model {row.name!r} cannot be called: {error}"
+            log.warning("%s", unavailable)
+        state = "unavailable" if adapter is None and row.state != "disabled" else row.state
+        return ServedModel(
+            name=row.name,
+            spec=spec,
+            adapter=adapter,
+            replicas=replicas,
+            timeouts=spec.timeouts,
+            created=row.created,
+            owner=row.owner,
+            state=state,
+            unavailable=unavailable or row.state_reason,
+        )
+
+    def _spec(self, row: ModelRow) -> Spec:
+        spec = self._specs.get(row.spec)
+        if spec is None:
+            spec = self._specs[row.spec] = read_spec(msgspec.json.decode(row.spec))
+        return spec
+
+    def _replicas(
+        self, row: ModelRow, spec: Spec, adapter: Adapter, credential: CredentialRow | None
+    ) -> tuple[Replica, ...]:
+        secret = None
+        if credential is not None:
+            for endpoint in spec.endpoints:
+                _require_origin(endpoint, credential)
+            secret = self._unseal(credential)
+        elif row.credential_id is not None or spec.credential:
+            raise UnsealFailed(f"its credential {spec.credential!r} is missing; choose another")
+        targets = [target(endpoint, adapter, secret) for endpoint in spec.endpoints]
+        return tuple(Replica(f"{row.name} {index} {item.origin}", item) for index, item in enumerate(targets))
+
+
+def _require_origin(endpoint: str, credential: CredentialRow) -> None:
+    origin = parse_endpoint(endpoint).origin
+    if origin != credential.origin:
+        words = f"is bound to {credential.origin}, so it cannot be sent to {origin}"
+        raise UnsealFailed(f"its credential {credential.name!r} {words}; store one for that address")
+
+
+def _caller(row: CallerRow) -> Caller:
+    return Caller(
+        key_id=row.key_id,
+        name=row.name,
+        scopes=frozenset(row.scopes),
+        models=row.models,
+        strict=row.strict,
+        calls_per_minute=row.calls_per_minute,
+        max_concurrency=row.max_concurrency,
+        expires_at=row.expires_at,
+    )
+
+
+def _aliases(models: Mapping[str, ServedModel]) -> dict[str, str]:
+    """Alias to name. A model's name wins over an alias, and the first alias over later ones."""
+    found: dict[str, str] = {}
+    for name, served in models.items():
+        for alias in served.spec.aliases:
+            if alias not in models:
+                found.setdefault(alias, name)
+    return found
+
+
+def readable_rules(entries: Iterable[str]) -> tuple[str, ...]:
+    """The allow entries that are understood; others open nothing and are logged."""
+    kept = []
+    for entry in entries:
+        try:
+            parse_rule(entry)
+        except ValueError as error:
+            log.error("%s; it opens nothing", error)
+        else:
+            kept.append(entry)
+    return tuple(kept)
+
+
+def encode(snapshot: Snapshot) -> bytes:
+    """The file form: a line with the SHA-256 of what follows, then JSON."""
+    body = msgspec.json.encode(snapshot)
+    return MAGIC + hashlib.sha256(body).hexdigest().encode() + b"\n" + body
+
+
+def decode(data: bytes) -> Snapshot:
+    """The snapshot in a file's bytes. Raises SnapshotInvalid."""
+    head, _, body = data.partition(b"\n")
+    if not head.startswith(MAGIC):
+        raise SnapshotInvalid("it does not begin as a snapshot does")
+    if hashlib.sha256(body).hexdigest().encode() != head[len(MAGIC) :]:
+        raise SnapshotInvalid("its SHA-256 does not match its content")
+    try:
+        return msgspec.json.decode(body, type=Snapshot)
+    except msgspec.DecodeError as error:
+        raise SnapshotInvalid(f"it cannot be read: {error}") from error
+
+
+def save(snapshot: Snapshot, path: Path) -> None:
+    """Write the last good copy, mode 600, and keep the one before it beside it. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(encode(snapshot))
+            file.flush()
+            os.fsync(file.fileno())
+        if path.exists():
+            os.replace(path, _before(path))
+        os.replace(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def load(path: Path) -> Snapshot | None:
+    """The last good copy, or the one before it where that is damaged; None where there is none. Never raises."""
+    for candidate in (path, _before(path)):
+        try:
+            return decode(candidate.read_bytes())
+        except FileNotFoundError:
+            continue
+        except (OSError, SnapshotInvalid) as error:
+            log.error("the snapshot %s is refused: %s", candidate, error)
+    return None
+
+
+def _before(path: Path) -> Path:
+    return path.with_name(f"{path.name}.before")

@@ -1,0 +1,43 @@
+"""The gate: whether what was learned beats the heuristic that it started from, on workloads it has not seen.
+
+Where it does not, the file of weights says so and the policy runs as the heuristic (routing/policies/learned/weights.py).
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from routing.lab.learn.simulator.play import Entrant, play
+from routing.lab.learn.workloads.curriculum import VALIDATION_SEEDS
+from routing.lab.learn.workloads.traffic import SCENARIOS, Scenario, at_size, synthetic
+
+SEEDS, FIRST = 6, VALIDATION_SEEDS + 500
+"""Seeds of the gate are neither trained on nor used to choose among weights."""
+WORSE_P99 = 1.05
+
+
+def cells() -> dict[str, Scenario]:
+    """What is judged: the scenarios, and A on a smaller and a larger fleet."""
+    scenarios = {name: SCENARIOS[name] for name in "ABCD"}
+    return scenarios | {f"A x {count}": at_size(SCENARIOS["A"], 500, count) for count in (48, 80)}
+
+
+def judge(player: Entrant, heuristic: Entrant, seeds: int = SEEDS) -> dict[str, Any]:
+    """Ratios of mean latency and 99th percentile to the heuristic's by cell, and whether the gate lets it pass."""
+    found = {}
+    for name, scenario in cells().items():
+        ratios = np.array([_ratios(scenario, FIRST + number, player, heuristic) for number in range(seeds)])
+        mean, p99 = ratios.mean(0)
+        found[name] = {"mean": round(mean, 4), "p99": round(p99, 4), "won": int(np.count_nonzero(ratios[:, 0] < 1.0))}
+    overall = np.array([[cell["mean"], cell["p99"]] for cell in found.values()]).mean(0)
+    passed = bool(overall[0] < 1.0 and overall[1] <= WORSE_P99)
+    return {"passed": passed, "mean": round(overall[0], 4), "p99": round(overall[1], 4), "seeds": seeds, "cells": found}
+
+
+def _ratios(scenario: Scenario, seed: int, player: Entrant, heuristic: Entrant) -> list[float]:
+    workload = synthetic(scenario, seed)
+    ours, theirs = play(workload, player).latency, play(workload, heuristic).latency
+    figures: tuple[Callable[[NDArray[np.float64]], Any], ...] = (np.mean, lambda one: np.quantile(one, 0.99))
+    return [float(figure(ours) / figure(theirs)) for figure in figures]

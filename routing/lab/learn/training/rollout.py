@@ -1,0 +1,141 @@
+"""Episodes for learning: the simulator under the sampling policy, with everything that PPO needs written down.
+
+The policy samples at every decision with more than one option, and those in doubt are recorded: what is nearly sure
+teaches hardly anything, and is most of them. (Sampling at some decisions only, and taking the best elsewhere, was
+tried: a small step of the weights then flips many best options at once, which no bound on the divergence sees, and
+training fell apart after 20 rounds.)
+"""
+
+from math import exp, log
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit, types
+from numpy.typing import NDArray
+
+from routing.lab.learn.evaluation.cost import COST, happen, sums_of
+from routing.lab.learn.simulator import events as simulator
+from routing.lab.learn.simulator.events import Clock, Desk
+from routing.lab.learn.simulator.machine import Machine
+from routing.policies.learned import policy as learned
+from routing.policies.learned.observation import COUNT
+from routing.policies.learned.policy import BASE, ROWS
+from routing.scheduler import core as scheduler
+from routing.scheduler.compiled import KEPT, compiled, typeof
+from routing.scheduler.core import REST
+
+SURE = 0.98
+"""A decision whose best option is more likely than this is not recorded: hardly anything can be learned from it."""
+
+
+class Log(NamedTuple):
+    """What was recorded of K decisions: their options' rows one after the other, how many, which was taken.
+
+    `total` has the number of decisions, of rows, the cost so far, and the number of all choices that there were;
+    `chance` the random state.
+    """
+
+    rows: NDArray[np.float32]
+    options: NDArray[np.int64]
+    taken: NDArray[np.int64]
+    likelihood: NDArray[np.float32]
+    at: NDArray[np.float64]
+    cost: NDArray[np.float64]
+    total: NDArray[np.float64]
+    chance: NDArray[np.uint64]
+
+
+class Exploring(NamedTuple):
+    """The ageing in the cost, and how much sharper than its scores the policy samples."""
+
+    ageing: float
+    sharper: float
+
+
+def log_of(most: int, seed: int) -> Log:
+    """An empty log for at most `most` decisions."""
+    return Log(
+        rows=np.zeros((most * ROWS // 2, COUNT), np.float32),
+        options=np.zeros(most, np.int64),
+        taken=np.zeros(most, np.int64),
+        likelihood=np.zeros(most, np.float32),
+        at=np.zeros(most),
+        cost=np.zeros(most),
+        total=np.zeros(4),
+        chance=np.array([(seed * 2 + 1) * 0x9E3779B97F4A7C15 % 2**64], np.uint64),
+    )
+
+
+@compiled
+def uniform(chance: NDArray[np.uint64]) -> float:
+    """The next number in [0, 1) of a xorshift64* generator."""
+    x = chance[0]
+    x ^= x >> np.uint64(12)
+    x ^= x << np.uint64(25)
+    x ^= x >> np.uint64(27)
+    chance[0] = x
+    return float((x * np.uint64(0x2545F4914F6CDD1D)) >> np.uint64(11)) / 9007199254740992.0
+
+
+@compiled
+def explore(machine: Machine, desk: Desk, log_: Log, exploring: Exploring, point: scheduler.Point) -> int:
+    """One decision, sampled; where more than one option is likely it is written down."""
+    rows = desk.memory[: ROWS * COUNT].reshape((ROWS, COUNT))
+    options = desk.memory[ROWS * COUNT : ROWS * (COUNT + 1)]
+    scores = desk.memory[ROWS * (COUNT + 1) : ROWS * (COUNT + 2)]
+    hidden = desk.memory[ROWS * (COUNT + 2) :]
+    count = learned.prepare(machine.fleet, point, desk.candidates[: point.count], desk.weights, rows, options)
+    if count == 1:
+        return int(options[0])
+    best = 0
+    for place in range(count):
+        scores[place] = rows[place, 0] + learned.network(rows[place], desk.weights[BASE:], hidden)
+        scores[place] *= exploring.sharper
+        if scores[place] > scores[best]:
+            best = place
+    total = 0.0
+    for place in range(count):
+        total += exp(scores[place] - scores[best])
+    left = uniform(log_.chance) * total
+    taken = 0
+    while taken < count - 1:
+        left -= exp(scores[taken] - scores[best])
+        if left < 0.0:
+            break
+        taken += 1
+    record, row = int(log_.total[0]), int(log_.total[1])
+    full = record >= len(log_.at) or row + count > len(log_.rows)
+    log_.total[3] += 1.0
+    if full or total * SURE < 1.0:
+        return int(options[taken])
+    log_.total[0] += 1
+    log_.total[1] += count
+    log_.rows[row : row + count] = rows[:count]
+    log_.options[record], log_.taken[record] = count, taken
+    log_.likelihood[record] = scores[taken] - scores[best] - log(total)
+    log_.at[record], log_.cost[record] = point.now, log_.total[2]
+    return int(options[taken])
+
+
+def _episode(machine: Machine, clock: Clock, desk: Desk, log_: Log, exploring: Exploring) -> float:
+    sums = sums_of()
+    while happen(machine, clock, sums, exploring.ageing):
+        log_.total[2] = sums[COST]
+        point = scheduler.next_point(machine.fleet, desk.candidates)
+        while point.kind != REST:
+            simulator.carry_out(machine, point, explore(machine, desk, log_, exploring, point))
+            point = scheduler.next_point(machine.fleet, desk.candidates)
+    return float(machine.fleet.state[0].now)
+
+
+_TINY = simulator.TINY
+_LOG, _EXPLORING = log_of(1, 0), Exploring(0.1, 1.0)
+_EPISODE = types.float64(
+    typeof(_TINY), typeof(simulator.CLOCK), typeof(simulator.DESK), typeof(_LOG), typeof(_EXPLORING)
+)
+_episode_compiled = njit(_EPISODE, cache=KEPT, error_model="numpy", nogil=True)(_episode)
+
+
+def episode(machine: Machine, clock: Clock, desk: Desk, log_: Log, exploring: Exploring) -> float:
+    """Run one episode to its last answer, writing to `log_`. Returns its makespan in seconds. Releases the GIL."""
+    return float(_episode_compiled(machine, clock, desk, log_, exploring))
