@@ -18,7 +18,8 @@ from itertools import product
 import numpy as np
 import numpy.typing as npt
 
-from routing.chains.best import (
+from routing.chains.best import best, stagewise
+from routing.chains.chain import (
     FASTEST,
     LEAST_ENERGY,
     MOST_ACCURATE,
@@ -30,10 +31,8 @@ from routing.chains.best import (
     Measures,
     Objective,
     Stage,
-    TooManyCombinations,
-    best,
-    stagewise,
 )
+from routing.chains.pareto import TooManyCombinations
 
 SEED, CANDIDATES, SMALL, TRAINING, GRID = 2025, 500, 36, 48, 6
 COMPARISONS, DEEP = 100_000_000, 6

@@ -37,10 +37,11 @@ PAIRED = (
     " are beyond doubt; *even* is not. The last column divides the means of the seeds' 99th percentiles."
 )
 FLOORS = (
-    "Lower bounds of the mean and the makespan, and an upper bound of useful utilisation (routing/lab/learn/evaluation/bounds.py),"
-    " means over the seeds. *online* holds for whoever loads a model only once it is called: the one behind **x"
-    " bound**. *pooled* pools the fleet into one fast machine, *alone* is each call alone on a warm device; both ignore"
-    " memory. *offered* is the work at its best batch, of what the fleet can do while calls arrive."
+    "Lower bounds of the mean and the makespan, and an upper bound of useful utilisation "
+    "(routing/lab/learn/evaluation/bounds.py), means over the seeds. *online* holds for whoever loads a model only "
+    "once it is called: the one behind **x bound**. *pooled* pools the fleet into one fast machine, *alone* is each "
+    "call alone on a warm device; both ignore memory. *offered* is the work at its best batch, of what the fleet can "
+    "do while calls arrive."
 )
 LOADS = (
     "Seconds of loading against the least that anybody needs who answers each call as soon as that run did: a linear"

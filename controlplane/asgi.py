@@ -18,6 +18,7 @@ from routing.dataplane.endpoints import JSON, error_body, is_ours
 from routing.dataplane.gateway import SubmitJob
 from routing.dataplane.health import PATHS, Health
 from routing.dataplane.plane import Plane
+from routing.rows import Rows
 from routing.settings import plane_settings
 
 __all__ = ["DJANGO_VERSION", "Application", "application", "plane_settings"]
@@ -91,7 +92,7 @@ class Application:
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         """Start the data plane with the server and stop it after the last call."""
         await receive()
-        self._plane = Plane(plane_settings(), self._submit_job)
+        self._plane = Plane(plane_settings(), Rows(), self._submit_job)
         await self._plane.start()
         self._health = Health(self._plane, PageConnection())
         settle_memory()

@@ -53,7 +53,7 @@ def overview(request: PersonRequest) -> HttpResponse:
         "running": jobs.visible(user).filter(state__in=[JobState.RUNNING, JobState.QUEUED])[:SHOWN_NEEDS],
         "base": request.build_absolute_uri("/").rstrip("/"),
     }
-    return render(request, "overview.html", context)
+    return render(request, "base/overview.html", context)
 
 
 def sentence(states: dict[str, int], summary: traffic.Summary | None) -> str:
@@ -269,4 +269,4 @@ def fault(request: HttpRequest, status: int, text: str) -> HttpResponse:
         "theme": "system",
         "script_words": "{}",
     }
-    return HttpResponse(render_to_string("fault.html", context), status=status)
+    return HttpResponse(render_to_string("base/fault.html", context), status=status)

@@ -1,4 +1,4 @@
-"""The YAML model spec as frozen values. Parsing, validation and every error live beside it in registry.specfile.file."""
+"""The YAML model spec as frozen values. Parsing, checks and every error are in registry.specfile."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -8,19 +8,15 @@ from django.db.models.functions import Cast
 
 from controlplane.base import config, revision
 from controlplane.base.own_connection import connect_alone
-from controlplane.base.secrets import SecretError, unseal
 from registry.access.credentials import bound_to
 from registry.models import ApiKey, Credential, Model, Release
-from routing.dataplane.snapshot import CallerRow, CredentialRow, ModelRow, Snapshot, Unseal, UnsealFailed
+from routing.dataplane.snapshot import CallerRow, CredentialRow, ModelRow, Snapshot
+from routing.dataplane.watcher import RowsUnavailable
 
 _MODEL_FIELDS = (
     *("name", "created_at", "release_id", "credential_id"),
     *("type", "protocol", "state", "state_reason", "owner"),
 )
-
-
-class RowsUnavailable(Exception):
-    """PostgreSQL cannot be read now."""
 
 
 class Rows:
@@ -104,15 +100,3 @@ def _callers() -> list[CallerRow]:
 def _credentials() -> list[CredentialRow]:
     rows = Credential.objects.filter(models__isnull=False).distinct()
     return [CredentialRow(row.pk, row.name, row.origin, bound_to(row), bytes(row.ciphertext)) for row in rows]
-
-
-def unsealing(master_key: bytes) -> Unseal:
-    """A function that opens credentials with `master_key`."""
-
-    def opened(row: CredentialRow) -> str:
-        try:
-            return unseal(row.ciphertext, master_key, row.bound_to)
-        except SecretError as error:
-            raise UnsealFailed(str(error)) from error
-
-    return opened

@@ -46,7 +46,7 @@ def calls(request: PersonRequest) -> HttpResponse:
         "outcomes": outcomes.OUTCOMES,
         "key_names": key_names(request.user),
     }
-    return render(request, "calls.html", context)
+    return render(request, "routing/calls.html", context)
 
 
 @page("call.read")
@@ -61,7 +61,7 @@ def call(request: PersonRequest, call_id: str) -> HttpResponse:
         "filters": filters_of(wanted),
         "key_name": key_names(request.user).get(found.api_key_id or 0, ""),
     }
-    return render(request, "call.html", context)
+    return render(request, "routing/call.html", context)
 
 
 def filters_of(wanted: dict[str, str]) -> str:
@@ -92,14 +92,14 @@ def calls_of(request: PersonRequest, name: str) -> HttpResponse:
         "filters": filters_of({"model": name}),
         "key_names": key_names(request.user),
     }
-    return render(request, "parts/calls_of.html", context)
+    return render(request, "routing/parts/calls_of.html", context)
 
 
 @page("call.read")
 def calls_summary(request: PersonRequest, name: str) -> HttpResponse:
     """One model's traffic, as part of its page."""
     found = traffic.of_models(request.user, [name]).get(name)
-    return render(request, "parts/traffic.html", {"traffic": found, "name": name})
+    return render(request, "routing/parts/traffic.html", {"traffic": found, "name": name})
 
 
 @page("call.read")
@@ -137,7 +137,7 @@ def job_list(request: PersonRequest) -> HttpResponse:
         "kinds": ("import", "probe", "call", lab.KIND),
         "filtered": any(wanted.values()),
     }
-    return render(request, "jobs.html", context)
+    return render(request, "routing/jobs.html", context)
 
 
 @page("job.read")
@@ -146,7 +146,7 @@ def job(request: PersonRequest, job_id: uuid.UUID) -> HttpResponse:
     found = jobs.get(request.user, job_id)
     over, may_cancel = found.state in jobs.FINAL, access.can(request.user, "job.cancel", found)
     failed = page_of_list((found.result or {}).get("failed", ()), page_of(request))
-    return render(request, "job.html", {"job": found, "over": over, "may_cancel": may_cancel, "failed": failed})
+    return render(request, "routing/job.html", {"job": found, "over": over, "may_cancel": may_cancel, "failed": failed})
 
 
 @page("job.read")
@@ -175,7 +175,7 @@ def playground(request: PersonRequest) -> HttpResponse:
         "chosen": chosen or [model.name for model in ready],
         "any": bool(ready) or catalog.search(request.user, size=1).total > 0,
     }
-    return render(request, "playground.html", context)
+    return render(request, "routing/playground.html", context)
 
 
 @page("playground.use")
@@ -220,7 +220,7 @@ def lab_home(request: PersonRequest) -> HttpResponse:
         "base": request.build_absolute_uri("/").rstrip("/"),
         "key": uuid.uuid4().hex,
     }
-    return render(request, "lab.html", context)
+    return render(request, "routing/lab.html", context)
 
 
 @page("lab.run", "POST")
@@ -253,7 +253,7 @@ def lab_race(request: PersonRequest, job_id: uuid.UUID) -> HttpResponse:
         "again": lab.next_seed(found),
         "key": uuid.uuid4().hex,
     }
-    return render(request, "lab_race.html", context)
+    return render(request, "routing/lab_race.html", context)
 
 
 @page("lab.read")
@@ -268,4 +268,6 @@ def lab_compare(request: PersonRequest) -> HttpResponse:
     found = lab.chosen(request.user, request.GET.getlist("job"))
     races = [{"job": job, "rows": compared(job.input["policies"], lab.figures_of(job))} for job in found]
     alike = len({(job.input["scenario"], job.input["seed"]) for job in found}) < 2
-    return render(request, "lab_compare.html", {"races": races, "figures": FIGURES, "alike": alike, "terms": FIGURES})
+    return render(
+        request, "routing/lab_compare.html", {"races": races, "figures": FIGURES, "alike": alike, "terms": FIGURES}
+    )

@@ -15,14 +15,14 @@ TOP_LEVEL = {
     "README.md", "LICENSE", "Makefile", "pyproject.toml", ".ci", "deploy", "benchmarks", "docs", ".gitignore",
 }  # fmt: skip
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "managers"}
-OTHER_SKINS = {"serializers", "viewsets", "routers", "controllers", "handlers", "signals", "admin", "consumers"}
+OTHER_SKINS = {"viewsets", "routers", "controllers", "handlers", "signals", "admin", "consumers"}
 BROAD = {"Exception", "BaseException"}
 BROAD_PLACES = {
     *("controlplane/base/jobs/engine.py", "controlplane/base/service_loop.py"),
     *("routing/dataplane/gateway.py", "controlplane/base/live.py"),
 }
 """The service loops (jobs, background tasks), the data plane's door and the websocket."""
-GENERATED_CODE_PLACES = re.compile(r"registry/protocols/compiler\w*\.py")
+GENERATED_CODE_PLACES = re.compile(r"registry/protocols/compiler/\w+\.py")
 LAW_CODES = re.compile(r"#\s*noqa(?!:)|#\s*noqa:.*\b(BLE|ANN|PLC0415|PLR09|C901|E501)|#\s*type:\s*ignore(?!\[)")
 OWN_MARKUP_PLACE = "controlplane/base/web/icons.py"
 """Icons are markup that we wrote."""

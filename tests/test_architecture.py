@@ -1,10 +1,13 @@
 """The laws of the house hold, and each of them can fail."""
 
 import subprocess
+import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.house import PURE, circles, imports, modules, rooms
 from tests.laws import APPS, LAWS, TOP_LEVEL, Law, Source
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -59,7 +62,7 @@ ALSO_BROKEN = (
     ("escaped_pages", "templates/a.html", '<script src="https://cdn.example/x.js"></script>\n'),
     ("escaped_pages", "registry/a.py", "page = mark_safe(text)\n"),
     ("orm_only", "registry/a.py", "from django.db.models.signals import post_save\n"),
-    ("telling_names", "registry/serializers.py", ""),
+    ("telling_names", "registry/viewsets.py", ""),
     ("only_urls_import_skin", "routing/calls/jobs.py", "from registry.api import models\n"),
 )
 SOUND = (
@@ -107,6 +110,47 @@ def test_top_level_is_the_fixed_list() -> None:
 @pytest.mark.parametrize("app", APPS)
 def test_every_app_wears_the_same_skin(app: str) -> None:
     assert {"apps.py", "urls.py"} <= {path.name for path in (ROOT / app).iterdir()}
+
+
+def test_no_room_has_a_circle() -> None:
+    """Siblings at any level may not import each other in a circle, imports for types alone included."""
+    found = [
+        f"{room.name or 'the house'}: {' ↔ '.join(one)}" for room in rooms(imports(modules())) for one in room.circles
+    ]
+    assert not found, "\n".join(found)
+
+
+def test_a_circle_is_seen_between_packages_and_for_types_alone() -> None:
+    typed = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from registry.b.d import D\n"
+    texts = {
+        "registry": "",
+        "registry.a": "",
+        "registry.a.c": typed,
+        "registry.b": "",
+        "registry.b.d": "import registry.a.c",
+    }
+    found = {room.name: room.circles for room in rooms(imports(texts))}
+    assert found["registry"] == (("a", "b"),)
+    assert circles({"a": frozenset({"b"}), "b": frozenset({"c"}), "c": frozenset({"a"}), "d": frozenset({"a"})}) == [
+        ("a", "b", "c")
+    ]
+    assert circles({"a": frozenset({"b"}), "b": frozenset()}) == []
+
+
+def test_pure_rooms_are_listed_once_for_the_import_linter_and_for_mypy() -> None:
+    """The list is PURE in tests/house.py; mypy needs a package named twice, itself and what is in it."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
+    strict = next(one["module"] for one in settings["mypy"]["overrides"] if one.get("strict"))
+    pure = next(one for one in settings["importlinter"]["contracts"] if one["name"].startswith("the pure core"))
+    assert pure["source_modules"] == list(PURE)
+    assert strict == list(strictly_typed())
+
+
+def strictly_typed() -> Iterator[str]:
+    for name in PURE:
+        yield name
+        if (ROOT / name.replace(".", "/")).is_dir():
+            yield f"{name}.*"
 
 
 def test_sources_were_found() -> None:

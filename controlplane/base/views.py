@@ -32,7 +32,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     form = SignIn(request.POST or None)
     if request.method == "POST" and form.is_valid():
         if accounts.guessed_too_often(form.cleaned_data["username"]):
-            return render(request, "locked.html", status=429)
+            return render(request, "base/locked.html", status=429)
         user = authenticate(request, **form.cleaned_data)
         if isinstance(user, User):
             login(request, user)
@@ -42,7 +42,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
         form.add_error(None, gettext("Name and password do not match an account here."))
     status = 422 if form.errors else 200
     context = {"form": form, "next": onward, "first_run": not accounts.has_admin()}
-    return render(request, "sign_in.html", context, status=status)
+    return render(request, "base/sign_in.html", context, status=status)
 
 
 @page("profile.change", "POST")
@@ -58,7 +58,7 @@ def set_up(request: HttpRequest, token: str) -> HttpResponse:
     try:
         link = accounts.open_setup_link(token)
     except Missing:
-        return render(request, "set_up_gone.html", status=404)
+        return render(request, "base/set_up_gone.html", status=404)
     form = SetUp(request.POST or None, initial={"language": translation.get_language()})
     if request.method == "POST" and form.is_valid():
         try:
@@ -71,7 +71,7 @@ def set_up(request: HttpRequest, token: str) -> HttpResponse:
             login(request, user, backend=BACKEND)
             return with_language(redirect("overview"), user.language)
     form.keep_password()
-    return render(request, "set_up.html", {"form": form, "link": link}, status=422 if form.errors else 200)
+    return render(request, "base/set_up.html", {"form": form, "link": link}, status=422 if form.errors else 200)
 
 
 @open_page("POST")
@@ -88,7 +88,7 @@ def language(request: HttpRequest) -> HttpResponse:
 @page("profile.change")
 def settings(request: PersonRequest) -> HttpResponse:
     """One's own choices; for admins the egress list and people too."""
-    return render(request, "settings.html", settings_context(request))
+    return render(request, "base/settings.html", settings_context(request))
 
 
 @page("profile.change", "POST")
@@ -96,7 +96,7 @@ def profile(request: PersonRequest) -> HttpResponse:
     """Save one's own language and theme."""
     form = Profile(request.POST)
     if not form.is_valid() or not isinstance(request.user, User):
-        return render(request, "settings.html", {**settings_context(request), "profile": form}, status=422)
+        return render(request, "base/settings.html", {**settings_context(request), "profile": form}, status=422)
     user = accounts.change_profile(request.user, form.cleaned_data["language"], form.cleaned_data["theme"])
     with translation.override(user.language):
         messages.success(request, gettext("Saved."))
@@ -116,7 +116,7 @@ def password(request: PersonRequest) -> HttpResponse:
             update_session_auth_hash(request, request.user)
             messages.success(request, gettext("Password changed. Other sessions have ended."))
             return go(request, "/settings")
-    return render(request, "settings.html", {**settings_context(request), "password": form}, status=422)
+    return render(request, "base/settings.html", {**settings_context(request), "password": form}, status=422)
 
 
 @page("settings.change", "POST")
@@ -126,13 +126,13 @@ def egress(request: PersonRequest) -> HttpResponse:
     form.is_valid()
     if "entries" not in request.POST:
         form.add_error("entries", gettext("The list was missing from what was sent, so nothing was changed."))
-        return render(request, "settings.html", {**settings_context(request), "egress": form}, status=422)
+        return render(request, "base/settings.html", {**settings_context(request), "egress": form}, status=422)
     lines = [line.strip() for line in form.cleaned_data.get("entries", "").splitlines()]
     try:
         config.set_egress_allow(request.user, [line for line in lines if line], request_id(request))
     except Refused as refusal:
         form.add_error("entries", refusal.message)
-        return render(request, "settings.html", {**settings_context(request), "egress": form}, status=422)
+        return render(request, "base/settings.html", {**settings_context(request), "egress": form}, status=422)
     messages.success(request, gettext("Saved. The data plane follows within two seconds."))
     return go(request, "/settings#egress")
 
@@ -142,7 +142,7 @@ def invite(request: PersonRequest) -> HttpResponse:
     """Make a one-time link for somebody new and show it once."""
     token = accounts.invite(request.user, request.POST.get("role", Role.VIEWER))
     address = request.build_absolute_uri(f"/set-up/{token}")
-    return render(request, "settings.html", {**settings_context(request), "invitation_link": address})
+    return render(request, "base/settings.html", {**settings_context(request), "invitation_link": address})
 
 
 @page("user.change", "POST")
@@ -166,7 +166,7 @@ def audit_log(request: PersonRequest) -> HttpResponse:
     listing = history.changes(request.user, wanted, page_of(request))
     holds, position, at = history.chain(request.user)
     context = {"listing": listing, "wanted": wanted, "holds": holds, "position": position, "verified_at": at}
-    return render(request, "audit.html", {**context, "verbs": history.verbs(request.user)})
+    return render(request, "base/audit.html", {**context, "verbs": history.verbs(request.user)})
 
 
 def settings_context(request: PersonRequest) -> dict[str, Any]:

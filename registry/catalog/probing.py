@@ -25,11 +25,11 @@ from registry.canon import Failure
 from registry.catalog import releases
 from registry.models import Model, ModelState
 from registry.protocols.compiler.adapters import CompileError, compile_adapter
-from registry.resolve import Upstream, bind
 from registry.specfile.errors import SpecInvalid
 from registry.transports.egress import Egress, EndpointInvalid
 from registry.transports.http import Client
 from registry.upstreams import exchange as upstream
+from registry.upstreams.binding import Upstream, bind
 
 CONCURRENCY = 64
 BATCH_SECONDS = 0.25

@@ -23,7 +23,6 @@ from registry.catalog.search import (
     matching_ids,
     search,
 )
-from registry.detection.trying import detect, try_call
 from registry.models import Model, ModelState, Release
 from registry.spec import Spec
 from registry.specfile import file as spec_file
@@ -38,7 +37,6 @@ __all__ = [
     "counts_by_state",
     "create",
     "delete",
-    "detect",
     "disable",
     "enable",
     "export_yaml",
@@ -47,7 +45,6 @@ __all__ = [
     "probe",
     "search",
     "tag",
-    "try_call",
 ]
 
 MAX_BULK = 5000

@@ -23,13 +23,13 @@ from registry.detection import detect as detection
 from registry.detection.detect import Detection, Evidence
 from registry.models import Credential
 from registry.protocols.compiler.adapters import compile_adapter
-from registry.resolve import Upstream, bind
 from registry.spec import Spec
 from registry.transports.egress import Egress, EgressRefused, Endpoint, EndpointInvalid, parse_endpoint
 from registry.transports.http import Client
 from registry.transports.masking import masked
 from registry.transports.response import Limits
 from registry.upstreams import exchange as upstream
+from registry.upstreams.binding import Upstream, bind
 from registry.upstreams.exchange import Exchange
 
 TEST_SECONDS = 30.0

@@ -11,10 +11,10 @@ from msgspec.json import decode, encode
 from registry.canon import Adaptation, CallContext, Failure, FailureKind, Fragment, Reply, Request, Task, Usage
 from registry.protocols.adapter import Adapter, Operation, Verb, Wire
 from registry.protocols.runtime.tensors import example_inputs
-from registry.resolve import Upstream
 from registry.spec import Parameter, Spec, Timeouts
 from registry.transports.http import Client
 from registry.transports.masking import mask_failure, masked
+from registry.upstreams.binding import Upstream
 from registry.upstreams.offers import offered
 
 KEPT = 64 * 1024

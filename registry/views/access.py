@@ -20,7 +20,7 @@ from registry.forms import NewCredential, NewKey
 @page("key.read")
 def keys(request: PersonRequest) -> HttpResponse:
     """Keys, newest first; an admin sees everybody's."""
-    return render(request, "keys.html", keys_context(request))
+    return render(request, "registry/keys.html", keys_context(request))
 
 
 @page("key.create", "POST")
@@ -44,8 +44,10 @@ def key_create(request: PersonRequest) -> HttpResponse:
             form.add_error(refusal.code if refusal.code in form.fields else None, refusal.message)
         else:
             base = request.build_absolute_uri("/").rstrip("/")
-            return render(request, "keys.html", {**keys_context(request), "made": row, "secret": secret, "base": base})
-    return render(request, "keys.html", {**keys_context(request), "form": form}, status=422)
+            return render(
+                request, "registry/keys.html", {**keys_context(request), "made": row, "secret": secret, "base": base}
+            )
+    return render(request, "registry/keys.html", {**keys_context(request), "form": form}, status=422)
 
 
 @page("key.revoke", "POST")
@@ -77,7 +79,7 @@ def keys_context(request: PersonRequest) -> dict[str, Any]:
 @page("credential.read")
 def credential_list(request: PersonRequest) -> HttpResponse:
     """Stored secrets by name, never the secrets."""
-    return render(request, "credentials.html", credentials_context(request))
+    return render(request, "registry/credentials.html", credentials_context(request))
 
 
 @page("credential.create", "POST")
@@ -93,7 +95,7 @@ def credential_create(request: PersonRequest) -> HttpResponse:
         else:
             messages.success(request, gettext("%(name)s is stored.") % {"name": row.name})
             return go(request, reverse("credentials"))
-    return render(request, "credentials.html", {**credentials_context(request), "form": form}, status=422)
+    return render(request, "registry/credentials.html", {**credentials_context(request), "form": form}, status=422)
 
 
 @page("credential.change", "POST")

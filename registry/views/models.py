@@ -46,7 +46,7 @@ def models(request: PersonRequest) -> HttpResponse:
         "filtered": bool(chips or wanted.q),
         "columns": columns(listing.sort),
     }
-    return render(request, "models.html", context)
+    return render(request, "registry/models.html", context)
 
 
 def columns(sort: str) -> list[dict[str, str]]:
@@ -155,7 +155,7 @@ def model(request: PersonRequest, name: str) -> HttpResponse:
     spec, problem = spec_of(found)
     context: dict[str, Any] = {"model": found, "tab": tab, "spec": spec, "problem": problem, "tabs": tabs(request.user)}
     context["needs"] = tab == "audit" and not access.can(request.user, "audit.read")
-    return render(request, "model.html", {**context, **tab_context(request, found, spec, tab)})
+    return render(request, "registry/model.html", {**context, **tab_context(request, found, spec, tab)})
 
 
 def tabs(user: Any) -> list[tuple[str, str]]:
@@ -227,7 +227,7 @@ def edit(request: PersonRequest, name: str) -> HttpResponse:
                 return go(request, reverse("model", args=[found.name]))
     status = 422 if errors or problem else 200
     context = {"model": found, "text": text, "digest": digest, "errors": errors, "problem": problem}
-    return render(request, "model_edit.html", context, status=status)
+    return render(request, "registry/model_edit.html", context, status=status)
 
 
 def single_document(text: str) -> tuple[Sequence[Any], dict[str, Any] | None]:

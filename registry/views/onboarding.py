@@ -17,7 +17,7 @@ SHOWN_ROWS = 500
 @page("model.import")
 def model_import(request: PersonRequest) -> HttpResponse:
     """Upload or paste."""
-    return render(request, "model_import.html", {"text": "", "file": ""})
+    return render(request, "registry/model_import.html", {"text": "", "file": ""})
 
 
 @page("model.import", "POST")
@@ -36,7 +36,7 @@ def import_plan(request: PersonRequest) -> HttpResponse:
         "to_write": plan.counts["new"] + plan.counts["changed"],
         "key": uuid.uuid4().hex,
     }
-    return render(request, "parts/import_plan.html", context)
+    return render(request, "registry/parts/import_plan.html", context)
 
 
 @page("model.import", "POST")

@@ -33,7 +33,7 @@ Tried = list[tuple[dict[str, Any], Exchange]]
 def model_new(request: PersonRequest) -> HttpResponse:
     """The address and a key; the rest follows."""
     stored = credentials.listing(request.user) if access.can(request.user, "credential.read") else []
-    return render(request, "model_new.html", {"credentials": stored})
+    return render(request, "registry/model_new.html", {"credentials": stored})
 
 
 @page("model.detect", "POST")
@@ -43,7 +43,7 @@ def detect(request: PersonRequest) -> HttpResponse:
         return detected(request)
     except trying.NotAllowed as refused:
         context = {"refused": refused, "admins": accounts.admins()[:SHOWN_ADMINS]}
-        return render(request, "parts/wizard_blocked.html", context)
+        return render(request, "registry/parts/wizard_blocked.html", context)
 
 
 @page("settings.change", "POST")
@@ -67,8 +67,8 @@ def detected(request: PersonRequest) -> HttpResponse:
     except trying.NotAllowed:
         raise
     except Refused as refusal:
-        return render(request, "parts/wizard_draft.html", {"refusal": refusal.message})
-    answer = render(request, "parts/wizard_draft.html", draft_context(request, found, with_key=bool(used)))
+        return render(request, "registry/parts/wizard_draft.html", {"refusal": refusal.message})
+    answer = render(request, "registry/parts/wizard_draft.html", draft_context(request, found, with_key=bool(used)))
     return news(answer, **{"focus-on": "#secret"}) if found.verdict == "wants_key" else answer
 
 
@@ -97,8 +97,8 @@ def test(request: PersonRequest) -> HttpResponse:
         documents = drafts.documents(request.POST.dict())
         tried = try_all(request, documents)
     except Refused as refusal:
-        return render(request, "parts/wizard_test.html", {"refusal": refusal})
-    return render(request, "parts/wizard_test.html", tested(request, tried, kept=()))
+        return render(request, "registry/parts/wizard_test.html", {"refusal": refusal})
+    return render(request, "registry/parts/wizard_test.html", tested(request, tried, kept=()))
 
 
 @page("model.create", "POST")
@@ -113,15 +113,15 @@ def save(request: PersonRequest) -> HttpResponse:
             tried = try_all(request, unproven)
             if any(exchange.reply is None for _, exchange in tried):
                 context = tested(request, tried, kept=proofs)
-                return render(request, "parts/wizard_test.html", {**context, "saving": True})
+                return render(request, "registry/parts/wizard_test.html", {**context, "saving": True})
             unproven = []
         names = {str(document["name"]) for document in unproven}
         saved = onboarding.save(request.user, documents, secret, unproven=names, request_id=request_id(request))
     except Refused as refusal:
-        return render(request, "parts/wizard_test.html", {"refusal": refusal, "saving": True})
+        return render(request, "registry/parts/wizard_test.html", {"refusal": refusal, "saving": True})
     text = saved_words([model.name for model in saved], disabled=len(names))
     if request.POST.get("then") == "another":
-        return render(request, "parts/wizard_saved.html", {"saved": saved, "text": text})
+        return render(request, "registry/parts/wizard_saved.html", {"saved": saved, "text": text})
     messages.success(request, text)
     if len(saved) == 1:
         return go(request, reverse("model", args=[saved[0].name]))

@@ -18,6 +18,7 @@ from registry.access import callers
 from registry.canon import Failure, FailureKind
 from routing.dataplane.gateway import Answer, Submission
 from routing.dataplane.plane import Plane
+from routing.rows import Rows
 from routing.settings import plane_settings
 from routing.table import Caller
 
@@ -147,7 +148,7 @@ class _Worker:
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
         threading.Thread(target=self.loop.run_forever, name="data-plane", daemon=True).start()
-        self.plane = Plane(plane_settings())
+        self.plane = Plane(plane_settings(), Rows())
         asyncio.run_coroutine_threadsafe(self.plane.start(), self.loop).result(30)
 
     @classmethod

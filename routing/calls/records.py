@@ -1,7 +1,7 @@
 """Call records: from the Redis stream into PostgreSQL in batches, at least once, and out again when they are old.
 
-Each stream message is a JSON array of routing.dataplane.recorder.Record. A message is acknowledged after its rows are committed;
-rows that arrive twice have the same id and are ignored.
+Each stream message is a JSON array of routing.dataplane.recorder.Record. A message is acknowledged after its rows are
+committed; rows that arrive twice have the same id and are ignored.
 """
 
 import logging

@@ -1,4 +1,4 @@
-"""Proven floors under the cost of every combination of a chain, by Lagrangian prices (`routing.chains.best` says the words).
+"""Proven floors under the cost of every combination of a chain, by Lagrangian prices (the words: `chain`).
 
 A limit is replaced by a price on what it limits, and the slowest path by a mix of paths, so that every stage can choose
 for itself. What the stages then pay together, less what the limits are worth, lies at or under the cost of any

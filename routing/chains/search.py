@@ -1,4 +1,4 @@
-"""The exact search for the best combination of a chain (`routing.chains.best` says the words).
+"""The exact search for the best combination of a chain (`chain` says the words).
 
 Stages are decided in an order in which each follows those it waits for. A label is a partial combination: the finish
 times that later stages or the end still await, the energy, the accuracy and the loss. A label is dropped only where

@@ -16,16 +16,7 @@ from registry.upstreams.exchange import operation_for
 from routing.dataplane import endpoints
 from routing.dataplane.call import Call, new_id
 from routing.dataplane.caller import CallerLeft, Collected, Connection, Message, Receive, Send, answer, empty, read_body
-from routing.dataplane.endpoints import (
-    JSON,
-    Address,
-    Headers,
-    address,
-    error_body,
-    error_event,
-    error_headers,
-    read_head,
-)
+from routing.dataplane.endpoints import JSON, Address, Headers, address, read_head
 from routing.dataplane.fields import flag, take, text
 from routing.dataplane.fields import read_fields as fields_of
 from routing.dataplane.forwarding import Forwarder, reply_headers
@@ -157,7 +148,7 @@ class Gateway:
             missing = Failure(
                 FailureKind.UNAVAILABLE, f"no table is served yet, or {path[:200]!r} is no call's address"
             )
-            return Answer(503, (), error_body(missing), missing)
+            return Answer(503, (), endpoints.error_body(missing), missing)
         call = Call(
             place, read_head([(b"x-request-id", request_id.encode())]), self.table, job_id=job_id, caller=caller
         )
@@ -318,7 +309,7 @@ class Gateway:
         else:
             words = "The gateway has no table yet: PostgreSQL has not been reached since the start. Retry soon."
             status, failure = 503, Failure(FailureKind.UNAVAILABLE, words, code="starting", retry_after=2.0)
-        await answer(send, status, [JSON, *headers, *error_headers(failure)], error_body(failure))
+        await answer(send, status, [JSON, *headers, *endpoints.error_headers(failure)], endpoints.error_body(failure))
 
     def _record(self, call: Call) -> None:
         """Step 8: hand the record to the queue."""
@@ -331,10 +322,10 @@ class Gateway:
 async def _tell(call: Call, failure: Failure, send: Send) -> None:
     """Answer with an error; after the first byte as the stream's last event, never with its end mark."""
     if call.started:
-        await send({"type": "http.response.body", "body": error_event(failure)})
+        await send({"type": "http.response.body", "body": endpoints.error_event(failure)})
         return
-    headers = [JSON, *reply_headers(call), *error_headers(failure)]
-    await answer(send, endpoints.status_of(failure)[0], headers, error_body(failure))
+    headers = [JSON, *reply_headers(call), *endpoints.error_headers(failure)]
+    await answer(send, endpoints.status_of(failure)[0], headers, endpoints.error_body(failure))
 
 
 def _adapter_of(model: ServedModel) -> Adapter:

@@ -14,9 +14,8 @@ from routing.dataplane.gateway import Gateway, SubmitJob, World
 from routing.dataplane.link import Link
 from routing.dataplane.measures import Measures
 from routing.dataplane.recorder import Recorder
-from routing.dataplane.snapshot import Builder
-from routing.dataplane.watcher import Watcher
-from routing.rows import Rows, unsealing
+from routing.dataplane.snapshot import Builder, unsealing
+from routing.dataplane.watcher import Source, Watcher
 from routing.table import Table
 
 FIRST_READ_SECONDS = 4.0
@@ -39,8 +38,8 @@ class PlaneSettings:
 class Plane:
     """The data plane of one event loop: `await start()`, call `door`, `await stop()`."""
 
-    def __init__(self, settings: PlaneSettings, submit_job: SubmitJob | None = None) -> None:
-        """Nothing runs or connects before `start`."""
+    def __init__(self, settings: PlaneSettings, rows: Source, submit_job: SubmitJob | None = None) -> None:
+        """Serves what is read of `rows`. Nothing runs or connects before `start`."""
         self._own = settings.own
         self._egress = Egress((), settings.own)
         self.client = Client(lambda: self._egress)
@@ -52,7 +51,7 @@ class Plane:
         self.gateway = Gateway(self.forwarder, self.recorder, self.measures, settings.pepper)
         self.door = CrossOrigin(self.gateway, settings.browsers)
         builder = Builder(unsealing(settings.master_key))
-        self.watcher = Watcher(Rows(), builder, settings.data_dir / "snapshot.json", self.serve)
+        self.watcher = Watcher(rows, builder, settings.data_dir / "snapshot.json", self.serve)
         self.gateway.world = World(self.watcher.catch_up, submit_job)
         self.services = (
             Service("the reader of the table", self.watcher.run),

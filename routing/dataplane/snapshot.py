@@ -9,13 +9,14 @@ from pathlib import Path
 import msgspec
 
 from controlplane.base.egress_rules import parse_rule
+from controlplane.base.secrets import SecretError, unseal
 from registry.protocols.adapter import Adapter
 from registry.protocols.compiler.adapters import CompileError, compile_adapter
-from registry.resolve import target
 from registry.spec import Spec
 from registry.specfile.errors import SpecInvalid
 from registry.specfile.file import read as read_spec
 from registry.transports.egress import EndpointInvalid, parse_endpoint
+from registry.upstreams.binding import target
 from routing.table import Caller, Replica, ServedModel, Table
 
 log = logging.getLogger(__name__)
@@ -82,6 +83,18 @@ class Snapshot(msgspec.Struct, frozen=True):
 
 Unseal = Callable[[CredentialRow], str]
 """Opens a sealed secret; raises UnsealFailed."""
+
+
+def unsealing(master_key: bytes) -> Unseal:
+    """A function that opens credentials with `master_key`."""
+
+    def opened(row: CredentialRow) -> str:
+        try:
+            return unseal(row.ciphertext, master_key, row.bound_to)
+        except SecretError as error:
+            raise UnsealFailed(str(error)) from error
+
+    return opened
 
 
 class Builder:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Protocol
 
 from routing.dataplane.snapshot import Builder, Snapshot, load, save
-from routing.rows import RowsUnavailable
 from routing.table import Table
 
 log = logging.getLogger(__name__)
@@ -19,6 +18,10 @@ DEBOUNCE_SECONDS = 0.5
 STALE_SECONDS = 10.0
 CATCH_UP_SECONDS = 1.0
 LOOK_APART_SECONDS = 0.2
+
+
+class RowsUnavailable(Exception):
+    """PostgreSQL cannot be read now."""
 
 
 class Source(Protocol):

@@ -1,6 +1,6 @@
 """Static partition: every model has one home device, whatever happens. What a team without a scheduler runs.
 
-Which device is home is settled before the start: routing/lab/learn/workloads/homes.py has the two ways that people take.
+Which device is home is settled before the start: routing.lab.learn.workloads.homes has the two ways people take.
 """
 
 from typing import TYPE_CHECKING, Any

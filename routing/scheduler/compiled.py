@@ -2,7 +2,9 @@
 
 import hashlib
 import logging
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -12,20 +14,41 @@ import numba
 log = logging.getLogger(__name__)
 P = ParamSpec("P")
 R = TypeVar("R")
-HERE = Path(__file__).resolve().parent
+ROUTING = Path(__file__).resolve().parents[1]
+_FROM = re.compile(r"^from (routing[\w.]*) import \(?([^)\n]*|[^)]*)\)?$", re.MULTILINE)
+
+
+def sources(folder: Path) -> dict[str, str]:
+    """The texts, by module, that machine code is made of: every module of a package that compiles, and what it imports.
+
+    Numba looks only at the file of the function itself, so code kept beside it goes stale when a function or a
+    constant that it uses changes elsewhere.
+    """
+    texts = {_module(path, folder): path.read_text(encoding="utf-8") for path in sorted(folder.rglob("*.py"))}
+    wanted = [name for name, text in texts.items() if f"from {__name__} import" in text]
+    made: dict[str, str] = {}
+    while wanted:
+        name = wanted.pop()
+        if name in texts and name not in made:
+            made[name] = texts[name]
+            wanted += _imported(texts[name])
+    return dict(sorted(made.items()))
+
+
+def _module(path: Path, folder: Path) -> str:
+    return ".".join(path.relative_to(folder.parent).with_suffix("").parts).removesuffix(".__init__")
+
+
+def _imported(text: str) -> Iterator[str]:
+    for module, names in _FROM.findall(text):
+        yield module
+        yield from (f"{module}.{name.split()[0]}" for name in names.split(",") if name.strip())
 
 
 def _keep() -> bool:
-    """Name a folder for machine code by the sources it is made of; whether one could be made.
-
-    Numba looks only at the file of the function itself, so code kept beside it goes stale when a function that it
-    calls changes.
-    """
-    digest = hashlib.sha256()
-    for text in (path.read_bytes() for path in sorted(HERE.rglob("*.py"))):
-        if b"routing.scheduler.compiled import" in text or b"np.dtype(" in text:
-            digest.update(text)
-    folder = HERE.parent / ".data" / "compiled" / digest.hexdigest()[:16]
+    """Name a folder for machine code by the sources it is made of; whether one could be made."""
+    digest = hashlib.sha256("\0".join(chain.from_iterable(sources(ROUTING).items())).encode())
+    folder = ROUTING.parent / ".data" / "compiled" / digest.hexdigest()[:16]
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError:

@@ -175,7 +175,7 @@ def test_plotly_is_served_from_its_package_and_brings_no_inline_styles(static_fi
     assert finders.find("plotly/plotly.min.js", find_all=True) == [found]
     script = Path(str(found)).read_text()
     folder = Path(settings.BASE_DIR)
-    head = (folder / "templates/parts/lab_sheets.html").read_text()
+    head = (folder / "templates/routing/parts/lab_sheets.html").read_text()
     for name in re.findall(r'id="([^"]+)"', head):
         assert name in script or name.removesuffix("global") in script
     sheet = (folder / "static/css/plotly.css").read_text()

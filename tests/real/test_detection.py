@@ -11,9 +11,9 @@ from msgspec import Raw
 from registry.canon import CallContext, FailureKind, Request, Task
 from registry.detection.detect import detect
 from registry.protocols.compiler.adapters import compile_adapter
-from registry.resolve import Upstream, bind
 from registry.specfile import file as spec_file
 from registry.transports.http import Client
+from registry.upstreams.binding import Upstream, bind
 from registry.upstreams.exchange import Exchange, exchange
 from tests.real import chain
 from tests.real.conftest import Server

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from registry.addresses import base_of
 from registry.protocols.compiler.adapters import compile_adapter
 from registry.protocols.compiler.catalog import PROTOCOLS
-from registry.resolve import target
 from registry.specfile.errors import SpecInvalid
 from registry.specfile.file import digest, document, parse, read
+from registry.upstreams.binding import target
 
 PASTED = {
     ("openai", "/v1/chat/completions"): "",

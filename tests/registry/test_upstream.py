@@ -10,11 +10,11 @@ from registry import resolve
 from registry.access import keys
 from registry.canon import Failure, FailureKind, Request, Task, context_of
 from registry.protocols.compiler.adapters import compile_adapter
-from registry.resolve import Upstream, bind
 from registry.spec import Spec
 from registry.specfile.file import read
 from registry.transports.egress import Egress
 from registry.transports.http import Client
+from registry.upstreams.binding import Upstream, bind
 from registry.upstreams.exchange import exchange, probe, probe_request
 from tests.registry.transports.faults import Peer, Script, serving
 from tests.routing.upstreams import DONE, answering, body_of, completion, event, failing, streaming

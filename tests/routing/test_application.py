@@ -23,8 +23,8 @@ from registry.access import callers
 from registry.catalog import verbs as catalog
 from registry.models import Model
 from routing.calls import records
+from routing.dataplane.watcher import RowsUnavailable
 from routing.models import CallRecord
-from routing.rows import RowsUnavailable
 from tests.registry.transports.faults import serving
 from tests.routing.upstreams import answering
 

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from benchmarks.chains import Maker, brute, hard, instances, realistic
 from routing.chains import pareto
 from routing.chains import search as chain_search
-from routing.chains.best import (
+from routing.chains.best import best, measured, stagewise
+from routing.chains.chain import (
     FASTEST,
     LEAST_ENERGY,
     MOST_ACCURATE,
@@ -29,11 +30,8 @@ from routing.chains.best import (
     Measures,
     Objective,
     Stage,
-    TooManyCombinations,
-    best,
-    measured,
-    stagewise,
 )
+from routing.chains.pareto import TooManyCombinations
 
 NAMES = ("latency_s", "energy_j", "accuracy")
 Key = tuple[float, float, float, float]

@@ -15,9 +15,8 @@ from openai.types.chat import ChatCompletionMessageParam
 from controlplane.base.secrets import seal
 from routing.dataplane import snapshot as module
 from routing.dataplane.link import Link
-from routing.dataplane.snapshot import Builder, CredentialRow, Snapshot, UnsealFailed, load, save
-from routing.dataplane.watcher import Watcher
-from routing.rows import RowsUnavailable, unsealing
+from routing.dataplane.snapshot import Builder, CredentialRow, Snapshot, UnsealFailed, load, save, unsealing
+from routing.dataplane.watcher import RowsUnavailable, Watcher
 from routing.table import Table
 from tests.registry.transports.faults import serving
 from tests.routing.serving import caller_row, gateway_for, model_row, snapshot

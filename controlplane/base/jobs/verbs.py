@@ -1,4 +1,4 @@
-"""Durable jobs as people see them: put in, look at, cancel. The row is the truth; controlplane.base.jobs.engine executes it.
+"""Durable jobs as people see them: put in, look at, cancel. The row is the truth; `engine` executes it.
 
 A job is written in the transaction of what caused it; the wake-up goes out after commit.
 """

@@ -131,7 +131,7 @@ def forbidden(request: HttpRequest, refusal: access.Forbidden) -> HttpResponse:
     if partial(request):
         text = gettext("This needs the role “%(needed)s”; yours is “%(role)s”.") % context
         return only_toast(text, 403)
-    return render(request, "forbidden.html", {**context, "request_id": request_id(request)}, status=403)
+    return render(request, "base/forbidden.html", {**context, "request_id": request_id(request)}, status=403)
 
 
 def not_found(request: HttpRequest, text: str = "") -> HttpResponse:
@@ -155,7 +155,7 @@ def _fault(request: HttpRequest, status: int, text: str) -> HttpResponse:
     if partial(request):
         return only_toast(text or str(status), status)
     context = {"status": status, "text": text, "request_id": request_id(request)}
-    return render(request, "fault.html", context, status=status)
+    return render(request, "base/fault.html", context, status=status)
 
 
 def _sign_in_first(request: HttpRequest) -> HttpResponse:

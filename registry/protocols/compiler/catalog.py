@@ -8,7 +8,7 @@ import yaml
 
 from registry.protocols.document import Document, DocumentInvalid, read
 
-FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).parent.parent
 
 
 def load(folder: Path) -> dict[str, Document]:

@@ -1,6 +1,6 @@
 """Builds the syntax tree of an adapter: a protocol document and a spec's parameters as straight-line Python.
 
-The names that generated code uses are the verbs of `registry.protocols.runtime.params` and the readers of `registry.protocols`.
+The names that generated code uses are those of `registry.protocols.runtime`.
 """
 
 import ast

@@ -27,9 +27,9 @@ from registry.protocols.document import (
     read,
     schema,
 )
-from registry.resolve import target
 from registry.spec import Spec
 from registry.specfile.file import read as read_spec
+from registry.upstreams.binding import target
 
 SHAPES = [(document.name, kind) for document in PROTOCOLS.values() for kind in document.types]
 PARAMS = {

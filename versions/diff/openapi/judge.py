@@ -8,6 +8,7 @@ from versions.diff.findings import Direction, Finding, Severity
 from versions.diff.lifecycle import lifecycle, prose_notice, removal_rule
 from versions.diff.openapi.bodies import judge_body, judge_responses
 from versions.diff.openapi.form import Operation
+from versions.diff.openapi.operations import operation
 from versions.diff.openapi.parameters import judge_parameters
 from versions.diff.openapi.read import WEBHOOK, Document
 from versions.diff.openapi.security import judge_security
@@ -40,12 +41,16 @@ def compare_documents(old: Any, new: Any, policy: Policy) -> list[Finding]:
                 ("", after.operations[key][3]),
             )
         elif not unchanged.holds(before.operations[key], after.operations[key]):
-            _judged(sides, key[0].startswith(WEBHOOK), (before.read(key), after.read(key)), policy)
+            _judged(sides, key[0].startswith(WEBHOOK), (_read(before, key), _read(after, key)), policy)
     if not same(before.root.get("jsonSchemaDialect"), after.root.get("jsonSchemaDialect")):
         words = before.root.get("jsonSchemaDialect"), after.root.get("jsonSchemaDialect")
         sides.fact("keyword-undecided", "jsonSchemaDialect", words, ("/jsonSchemaDialect", "/jsonSchemaDialect"))
     result = sides.findings()
     return result + _issues(sides)
+
+
+def _read(document: Document, key: tuple[str, str]) -> Operation:
+    return operation(document, document.operations[key], key[1])
 
 
 def _issues(sides: Sides) -> list[Finding]:
@@ -90,7 +95,7 @@ def _callbacks(sides: Sides, old: Operation, new: Operation, policy: Policy) -> 
     before, after = sides.old.called(old.raw, old.pointer), sides.new.called(new.raw, new.pointer)
     for key, entry in before.items():
         if key in after:
-            pair = sides.old.operation(entry, key[1]), sides.new.operation(after[key], key[1])
+            pair = operation(sides.old, entry, key[1]), operation(sides.new, after[key], key[1])
             _judged(sides, True, pair, policy)
 
 

@@ -4,8 +4,7 @@ import re
 from typing import Any
 
 from versions.diff.findings import Direction
-from versions.diff.openapi import v2, v3
-from versions.diff.openapi.form import Operation, Raw
+from versions.diff.openapi.form import Raw
 from versions.diff.schema.dialect import Issue, openapi_dialect
 from versions.diff.schema.reader import Reader
 from versions.diff.values import join, short
@@ -84,18 +83,6 @@ class Document:
     def keep(self, made: Raw) -> None:
         """Keep a schema that was made while reading, so that its identity stays its own."""
         self._made.append(made)
-
-    def read(self, key: tuple[str, str]) -> Operation:
-        """One operation in the common form."""
-        return self.operation(self.operations[key], key[1])
-
-    def operation(self, entry: Entry, method: str) -> Operation:
-        """The operation of an entry in the common form."""
-        path, item, raw, pointer = entry
-        name = f"{method.upper()} {path}"
-        return (
-            v2.operation(self, name, item, raw, pointer) if self.is_v2 else v3.operation(self, name, item, raw, pointer)
-        )
 
     def _list(self, section: str) -> None:
         paths = self.mapping(self.root.get(section), f"/{section}", section)

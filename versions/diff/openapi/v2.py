@@ -1,13 +1,11 @@
 """Operations of Swagger 2.0."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from versions.diff.openapi import media as types
 from versions.diff.openapi.form import Body, Content, Operation, Parameter, Raw, Response
+from versions.diff.openapi.read import Document
 from versions.diff.values import join
-
-if TYPE_CHECKING:
-    from versions.diff.openapi.read import Document
 
 PARAMETER_WORDS = (
     "name",
@@ -21,7 +19,7 @@ PARAMETER_WORDS = (
 )
 
 
-def operation(document: "Document", name: str, item: Raw, raw: Raw, pointer: str) -> Operation:
+def operation(document: Document, name: str, item: Raw, raw: Raw, pointer: str) -> Operation:
     """One operation with everything that path and document add to it."""
     found: dict[tuple[str, str], tuple[Raw, str]] = {}
     for holder, base in ((item, pointer.rsplit("/", 1)[0]), (raw, pointer)):
@@ -82,7 +80,7 @@ def _body(entries: list[tuple[Raw, str]], consumes: list[str]) -> Body | None:
     return Body(raw.get("required") is True, content, pointer)
 
 
-def _form(document: "Document", entries: list[tuple[Raw, str]], consumes: list[str], pointer: str) -> Body:
+def _form(document: Document, entries: list[tuple[Raw, str]], consumes: list[str], pointer: str) -> Body:
     """Form fields as the properties of an object."""
     schema: Raw = {"type": "object", "properties": {}, "required": []}
     for raw, _where in entries:
@@ -95,7 +93,7 @@ def _form(document: "Document", entries: list[tuple[Raw, str]], consumes: list[s
     return Body(bool(schema["required"]), content, pointer)
 
 
-def _response(document: "Document", raw: Any, produces: list[str], pointer: str) -> Response:
+def _response(document: Document, raw: Any, produces: list[str], pointer: str) -> Response:
     value, where = document.resolve(raw, pointer)
     if not isinstance(value, dict):
         return Response({}, {}, where)

@@ -1,19 +1,17 @@
 """Operations of OpenAPI 3.0 and 3.1."""
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from versions.diff.openapi import media as types
 from versions.diff.openapi.form import Body, Content, Operation, Parameter, Raw, Response
+from versions.diff.openapi.read import Document
 from versions.diff.values import join
-
-if TYPE_CHECKING:
-    from versions.diff.openapi.read import Document
 
 STYLES = {"query": "form", "cookie": "form", "path": "simple", "header": "simple"}
 
 
-def operation(document: "Document", name: str, item: Raw, raw: Raw, pointer: str) -> Operation:
+def operation(document: Document, name: str, item: Raw, raw: Raw, pointer: str) -> Operation:
     """One operation with everything that path and document add to it."""
     parameters: dict[tuple[str, str], Parameter] = {}
     for holder, base in ((item, pointer.rsplit("/", 1)[0]), (raw, pointer)):
@@ -39,7 +37,7 @@ def _address(server: Raw) -> str:
     return f"{url} {json.dumps(variables, sort_keys=True, default=str)}" if variables else url
 
 
-def _parameters(document: "Document", raw: Any, pointer: str) -> list[Parameter]:
+def _parameters(document: Document, raw: Any, pointer: str) -> list[Parameter]:
     if raw is None:
         return []
     if not isinstance(raw, list):
@@ -55,7 +53,7 @@ def _parameters(document: "Document", raw: Any, pointer: str) -> list[Parameter]
     return found
 
 
-def parameter(document: "Document", name: str, where: str, raw: Raw, pointer: str) -> Parameter:
+def parameter(document: Document, name: str, where: str, raw: Raw, pointer: str) -> Parameter:
     """A parameter, or a response header where `where` is "header"."""
     schema, at = raw.get("schema"), join(pointer, "schema")
     if schema is None and isinstance(raw.get("content"), dict) and raw["content"]:
@@ -70,7 +68,7 @@ def parameter(document: "Document", name: str, where: str, raw: Raw, pointer: st
     return Parameter(shown, where, raw.get("required") is True or where == "path", schema, at, raw, written)
 
 
-def _body(document: "Document", raw: Any, pointer: str) -> Body | None:
+def _body(document: Document, raw: Any, pointer: str) -> Body | None:
     if raw is None:
         return None
     value, where = document.resolve(raw, pointer)
@@ -81,7 +79,7 @@ def _body(document: "Document", raw: Any, pointer: str) -> Body | None:
     )
 
 
-def content_of(document: "Document", raw: Any, pointer: str) -> dict[str, Content]:
+def content_of(document: Document, raw: Any, pointer: str) -> dict[str, Content]:
     """Schemas by media type, written in lower case without parameters' spaces."""
     result = {}
     for media, value in document.mapping(raw, pointer, "content").items():
@@ -91,7 +89,7 @@ def content_of(document: "Document", raw: Any, pointer: str) -> dict[str, Conten
     return result
 
 
-def _response(document: "Document", raw: Any, pointer: str) -> Response:
+def _response(document: Document, raw: Any, pointer: str) -> Response:
     value, where = document.resolve(raw, pointer)
     if not isinstance(value, dict):
         return Response({}, {}, where)

@@ -18,7 +18,7 @@ released call with the smallest *whole* q is worked on, preemptively (Goemans et
 release dates, 2002: the LP relaxation in mean busy times, unit weights). Hence sum C >= sum M + sum p/2. Ordering by
 remaining work (SRPT) minimises the sum of C on one machine, not the sum of M, and would not be valid here.
 
-Both bounds hold, so the larger does. They ignore memory: routing.lab.learn.evaluation.paging bounds what must be loaded.
+Both bounds hold, so the larger does. They ignore memory: `paging` bounds what must be loaded.
 """
 
 import heapq

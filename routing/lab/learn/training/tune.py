@@ -1,7 +1,7 @@
 """Tune a heuristic's weights and limits by CMA-ES (Hansen 2016): the heuristic that a learned policy has to beat.
 
-`python -m routing.lab.learn.training.tune --minutes 60 --processes 2 --out routing/policies/weights/hrrn_tuned.json`. Needs the
-package cma (routing/lab/learn/requirements.txt). Trains on the learned policy's curriculum and seeds.
+`python -m routing.lab.learn.training.tune --minutes 60 --processes 2 --out F.json`.
+Needs the package cma (routing/lab/learn/requirements.txt). Trains on the learned policy's curriculum and seeds.
 
 A guess is judged on a batch of workloads that is drawn anew each generation, the same for all guesses of it, so that no
 few workloads are learned by heart. What is written in the end is the best on the whole pool of workloads.
@@ -40,7 +40,11 @@ TUNED = {"hrrn": hrrn, "spaced": spaced}
 TEXTBOOK = Limits(max_active=MAX_ACTIVE)
 P99_SLACK, P99_PRICE = 1.5, 2.0
 SIGMA, POOL, BATCH, FINALISTS = 0.4, 40, 8, 4
-SOURCES = Path(hrrn.__file__).resolve().parents[1]
+ROUTING = Path(hrrn.__file__).resolve().parents[1]
+SIMULATED = (
+    *("simulator/machine", "simulator/events", "simulator/play", "workloads/catalogue", "workloads/traffic"),
+    *("training/curriculum", "training/tune"),
+)
 Point = NDArray[np.float64]
 Workers = multiprocessing.pool.Pool
 
@@ -204,21 +208,10 @@ def document(policy: str, point: Point, record: dict[str, Any]) -> dict[str, Any
 def digest() -> str:
     """SHA-256 over the sources that a result depends on: the scheduler, the simulator, the traffic and the policy."""
     total = hashlib.sha256()
-    core = (
-        "fleet",
-        "scheduler",
-        "candidates",
-        "queueing",
-        "residency",
-        "features",
-        "picks",
-        "merits",
-        "policies/hrrn",
-        "policies/spaced",
-    )
-    lab = ("machine", "simulator", "play", "catalogue", "traffic", "curriculum", "tune")
-    for name in (*core, *(f"learn/{one}" for one in lab)):
-        total.update((SOURCES / f"{name}.py").read_bytes())
+    policies = (ROUTING / "policies" / f"{name}.py" for name in ("hrrn", "spaced"))
+    lab = (ROUTING / "lab" / "learn" / f"{name}.py" for name in SIMULATED)
+    for path in (*sorted((ROUTING / "scheduler").glob("*.py")), *policies, *lab):
+        total.update(path.read_bytes())
     return total.hexdigest()
 
 
