@@ -1,8 +1,9 @@
 # Patchbay's commands. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint format messages train bench clean
+.PHONY: help setup run test check lint format messages train bench clean
 MAKEFLAGS += --no-print-directory
 PY := .venv/bin/python
+FAST := tests/test_architecture.py tests/test_repository.py tests/registry tests/routing/test_gateway.py tests/versions/test_rules.py
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -15,6 +16,9 @@ run: .venv/.runtime ## start everything; honours PORT, DATA_DIR, PRACTICE, DATAB
 
 test: .venv/.test lint ## set up what the tests need, then run everything
 	$(PY) -m pytest -q -n 2 --dist loadfile
+
+check: .venv/.test lint ## the inner loop: lint, types, laws and the fast tests
+	$(PY) -m pytest -q -n 2 --dist loadfile -m "not slow and not browser" $(FAST)
 
 lint: .venv/.test ## ruff, mypy, import-linter, migrations
 	$(PY) -m ruff check .

@@ -12,7 +12,8 @@ APPS = ("controlplane", "controlplane/base", "registry", "routing", "versions")
 PACKAGES = ("controlplane", "registry", "routing", "versions")
 TOP_LEVEL = {
     "manage.py", "controlplane", "registry", "routing", "versions", "templates", "static", "tests", "requirements.txt",
-    "README.md", "LICENSE", "Makefile", "pyproject.toml", ".ci", "deploy", "benchmarks", "docs", ".gitignore",
+    "README.md", "LICENSE", "CONTRIBUTING.md", "Makefile", "pyproject.toml", ".ci", "deploy", "benchmarks", "docs",
+    ".gitignore",
 }  # fmt: skip
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "managers"}
 OTHER_SKINS = {"viewsets", "routers", "controllers", "handlers", "signals", "admin", "consumers"}
