@@ -4,7 +4,9 @@ import uuid
 from typing import Any
 
 from django.contrib.auth.models import AbstractUser
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.urls import reverse
 
 from controlplane.base import job_outcomes
 
@@ -50,6 +52,27 @@ class Setting(models.Model):
 
     key = models.CharField(max_length=64, primary_key=True)
     value = models.JSONField()
+
+
+class SavedView(models.Model):
+    """A list as an account keeps it. Without a name it is the list itself, for when no view is open."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    place = models.CharField(max_length=16, help_text="the name of the list's page")
+    name = models.CharField(max_length=60, blank=True)
+    query = models.TextField(blank=True, help_text="filter and order, as in an address")
+    columns = ArrayField(
+        models.CharField(max_length=32), default=list, blank=True, help_text="empty: the standard ones"
+    )
+    dense = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "place", "name"], name="saved_view_name")]
+
+    @property
+    def address(self) -> str:
+        """Where the view is open."""
+        return f"{reverse(self.place)}?{self.query}{'&' if self.query else ''}view={self.pk}"
 
 
 class Change(models.Model):

@@ -17,6 +17,10 @@ pages: list[URLPattern] = [
     path("settings/egress", views.egress, name="settings-egress"),
     path("settings/invite", views.invite, name="invite"),
     path("settings/people/<int:user_id>", views.change_person, name="change-person"),
+    path("lists/<str:place>/layout", views.list_layout, name="list-layout"),
+    path("lists/<str:place>/views", views.view_save, name="view-save"),
+    path("lists/views/<int:view_id>", views.view_change, name="view-change"),
+    path("lists/views/<int:view_id>/delete", views.view_delete, name="view-delete"),
     path("audit", views.audit_log, name="audit"),
 ]
 api: list[URLPattern] = [

@@ -8,16 +8,17 @@ from django.contrib.auth import authenticate, login, logout, update_session_auth
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.middleware.csrf import get_token
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import translation
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext
 
-from controlplane.base import access, accounts, config
+from controlplane.base import access, accounts, config, saved_views
 from controlplane.base.audit import history
 from controlplane.base.forms import Egress, Invitation, Password, Profile, SetUp, SignIn
 from controlplane.base.models import Role, User
-from controlplane.base.refusals import Missing, Refused
-from controlplane.base.web.doors import PersonRequest, go, open_page, page, page_of, partial, request_id
+from controlplane.base.refusals import Conflict, Invalid, Missing, Refused
+from controlplane.base.web.doors import PersonRequest, go, open_page, page, page_of, partial, request_id, safe_back
 from controlplane.base.web.paging import page_of_rows
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
@@ -157,6 +158,47 @@ def change_person(request: PersonRequest, user_id: int) -> HttpResponse:
         user = accounts.change_role(request.user, user_id, wish, request_id(request))
     messages.success(request, gettext("%(name)s was changed.") % {"name": user.username})
     return go(request, "/settings#people")
+
+
+@page("profile.change", "POST")
+def list_layout(request: PersonRequest, place: str) -> HttpResponse:
+    """Keep which columns of a list are shown, and how dense it is."""
+    columns = [] if request.POST.get("standard") else request.POST.getlist("columns")
+    saved_views.lay_out(request.user, place, columns, bool(request.POST.get("dense")), request.POST.get("view", ""))
+    return go(request, safe_back(request, reverse(place)))
+
+
+@page("profile.change", "POST")
+def view_save(request: PersonRequest, place: str) -> HttpResponse:
+    """Keep what a list shows now under a name, and open it."""
+    given = {name: request.POST.get(name, "") for name in ("name", "query")}
+    try:
+        view = saved_views.save(request.user, place, **given, like=request.POST.get("view", ""))
+    except (Conflict, Invalid) as refusal:
+        messages.error(request, refusal.message)
+        return go(request, safe_back(request, "/"))
+    messages.success(request, gettext("Saved. The view is above the list, for you alone."))
+    return go(request, view.address)
+
+
+@page("profile.change", "POST")
+def view_change(request: PersonRequest, view_id: int) -> HttpResponse:
+    """Another name for a view, or the filter and order that the list has now."""
+    try:
+        view = saved_views.change(request.user, view_id, request.POST.get("name"), request.POST.get("query"))
+    except (Conflict, Invalid) as refusal:
+        messages.error(request, refusal.message)
+        return go(request, safe_back(request, "/"))
+    messages.success(request, gettext("Saved."))
+    return go(request, view.address)
+
+
+@page("profile.change", "POST")
+def view_delete(request: PersonRequest, view_id: int) -> HttpResponse:
+    """Forget a view; what it showed stays on screen."""
+    view = saved_views.delete(request.user, view_id)
+    messages.success(request, gettext("The view “%(name)s” is deleted.") % {"name": view.name})
+    return go(request, f"{reverse(view.place)}?{view.query}")
 
 
 @page("audit.read")

@@ -9,9 +9,10 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext, ngettext
 
-from controlplane.base import access
+from controlplane.base import access, saved_views
 from controlplane.base.audit import history
 from controlplane.base.refusals import Invalid, Refused
+from controlplane.base.saved_views import Column, ordered
 from controlplane.base.web.doors import PersonRequest, download, go, offer_undo, page, page_of, request_id, safe_back
 from controlplane.base.web.paging import Page, page_of_rows
 from registry import highlighting, snippets
@@ -44,25 +45,35 @@ def models(request: PersonRequest) -> HttpResponse:
         "chosen": chosen,
         "chips": chips,
         "filtered": bool(chips or wanted.q),
-        "columns": columns(listing.sort),
+        "list": saved_views.kept(request.user, "models", request.GET, columns(listing.sort)),
     }
     return render(request, "registry/models.html", context)
 
 
-def columns(sort: str) -> list[dict[str, str]]:
-    """Headings that order the list: what a click asks for and what is in force."""
-    words = {
-        "name": gettext("Name"),
-        "type": gettext("Type"),
-        "protocol": gettext("Protocol"),
-        "state": gettext("State"),
-        "owner": gettext("Owner"),
-    }
-    found = []
-    for name, word in words.items():
-        now = "ascending" if sort == name else "descending" if sort == f"-{name}" else ""
-        found.append({"name": name, "word": word, "now": now, "next": f"-{name}" if now == "ascending" else name})
-    return found
+def columns(sort: str) -> list[Column]:
+    """What the list can show of a model beside its name, as ordered by `sort`."""
+    quarter = gettext("Share of failed calls among those that were not refused, last 15 minutes")
+    p95 = gettext("95th percentile of the whole call, answered calls of the last 15 minutes")
+    found = [
+        Column("name", gettext("Name"), fixed=True, order="name"),
+        Column("tags", gettext("Tags")),
+        Column("type", gettext("Type"), order="type"),
+        Column("protocol", gettext("Protocol"), order="protocol"),
+        Column("state", gettext("State"), order="state"),
+        Column("owner", gettext("Owner"), order="owner"),
+        Column("endpoint", gettext("Address"), order="endpoint", shown=False),
+        Column("release", gettext("Release"), number=True, shown=False),
+        Column(
+            "probe", gettext("Probe"), gettext("How long the last probe took"), False, number=True, order="probe_ms"
+        ),
+        Column("probed", gettext("Last probe"), order="probed_at", shown=False),
+        Column("changed", gettext("Changed"), order="updated_at", shown=False),
+        Column("made", gettext("Made"), order="created_at", shown=False),
+        Column("calls", gettext("Calls/min"), gettext("Calls of the last 60 seconds"), number=True),
+        Column("errors", gettext("Err %"), quarter, number=True),
+        Column("p95", "p95", p95, number=True),
+    ]
+    return [ordered(column, sort) for column in found]
 
 
 def filter_of(given: QueryDict) -> catalog.ModelFilter:

@@ -66,6 +66,8 @@ function patch(root, page) {
     if (fresh) replace(old, fresh);
   }
   for (const table of root.querySelectorAll("table[data-rows]")) {
+    const other = page.querySelector("table[data-rows]");
+    if (other && other.dataset.columns !== table.dataset.columns) continue;
     const rows = [...page.querySelectorAll("tbody > tr[id]")];
     const here = new Set([...table.querySelectorAll("tbody > tr[id]")].map((row) => row.id));
     rows.filter((row) => here.has(row.id)).forEach((row) => patchRow(document.getElementById(row.id), row));

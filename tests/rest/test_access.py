@@ -30,6 +30,10 @@ POST   set-up/<str:token>                          anyone   -
 POST   language                                    anyone   -
 GET    settings                                    viewer   -
 POST   settings/profile                            viewer   -
+POST   lists/<str:place>/layout                    viewer   -
+POST   lists/<str:place>/views                     viewer   -
+POST   lists/views/<int:view_id>                   viewer   -
+POST   lists/views/<int:view_id>/delete            viewer   -
 POST   settings/password                           viewer   -
 POST   settings/egress                             admin    -
 POST   settings/invite                             admin    -
