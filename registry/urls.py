@@ -20,6 +20,7 @@ pages: list[URLPattern] = [
     path("onboard/test", wizard.test, name="onboard-test"),
     path("onboard/save", wizard.save, name="onboard-save"),
     path("onboard/plan", onboarding.import_plan, name="import-plan"),
+    path("onboard/wrong.yaml", onboarding.import_wrong, name="import-wrong"),
     path("onboard/apply", onboarding.import_apply, name="import-apply"),
     path("jobs/<uuid:job_id>/failed.yaml", onboarding.import_failed, name="import-failed"),
     path("bulk/enable", models.enable, name="bulk-enable"),

@@ -106,7 +106,19 @@ def failed_yaml(job: Job) -> str:
     if job.kind != "import" or not job.result:
         raise Conflict("no_result", f"job {job.pk} is no finished import; it is {job.kind}, {job.state}")
     reasons = {item["line"]: f"{item['name']}: {item['reason']}" for item in job.result["failed"]}
-    rows = [row for row in spec_file.parse(job.input["text"], job.input["file"]).rows if row.line in reasons]
+    return _taken_out(spec_file.parse(job.input["text"], job.input["file"]), reasons)
+
+
+def invalid_yaml(actor: access.Actor | None, text: str | bytes, file: str = "<paste>") -> str:
+    """The rows of `text` that cannot be imported, as a file to mend, with each error on top. Raises Forbidden."""
+    access.require(actor, "model.import")
+    parsed = spec_file.parse(text, file)
+    wrong = [row for row in _planned(parsed).rows if row.errors]
+    return _taken_out(parsed, {row.line: f"{row.name}: {'; '.join(map(str, row.errors))}" for row in wrong})
+
+
+def _taken_out(parsed: spec_file.SpecFile, reasons: dict[int, str]) -> str:
+    rows = [row for row in parsed.rows if row.line in reasons]
     head = "".join(f"# {_line(reasons[row.line])}\n" for row in rows)
     return head + spec_file.to_yaml(row.document for row in rows)
 

@@ -71,8 +71,9 @@ class Findings(list[Finding]):
     def unknown(self, path: Path, known: tuple[str, ...]) -> None:
         """Note a key that a spec does not have. Its value is not repeated: it may be a secret."""
         key = str(path[-1])
-        hint = suggestion(key, known)
-        self.append(Finding(path, key, f"one of {', '.join(known)}", f"unknown key {key!r}.{hint}"))
+        expected = f"one of {', '.join(known)}"
+        hint = f".{near}" if (near := suggestion(key, known)) else f"; expected {expected}"
+        self.append(Finding(path, key, expected, f"unknown key {key!r}{hint}"))
 
 
 def show(value: Any) -> str:

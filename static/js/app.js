@@ -1,6 +1,7 @@
 // Entry of every page. Each module looks for its own elements and does nothing where there are none.
 import { startSession } from "./session.js";
 import { startPage } from "./page.js";
+import { startEditor } from "./editor.js";
 import { startKeyboard } from "./keyboard.js";
 import { startPalette } from "./palette.js";
 import { startLive } from "./live.js";
@@ -18,6 +19,7 @@ import { startReadiness } from "./readiness.js";
 startSession();
 startPage();
 startForms();
+startEditor();
 startSelection();
 startRows();
 if (document.body.dataset.liveUrl) {

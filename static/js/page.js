@@ -60,28 +60,6 @@ function fold() {
   for (const details of document.querySelectorAll("details[data-fold-narrow]")) details.open = !narrow.matches;
 }
 
-function goToLine(line) {
-  const editor = document.querySelector("[data-editor]");
-  const start = editor.value.split("\n").slice(0, line - 1).reduce((sum, text) => sum + text.length + 1, 0);
-  const end = editor.value.indexOf("\n", start);
-  editor.focus();
-  editor.setSelectionRange(start, end < 0 ? editor.value.length : end);
-  const height = parseFloat(getComputedStyle(editor).lineHeight);
-  editor.scrollTop = (line - 4) * height;
-  editor.scrollIntoView({ block: "center" });
-}
-
-// In an editor Tab indents; Esc first lets Tab leave (WCAG 2.1.2).
-function indent(event) {
-  const editor = event.target;
-  if (!editor.matches?.("[data-editor]")) return;
-  if (event.key === "Escape") editor.dataset.leaving = "1";
-  else if (event.key === "Tab" && !event.shiftKey && !editor.dataset.leaving) {
-    event.preventDefault();
-    editor.setRangeText("  ", editor.selectionStart, editor.selectionEnd, "end");
-  } else delete editor.dataset.leaving;
-}
-
 function place(menu) {
   const opener = document.querySelector(`[popovertarget="${menu.id}"]`);
   const spot = opener.getBoundingClientRect();
@@ -98,8 +76,6 @@ export function startPage() {
     if (event.target.closest("[data-close]")) event.target.closest("dialog").close();
     const shower = event.target.closest("[data-show]");
     if (shower) show(shower);
-    const line = event.target.closest("[data-goto-line]");
-    if (line) goToLine(Number(line.dataset.gotoLine));
     const opener = event.target.closest("[data-open]");
     if (opener) document.querySelector(opener.dataset.open).showModal();
     if (event.target.tagName === "DIALOG") event.target.close();
@@ -111,7 +87,6 @@ export function startPage() {
   narrow.addEventListener("change", fold);
   fold();
   for (const item of document.querySelectorAll("#toasts .toast")) leave(item, 10000);
-  document.addEventListener("keydown", indent);
   document.querySelector("dialog[data-open-now]")?.showModal();
   ages();
   setInterval(() => ages(), 30000);

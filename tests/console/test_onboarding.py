@@ -127,7 +127,7 @@ def test_dry_run_shows_every_error_of_every_row(visitor: Visitor, upstreams: Ups
         "models[1].params.temperature.range",
         "models[1].params.top_p.type",
         "smoke-signals",
-        "fleet.yaml:10",
+        'data-goto-line="10"',
     ):
         assert words in body
     assert "Import 1 valid row" in body
@@ -240,3 +240,48 @@ def test_proof_of_a_call_is_for_that_spec_and_key_alone(visitor: Visitor, draft:
         Model.objects.all().delete()
     engineer.post("/onboard/save", {**draft, "proof": proof, "then": "disabled"})
     assert Model.objects.get().state == "probing"
+
+
+def test_the_plan_s_rows_are_walked_to_the_last(visitor: Visitor, db: None) -> None:
+    rows = [
+        f"  - {{name: chat-{n}, type: {'llm' if n % 2 else 'nonsense'}, protocol: openai, endpoint: "
+        for n in range(420)
+    ]
+    text = "models:\n" + "".join(f'{row}"http://127.0.0.1:9/m"}}\n' for row in rows)
+    engineer = visitor("engineer")
+    for kind, start in (("wrong", 0), ("fine", 1)):
+        names, page = [], 1
+        while page:
+            body = engineer.post("/onboard/plan", {"text": text, kind: page}).content.decode()
+            names += re.findall(r'<span class="name">(chat-\d+)</span>', section(body, kind))
+            page = turned(body, kind)
+        assert names == [f"chat-{n}" for n in range(start, 420, 2)]
+
+
+def section(body: str, kind: str) -> str:
+    """The part of a plan that lists the invalid rows, or the valid ones."""
+    wrong, _, fine = body.partition('<details class="fine"')
+    return wrong if kind == "wrong" else fine
+
+
+def turned(body: str, kind: str) -> int:
+    """The page after this one of a plan's rows; 0 on the last."""
+    found = re.search(rf"""hx-vals='{{"{kind}": "(\d+)"}}' data-turn="next\"""", body)
+    return int(found[1]) if found else 0
+
+
+def test_a_plan_says_each_thing_once_and_gives_the_wrong_rows_out(visitor: Visitor, db: None) -> None:
+    engineer = visitor("engineer")
+    body = unescape(engineer.post("/onboard/plan", {"text": BAD_FILE}).content.decode())
+    (told,) = re.findall(r"type is 'flaot'[^<]*", body)
+    assert body.count("'flaot'") == 1
+    assert "expected one of" in told
+    assert 'data-goto-line="10"' in body
+    assert "Take these 2 out as YAML" in body
+    taken = engineer.post("/onboard/wrong.yaml", {"text": BAD_FILE, "file": "fleet.yaml"})
+    assert taken.headers["Content-Disposition"] == 'attachment; filename="invalid-rows.yaml"'
+    text = taken.content.decode()
+    assert "# upside-down: fleet.yaml:10: " in text
+    again = engineer.post("/onboard/plan", {"text": text}).content.decode()
+    assert "2 invalid rows" in again
+    assert visitor("viewer").post("/onboard/wrong.yaml", {"text": BAD_FILE}).status_code == 403

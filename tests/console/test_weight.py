@@ -32,7 +32,7 @@ def test_no_script_evaluates_or_writes_markup_from_text() -> None:
         assert not re.search(r"\beval\(|new Function|document\.write|insertAdjacentHTML|outerHTML\s*=", text), path.name
 
 
-@pytest.mark.parametrize("name", ["console.css", "lists.css", "lab.css", "wizard.css"])
+@pytest.mark.parametrize("name", ["console.css", "editor.css", "lists.css", "lab.css", "wizard.css"])
 def test_every_class_in_the_sheet_is_used(name: str) -> None:
     used = "\n".join(
         path.read_text()

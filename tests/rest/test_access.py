@@ -51,6 +51,7 @@ POST   onboard/test                                engineer -
 POST   onboard/save                                engineer -
 POST   onboard/plan                                engineer -
 POST   onboard/apply                               engineer -
+POST   onboard/wrong.yaml                          engineer -
 GET    jobs/<uuid:job_id>/failed.yaml              viewer   -
 POST   bulk/enable                                 engineer -
 POST   bulk/disable                                engineer -
