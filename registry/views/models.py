@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.http import HttpResponse, QueryDict
@@ -45,6 +46,7 @@ def models(request: PersonRequest) -> HttpResponse:
         "chosen": chosen,
         "chips": chips,
         "filtered": bool(chips or wanted.q),
+        "list_query": list_query(request.GET),
         "list": saved_views.kept(request.user, "models", request.GET, columns(listing.sort)),
     }
     return render(request, "registry/models.html", context)
@@ -96,6 +98,13 @@ def chosen_ids(request: PersonRequest) -> list[int]:
     if not ids:
         raise Invalid("nothing_selected", gettext("No model is selected. Tick at least one."))
     return ids
+
+
+def list_query(given: QueryDict) -> str:
+    """The part of an address that says what the list shows: filter, order and view; with its question mark."""
+    names = ("q", *catalog.FACETS, "sort", "view")
+    query = urlencode([(name, value) for name in names for value in given.getlist(name) if value])
+    return f"?{query}" if query else ""
 
 
 @page("model.change", "POST")
@@ -165,6 +174,7 @@ def model(request: PersonRequest, name: str) -> HttpResponse:
     tab = tab if tab in TABS else "overview"
     spec, problem = spec_of(found)
     context: dict[str, Any] = {"model": found, "tab": tab, "spec": spec, "problem": problem, "tabs": tabs(request.user)}
+    context["list_query"] = list_query(request.GET)
     context["needs"] = tab == "audit" and not access.can(request.user, "audit.read")
     return render(request, "registry/model.html", {**context, **tab_context(request, found, spec, tab)})
 

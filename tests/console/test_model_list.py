@@ -61,6 +61,19 @@ def test_every_model_of_several_values_is_changed(visitor: Visitor) -> None:
     assert left.filter(tags__overlap=["tag-3"]).exists()
 
 
+def test_a_models_page_leads_back_to_the_list_as_it_was(visitor: Visitor) -> None:
+    write_models(12)
+    viewer = visitor("viewer")
+    kept = "?type=llm&amp;state=ready&amp;state=disabled&amp;sort=-name"
+    body = viewer.get("/models?type=llm&state=ready&state=disabled&sort=-name&page=1").content.decode()
+    assert f'href="/models/chat-00000{kept}"' in body
+    page = viewer.get("/models/chat-00000?type=llm&state=ready&state=disabled&sort=-name&tab=calls").content.decode()
+    assert f'<p class="crumb"><a href="/models{kept}">' in page
+    assert f'href="/models/chat-00000{kept}"' in page
+    assert f'href="/models/chat-00000{kept}&amp;tab=releases"' in page
+    assert '<p class="crumb"><a href="/models">' in viewer.get("/models/chat-00000").content.decode()
+
+
 def test_nothing_found_offers_a_way_back(visitor: Visitor) -> None:
     write_models(3)
     body = visitor("viewer").get("/models?q=zebra").content.decode()
