@@ -136,6 +136,7 @@ def job_list(request: PersonRequest) -> HttpResponse:
         "states": job_outcomes.OUTCOMES,
         "kinds": ("import", "probe", "call", lab.KIND),
         "filtered": any(wanted.values()),
+        "everyone": access.can(request.user, "job.read_all"),
     }
     return render(request, "routing/jobs.html", context)
 

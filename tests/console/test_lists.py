@@ -131,3 +131,19 @@ def write_everything(owner: User) -> Job:
         result={"failed": rows},
         progress={"done": 1, "failed": MANY, "total": MANY + 1},
     )
+
+
+@pytest.mark.parametrize(
+    ("role", "whose", "none"),
+    [
+        ("viewer", "You see the jobs that you started; admins see everybody's.", "You have started no job yet"),
+        ("admin", "You see everybody's jobs.", "No jobs yet"),
+    ],
+)
+def test_the_list_of_jobs_says_whose_they_are(visitor: Visitor, role: str, whose: str, none: str) -> None:
+    client = visitor(role)
+    body = unescape(client.get("/jobs").content.decode())
+    assert whose in body
+    assert none in body
+    Job.objects.create(kind="probe", title="Probe of another", due_at=timezone.now())
+    assert ("Probe of another" in client.get("/jobs").content.decode()) is (role == "admin")

@@ -46,7 +46,7 @@ FAMILIES: dict[str, dict[str, str | Promise]] = {
         "anonymous": _("Not signed in"),
     },
     "role_hint": {
-        "viewer": _("Reads everything, uses the playground."),
+        "viewer": _("Reads models, calls and races, uses the playground."),
         "engineer": _("Also onboards models and makes keys."),
         "reviewer": _("Also approves breaking updates and reads the audit log."),
         "admin": _("Also changes settings and people."),
