@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -24,9 +25,9 @@ def database_url() -> str:
     return given.replace("/patchbay?", f"/{connection.settings_dict['NAME']}?")
 
 
-@pytest.fixture
-def start_celery(tmp_path: Path) -> Iterator[Start]:
-    """Starts celery programs against the test's stores and ends every one afterwards."""
+@contextmanager
+def celery_in(folder: Path) -> Iterator[Start]:
+    """Starts celery programs against the test's stores, with logs in `folder`, and ends every one afterwards."""
     running: list[subprocess.Popen[bytes]] = []
     environment = {
         **os.environ,
@@ -37,7 +38,7 @@ def start_celery(tmp_path: Path) -> Iterator[Start]:
     }
 
     def run(*arguments: str) -> "subprocess.Popen[bytes]":
-        log = (tmp_path / f"{arguments[0]}-{len(running)}.log").open("wb")
+        log = (folder / f"{arguments[0]}-{len(running)}.log").open("wb")
         child = subprocess.Popen(
             [*COMMAND, *arguments], env=environment, stdout=log, stderr=log, start_new_session=True
         )
@@ -49,6 +50,13 @@ def start_celery(tmp_path: Path) -> Iterator[Start]:
         if child.poll() is None:
             os.killpg(child.pid, signal.SIGKILL)
         child.wait(10)
+
+
+@pytest.fixture
+def start_celery(tmp_path: Path) -> Iterator[Start]:
+    """Starts celery programs against the test's stores and ends every one afterwards."""
+    with celery_in(tmp_path) as run:
+        yield run
 
 
 def until(condition: Callable[[], bool], seconds: float) -> float:

@@ -14,17 +14,24 @@ function keep() {
   sessionStorage.setItem(STORE, JSON.stringify({ path: location.href, values }));
 }
 
+// Fields that only come with an answer of the server (a wizard's next step) are filled in when they are there.
 function restore() {
   const kept = JSON.parse(sessionStorage.getItem(STORE) ?? "null");
   sessionStorage.removeItem(STORE);
   if (kept?.path !== location.href) return;
-  const values = new Map(kept.values);
-  for (const field of typed()) {
-    const value = values.get(keyOf(field));
-    if (value === undefined) continue;
-    if (ticking(field)) field.checked = value;
-    else field.value = value;
-  }
+  const left = new Map(kept.values);
+  const fill = () => {
+    for (const field of typed()) {
+      const property = ticking(field) ? "checked" : "value";
+      const value = left.get(keyOf(field));
+      left.delete(keyOf(field));
+      if (value === undefined || value === field[property]) continue;
+      field[property] = value;
+      field.dispatchEvent(new Event("change", { bubbles: true }));
+    }
+  };
+  document.addEventListener("DOMContentLoaded", fill);
+  document.addEventListener("htmx:afterSettle", fill);
 }
 
 async function choose(form, button) {

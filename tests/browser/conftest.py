@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -84,16 +85,23 @@ def chromium() -> Iterator[Browser]:
     del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
 
-@pytest.fixture
-def site(transactional_db: None, static_files: None, upstreams: Upstreams, tmp_path: Path) -> Iterator[Site]:
-    """The web process, without a worker."""
+@contextmanager
+def running_site(folder: Path) -> Iterator[Site]:
+    """The web process, without a worker; its log is in `folder`."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    running = Site(port, tmp_path / "web.log")
+    running = Site(port, folder / "web.log")
     running.start()
     yield running
     running.kill()
+
+
+@pytest.fixture
+def site(transactional_db: None, static_files: None, upstreams: Upstreams, tmp_path: Path) -> Iterator[Site]:
+    """The web process, without a worker."""
+    with running_site(tmp_path) as running:
+        yield running
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import pytest
@@ -12,31 +11,11 @@ from controlplane.base import config
 from controlplane.base.models import Change, Setting
 from registry.models import Model
 from tests.browser.conftest import Notes, Site, enter
+from tests.browser.hand import Hand
 from tests.upstreams import Upstreams
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 Open = Callable[..., tuple[Page, Notes]]
-
-
-@dataclass
-class Hand:
-    """A person's hand: counts what it does."""
-
-    page: Page
-    clicks: int = 0
-    keys: int = 0
-
-    def click(self, selector: str, words: str = "") -> None:
-        """One click."""
-        self.page.locator(selector, has_text=words).first.click()
-        self.clicks += 1
-
-    def write(self, selector: str, text: str) -> None:
-        """Type into a field that has the focus already, and leave it."""
-        expect(self.page.locator(selector)).to_be_focused()
-        self.page.keyboard.type(text)
-        self.page.keyboard.press("Tab")
-        self.keys += len(text) + 1
 
 
 @pytest.fixture
