@@ -16,9 +16,10 @@ from pytest_django.plugin import DjangoDbBlocker
 
 from controlplane.base import accounts, config, revision
 from controlplane.base.models import User
-from registry import callers, catalog
+from registry.access import callers
+from registry.catalog import verbs as catalog
 from registry.models import Model
-from routing import records
+from routing.calls import records
 from routing.models import CallRecord
 from tests.browser.conftest import PASSWORD, Notes, Site, running_site
 from tests.browser.hand import Hand
