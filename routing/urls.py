@@ -21,11 +21,11 @@ pages: list[URLPattern] = [
     path("playground/key", views.playground_key, name="playground-key"),
     path("playground/models", views.playground_models, name="playground-models"),
     path("playground/models/<path:name>", views.playground_contract, name="playground-contract"),
-    path("routing/lab/races", views.lab_home, name="lab"),
-    path("routing/lab/races/start", views.lab_start, name="lab-start"),
-    path("routing/lab/races/compare", views.lab_compare, name="lab-compare"),
-    path("routing/lab/races/<uuid:job_id>", views.lab_race, name="lab-race"),
-    path("routing/lab/races/<uuid:job_id>/progress", views.lab_progress, name="lab-progress"),
+    path("routing/lab", views.lab_home, name="lab"),
+    path("routing/lab/start", views.lab_start, name="lab-start"),
+    path("routing/lab/compare", views.lab_compare, name="lab-compare"),
+    path("routing/lab/<uuid:job_id>", views.lab_race, name="lab-race"),
+    path("routing/lab/<uuid:job_id>/progress", views.lab_progress, name="lab-progress"),
 ]
 api: list[URLPattern] = [
     *routes("calls", routing_api.Calls.as_view(), "calls"),

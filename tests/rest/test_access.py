@@ -81,10 +81,10 @@ GET    playground/models                           viewer   -
 GET    playground/models/<path:name>               viewer   -
 POST   playground/key                              viewer   -
 GET    routing/lab                                 viewer   -
-POST   routing/lab/races/start                           engineer -
-GET    routing/lab/races/compare                         viewer   -
-GET    routing/lab/races/<uuid:job_id>                   viewer   -
-GET    routing/lab/races/<uuid:job_id>/progress          viewer   -
+POST   routing/lab/start                           engineer -
+GET    routing/lab/compare                         viewer   -
+GET    routing/lab/<uuid:job_id>                   viewer   -
+GET    routing/lab/<uuid:job_id>/progress          viewer   -
 GET    api/me                                      viewer   call,read,manage
 GET    api/jobs                                    viewer   call,read,manage
 GET    api/jobs/<uuid:job_id>                      viewer   call,read,manage
