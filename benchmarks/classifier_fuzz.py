@@ -4,6 +4,8 @@
 
 Pairs of schemas of every dialect are classified; values sampled from both sides are judged by `jsonschema`. One value
 that the making side accepts and the accepting side refuses, in a direction that was called compatible, is a failure.
+What is called compatible to the letter too (`unknown_fields_tolerated` off) is tried with every value, the rest with
+what callers send by the convention (fuzz_sent.py).
 Every pair has its own randomness, so that `--only N` shows one of them again.
 """
 
@@ -13,12 +15,15 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 from typing import Any
 
 from jsonschema import Draft4Validator, Draft6Validator, Draft7Validator, Draft202012Validator
 
-from benchmarks.fuzz_schemas import DRAFTS, pair
+from benchmarks.fuzz_edits import pair
+from benchmarks.fuzz_schemas import DRAFTS
+from benchmarks.fuzz_sent import NOTHING, Callers, expanded
 from benchmarks.fuzz_values import values
 from versions.diff.classify import classify
 from versions.diff.findings import Severity
@@ -30,6 +35,8 @@ VALIDATORS = {
 }  # fmt: skip
 DIRECTIONS = ("request", "response")
 VALUES = 14
+HIDES = {"request": "readOnly", "response": "writeOnly"}
+LENIENT = Policy()
 STRICT = Policy(unknown_fields_tolerated=False)
 ALTERNATIVES = frozenset({"anyOf", "oneOf", "if", "not"})
 FIXED = frozenset({"const", "enum"})
@@ -71,30 +78,35 @@ def escapes(index: int, seed: int, tally: Tally) -> Iterator[Escape]:
     """The values that escape from one pair, at most one a direction."""
     random = Random(f"{seed}/{index}")
     dialect, old, new = pair(random)
-    strict = index % 2 == 0 or _may_be_tagged(old) or _may_be_tagged(new)
     for direction in DIRECTIONS:
-        verdict = judged(dialect, old, new, direction, strict)
+        verdict = judged(dialect, old, new, direction, strict=False)
         tally.verdicts[f"{direction} {verdict.value}"] += 1
         if verdict is not Severity.COMPATIBLE:
             continue
+        strict = judged(dialect, old, new, direction, strict=True) is Severity.COMPATIBLE
+        tally.verdicts[f"{direction} compatible to the letter"] += strict
         source, target = (old, new) if direction == "request" else (new, old)
         making, accepting = (travelling(side, dialect, direction) for side in (source, target))
-        found = values(random, (making, accepting), VALUES)
-        if not strict:
-            known = declared(making)
-            found = [value for value in found if names_in(value) <= known]
-        gone = hidden(source, direction) | hidden(target, direction)
-        found = [value for value in found if not names_in(value) & gone]
-        tally.values += len(found)
         before, after = VALIDATORS[dialect](making), VALIDATORS[dialect](accepting)
+        callers = Callers(source, HIDES[direction] if dialect == "openapi-3.0" else "", not strict)
+        if _may_be_tagged(source) or _may_be_tagged(target):
+            callers.fits = partial(_fits, before, dialect, direction)
+        made = values(random, (expanded(making, making), expanded(accepting, accepting)), VALUES)
+        every = strict and not callers.hides
+        found = made if every else [value for value in map(callers.sent, made) if value is not NOTHING]
+        tally.values += len(found)
         escaped = next((v for v in found if before.is_valid(v) and not after.is_valid(v)), _NONE)
         if escaped is not _NONE:
             yield Escape(index, dialect, direction, old, new, escaped, strict)
 
 
+def _fits(validator: Any, dialect: str, direction: str, schema: Any, value: Any) -> bool:
+    return bool(validator.evolve(schema=travelling(schema, dialect, direction)).is_valid(value))
+
+
 def judged(dialect: str, old: Any, new: Any, direction: str, strict: bool) -> Severity:
     """What the classifier says about one direction of a pair."""
-    policy = STRICT if strict else Policy()
+    policy = STRICT if strict else LENIENT
     if dialect == "openapi-3.0":
         return classify(document(old, direction), document(new, direction), "openapi", policy=policy).verdict
     before, after = ({**side, "$schema": DRAFTS[dialect]} if isinstance(side, dict) else side for side in (old, new))
@@ -103,12 +115,14 @@ def judged(dialect: str, old: Any, new: Any, direction: str, strict: bool) -> Se
 
 def document(schema: Any, direction: str) -> dict[str, Any]:
     """An OpenAPI 3.0 document with a schema in one direction only."""
+    components = {"components": schema["components"]} if isinstance(schema, dict) and "components" in schema else {}
+    schema = {word: part for word, part in schema.items() if word != "components"} if components else schema
     content = {"content": {"application/json": {"schema": schema}}}
     body = {"requestBody": {"required": True, **content}} if direction == "request" else {}
     answer = {"description": "ok", **(content if direction == "response" else {})}
     operation = {**body, "responses": {"200": answer}}
     info = {"title": "t", "version": "1"}
-    return {"openapi": "3.0.3", "info": info, "paths": {"/a": {"post": operation}}}
+    return {"openapi": "3.0.3", "info": info, "paths": {"/a": {"post": operation}}, **components}
 
 
 def travelling(schema: Any, dialect: str, direction: str) -> Any:
@@ -120,7 +134,7 @@ def travelling(schema: Any, dialect: str, direction: str) -> Any:
     if dialect != "openapi-3.0":
         return schema
     made = {word: value if word in FIXED else travelling(value, dialect, direction) for word, value in schema.items()}
-    hidden = "readOnly" if direction == "request" else "writeOnly"
+    hidden = HIDES[direction]
     properties = schema.get("properties")
     if isinstance(properties, dict):
         gone = [name for name, part in properties.items() if isinstance(part, dict) and part.get(hidden) is True]
@@ -130,37 +144,8 @@ def travelling(schema: Any, dialect: str, direction: str) -> Any:
             if not made["required"]:
                 del made["required"]
     if schema.get("nullable") is True and isinstance(schema.get("type"), str):
-        made.pop("nullable")
-        return {"anyOf": [made, {"type": "null"}]}
+        made["type"] = [schema["type"], "null"]
     return made
-
-
-def hidden(schema: Any, direction: str) -> set[str]:
-    """The names of fields that do not travel in a direction, on whichever side: nobody sends them."""
-    word = "readOnly" if direction == "request" else "writeOnly"
-    if isinstance(schema, list):
-        return set().union(*(hidden(part, direction) for part in schema))
-    if not isinstance(schema, dict):
-        return set()
-    properties = schema.get("properties")
-    held = properties if isinstance(properties, dict) else {}
-    own = {name for name, part in held.items() if isinstance(part, dict) and word in json.dumps(part)}
-    return own.union(*(hidden(part, direction) for part in schema.values()))
-
-
-def declared(schema: Any) -> set[str]:
-    """Every name that a schema declares or asks for somewhere."""
-    if isinstance(schema, dict):
-        own = set(schema["properties"]) if isinstance(schema.get("properties"), dict) else set()
-        return own.union(*map(declared, schema.values()))
-    return set().union(*map(declared, schema)) if isinstance(schema, list) else set()
-
-
-def names_in(value: Any) -> set[str]:
-    """Every object key inside a value."""
-    if isinstance(value, dict):
-        return set(value).union(*map(names_in, value.values()))
-    return set().union(*map(names_in, value)) if isinstance(value, list) else set()
 
 
 def _may_be_tagged(schema: Any) -> bool:

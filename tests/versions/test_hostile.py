@@ -8,6 +8,10 @@ from typing import Any
 
 import pytest
 
+from versions.diff import work
+from versions.diff.classify import classify
+from versions.diff.findings import Severity
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 SIZE = 1_000_000
 SECONDS = 5.0
@@ -134,6 +138,15 @@ spent = time.process_time() - began
 peak = int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]) / 1024
 print(json.dumps([report.verdict.value, spent, peak, [f.key for f in report.findings][:3]]))
 """
+
+
+@pytest.mark.parametrize(("word", "allowed"), [("STEPS", 50), ("SECONDS", -1.0)])
+def test_what_is_too_much_work_is_named(monkeypatch: pytest.MonkeyPatch, word: str, allowed: float) -> None:
+    monkeypatch.setattr(work, word, allowed)
+    old, new = many(300, maxLength=4), many(300, maxLength=5)
+    report = classify(old, new, "jsonschema")
+    assert report.verdict is Severity.REVIEW
+    assert [finding.key for finding in report.findings] == ["too-much-work"]
 
 
 @pytest.mark.parametrize("name", HOSTILE)

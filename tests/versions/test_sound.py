@@ -29,6 +29,12 @@ def test_no_break_of_a_schema_is_called_compatible(row: list[Any]) -> None:
     assert classify(old, new, "jsonschema", direction).verdict is not Severity.COMPATIBLE
 
 
+@pytest.mark.parametrize("row", rows("proto_breaks.jsonl"), ids=lambda row: str(row[0]))
+def test_no_break_of_a_proto_is_called_compatible(row: list[Any]) -> None:
+    _what, old, new = row
+    assert classify(old, new, "proto").verdict is not Severity.COMPATIBLE
+
+
 @pytest.mark.parametrize("row", rows("document_breaks.jsonl"), ids=lambda row: str(row[0]))
 def test_no_break_of_a_document_is_called_compatible(row: list[Any]) -> None:
     _what, old, new = row

@@ -7,7 +7,7 @@ from time import thread_time
 
 STEPS = 2_000_000
 """Steps of one comparison; a step is a handful of Python operations."""
-SECONDS = 3.5
+SECONDS = 2.0
 """CPU time of one comparison, looked at now and then."""
 BETWEEN = 500
 

@@ -18,6 +18,7 @@ class Field:
     options: Options
     oneof: str = ""
     extendee: str = ""
+    scope: str = ""
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ from typing import Any
 from versions.diff.findings import Direction, Finding
 from versions.diff.proto.descriptors import read_any
 from versions.diff.proto.features import cardinality, encoding, enum_type, json_format, json_name
-from versions.diff.proto.form import Enum, Field, Message, Method, Ranges, Schema, Service
+from versions.diff.proto.form import Enum, Field, Message, Method, Options, Ranges, Schema, Service
 from versions.diff.schema.unreadable import fact
 from versions.diff.values import short
 
@@ -57,6 +57,7 @@ def _files(old: Schema, new: Schema, say: Say) -> None:
             and before.edition != after.edition
         ):
             say("proto-code-only", f"syntax of {name}", before.edition, after.edition)
+        _custom(name, before.options, after.options, say)
         for option in FILE_OPTIONS:
             if before.options.get(option) != after.options.get(option):
                 say("proto-code-only", f"{option} of {name}", before.options.get(option), after.options.get(option))
@@ -81,12 +82,21 @@ def _elements(old: Schema, new: Schema, say: Say) -> None:
 
 
 def _element(old: Schema, new: Schema, left: Any, right: Any, say: Say) -> None:
+    _custom(left.name, left.options, right.options, say)
     if isinstance(left, Message):
         _message(old, new, left, right, say)
     elif isinstance(left, Enum):
         _enum(old, new, left, right, say)
     elif isinstance(left, Service):
         _service(left, right, say)
+
+
+def _custom(name: str, before: Options, after: Options, say: Say) -> None:
+    """Options of others' making: an HTTP path, a rule of validation; what they mean is not known here."""
+    for option in {**before, **after}:
+        was, now = before.get(option), after.get(option)
+        if ("(" in option or "[" in option) and was != now:
+            say("keyword-undecided", f"{option} of {name}", was, now)
 
 
 def _message(old: Schema, new: Schema, left: Message, right: Message, say: Say) -> None:
@@ -196,6 +206,7 @@ def _service(left: Service, right: Service, say: Say) -> None:
 
 
 def _method(path: str, before: Method, after: Method, say: Say) -> None:
+    _custom(path, before.options, after.options, say)
     for what, was, now in (("request", before.takes, after.takes), ("response", before.gives, after.gives)):
         if was.rsplit(".", 1)[-1] != now.rsplit(".", 1)[-1] or (was != now and "." in was and "." in now):
             say("type-swapped", f"{what} of {path}", was, now)

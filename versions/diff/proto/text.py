@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from versions.diff.proto.form import Enum, Field, File, Message, Method, Options, Ranges, Schema, Service
+from versions.diff.proto.names import resolve_types
 
 _TOKEN = re.compile(
     r"""//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|[A-Za-z_][\w.]*|\.[A-Za-z_][\w.]*|-?\d[\w.+-]*|\S""",
@@ -73,7 +74,7 @@ class Reader:
             if word == ";":
                 continue
             if word == "option":
-                self.option(message.options if not oneof else {})
+                self.option(message.options, f"oneof {oneof} " if oneof else "")
             elif word == "oneof":
                 self.body(message, self.take())
             elif word == "reserved":
@@ -102,7 +103,7 @@ class Reader:
         number = _number(self.take())
         options = self.bracketed()
         self.expect(";")
-        return Field(name, number, kind.lstrip("."), label, options, oneof)
+        return Field(name, number, kind.lstrip("."), label, options, oneof, scope=scope)
 
     def group(self, label: str, scope: str, oneof: str) -> Field:
         """A proto2 group: a message and a field at once."""
@@ -137,7 +138,7 @@ class Reader:
             elif word != ";":
                 self.expect("=")
                 enum.values.setdefault(_number(self.take()), []).append(word)
-                self.bracketed()
+                enum.options.update({f"value {word} {name}": value for name, value in self.bracketed().items()})
                 self.expect(";")
 
     def service(self, scope: str) -> None:
@@ -215,11 +216,12 @@ class Reader:
                 self.at -= self.tokens[self.at - 1] == "["
                 return found
 
-    def option(self, options: Options) -> None:
-        """An option statement, after its keyword."""
-        name = self.option_name()
+    def option(self, options: Options, prefix: str = "") -> None:
+        """An option statement, after its keyword; one that stands twice is a list."""
+        name = prefix + self.option_name()
         self.expect("=")
-        options.update(self.named_value(name))
+        found = self.named_value(name)
+        options.update({key: f"{options[key]} {value}" if key in options else value for key, value in found.items()})
         self.expect(";")
 
     def bracketed(self) -> Options:
@@ -266,7 +268,7 @@ class Reader:
                 self.take()
                 if self.peek() not in ("{", "["):
                     entries[key] = _unquoted(self.take())
-        return entries or {"": " ".join(self.tokens[start : self.at])}
+        return {**entries, "": " ".join(self.tokens[start : self.at])}
 
     def peek(self, ahead: int = 0) -> str:
         """A token that is not taken yet; empty at the end."""
@@ -300,6 +302,7 @@ def read_text(files: dict[str, Any]) -> Schema:
             Reader(str(name), str(text), schema).read()
         except (NotProto, ValueError) as error:
             schema.unread.append(f"{name}: {error}")
+    resolve_types(schema)
     return schema
 
 

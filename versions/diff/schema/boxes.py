@@ -133,10 +133,13 @@ class Boxes:
         """Every alternative with what stands beside them; of `oneOf`, the others are excluded."""
         base = _beside(node, (name,))
         result: list[Box] = []
+        unheard: tuple[Node, ...] = ()
         for index, member in enumerate(node[name]):
             others = tuple(m for i, m in enumerate(node[name]) if i != index) if name == "oneOf" else ()
-            result += self._with(base, member, others, kind, depth)
-        return result
+            found = self._with(base, member, others, kind, depth)
+            result += found
+            unheard += () if found else (member,)
+        return [replace(box, heard=(*box.heard, *unheard)) for box in result] if unheard else result
 
     def _conditions(self, node: Node, kind: str, depth: int) -> list[Box]:
         """What fits the condition and its consequence, and what fits neither the condition nor escapes `else`."""
@@ -154,7 +157,8 @@ class Boxes:
         base = {**_beside(node, ("dependentSchemas",)), **({"dependentSchemas": rest} if rest else {})}
         there = self.normal.both({"required": [name]}, schema)
         absent = self.normal.keep({"properties": {name: NOTHING}})
-        return self._with(base, there, (), "object", depth) + self._with(base, absent, (), "object", depth)
+        found = self._with(base, there, (), "object", depth) + self._with(base, absent, (), "object", depth)
+        return [replace(box, heard=(*box.heard, schema)) for box in found]
 
     def _with(self, base: Node, member: Node, excluded: tuple[Node, ...], kind: str, depth: int) -> list[Box]:
         joined = self.normal.both(self.normal.keep(base), member) if base else member
