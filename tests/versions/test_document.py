@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from benchmarks.classifier import PAGE, code_digest
+from benchmarks.classifier import PAGE, code_digest, doing
 from versions.diff.rules import table
 
 TEXT = PAGE.read_text(encoding="utf-8")
@@ -15,6 +15,12 @@ def test_the_page_was_measured_with_this_code() -> None:
     found = re.search(r"code `([0-9a-f]{16})` · data `([0-9a-f]{16})`", TEXT)
     assert found is not None
     assert found[1] == code_digest(), "versions/diff changed: run `python benchmarks/classifier.py DATA --write`"
+
+
+def test_words_and_moves_need_no_new_measurement() -> None:
+    module = 'from a.b import c\n\ndef f(x):\n    """Says."""\n    return c(x)\n'
+    assert doing(module) == doing('from a.room.b import c\n# why\ndef f(x):\n    """Says more."""\n    return c(x)\n')
+    assert doing(module) != doing(module.replace("c(x)", "c(-x)"))
 
 
 def test_the_page_holds_every_rule() -> None:
