@@ -7,6 +7,8 @@ from django.db import models
 from django.db.models import Value
 from django.db.models.functions import Concat, Lower
 
+from registry import reasons
+
 
 class Credential(models.Model):
     """A secret for one upstream. The ciphertext is bound to this row and to `origin`: it cannot be sent elsewhere."""
@@ -63,6 +65,11 @@ class Model(models.Model):
             models.Index(fields=["protocol", "name"], name="model_protocol_name"),
             models.Index(fields=["-updated_at"], name="model_updated"),
         ]
+
+    @property
+    def reason(self) -> str:
+        """Why it is unreachable, for a place where its name stands already."""
+        return reasons.without_name(self.state_reason)
 
 
 class Release(models.Model):

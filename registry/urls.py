@@ -7,7 +7,7 @@ from registry.api import access as access_api
 from registry.api import imports as imports_api
 from registry.api import models as models_api
 from registry.api import upstreams as upstreams_api
-from registry.views import access, models, onboarding, wizard
+from registry.views import access, cures, models, onboarding, wizard
 
 pages: list[URLPattern] = [
     path("models", models.models, name="models"),
@@ -23,6 +23,12 @@ pages: list[URLPattern] = [
     path("onboard/wrong.yaml", onboarding.import_wrong, name="import-wrong"),
     path("onboard/apply", onboarding.import_apply, name="import-apply"),
     path("jobs/<uuid:job_id>/failed.yaml", onboarding.import_failed, name="import-failed"),
+    path("jobs/<uuid:job_id>/failed", cures.job_failed, name="job-failed"),
+    path("unreachable", models.unreachable, name="unreachable"),
+    path("cures/names", cures.names, name="cure-names"),
+    path("cures/names/apply", cures.names_apply, name="cure-names-apply"),
+    path("cures/names/undo", cures.names_undo, name="cure-names-undo"),
+    path("cures/allow", cures.allow, name="cure-allow"),
     path("bulk/enable", models.enable, name="bulk-enable"),
     path("bulk/disable", models.disable, name="bulk-disable"),
     path("bulk/tag", models.tag, name="bulk-tag"),

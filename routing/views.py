@@ -16,8 +16,9 @@ from controlplane.base import access, job_outcomes
 from controlplane.base.jobs import verbs as jobs
 from controlplane.base.models import JobState
 from controlplane.base.web.doors import PersonRequest, go, page, page_of, request_id, safe_back
-from controlplane.base.web.paging import page_of_list, page_of_rows
+from controlplane.base.web.paging import page_of_rows
 from registry.access import callers
+from registry.catalog import cures
 from registry.catalog import verbs as catalog
 from routing import adaptations, outcomes
 from routing.calls import playground as contracts
@@ -146,8 +147,8 @@ def job(request: PersonRequest, job_id: uuid.UUID) -> HttpResponse:
     """One job. Its progress comes from the row, so it survives closing the tab."""
     found = jobs.get(request.user, job_id)
     over, may_cancel = found.state in jobs.FINAL, access.can(request.user, "job.cancel", found)
-    failed = page_of_list((found.result or {}).get("failed", ()), page_of(request))
-    return render(request, "routing/job.html", {"job": found, "over": over, "may_cancel": may_cancel, "failed": failed})
+    context = {"job": found, "over": over, "may_cancel": may_cancel, "causes": cures.of_job(found)}
+    return render(request, "routing/job.html", context)
 
 
 @page("job.read")

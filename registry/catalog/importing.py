@@ -25,7 +25,6 @@ from registry.specfile.errors import SpecError
 MODES = ("atomic", "valid")
 ACTIONS = ("new", "changed", "unchanged", "invalid")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
-_MAX_REASON = 500
 
 
 @dataclass(frozen=True)
@@ -178,7 +177,11 @@ def _apply(lease: Lease, parsed: spec_file.SpecFile, mode: str) -> None:
             if row.spec is not None
         ]
         invalid = [
-            {"name": row.name, "line": row.line, "reason": "; ".join(str(error) for error in row.errors)[:_MAX_REASON]}
+            {
+                "name": row.name,
+                "line": row.line,
+                "reason": "; ".join(str(error) for error in row.errors)[: probing.MAX_KEPT_WORDS],
+            }
             for row in found.rows
             if row.action == "invalid"
         ]
@@ -234,7 +237,10 @@ def _result(lease: Lease, parsed: spec_file.SpecFile, counts: dict[str, int]) ->
     ).values_list("name", "state_reason")
     failed = [
         *lease.job.progress["invalid"],
-        *({"name": name, "line": lines[name], "reason": reason[:_MAX_REASON]} for name, reason in unreachable),
+        *(
+            {"name": name, "line": lines[name], "reason": reason[: probing.MAX_KEPT_WORDS]}
+            for name, reason in unreachable
+        ),
     ]
     assert lease.job.started_at is not None
     seconds = (timezone.now() - lease.job.started_at).total_seconds()

@@ -19,9 +19,9 @@ from controlplane.base.jobs.engine import Lease
 from controlplane.base.models import Job, JobState
 from controlplane.base.redaction import redact
 from controlplane.base.secrets import SecretError
-from registry import guard
+from registry import guard, reasons
 from registry.access import credentials
-from registry.canon import Failure
+from registry.canon import Failure, FailureKind
 from registry.catalog import releases
 from registry.models import Model, ModelState
 from registry.protocols.compiler.adapters import CompileError, compile_adapter
@@ -34,6 +34,8 @@ from registry.upstreams.binding import Upstream, bind
 CONCURRENCY = 64
 BATCH_SECONDS = 0.25
 MAX_WORDS = 2000
+MAX_KEPT_WORDS = 500
+"""Of a reason, in the result of a job of thousands of models."""
 RECOVERY = "Probe what was unreachable"
 _LOAD = 500
 _FIRST_WAIT, _LONGEST_WAIT = timedelta(seconds=30), timedelta(minutes=15)
@@ -78,7 +80,14 @@ def run(lease: Lease) -> dict[str, Any]:
         lease.progress(phase="probe", done=ready, failed=failed, left=len(ids) - ready - failed, total=len(ids))
 
     ready, failed = probe_models(ids, report, lease.cancelled)
-    return {"counts": {"ready": ready, "unreachable": failed, "total": len(ids)}}
+    away = Model.objects.filter(pk__in=ids, state=ModelState.UNREACHABLE, probed_at__gte=lease.job.started_at)
+    return {
+        "counts": {"ready": ready, "unreachable": failed, "total": len(ids)},
+        "failed": [
+            {"name": name, "reason": reason[:MAX_KEPT_WORDS]}
+            for name, reason in away.order_by("name").values_list("name", "state_reason")
+        ],
+    }
 
 
 def probe_models(ids: Sequence[int], report: Report, cancelled: Callable[[], bool]) -> tuple[int, int]:
@@ -226,6 +235,8 @@ def _words(failure: Failure) -> str:
     said = failure.upstream_words.strip()
     known = not said or said in failure.message or (told and told in said)
     text = failure.message if known else f"{failure.message}: {said}"
+    if failure.kind is FailureKind.UPSTREAM_AUTHENTICATION and failure.upstream_status is not None:
+        text += reasons.asks_for_key(failure.upstream_status)
     return redact(text).replace("\x00", "\ufffd")[:MAX_WORDS]
 
 

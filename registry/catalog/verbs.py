@@ -137,7 +137,7 @@ def tag(
     if entries:
         releases.store(entries, getattr(actor, "id", None))
         names = [entry.spec.name for entry in entries]
-        _told(actor, "model.tag", names, {"add": list(add), "remove": list(remove)}, request_id)
+        record_change(actor, "model.tag", names, {"add": list(add), "remove": list(remove)}, request_id)
     return len(entries)
 
 
@@ -150,7 +150,7 @@ def delete(actor: access.Actor | None, ids: Sequence[int], *, request_id: str = 
         Model.objects.filter(pk__in=rows).update(release=None)
         Release.objects.filter(model__in=rows).delete()
         Model.objects.filter(pk__in=rows).delete()
-        _told(actor, "model.delete", list(rows.values()), {}, request_id)
+        record_change(actor, "model.delete", list(rows.values()), {}, request_id)
     return len(rows)
 
 
@@ -162,8 +162,8 @@ def probe(actor: access.Actor | None, ids: Sequence[int], *, request_id: str = "
     if not rows:
         raise Missing("model", "none of these models exists and is enabled; a disabled model is not probed")
     names = list(rows.values())
-    audit.record(actor, "model.probe", "model", _label(names), {"names": names[:_NAMED]}, request_id)
-    return enqueue_probe(actor, list(rows), _label(names))
+    audit.record(actor, "model.probe", "model", label(names), {"names": names[:_NAMED]}, request_id)
+    return enqueue_probe(actor, list(rows), label(names))
 
 
 def export_yaml(actor: access.Actor | None, ids: Sequence[int] | None = None) -> str:
@@ -191,7 +191,7 @@ def enqueue_probe(actor: Any, model_ids: list[int], title: str) -> Job:
 def _written(actor: Any, spec: Spec, verb: str, request_id: str) -> Model:
     digest = spec_file.digest(spec_file.document(spec))
     stored = releases.store([releases.Entry(spec, digest)], getattr(actor, "id", None))
-    _told(actor, verb, [spec.name], {"digest": digest}, request_id)
+    record_change(actor, verb, [spec.name], {"digest": digest}, request_id)
     model = Model.objects.select_related("release", "credential").get(pk=(*stored.created, *stored.changed)[0])
     if model.state == ModelState.PROBING:
         enqueue_probe(actor, [model.pk], model.name)
@@ -205,20 +205,20 @@ def _move(actor: access.Actor | None, rows: QuerySet[Model], state: str, request
     if moved:
         Model.objects.filter(pk__in=moved).update(state=state, state_reason="", updated_at=timezone.now())
         verb = "model.disable" if state == ModelState.DISABLED else "model.enable"
-        _told(actor, verb, list(moved.values()), {}, request_id)
+        record_change(actor, verb, list(moved.values()), {}, request_id)
     if moved and state == ModelState.PROBING:
-        enqueue_probe(actor, list(moved), _label(list(moved.values())))
+        enqueue_probe(actor, list(moved), label(list(moved.values())))
     return len(moved)
 
 
-def _told(actor: Any, verb: str, names: list[str], detail: dict[str, Any], request_id: str) -> None:
+def record_change(actor: Any, verb: str, names: list[str], detail: dict[str, Any], request_id: str) -> None:
     revision.bump()
     several = {"count": len(names), "names": names[:_NAMED]} if len(names) > 1 else {}
-    audit.record(actor, verb, "model", _label(names), {**detail, **several}, request_id)
+    audit.record(actor, verb, "model", label(names), {**detail, **several}, request_id)
     events.publish("models", {"count": len(names), "names": names[:_NAMED]})
 
 
-def _label(names: Sequence[str]) -> str:
+def label(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{len(names)} models"
 
 

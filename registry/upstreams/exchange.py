@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from msgspec import DecodeError, Raw
 from msgspec.json import decode, encode
 
+from registry import reasons
 from registry.canon import Adaptation, CallContext, Failure, FailureKind, Fragment, Reply, Request, Task, Usage
 from registry.protocols.adapter import Adapter, Operation, Verb, Wire
 from registry.protocols.runtime.tensors import example_inputs
@@ -18,7 +19,6 @@ from registry.upstreams.binding import Upstream
 from registry.upstreams.offers import offered
 
 KEPT = 64 * 1024
-OFFERED = 10
 UNKNOWN = re.compile(
     r"model.*(not (been )?(found|exist|loaded|available)|unknown|no such)|(unknown|no such|invalid) model", re.I
 )
@@ -275,11 +275,8 @@ async def _offer(client: Client, upstream: Upstream, failure: Failure) -> None:
     names = await offered(client, upstream)
     asked = upstream.spec.upstream_model
     if names and asked not in names:
-        more = f" and {len(names) - OFFERED} more" if len(names) > OFFERED else ""
-        shown = ", ".join(names[:OFFERED])
-        offer = f" (asked for {asked!r}; it offers: {shown}{more}; set upstream_model to one of them)"
-        failure.message += offer
-        failure.detail["offer"] = offer
+        failure.detail["offer"] = reasons.offer(asked, names)
+        failure.message += failure.detail["offer"]
 
 
 async def _fitting(client: Client, upstream: Upstream, timeouts: Timeouts) -> bytes | None:

@@ -14,11 +14,22 @@ from controlplane.base import access, saved_views
 from controlplane.base.audit import history
 from controlplane.base.refusals import Invalid, Refused
 from controlplane.base.saved_views import Column, ordered
-from controlplane.base.web.doors import PersonRequest, download, go, offer_undo, page, page_of, request_id, safe_back
-from controlplane.base.web.paging import Page, page_of_rows
-from registry import highlighting, snippets
+from controlplane.base.web.doors import (
+    PersonRequest,
+    download,
+    go,
+    ids_given,
+    offer_undo,
+    page,
+    page_of,
+    request_id,
+    safe_back,
+)
+from controlplane.base.web.paging import Page, page_of_list, page_of_rows
+from registry import highlighting, reasons, snippets
+from registry.catalog import cures
 from registry.catalog import verbs as catalog
-from registry.models import Model
+from registry.models import Model, ModelState
 from registry.protocols.compiler.adapters import CompileError, compile_adapter
 from registry.spec import Spec
 from registry.specfile import file as spec_file
@@ -48,8 +59,17 @@ def models(request: PersonRequest) -> HttpResponse:
         "filtered": bool(chips or wanted.q),
         "list_query": list_query(request.GET),
         "list": saved_views.kept(request.user, "models", request.GET, columns(listing.sort)),
+        "causes": cures.unreachable(request.user, wanted) if wanted.state == (ModelState.UNREACHABLE,) else (),
     }
     return render(request, "registry/models.html", context)
+
+
+@page("model.read")
+def unreachable(request: PersonRequest) -> HttpResponse:
+    """The unreachable models that match the filter; of one cause where one is asked for."""
+    groups = cures.unreachable(request.user, filter_of(request.GET))
+    rows = reasons.rows_of(groups, request.GET.get("cause", ""))
+    return render(request, "registry/parts/cause_rows.html", {"listing": page_of_list(rows, page_of(request))})
 
 
 def columns(sort: str) -> list[Column]:
@@ -90,11 +110,8 @@ def _values(given: QueryDict, name: str) -> tuple[str, ...]:
 
 def chosen_ids(request: PersonRequest) -> list[int]:
     """The ticked models, or every one that matches the form's filter. Raises Invalid for none."""
-    if request.POST.get("all"):
-        ids = catalog.matching_ids(request.user, filter_of(request.POST))
-    else:
-        ticked = ",".join(request.POST.getlist("ids")).split(",")
-        ids = [int(given) for given in ticked if given.isascii() and given.isdigit() and len(given) < 18]
+    every = bool(request.POST.get("all"))
+    ids = catalog.matching_ids(request.user, filter_of(request.POST)) if every else ids_given(request)
     if not ids:
         raise Invalid("nothing_selected", gettext("No model is selected. Tick at least one."))
     return ids

@@ -12,7 +12,7 @@ let counting = 0;
 let again = false;
 let busy = false;
 
-const bare = (element) => element.innerHTML.replace(/<time[^>]*>[^<]*<\/time>/g, "").replace(/\s*data-local="1"/g, "");
+const bare = (element) => element.innerHTML.replace(/<time[^>]*>[^<]*<\/time>/g, "").replace(/\s*data-local="1"|<input[^>]*csrfmiddlewaretoken[^>]*>/g, "");
 
 function replace(old, fresh) {
   if (bare(old) === bare(fresh)) return false;

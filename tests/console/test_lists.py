@@ -48,7 +48,7 @@ WALKS = (
     Walk("/models/chat-00000?tab=audit", r'id="a-(\d+)"', MANY),
     Walk("/settings", r'id="p-(\d+)"', MANY + 1),
     Walk("/routing/lab?scenario=A", r'id="r-([0-9a-f-]+)"', 60),
-    Walk("{job}", r'id="f-(\d+)"', MANY),
+    Walk("{job}/failed", r'id="f-(\d+)"', MANY),
 )
 
 

@@ -164,6 +164,12 @@ def _sign_in_first(request: HttpRequest) -> HttpResponse:
     return HttpResponseRedirect(f"{reverse('sign-in')}?{urlencode({'next': request.get_full_path()})}")
 
 
+def ids_given(request: HttpRequest) -> list[int]:
+    """The ids in a form's fields `ids`, each a number or several with commas between; what is no number is left out."""
+    given = ",".join(request.POST.getlist("ids")).split(",")
+    return [int(item) for item in given if item.isascii() and item.isdigit() and len(item) < 18]
+
+
 def page_of(request: HttpRequest) -> int:
     """The page number asked for, at least 1. Raises Http404 for anything that is no number."""
     given = request.GET.get("page") or "1"

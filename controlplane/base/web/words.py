@@ -140,6 +140,11 @@ FAMILIES: dict[str, dict[str, str | Promise]] = {
         "unavailable": _("The model is not available"),
         "internal": _("The gateway has a defect"),
     },
+    "cause": {
+        "name": _("The upstream knows another name"),
+        "allow": _("The address is not allowed yet"),
+        "key": _("The upstream asks for a key that it accepts"),
+    },
     "scenario": {
         "A": _("Scenario A"),
         "B": _("Scenario B"),
