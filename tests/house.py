@@ -19,6 +19,7 @@ PURE = (
     "registry.spec",
     "registry.addresses",
     "registry.predict_form",
+    "registry.reasons",
     "registry.steering",
     "registry.wording",
     "registry.resolve",
