@@ -59,7 +59,9 @@ function open() {
 }
 
 function follow(option) {
-  if (option) location.assign(option.dataset.href);
+  if (!option) return;
+  dialog.close();
+  location.assign(option.dataset.href);
 }
 
 export function startPalette() {
