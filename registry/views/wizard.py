@@ -1,7 +1,7 @@
 """Models from their address: detect, allow where an admin must, look over, test, save."""
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -25,8 +25,8 @@ from registry.upstreams.exchange import Exchange
 
 PREVIEW = 16 * 1024
 SHOWN_ADMINS = 3
-
-Tried = list[tuple[dict[str, Any], Exchange]]
+AT_A_TIME = 16
+"""Test calls of one request: two rounds of those that are made at once, at most a minute."""
 
 
 @page("model.create")
@@ -92,13 +92,14 @@ def draft_context(request: PersonRequest, found: Detection, *, with_key: bool) -
 
 @page("model.create", "POST")
 def test(request: PersonRequest) -> HttpResponse:
-    """One real call of every ticked model: what was sent, what came back, what callers would get."""
+    """One real call of every ticked model, some at a time: the page asks for the next ones (`more`) by itself."""
+    more = bool(request.POST.get("more"))
     try:
         documents = drafts.documents(request.POST.dict())
-        tried = try_all(request, documents)
+        step = next_step(request, documents, afresh=not more and not request.POST.get("saving"))
     except Refused as refusal:
         return render(request, "registry/parts/wizard_test.html", {"refusal": refusal})
-    return render(request, "registry/parts/wizard_test.html", tested(request, tried, kept=()))
+    return render(request, "registry/parts/wizard_more.html" if more else "registry/parts/wizard_test.html", step)
 
 
 @page("model.create", "POST")
@@ -108,17 +109,16 @@ def save(request: PersonRequest) -> HttpResponse:
     try:
         documents = drafts.documents(request.POST.dict())
         proofs = set(request.POST.getlist("proof"))
-        unproven = [document for document in documents if proof(document, secret) not in proofs]
+        unproven = [document for document in documents if seal(document, secret) not in proofs]
         if unproven and request.POST.get("then") != "disabled":
-            tried = try_all(request, unproven)
-            if any(exchange.reply is None for _, exchange in tried):
-                context = tested(request, tried, kept=proofs)
-                return render(request, "registry/parts/wizard_test.html", {**context, "saving": True})
+            step = next_step(request, documents, afresh=False)
+            if step["left"] or not step["all_good"]:
+                return panel(request, {**step, "saving": True})
             unproven = []
         names = {str(document["name"]) for document in unproven}
         saved = onboarding.save(request.user, documents, secret, unproven=names, request_id=request_id(request))
     except Refused as refusal:
-        return render(request, "registry/parts/wizard_test.html", {"refusal": refusal, "saving": True})
+        return panel(request, {"refusal": refusal, "saving": True})
     text = saved_words([model.name for model in saved], disabled=len(names))
     if request.POST.get("then") == "another":
         return render(request, "registry/parts/wizard_saved.html", {"saved": saved, "text": text})
@@ -126,6 +126,13 @@ def save(request: PersonRequest) -> HttpResponse:
     if len(saved) == 1:
         return go(request, reverse("model", args=[saved[0].name]))
     return go(request, reverse("models") + "?sort=-created_at")
+
+
+def panel(request: PersonRequest, context: dict[str, Any]) -> HttpResponse:
+    """The test's panel, in its own place whichever button asked: the form stays as it is."""
+    answer = render(request, "registry/parts/wizard_test.html", context)
+    answer.headers["HX-Retarget"] = "#test"
+    return answer
 
 
 def saved_words(names: Sequence[str], disabled: int) -> str:
@@ -144,30 +151,41 @@ def saved_words(names: Sequence[str], disabled: int) -> str:
     return off % {"n": disabled} if disabled == len(names) else f"{text} {off % {'n': disabled}}"
 
 
-def try_all(request: PersonRequest, documents: Sequence[dict[str, Any]]) -> Tried:
-    """A test call of each document, with the form's key."""
-    secret = request.POST.get("secret", "").strip()
-    exchanges = trying.try_calls(request.user, documents, secret, request_id=request_id(request))
-    return list(zip(documents, exchanges, strict=True))
+def next_step(request: PersonRequest, documents: Sequence[dict[str, Any]], *, afresh: bool) -> dict[str, Any]:
+    """Test calls of the next few documents, and how far that is. What the form proves or saw fail is not called again.
 
-
-def tested(request: PersonRequest, tried: Tried, kept: Collection[str]) -> dict[str, Any]:
-    """What the test's panel shows, with a proof of each call that worked for the save that follows."""
+    So no request lasts longer than a few calls do, however many models are ticked.
+    """
     secret = request.POST.get("secret", "").strip()
-    results = [{"name": document["name"], "exchange": exchange, **shown(exchange)} for document, exchange in tried]
-    good = [document for document, exchange in tried if exchange.reply is not None]
-    verdict = gettext("%(good)d of %(all)d work") % {"good": len(good), "all": len(tried)}
+    proofs = [] if afresh else request.POST.getlist("proof")
+    failed = request.POST.getlist("failed") if request.POST.get("more") else []
+    over = {*proofs, *failed}
+    waiting = [d for d in documents if seal(d, secret) not in over and seal(d, secret, "failed") not in over]
+    now = waiting[:AT_A_TIME]
+    exchanges = trying.try_calls(request.user, now, secret, request_id=request_id(request))
+    results = [
+        {"name": d["name"], "exchange": e, "seal": seal(d, secret, "proof" if e.reply else "failed"), **shown(e)}
+        for d, e in zip(now, exchanges, strict=True)
+    ]
+    good = sum(seal(d, secret) in proofs for d in documents) + sum(result["good"] for result in results)
+    left = len(waiting) - len(now)
+    counted = gettext("%(good)d of %(all)d work") % {"good": good, "all": len(documents) - left}
     return {
         "results": sorted(results, key=lambda result: result["good"]),
-        "all_good": len(good) == len(tried),
-        "verdict": results[0]["verdict"] if len(tried) == 1 else verdict,
-        "proofs": [*kept, *(proof(document, secret) for document in good)],
+        "proofs": [] if request.POST.get("more") else proofs,
+        "all_good": good == len(documents) - left,
+        "left": left,
+        "total": len(documents),
+        "done": len(documents) - left,
+        "verdict": results[0]["verdict"] if len(documents) == 1 else counted,
+        "saving": bool(request.POST.get("saving")),
+        "then": request.POST.get("then", ""),
     }
 
 
-def proof(document: dict[str, Any], secret: str) -> str:
-    """What only this server can write: that exactly this document was called with exactly this key."""
-    return salted_hmac("registry.wizard", json.dumps([document, secret], sort_keys=True)).hexdigest()
+def seal(document: dict[str, Any], secret: str, outcome: str = "proof") -> str:
+    """What only this server can write: that exactly this document was called with this key, and worked or failed."""
+    return salted_hmac(f"registry.wizard.{outcome}", json.dumps([document, secret], sort_keys=True)).hexdigest()
 
 
 def shown(exchange: Exchange) -> dict[str, Any]:

@@ -229,6 +229,49 @@ def test_untested_models_are_called_first_and_kept_only_disabled(visitor: Visito
     assert Model.objects.get().state == "disabled"
 
 
+def test_many_ticked_models_are_tested_some_at_a_time_and_saved_at_the_end(
+    visitor: Visitor, draft: dict[str, str]
+) -> None:
+    (document,) = json.loads(draft["draft"])
+    many = {"draft": json.dumps([{**document, "upstream_model": document["name"], "name": f"m{n}"} for n in range(40)])}
+    picks = {f"m{n}-pick": "1" for n in range(40)}
+    engineer = visitor("engineer")
+    body = engineer.post("/onboard/save", {**many, **picks}).content.decode()
+    seen, steps = re.findall(r'name="proof" value="(\w+)"', body), [len(re.findall("<details", body))]
+    assert "16 of 40 tested" in body
+    while 'hx-trigger="load"' in body and "/onboard/test" in body:
+        step = {"more": "1", "saving": "1", "then": "", "proof": seen}
+        body = engineer.post("/onboard/test", {**many, **picks, **step}).content.decode()
+        seen += re.findall(r'name="proof" value="(\w+)"', body)
+        steps.append(len(re.findall("<details", body)))
+    assert steps == [16, 16, 8]
+    assert Change.objects.filter(verb="model.test").count() == 40
+    assert 'hx-post="/onboard/save"' in body
+    assert not Model.objects.exists()
+    engineer.post("/onboard/save", {**many, **picks, "proof": seen})
+    assert Model.objects.count() == 40
+    assert Change.objects.filter(verb="model.test").count() == 40
+
+
+def test_what_failed_is_not_called_again_in_the_next_step(visitor: Visitor, draft: dict[str, str]) -> None:
+    (document,) = json.loads(draft["draft"])
+    names = [document["name"] if n % 2 else "nobody" for n in range(20)]
+    many = {
+        "draft": json.dumps([{**document, "upstream_model": name, "name": f"m{n}"} for n, name in enumerate(names)])
+    }
+    picks = {f"m{n}-pick": "1" for n in range(20)}
+    engineer = visitor("engineer")
+    body = engineer.post("/onboard/test", {**many, **picks}).content.decode()
+    assert "8 of 16 work" in body
+    sealed = {name: re.findall(rf'name="{name}" value="(\w+)"', body) for name in ("proof", "failed")}
+    assert [len(values) for values in sealed.values()] == [8, 8]
+    body = engineer.post("/onboard/test", {**many, **picks, **sealed, "more": "1"}).content.decode()
+    assert "10 of 20 work" in body
+    assert Change.objects.filter(verb="model.test").count() == 20
+    assert "Save, what does not work disabled" in body
+    assert "16 of 20" not in body
+
+
 def test_proof_of_a_call_is_for_that_spec_and_key_alone(visitor: Visitor, draft: dict[str, str]) -> None:
     engineer = visitor("engineer")
     body = engineer.post("/onboard/test", draft).content.decode()
