@@ -37,8 +37,15 @@ def example(name: str, kind: str, inputs: object = None) -> tuple[str, Mapping[s
     """The path below /v1 and the body of a call of a model of type `kind`; `inputs` are ones that are known to fit."""
     task = _task(kind)
     if task not in _PATHS:
-        return f"models/{name}/predict", {"inputs": inputs or _INPUTS.get(task, "Say hello.")}
+        return f"models/{name}/predict", {"inputs": _ordered(inputs) or _INPUTS.get(task, "Say hello.")}
     return _PATHS[task], {"model": name, **_BODIES[task]}
+
+
+def _ordered(inputs: object) -> object:
+    """Tensors whose name comes first; PostgreSQL orders the keys of what it keeps by their length."""
+    if not isinstance(inputs, list):
+        return inputs
+    return [{key: tensor[key] for key in ("name", "shape", "datatype", "data")} for tensor in inputs]
 
 
 def snippets(name: str, kind: str, base_url: str, inputs: object = None) -> dict[str, str]:

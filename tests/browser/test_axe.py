@@ -13,6 +13,7 @@ from registry.models import Model
 from tests.browser.conftest import Site
 from tests.races import a_race
 from tests.site import BACKEND, PAGES, furnish
+from tests.upstreams import Upstreams
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text()
@@ -79,6 +80,61 @@ def open_menu(target: str) -> Reach:
     return lambda page: page.locator(f"[popovertarget={target}]").locator("visible=true").first.click()
 
 
+def detect(address: str) -> Reach:
+    """The wizard's verdict on an address."""
+
+    def reach(page: Page) -> None:
+        page.fill("#address", address)
+        page.keyboard.press("Tab")
+        expect(page.locator("#draft #s2")).to_be_visible(timeout=20_000)
+
+    return reach
+
+
+def prove(address: str) -> Reach:
+    """The wizard with every row unfolded, and a test call that worked."""
+
+    def reach(page: Page) -> None:
+        detect(address)(page)
+        page.evaluate("for (const one of document.querySelectorAll('#draft details')) one.open = true")
+        page.locator("#draft footer [hx-post$=test]").click()
+        expect(page.locator("#verdict")).to_be_visible(timeout=20_000)
+
+    return reach
+
+
+def ask_to_disable(page: Page) -> None:
+    """The dialog that asks before many models are disabled."""
+    pick_rows(page)
+    page.locator("[data-bulk] [formaction$=disable]").click()
+    expect(page.locator("#confirm")).to_be_visible()
+
+
+def offer_undo(page: Page) -> None:
+    """The toast that takes a change back; it stays while the mouse is on it."""
+    ask_to_disable(page)
+    page.locator("#confirm [data-confirm-go]").click()
+    page.locator(".toast", has=page.locator("button")).hover()
+
+
+def lose_session(page: Page) -> None:
+    """The dialog over a form whose session has ended. Whoever comes next signs in anew."""
+    page.fill("#import-text", "models: 7")
+    page.context.clear_cookies(name="sessionid")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("#again")).to_be_visible()
+
+
+def wizard(fleet: str) -> Iterator[tuple[str, Reach]]:
+    """The wizard after an address that is not allowed, wants a key, is silent, is no model server, or speaks."""
+    new = "/models/new"
+    yield new, detect("http://10.77.0.1:8000")
+    yield new, detect(f"{fleet}/m/1~key-s3cret")
+    yield new, detect("http://127.0.0.1:9")
+    yield new, detect(f"{fleet}/m/1~html200")
+    yield new, prove(f"{fleet}/m/1")
+
+
 def states(model: Model, job: Job, race: Job) -> Iterator[tuple[str, Reach]]:
     """Addresses, and how their state is reached."""
     yield from ((address, at_rest) for address in PAGES)
@@ -89,6 +145,7 @@ def states(model: Model, job: Job, race: Job) -> Iterator[tuple[str, Reach]]:
     yield from (("/models/import", check_bad_file), ("/calls", open_call), ("/audit", open_row))
     yield from (("/models", open_palette("chat")), ("/models", open_palette("zzz")), ("/models", open_help))
     yield from (("/models", open_menu("account")), (f"/models/{model.name}", open_menu("model-more")))
+    yield from (("/models?state=ready", ask_to_disable), ("/models?type=embedding", offer_undo))
 
 
 def violations(page: Page, name: str) -> list[str]:
@@ -115,7 +172,7 @@ def signed_in(chromium: Browser, site: Site, user: User) -> BrowserContext:
 
 
 @pytest.mark.parametrize("language", ["en", "zh-hans"])
-def test_axe_finds_nothing_on_any_page(chromium: Browser, site: Site, language: str) -> None:
+def test_axe_finds_nothing_on_any_page(chromium: Browser, site: Site, upstreams: Upstreams, language: str) -> None:
     admin = User.objects.create_user("ada", role="admin", language=language)
     furnish(admin)
     model, job = Model.objects.get(name="chat-00000"), Job.objects.filter(kind="import").get()
@@ -123,7 +180,8 @@ def test_axe_finds_nothing_on_any_page(chromium: Browser, site: Site, language: 
     with signed_in(chromium, site, admin) as context:
         context.add_cookies([{"name": "django_language", "value": language, "url": site.url}])
         page = context.new_page()
-        for address, reach in states(model, job, a_race(owner=admin)):
+        last = ("/models/import", lose_session)
+        for address, reach in (*states(model, job, a_race(owner=admin)), *wizard(upstreams.url), last):
             page.goto(f"{site.url}{address}")
             reach(page)
             found += violations(page, f"{address} {reach.__name__}")
@@ -138,7 +196,7 @@ def test_axe_finds_nothing_for_a_viewer_or_before_signing_in(chromium: Browser, 
     with signed_in(chromium, site, viewer) as context:
         context.add_cookies([{"name": "django_language", "value": language, "url": site.url}])
         page = context.new_page()
-        for address in ("/", "/models", "/jobs", "/keys", "/playground", "/audit"):
+        for address in ("/", "/models", "/jobs", "/keys", "/playground", "/calls", "/routing/lab", "/audit"):
             page.goto(f"{site.url}{address}")
             found += violations(page, address)
         context.clear_cookies(name="sessionid")
