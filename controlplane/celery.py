@@ -17,7 +17,7 @@ from controlplane.base.jobs.verbs import forget_old_jobs, waiting
 from registry.access import callers
 from registry.catalog import importing, probing
 from routing.calls import jobs as calls
-from routing.calls import records
+from routing.calls import records, steps
 from routing.lab import races as lab
 
 HANDLERS: Handlers = {"import": importing.run, "probe": probing.run, calls.KIND: calls.run, lab.KIND: lab.run}
@@ -62,6 +62,12 @@ def drain() -> None:
     records.drain()
 
 
+@task("patchbay.sum")
+def sum_traffic() -> None:
+    """Keep the sums of the steps of time that are over, for the long charts."""
+    steps.keep()
+
+
 @task("patchbay.recover")
 def recover() -> None:
     """Probe again what was unreachable and has rested."""
@@ -78,6 +84,7 @@ def tidy() -> None:
 app.conf.beat_schedule = {
     "sweep": {"task": "patchbay.sweep", "schedule": 5.0, "options": {"expires": 5.0}},
     "drain": {"task": "patchbay.drain", "schedule": 2.0, "options": {"expires": 2.0}},
+    "sum": {"task": "patchbay.sum", "schedule": 60.0, "options": {"expires": 60.0}},
     "recover": {"task": "patchbay.recover", "schedule": 15.0, "options": {"expires": 15.0}},
     "tidy": {"task": "patchbay.tidy", "schedule": 86_400.0, "options": {"expires": 3_600.0}},
 }

@@ -10,151 +10,60 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils import timezone, translation
-from django.utils.translation import gettext, ngettext
+from django.utils import translation
+from django.utils.translation import gettext
 
-from controlplane.base import access, job_outcomes
-from controlplane.base.jobs import verbs as jobs
-from controlplane.base.models import Job, JobState, Revision
+from controlplane import charts
+from controlplane import overview as overviews
+from controlplane.base import access
+from controlplane.base.audit import history
+from controlplane.base.models import Revision
 from controlplane.base.rest import exceptions as faults
 from controlplane.base.web import words
 from controlplane.base.web.doors import PersonRequest, only_toast, page, partial, request_id
 from controlplane.base.web.language import PROGRAMS
 from controlplane.base.web.ui import navigation
 from registry.access import callers
-from registry.catalog import probing
 from registry.catalog import verbs as catalog
 from routing.calls import search as calls
 from routing.calls import traffic
 from routing.models import CallRecord
 
 MOST_FOUND = 8
-RECENT = timedelta(hours=24)
-SHOWN_NEEDS = 5
 
 
 @page("overview.read")
 def overview(request: PersonRequest) -> HttpResponse:
     """How it goes: calls, errors, latency, models by state, and what needs somebody."""
     user = request.user
+    span = request.GET.get("span", "")
+    span = span if span in traffic.SPANS else "15m"
     states = catalog.counts_by_state(user)
-    summary = traffic.summary(user)
+    summary = traffic.summary(user, span)
+    step = timedelta(seconds=traffic.SPANS[span].step_s)
+    base = request.build_absolute_uri("/").rstrip("/")
     context = {
+        "span": span,
+        "spans": traffic.SPANS,
+        "span_pushed": span == "15m",
         "summary": summary,
-        "series": series(summary),
+        "chart": charts.chart(summary.buckets, summary.current, step) if summary else None,
         "states": states,
-        "sentence": sentence(states, summary),
-        "shares": shares(states),
+        "sentence": overviews.sentence(states, summary),
+        "shares": overviews.shares(states),
         "models_total": sum(states.values()),
-        "needs": needs(user, states),
-        "calm": calm(states),
-        "practice": catalog.count_tagged(user, "practice"),
+        "needs": overviews.needs(user, states),
+        "calm": overviews.calm(states),
+        "worst": traffic.failing(user, span),
+        "since": summary.buckets[0].at.isoformat(timespec="seconds") if summary else "",
+        "latest": history.latest(user) if access.can(user, "audit.read") else (),
+        "practice": catalog.count_tagged(user, overviews.PRACTICE),
         "revision": Revision.objects.order_by("-number").first(),
-        "running": jobs.visible(user).filter(state__in=[JobState.RUNNING, JobState.QUEUED])[:SHOWN_NEEDS],
-        "base": request.build_absolute_uri("/").rstrip("/"),
+        "running": overviews.running(user),
+        "first_steps": overviews.first_steps(user, base),
+        "base": base,
     }
     return render(request, "base/overview.html", context)
-
-
-def sentence(states: dict[str, int], summary: traffic.Summary | None) -> str:
-    """How it goes, in a line: how many models answer, how much is called, how much of it fails."""
-    total, ready = sum(states.values()), states.get("ready", 0)
-    answering = ngettext("%(ready)s of %(n)s model answers", "%(ready)s of %(n)s models answer", total)
-    found = [answering % {"ready": f"{ready:,}", "n": f"{total:,}"}]
-    if summary is not None:
-        found.append(gettext("%(rate)s calls/s") % {"rate": f"{summary.calls_per_s:,.1f}"})
-    if summary is not None and summary.error_percent is not None:
-        found.append(gettext("%(share)s %% fail") % {"share": f"{summary.error_percent:.1f}"})
-    return gettext("; ").join(found)
-
-
-def series(summary: traffic.Summary | None) -> dict[str, str]:
-    """Numbers of the sparklines, joined by commas."""
-    buckets = summary.buckets if summary else ()
-    return {
-        "calls": ",".join(f"{bucket.calls / traffic.SPANS['15m'].step_s:.2f}" for bucket in buckets),
-        "errors": ",".join(f"{100 * bucket.failed / bucket.calls if bucket.calls else 0:.2f}" for bucket in buckets),
-        "p95": ",".join(f"{bucket.p95_ms or 0:.0f}" for bucket in buckets),
-    }
-
-
-def shares(states: dict[str, int]) -> list[dict[str, Any]]:
-    """Models by state as parts of a bar that is 1000 wide."""
-    total = sum(states.values()) or 1
-    found, start = [], 0.0
-    for state, count in states.items():
-        width = 1000 * count / total
-        found.append({"state": state, "count": count, "x": f"{start:.1f}", "width": f"{width:.1f}"})
-        start += width
-    return found
-
-
-def needs(user: Any, states: dict[str, int]) -> list[dict[str, str]]:
-    """What waits for a person, worst first."""
-    found = []
-    if states.get("unreachable"):
-        away = catalog.ModelFilter(state=("unreachable",))
-        rows = catalog.search(user, away, sort="-updated_at", size=SHOWN_NEEDS).rows
-        count = states["unreachable"]
-        found.append(
-            {
-                "tone": "unreachable",
-                "what": ngettext("%(n)d model does not answer", "%(n)d models do not answer", count) % {"n": count},
-                "more": ", ".join(row.name for row in rows[:3]) + (" …" if count > 3 else ""),
-                "href": reverse("models") + "?state=unreachable",
-                "action": gettext("Look"),
-            }
-        )
-    wrong = job_outcomes.WHERE[job_outcomes.FAILED] | job_outcomes.WHERE[job_outcomes.PARTLY_FAILED]
-    failed = jobs.visible(user).filter(wrong, finished_at__gte=timezone.now() - RECENT).exclude(title=probing.RECOVERY)
-    for job in failed[:SHOWN_NEEDS]:
-        found.append(
-            {
-                "tone": job.outcome,
-                "what": job_words(job),
-                "more": job.title or str(job.pk),
-                "href": reverse("job", args=[job.pk]),
-                "action": gettext("Look"),
-            }
-        )
-    if sum(states.values()) and access.can(user, "key.create") and not callers.listing(user).exists():
-        found.append(
-            {
-                "tone": "queued",
-                "what": gettext("No application can call yet"),
-                "more": gettext("There is no API key."),
-                "href": reverse("keys"),
-                "action": gettext("Make a key"),
-            }
-        )
-    return found
-
-
-def job_words(job: Job) -> str:
-    """What went wrong with a job, in a line."""
-    kind = words.word("kind", job.kind)
-    if job.state == JobState.FAILED:
-        return gettext("%(kind)s failed") % {"kind": kind}
-    return gettext("%(kind)s: %(failed)d of %(total)d failed") % {"kind": kind, **counts(job)}
-
-
-def counts(job: Job) -> dict[str, int]:
-    """A job's failed steps and all of them."""
-    return {name: int(job.progress.get(name) or 0) for name in ("failed", "total")}
-
-
-def calm(states: dict[str, int]) -> list[str]:
-    """What was looked at, for a reader whom nothing waits for."""
-    ready, probing, disabled = (states.get(state, 0) for state in ("ready", "probing", "disabled"))
-    words = ngettext("%(n)d model answered its last probe.", "%(n)d models answered their last probe.", ready)
-    found = [words % {"n": ready}]
-    if probing:
-        words = ngettext("%(n)d model is being probed.", "%(n)d models are being probed.", probing)
-        found.append(words % {"n": probing})
-    if disabled:
-        words = ngettext("%(n)d model is disabled on purpose.", "%(n)d models are disabled on purpose.", disabled)
-        found.append(words % {"n": disabled})
-    return [*found, gettext("No job failed in the last 24 hours.")]
 
 
 @page("overview.read")

@@ -57,18 +57,35 @@ def snippets(name: str, kind: str, base_url: str, inputs: object = None) -> dict
     return {"curl": found["curl"], "openai": _sdk(name, task, base_url), "python": found["python"]}
 
 
+def plug_in(base_url: str) -> str:
+    """curl that plugs in a model; its endpoint is the reader's to write."""
+    spec = {"name": "my-model", "type": "llm", "protocol": "openai", "endpoint": "http://HOST:PORT"}
+    return _curl(f"{base_url}/api/models", json.dumps(spec))
+
+
+def first_call(name: str, kind: str, base_url: str) -> str:
+    """curl that calls a model of type `kind`, in few lines."""
+    path, body = example(name, kind)
+    return _curl(f"{base_url}/v1/{path}", json.dumps(body, ensure_ascii=False))
+
+
+def _curl(address: str, body: str) -> str:
+    quoted = body.replace("'", "'\\''")
+    return (
+        f"curl {address} \\\n"
+        f'  -H "Authorization: Bearer {KEY}" \\\n'
+        "  -H 'Content-Type: application/json' \\\n"
+        f"  -d '{quoted}'"
+    )
+
+
 def _task(kind: str) -> Task:
     return TASKS_BY_TYPE.get(kind, (Task.TENSOR,))[0]
 
 
 def _plain(base_url: str, path: str, body: Mapping[str, object]) -> dict[str, str]:
-    quoted = json.dumps(body, ensure_ascii=False, indent=None if "inputs" in body else 2).replace("'", "'\\''")
-    curl = (
-        f"curl {base_url}/v1/{path} \\\n"
-        f'  -H "Authorization: Bearer {KEY}" \\\n'
-        "  -H 'Content-Type: application/json' \\\n"
-        f"  -d '{quoted}'"
-    )
+    indent = None if "inputs" in body else 2
+    curl = _curl(f"{base_url}/v1/{path}", json.dumps(body, ensure_ascii=False, indent=indent))
     python = (
         "import os\n\nimport httpx\n\n"
         "answer = httpx.post(\n"

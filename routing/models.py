@@ -36,6 +36,7 @@ class CallRecord(models.Model):
             models.Index(fields=["model", "-at"], name="call_model_at"),
             models.Index(fields=["api_key_id", "-at"], name="call_key_at"),
             models.Index(fields=["request_id"], name="call_request", condition=~models.Q(request_id="")),
+            models.Index(fields=["at"], name="call_failed_at", condition=outcomes.WHERE[outcomes.FAILED]),
         ]
 
     @property
@@ -52,3 +53,21 @@ class CallRecord(models.Model):
     def changes(self) -> int:
         """How many parameters did not travel as given."""
         return adaptations.count(self.adapted)
+
+
+class TrafficStep(models.Model):
+    """The sums of one step of time that is over, so that a chart of 30 days reads 60 rows and not every call.
+
+    They are kept by routing.steps and forgotten if a record of that time comes late; the records are the truth.
+    """
+
+    step_s = models.PositiveIntegerField()
+    at = models.DateTimeField()
+    answered = models.BigIntegerField()
+    refused = models.BigIntegerField()
+    failed = models.BigIntegerField()
+    left = models.BigIntegerField()
+    p95_ms = models.FloatField(null=True, help_text="of answered calls")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["step_s", "at"], name="traffic_step")]

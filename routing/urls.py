@@ -2,6 +2,7 @@
 
 from django.urls import URLPattern, path
 
+from controlplane.base.audit.naming import Find
 from controlplane.base.rest.generics import routes
 from routing import api as routing_api
 from routing import views
@@ -27,6 +28,7 @@ pages: list[URLPattern] = [
     path("routing/lab/<uuid:job_id>", views.lab_race, name="lab-race"),
     path("routing/lab/<uuid:job_id>/progress", views.lab_progress, name="lab-progress"),
 ]
+objects: dict[str, Find] = {}
 api: list[URLPattern] = [
     *routes("calls", routing_api.Calls.as_view(), "calls"),
     *routes("calls/<path:call_id>", routing_api.OneCall.as_view(), "call"),

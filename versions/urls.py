@@ -2,5 +2,8 @@
 
 from django.urls import URLPattern
 
+from controlplane.base.audit.naming import Find
+
 pages: list[URLPattern] = []
+objects: dict[str, Find] = {}
 api: list[URLPattern] = []

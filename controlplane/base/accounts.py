@@ -1,11 +1,12 @@
 """Accounts: one-time links make them, admins change them, their owners choose language and theme."""
 
 import secrets
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from axes.models import AccessAttempt
 from django.conf import settings
+from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
@@ -19,12 +20,15 @@ from controlplane.base.refusals import Conflict, Invalid, Missing
 from controlplane.base.secrets import token_hash
 
 INVITATION = timedelta(days=3)
+INVITATIONS_LISTED = timedelta(days=30)
 MOST_GUESSES, GUESSES_WITHIN = 60, timedelta(minutes=15)
 
 
 @transaction.atomic
-def setup_link(role: str, actor: access.Actor | None, ttl: timedelta | None) -> str:
-    """A one-time token for one account with `role`. Without an actor only while there is no admin."""
+def setup_link(role: str, actor: access.Actor | None, ttl: timedelta | None, name: str = "") -> str:
+    """A one-time token for one account with `role`; `name` says whom it is for. Without an actor only while there is
+    no admin.
+    """
     if actor is not None:
         access.require(actor, "user.invite")
     elif has_admin():
@@ -33,25 +37,48 @@ def setup_link(role: str, actor: access.Actor | None, ttl: timedelta | None) -> 
     token = secrets.token_urlsafe(32)
     link = SetupLink.objects.create(
         token_hash=token_hash(token),
+        name=checked_invitee(name),
         role=role,
         created_by=actor if isinstance(actor, User) else None,
         expires_at=timezone.now() + ttl if ttl is not None else None,
     )
-    audit.record(actor, "user.invite", "setup_link", link.pk, {"role": role})
+    audit.record(actor, "user.invite", "setup_link", link.pk, {"name": link.name, "role": role})
     return token
 
 
-def invite(actor: access.Actor, role: str) -> str:
+def invite(actor: access.Actor, role: str, name: str = "") -> str:
     """A token for somebody new, good for three days. Raises Forbidden, Invalid."""
     access.require(actor, "user.invite")
-    return setup_link(role, actor, INVITATION)
+    return setup_link(role, actor, INVITATION, name)
+
+
+def invitations(actor: access.Actor | None) -> QuerySet[SetupLink]:
+    """Invitations, newest first; those that ended are listed for a month. Raises Forbidden."""
+    access.require(actor, "user.read")
+    since = timezone.now() - INVITATIONS_LISTED
+    return SetupLink.objects.select_related("created_by").filter(created_at__gt=since).order_by("-created_at")
+
+
+def open_links(now: datetime) -> QuerySet[SetupLink]:
+    """Links that can still be used."""
+    running = Q(expires_at__isnull=True) | Q(expires_at__gt=now)
+    return SetupLink.objects.filter(running, used_at__isnull=True, withdrawn_at__isnull=True)
+
+
+@transaction.atomic
+def withdraw(actor: access.Actor | None, link_id: int, request_id: str = "") -> SetupLink:
+    """End an invitation that nobody has used. Raises Forbidden, Missing."""
+    access.require(actor, "user.invite")
+    if not open_links(timezone.now()).filter(pk=link_id).update(withdrawn_at=timezone.now()):
+        raise Missing("setup_link", f"there is no open invitation {link_id}; it was used, withdrawn or has expired")
+    link = SetupLink.objects.get(pk=link_id)
+    audit.record(actor, "user.withdraw", "setup_link", link.pk, {"name": link.name, "role": link.role}, request_id)
+    return link
 
 
 def open_setup_link(token: str) -> SetupLink:
     """The unused, unexpired link of `token`. Raises Missing."""
-    now = timezone.now()
-    usable = Q(expires_at__isnull=True) | Q(expires_at__gt=now)
-    link = SetupLink.objects.filter(usable, token_hash=_hash(token), used_at__isnull=True).first()
+    link = open_links(timezone.now()).filter(token_hash=_hash(token)).first()
     if link is None:
         raise Missing("setup_link", "this set-up link was used already or has expired; ask an admin for a new one")
     return link
@@ -61,7 +88,7 @@ def open_setup_link(token: str) -> SetupLink:
 def use_setup_link(token: str, username: str, password: str, language: str = "en") -> User:
     """Make the account that the link promises; the link works once. Raises Missing, Invalid, Conflict."""
     link = open_setup_link(token)
-    if not SetupLink.objects.filter(pk=link.pk, used_at__isnull=True).update(used_at=timezone.now()):
+    if not open_links(timezone.now()).filter(pk=link.pk).update(used_at=timezone.now()):
         raise Missing("setup_link", "this set-up link was used already; ask an admin for a new one")
     user = User(username=username, role=link.role, language=checked_language(language))
     _check_account(user, password)
@@ -71,7 +98,7 @@ def use_setup_link(token: str, username: str, password: str, language: str = "en
             user.save()
     except IntegrityError as error:
         raise Conflict("username_taken", f"the name {username!r} is taken; choose another") from error
-    audit.record(user, "user.create", "user", user.pk, {"username": username, "role": user.role, "link": link.pk})
+    audit.record(user, "user.create", "user", user.pk, {"name": username, "role": user.role, "link": link.pk})
     return user
 
 
@@ -79,6 +106,16 @@ def listing(actor: access.Actor | None) -> QuerySet[User]:
     """Every account, by name. Raises Forbidden."""
     access.require(actor, "user.read")
     return User.objects.order_by("username")
+
+
+def people(actor: access.Actor | None) -> QuerySet[User]:
+    """Accounts that somebody signs in to, by name. Raises Forbidden."""
+    return listing(actor).exclude(pk__in=programs())
+
+
+def programs() -> QuerySet[User]:
+    """Accounts that nobody can sign in to, as the one that the first run's key acts for."""
+    return User.objects.filter(password__startswith=UNUSABLE_PASSWORD_PREFIX).order_by("username")
 
 
 def admins() -> list[str]:
@@ -107,7 +144,8 @@ def change_role(actor: access.Actor | None, user_id: int, role: str, request_id:
     before, user.role = user.role, role
     user.save(update_fields=["role"])
     revision.bump()
-    audit.record(actor, "user.change", "user", user.pk, {"role": {"from": before, "to": role}}, request_id)
+    detail = {"name": user.username, "role": {"from": before, "to": role}}
+    audit.record(actor, "user.change", "user", user.pk, detail, request_id)
     return user
 
 
@@ -151,7 +189,7 @@ def change_password(user: User, old: str, new: str) -> User:
     _check_account(user, new)
     user.set_password(new)
     user.save(update_fields=["password"])
-    audit.record(user, "user.password", "user", user.pk)
+    audit.record(user, "user.password", "user", user.pk, {"name": user.username})
     return user
 
 
@@ -175,6 +213,14 @@ def checked_role(role: str) -> str:
     if role not in Role.values:
         raise Invalid("role", f"role {str(role)[:40]!r} is none of {', '.join(Role.values)}")
     return role
+
+
+def checked_invitee(name: str) -> str:
+    """`name` if it can stand in a table. Raises Invalid."""
+    text = name.strip()
+    if len(text) > 150 or not (text.isprintable() or not text):
+        raise Invalid("name", f"the name {name[:60]!r} must be at most 150 printable characters")
+    return text
 
 
 def checked_language(language: str) -> str:
@@ -216,7 +262,7 @@ def _set_active(actor: Any, user: User, verb: str, request_id: str) -> None:
     user.is_active = not user.is_active
     user.save(update_fields=["is_active"])
     revision.bump()
-    audit.record(actor, verb, "user", user.pk, {"username": user.username}, request_id)
+    audit.record(actor, verb, "user", user.pk, {"name": user.username}, request_id)
 
 
 def _hash(token: str) -> str:

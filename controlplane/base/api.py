@@ -14,8 +14,8 @@ from rest_framework.response import Response
 
 from controlplane.base import access, accounts, config, job_outcomes
 from controlplane.base.audit import chain as audit
+from controlplane.base.audit import history
 from controlplane.base.jobs import verbs as jobs
-from controlplane.base.models import Change
 from controlplane.base.refusals import Missing
 from controlplane.base.rest import serializers as payloads
 from controlplane.base.rest.generics import Endpoint, Pages, checked, described, page_of, paged, who
@@ -75,15 +75,16 @@ class AuditLog(Endpoint):
         page_of(payloads.ChangeShape),
         parameters=[
             *Pages.parameters,
-            *(OpenApiParameter(name) for name in ("object_type", "object_id", "verb", "actor")),
+            *(OpenApiParameter(name) for name in ("object_type", "object_id", "verb", "actor", "since", "until")),
         ],
     )
     def get(self, request: Request) -> Response:
         """Newest first."""
-        rows = Change.objects.order_by("-id")
+        given = request.query_params
+        rows = history.matching(who(request), {name: given.get(name, "") for name in ("since", "until")})
         for name in ("object_type", "object_id", "verb", "actor"):
-            if given := request.query_params.get(name):
-                rows = rows.filter(**{name: given.replace("\x00", "")[:200]})
+            if given.get(name):
+                rows = rows.filter(**{name: given[name].replace("\x00", "")[:200]})
         return paged(request, rows, payloads.ChangeShape)
 
 
@@ -147,17 +148,33 @@ class OneUser(Endpoint):
 
 
 class SetupLinks(Endpoint):
-    """POST makes an invitation."""
+    """GET lists invitations, POST makes one."""
 
-    verbs = {"POST": "user.invite"}
+    verbs = {"GET": "user.read", "POST": "user.invite"}
+
+    @described(page_of(payloads.LinkShape), parameters=Pages.parameters)
+    def get(self, request: Request) -> Response:
+        """Newest first, those of the last month; never the links themselves."""
+        return paged(request, accounts.invitations(who(request)), payloads.LinkShape)
 
     @described(payloads.MadeLink, status=201, body=payloads.NewLink)
     def post(self, request: Request) -> Response:
         """The link, shown this once."""
         body = checked(payloads.NewLink, request.data)
-        token = accounts.invite(who(request), body["role"])
+        token = accounts.invite(who(request), body["role"], body.get("name", ""))
         address = request.build_absolute_uri(reverse("set-up", args=[token]))
         return Response({"address": address, "role": body["role"]}, status=201)
+
+
+class OneSetupLink(Endpoint):
+    """DELETE withdraws an invitation."""
+
+    verbs = {"DELETE": "user.invite"}
+
+    @described(payloads.LinkShape)
+    def delete(self, request: Request, link_id: int) -> Response:
+        """The invitation, withdrawn; 404 where it was used, withdrawn or has expired."""
+        return Response(payloads.LinkShape(accounts.withdraw(who(request), link_id, request_id(request))).data)
 
 
 class Me(Endpoint):

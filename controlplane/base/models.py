@@ -7,6 +7,7 @@ from django.contrib.auth.models import AbstractUser
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.urls import reverse
+from django.utils import timezone
 
 from controlplane.base import job_outcomes
 
@@ -36,15 +37,29 @@ class User(AbstractUser):
     theme = models.CharField(max_length=8, choices=Theme.choices, default=Theme.SYSTEM)
 
 
+LINK_STATES = ("open", "used", "withdrawn", "expired")
+
+
 class SetupLink(models.Model):
     """A one-time link that makes an account with `role`: the first admin's, or an invitation. Only its hash is kept."""
 
     token_hash = models.CharField(max_length=64, unique=True)
+    name = models.CharField(max_length=150, blank=True, help_text="whom it is for, in the inviter's words")
     role = models.CharField(max_length=16, choices=Role.choices)
     created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(null=True)
     used_at = models.DateTimeField(null=True)
+    withdrawn_at = models.DateTimeField(null=True)
+
+    @property
+    def state(self) -> str:
+        """Whether it can still be used, and if not, why: one of LINK_STATES."""
+        if self.used_at is not None:
+            return "used"
+        if self.withdrawn_at is not None:
+            return "withdrawn"
+        return "expired" if self.expires_at is not None and self.expires_at <= timezone.now() else "open"
 
 
 class Setting(models.Model):

@@ -6,21 +6,23 @@ from django.conf import settings as configuration
 from django.contrib import messages
 from django.contrib.auth import authenticate, login, logout, update_session_auth_hash
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http.response import HttpResponseBase
 from django.middleware.csrf import get_token
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import translation
-from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils import timezone, translation
+from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.utils.translation import gettext
 
 from controlplane.base import access, accounts, config, saved_views
-from controlplane.base.audit import history
+from controlplane.base.audit import exports, history
 from controlplane.base.forms import Egress, Invitation, Password, Profile, SetUp, SignIn
 from controlplane.base.models import Role, User
 from controlplane.base.refusals import Conflict, Invalid, Missing, Refused
 from controlplane.base.web.doors import PersonRequest, go, open_page, page, page_of, partial, request_id, safe_back
 from controlplane.base.web.paging import page_of_rows
 
+MOST_INVITATIONS = 50
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
@@ -141,9 +143,17 @@ def egress(request: PersonRequest) -> HttpResponse:
 @page("user.invite", "POST")
 def invite(request: PersonRequest) -> HttpResponse:
     """Make a one-time link for somebody new and show it once."""
-    token = accounts.invite(request.user, request.POST.get("role", Role.VIEWER))
+    token = accounts.invite(request.user, request.POST.get("role", Role.VIEWER), request.POST.get("name", ""))
     address = request.build_absolute_uri(f"/set-up/{token}")
     return render(request, "base/settings.html", {**settings_context(request), "invitation_link": address})
+
+
+@page("user.invite", "POST")
+def withdraw(request: PersonRequest, link_id: int) -> HttpResponse:
+    """End an invitation that nobody has used."""
+    accounts.withdraw(request.user, link_id, request_id(request))
+    messages.success(request, gettext("The invitation is withdrawn; its link no longer works."))
+    return go(request, "/settings#invitations")
 
 
 @page("user.change", "POST")
@@ -204,11 +214,31 @@ def view_delete(request: PersonRequest, view_id: int) -> HttpResponse:
 @page("audit.read")
 def audit_log(request: PersonRequest) -> HttpResponse:
     """Who did what, and whether the chain holds."""
-    wanted = {name: request.GET.get(name, "").strip()[:200] for name in ("actor", "verb", "object")}
-    listing = history.changes(request.user, wanted, page_of(request))
+    wanted = wanted_changes(request)
     holds, position, at = history.chain(request.user)
-    context = {"listing": listing, "wanted": wanted, "holds": holds, "position": position, "verified_at": at}
-    return render(request, "base/audit.html", {**context, "verbs": history.verbs(request.user)})
+    filters = urlencode({name: value for name, value in wanted.items() if value})
+    context = {
+        "listing": history.changes(request.user, wanted, page_of(request)),
+        "wanted": wanted,
+        "filtered": bool(filters),
+        "filters": f"&{filters}" if filters else "",
+        "holds": holds,
+        "position": position,
+        "verified_at": at,
+        "verbs": history.verbs(request.user),
+    }
+    return render(request, "base/audit.html", context)
+
+
+@page("audit.read")
+def audit_export(request: PersonRequest) -> HttpResponseBase:
+    """Every entry that matches the filter, as a file: CSV, or JSON Lines."""
+    return exports.answer(request.user, wanted_changes(request), request.GET.get("format", ""))
+
+
+def wanted_changes(request: HttpRequest) -> dict[str, str]:
+    """The filter in the address of the audit log."""
+    return {name: request.GET.get(name, "").replace("\x00", "").strip()[:200] for name in history.FILTERS}
 
 
 def settings_context(request: PersonRequest) -> dict[str, Any]:
@@ -222,7 +252,10 @@ def settings_context(request: PersonRequest) -> dict[str, Any]:
     if access.can(user, "settings.read"):
         context["egress"] = Egress(initial={"entries": "\n".join(config.egress_allow())})
     if access.can(user, "user.read"):
-        context["people"] = page_of_rows(accounts.listing(user), page_of(request))
+        context["people"] = page_of_rows(accounts.people(user), page_of(request))
+        context["programs"] = accounts.programs()
+        context["invitations"] = accounts.invitations(user)[:MOST_INVITATIONS]
+        context["now"] = timezone.now()
         context["invitation"] = Invitation()
     return context
 

@@ -14,7 +14,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from controlplane.base import access, events, revision
+from controlplane.base import access, accounts, events, revision
 from controlplane.base.audit import chain as audit
 from controlplane.base.jobs.verbs import Idempotency
 from controlplane.base.models import User
@@ -24,6 +24,7 @@ from registry.models import ApiKey
 
 PREFIX_SHOWN = 10
 PLAYGROUND_SECONDS = 600
+MOST_ASKED = 1000
 _PATTERN = re.compile(r"[A-Za-z0-9._:/@+*?-]{1,200}")
 _MAX_LIMIT = 1_000_000
 
@@ -134,6 +135,12 @@ def listing(actor: access.Actor | None) -> QuerySet[ApiKey]:
     access.require(actor, "key.read")
     rows = ApiKey.objects.select_related("created_by").exclude(name__startswith=_PLAYGROUND).order_by("-created_at")
     return rows if access.can(actor, "key.read_all") else rows.filter(created_by_id=getattr(actor, "id", None))
+
+
+def made_by_people() -> list[int]:
+    """Ids of the keys that people made for applications: not the first run's, not the playground's."""
+    rows = ApiKey.objects.exclude(created_by__in=accounts.programs()).exclude(name__startswith=_PLAYGROUND)
+    return list(rows.values_list("id", flat=True)[:MOST_ASKED])
 
 
 _PLAYGROUND = "playground: "

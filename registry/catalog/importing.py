@@ -80,7 +80,8 @@ def start(
             title=f"Import {shown}",
             idempotency=idempotency,
         )
-        audit.record(actor, "model.import", "job", job.pk, {"file": shown, "mode": mode, **found.counts}, request_id)
+        detail = {"name": job.title, "file": shown, "mode": mode, **found.counts}
+        audit.record(actor, "model.import", "job", job.pk, detail, request_id)
     return job
 
 

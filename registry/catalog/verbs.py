@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Case, QuerySet, When
 from django.utils import timezone
 
 from controlplane.base import access, events, revision
@@ -40,6 +40,7 @@ __all__ = [
     "disable",
     "enable",
     "export_yaml",
+    "first",
     "get",
     "matching_ids",
     "probe",
@@ -55,6 +56,14 @@ def get(actor: access.Actor | None, name_or_id: str | int) -> Model:
     """One model with its release. A number is an id, text is a name. Raises Forbidden, Missing."""
     access.require(actor, "model.read")
     return _found(Model.objects.select_related("release", "credential"), name_or_id)
+
+
+def first(actor: access.Actor | None, without_tag: str = "") -> Model | None:
+    """A model to try: one that answers before one that does not, language models first. Raises Forbidden."""
+    access.require(actor, "model.read")
+    rows = Model.objects.exclude(tags__contains=[without_tag]) if without_tag else Model.objects.all()
+    by_use = Case(When(state="ready", type="llm", then=0), When(state="ready", then=1), default=2)
+    return rows.defer("sought").order_by(by_use, "name").first()
 
 
 def releases_of(actor: access.Actor | None, model: Model) -> QuerySet[Release]:
@@ -102,7 +111,7 @@ def change(
         raise Invalid("name", f"the name {spec.name!r} differs from {model.name!r}: a name is for good, add an alias")
     if spec_file.digest(document) == current:
         return model
-    return _written(actor, spec, "model.change", request_id)
+    return _written(actor, spec, "model.change", request_id, model.release.spec if model.release else {})
 
 
 def enable(actor: access.Actor | None, ids: Sequence[int], *, request_id: str = "") -> int:
@@ -188,10 +197,12 @@ def enqueue_probe(actor: Any, model_ids: list[int], title: str) -> Job:
     return jobs.enqueue("probe", {"models": model_ids}, actor=actor, title=f"Probe {title}")
 
 
-def _written(actor: Any, spec: Spec, verb: str, request_id: str) -> Model:
-    digest = spec_file.digest(spec_file.document(spec))
+def _written(actor: Any, spec: Spec, verb: str, request_id: str, before: Mapping[str, Any] | None = None) -> Model:
+    document = spec_file.document(spec)
+    digest = spec_file.digest(document)
+    detail = {"digest": digest} if before is None else {"digest": digest, "changed": audit.difference(before, document)}
     stored = releases.store([releases.Entry(spec, digest)], getattr(actor, "id", None))
-    record_change(actor, verb, [spec.name], {"digest": digest}, request_id)
+    record_change(actor, verb, [spec.name], detail, request_id)
     model = Model.objects.select_related("release", "credential").get(pk=(*stored.created, *stored.changed)[0])
     if model.state == ModelState.PROBING:
         enqueue_probe(actor, [model.pk], model.name)

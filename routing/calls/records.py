@@ -20,6 +20,7 @@ from redis.exceptions import LockError
 from redis.lock import Lock
 
 from controlplane.base import events
+from routing.calls import steps
 from routing.dataplane.link import DRAINED, DRAINED_KEPT
 from routing.dataplane.recorder import Record
 from routing.models import CallRecord
@@ -73,6 +74,8 @@ def store(records: Sequence[Record]) -> None:
                 copy.write_row(_row(record))
         cursor.execute(_INSERT)
         cursor.execute("drop table incoming_calls")
+        if records:
+            steps.forget(min(record.at for record in records))
 
 
 _COLUMNS = Record.__struct_fields__

@@ -1,7 +1,7 @@
 """The list of calls, and one call: found by its id, by the caller's request id, or by what was called."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -86,6 +86,13 @@ def with_this_id(actor: access.Actor | None, text: str) -> list[CallRecord]:
     access.require(actor, "call.read")
     with at_most(SECONDS):
         return list(CallRecord.objects.filter(with_id(text)).order_by("-at", "-id")[:3])
+
+
+def any_with(actor: access.Actor | None, key_ids: Sequence[int]) -> bool:
+    """Whether a call was made with one of these keys. Raises Forbidden."""
+    access.require(actor, "call.read")
+    with at_most(SECONDS):
+        return CallRecord.objects.filter(api_key_id__in=key_ids).exists()
 
 
 def neighbours(actor: access.Actor | None, call: CallRecord, wanted: Mapping[str, str]) -> Neighbours:

@@ -7,13 +7,15 @@ from typing import Any
 
 from django.core.cache import cache
 from django.db import OperationalError
-from django.db.models import Aggregate, Count, DateTimeField, F, FloatField, Func, Q, TextField
+from django.db.models import Aggregate, Count, Q, TextField
 from django.utils import timezone
 
 from controlplane.base import access
 from controlplane.base.web.patience import at_most
+from routing.calls import steps
+from routing.calls.steps import Bucket
 from routing.models import CallRecord
-from routing.outcomes import ANSWERED, FAILED, OUTCOMES, WHERE
+from routing.outcomes import FAILED, OUTCOMES, WHERE
 
 WINDOW = timedelta(minutes=15)
 RECENT_S = 60
@@ -30,15 +32,13 @@ class Span:
     steps: int
     kept_s: int
 
+    @property
+    def length(self) -> timedelta:
+        """From its oldest step to now."""
+        return timedelta(seconds=self.step_s * self.steps)
+
 
 SPANS = {"15m": Span(30, 30, 3), "24h": Span(1800, 48, 30), "30d": Span(43200, 60, 300)}
-
-
-class P95(Aggregate):
-    """The 95th percentile."""
-
-    template = "percentile_cont(0.95) within group (order by %(expressions)s)"
-    output_field = FloatField()
 
 
 class Commonest(Aggregate):
@@ -49,28 +49,11 @@ class Commonest(Aggregate):
 
 
 @dataclass(frozen=True)
-class Bucket:
-    """One step of a chart: calls by outcome. `p95_ms` is of answered calls, None where there were none."""
-
-    at: datetime
-    answered: int = 0
-    refused: int = 0
-    failed: int = 0
-    left: int = 0
-    p95_ms: float | None = None
-
-    @property
-    def calls(self) -> int:
-        """All calls of this step."""
-        return self.answered + self.refused + self.failed + self.left
-
-
-@dataclass(frozen=True)
 class Summary:
-    """The last minute in numbers, and a span in buckets that are over.
+    """The last minute in numbers, and a span in steps.
 
-    `error_percent` is the share of failed calls among those that were not refused. `calls` counts the whole span,
-    the step that is not over included. `p95_ms` is of answered calls.
+    `error_percent` is the share of failed calls among those that were not refused. `buckets` are steps that are over,
+    `current` is the one that is not; `calls` counts them all. `p95_ms` is of answered calls.
     """
 
     calls_per_s: float
@@ -78,7 +61,20 @@ class Summary:
     p95_ms: float | None
     calls: int
     buckets: tuple[Bucket, ...]
+    current: Bucket
     at: datetime
+
+    @property
+    def failed(self) -> int:
+        """Failed calls of the whole span."""
+        return self.current.failed + sum(bucket.failed for bucket in self.buckets)
+
+    @property
+    def failed_percent(self) -> float | None:
+        """The share of failed calls of the whole span among those that were not refused."""
+        every = (*self.buckets, self.current)
+        served = sum(bucket.calls - bucket.refused for bucket in every)
+        return 100 * self.failed / served if served else None
 
 
 @dataclass(frozen=True)
@@ -93,7 +89,7 @@ class ModelTraffic:
 
 @dataclass(frozen=True)
 class Failing:
-    """A model with failed calls in the last quarter of an hour; `cause` is the commonest message."""
+    """A model with failed calls; `cause` is the commonest message."""
 
     name: str
     failed: int
@@ -119,7 +115,7 @@ def of_models(actor: access.Actor | None, names: Sequence[str]) -> dict[str, Mod
     rows: Iterable[Any] = (
         CallRecord.objects.filter(model__in=names, at__gte=now - WINDOW)
         .values("model")
-        .annotate(minute=Count("id", filter=_since(now)), **_counts())
+        .annotate(minute=Count("id", filter=_since(now)), **steps.sums())
     )
     with at_most(SECONDS):
         return {
@@ -128,30 +124,34 @@ def of_models(actor: access.Actor | None, names: Sequence[str]) -> dict[str, Mod
         }
 
 
-def failing(actor: access.Actor | None, most: int = WORST) -> list[Failing]:
-    """The models with the most failed calls lately, worst first; none where it takes too long. Raises Forbidden."""
+def failing(actor: access.Actor | None, span: str = "15m", most: int = WORST) -> list[Failing]:
+    """The models with the most failed calls of `span`, worst first; none where it takes too long. Raises Forbidden."""
     access.require(actor, "call.read")
-    rows = (
-        CallRecord.objects.filter(at__gte=timezone.now() - WINDOW)
+    name = f"{_CACHE}-failing-{span}-{most}"
+    known: list[Failing] | None = cache.get(name)
+    if known is None:
+        try:
+            with at_most(SECONDS):
+                known = _failing(timezone.now() - SPANS[span].length, most)
+        except OperationalError:
+            known = []
+        cache.set(name, known, SPANS[span].kept_s)
+    return known
+
+
+def _failing(since: datetime, most: int) -> list[Failing]:
+    failed: Iterable[Any] = (
+        CallRecord.objects.filter(WHERE[FAILED], at__gte=since)
         .values("model")
-        .annotate(
-            calls=Count("id"),
-            wrong=Count("id", filter=WHERE[FAILED]),
-            cause=Commonest("message", filter=WHERE[FAILED]),
-        )
-        .filter(wrong__gt=0)
+        .annotate(wrong=Count("id"), cause=Commonest("message"))
         .order_by("-wrong", "model")[:most]
     )
-    try:
-        with at_most(SECONDS):
-            return [Failing(row["model"], row["wrong"], row["calls"], row["cause"] or "") for row in rows]
-    except OperationalError:
-        return []
-
-
-def _counts() -> dict[str, Any]:
-    found: dict[str, Any] = {name: Count("id", filter=WHERE[name]) for name in OUTCOMES}
-    return {**found, "p95_ms": P95("duration_ms", filter=WHERE[ANSWERED])}
+    worst = list(failed)
+    rows = CallRecord.objects.filter(model__in=[row["model"] for row in worst], at__gte=since).values("model")
+    calls = dict(rows.annotate(calls=Count("id")).values_list("model", "calls"))
+    return [
+        Failing(row["model"], row["wrong"], calls.get(row["model"], row["wrong"]), row["cause"] or "") for row in worst
+    ]
 
 
 def _since(now: datetime) -> Q:
@@ -165,24 +165,18 @@ def _share(row: dict[str, Any]) -> float | None:
 
 def _summed(span: Span) -> Summary | None:
     now = timezone.now()
-    step = Func(
-        F("at"),
-        template=f"date_bin(make_interval(secs => {span.step_s}), %(expressions)s, 'epoch')",
-        output_field=DateTimeField(),
-    )
-    rows = CallRecord.objects.filter(at__gte=now - timedelta(seconds=span.step_s * span.steps))
-    sums: Iterable[Any] = rows.annotate(bucket=step).values("bucket").annotate(**_counts())
+    moments = steps.over(now, span.step_s, span.steps)
+    current = steps.start_of(now, span.step_s)
     try:
         with at_most(SECONDS):
-            bins = {row.pop("bucket"): row for row in sums}
-            last = CallRecord.objects.filter(_since(now)).aggregate(**_counts())
+            kept = steps.kept(moments, span.step_s) if span.step_s in steps.KEPT else {}
+            first = next((moment for moment in moments if moment not in kept), current)
+            found = {**kept, **steps.since(first, span.step_s)}
+            last = CallRecord.objects.filter(_since(now)).aggregate(**steps.sums())
     except OperationalError:
         return None
-    buckets = tuple(Bucket(moment, **bins.get(moment, {})) for moment in _moments(now, span))
-    minute, every = (sum(row[name] for row in found for name in OUTCOMES) for found in ([last], bins.values()))
-    return Summary(minute / RECENT_S, _share(last), last["p95_ms"], every, buckets, now)
-
-
-def _moments(now: datetime, span: Span) -> list[datetime]:
-    last = datetime.fromtimestamp((now.timestamp() // span.step_s - 1) * span.step_s, tz=now.tzinfo)
-    return [last - timedelta(seconds=span.step_s * back) for back in range(span.steps - 1, -1, -1)]
+    buckets = tuple(found.get(moment, Bucket(moment)) for moment in moments)
+    running = found.get(current, Bucket(current))
+    calls = sum(bucket.calls for bucket in (*buckets, running))
+    minute = sum(last[name] for name in OUTCOMES)
+    return Summary(minute / RECENT_S, _share(last), last["p95_ms"], calls, buckets, running, now)

@@ -71,7 +71,7 @@ def start(
         if waiting.count() >= MOST_AT_ONCE:
             words = f"{MOST_AT_ONCE} races wait or run already; wait for one to end, or cancel one"
             raise Conflict("lab_busy", words, {"most": MOST_AT_ONCE})
-        audit.record(actor, "lab.run", "job", job.pk, order, request_id)
+        audit.record(actor, "lab.run", "job", job.pk, {"name": title, **order}, request_id)
     return job
 
 

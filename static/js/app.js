@@ -6,7 +6,6 @@ import { startKeyboard } from "./keyboard.js";
 import { startPalette } from "./palette.js";
 import { startLive } from "./live.js";
 import { startJobs } from "./jobs.js";
-import { startSparks } from "./sparks.js";
 import { startSelection } from "./selection.js";
 import { startForms } from "./forms.js";
 import { startRows } from "./rows.js";
@@ -27,7 +26,6 @@ if (document.body.dataset.liveUrl) {
   startKeyboard();
   startLive(document.body.dataset.liveUrl);
   startJobs();
-  startSparks();
   startPlayground();
   startAccount();
   startPatches();

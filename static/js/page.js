@@ -1,5 +1,5 @@
 // Small behaviours of every page: copying, dialogs, menus, ages, toasts that came with the page.
-import { say, language } from "./words.js";
+import { duration, say, language } from "./words.js";
 import { leave, toast } from "./toast.js";
 
 const relative = new Intl.RelativeTimeFormat(language, { style: "short", numeric: "auto" });
@@ -39,7 +39,26 @@ function clock(element) {
   delete element.dataset.clock;
 }
 
+const axis = {
+  time: new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" }),
+  date: new Intl.DateTimeFormat(language, { month: "short", day: "numeric" }),
+};
+
+// Figures that are pushed and fresh are live; all others wear their age.
+const FRESH_S = 16;
+
+function freshness(mark) {
+  const seconds = Math.max(0, (Date.now() - new Date(mark.dateTime)) / 1000);
+  const live = mark.dataset.age === "pushed" && seconds < FRESH_S;
+  mark.className = `state ${live ? "is-live" : "is-off"}`;
+  mark.textContent = live ? say("live") : say("as_of", { age: duration(seconds) });
+}
+
+const freshnesses = () => document.querySelectorAll("time[data-age]").forEach(freshness);
+
 export function ages(root = document) {
+  for (const label of root.querySelectorAll("time[data-axis]")) label.textContent = axis[label.dataset.axis].format(new Date(label.dateTime));
+  freshnesses();
   for (const element of root.querySelectorAll("time[data-clock]")) clock(element);
   for (const element of root.querySelectorAll("time[data-ago]")) age(element);
 }
@@ -90,4 +109,5 @@ export function startPage() {
   document.querySelector("dialog[data-open-now]")?.showModal();
   ages();
   setInterval(() => ages(), 30000);
+  setInterval(freshnesses, 1000);
 }

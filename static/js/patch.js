@@ -1,7 +1,6 @@
 // Live pages without flicker: read the page again, and change only what differs, by id, on what is on screen.
 import { on } from "./live.js";
 import { ages } from "./page.js";
-import { drawAll } from "./sparks.js";
 import { ask } from "./session.js";
 import { say, number } from "./words.js";
 
@@ -14,8 +13,15 @@ let busy = false;
 
 const bare = (element) => element.innerHTML.replace(/<time[^>]*>[^<]*<\/time>/g, "").replace(/\s*data-local="1"|<input[^>]*csrfmiddlewaretoken[^>]*>/g, "");
 
+// Figures that did not change are still as new as the page that was just read.
+function sameButNewer(old, fresh) {
+  const marks = fresh.querySelectorAll("time[data-age]");
+  old.querySelectorAll("time[data-age]").forEach((mark, at) => { mark.dateTime = marks[at].dateTime; });
+  return false;
+}
+
 function replace(old, fresh) {
-  if (bare(old) === bare(fresh)) return false;
+  if (bare(old) === bare(fresh)) return sameButNewer(old, fresh);
   if (old.contains(document.activeElement) || old.querySelector("details[open]")) return false;
   old.innerHTML = fresh.innerHTML;
   window.htmx.process(old);
@@ -74,7 +80,6 @@ function patch(root, page) {
     if (here.size && !table.dataset.newer) offerRows(table, number(rows.filter((row) => !here.has(row.id)).length));
   }
   ages(root);
-  drawAll();
 }
 
 async function refresh() {

@@ -15,8 +15,8 @@ LOCALE = FOLDER / "templates/locale/zh_Hans/LC_MESSAGES"
 PACKAGES = ("controlplane", "registry", "routing", "versions")
 CALLS = {"gettext", "gettext_lazy", "ngettext", "ngettext_lazy", "_"}
 SAME_IN_BOTH = re.compile(
-    r"Patchbay|OpenAI( SDK)?|UTC|Python|curl|English|temperature|max_tokens|x-patchbay-adapted:?|team-a -old"
-    r"|data-[a-z-]+=|/live|https://[^ ]+"
+    r"Patchbay|CSV|JSON Lines|OpenAI( SDK)?|UTC|Python|curl|English|temperature|max_tokens|x-patchbay-adapted:?"
+    r"|team-a -old|data-[a-z-]+=|/live|https://[^ ]+"
 )
 TEMPLATES = sorted((FOLDER / "templates").rglob("*.html"))
 

@@ -37,8 +37,10 @@ POST   lists/views/<int:view_id>/delete            viewer   -
 POST   settings/password                           viewer   -
 POST   settings/egress                             admin    -
 POST   settings/invite                             admin    -
+POST   settings/invitations/<int:link_id>/withdraw admin    -
 POST   settings/people/<int:user_id>               admin    -
 GET    audit                                       reviewer -
+GET    audit/export                                reviewer -
 GET    models                                      viewer   -
 GET    models/new                                  engineer -
 GET    models/import                               engineer -
@@ -95,7 +97,9 @@ GET    api/settings/egress                         admin    -
 PUT    api/settings/egress                         admin    -
 GET    api/users                                   admin    -
 PATCH  api/users/<int:user_id>                     admin    -
+GET    api/setup-links                             admin    -
 POST   api/setup-links                             admin    -
+DELETE api/setup-links/<int:link_id>               admin    -
 GET    api/schema                                  anyone   -
 GET    api/models                                  viewer   read,manage
 POST   api/models                                  engineer manage

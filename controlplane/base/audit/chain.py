@@ -7,6 +7,7 @@ DELETE and TRUNCATE of entries.
 
 import hashlib
 import json
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,6 +18,7 @@ from controlplane.base.models import Change, Setting
 HEAD = "audit_head"
 GENESIS = "0" * 64
 _TEXT_LIMIT = 200
+_MOST_PATHS = 30
 
 
 def record(
@@ -51,6 +53,29 @@ def known(actor: Any, verb: str, obj_type: str, obj_id: object, detail: dict[str
         detail=_plain(detail),
         at__gt=timezone.now() - within,
     ).exists()
+
+
+def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """What differs between two documents without secrets, by path, cut to what an entry can carry."""
+    old, new = dict(_leaves(before)), dict(_leaves(after))
+    paths = [path for path in dict.fromkeys((*old, *new)) if old.get(path) != new.get(path)]
+    found = {path: {"from": _shown(old.get(path)), "to": _shown(new.get(path))} for path in paths[:_MOST_PATHS]}
+    more = len(paths) - len(found)
+    return {**found, "…": {"from": "", "to": f"{more} more"}} if more else found
+
+
+def _leaves(document: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in document.items():
+        path = f"{above}.{name}" if above else str(name)
+        if isinstance(value, Mapping) and value:
+            yield from _leaves(value, path)
+        else:
+            yield path, value
+
+
+def _shown(value: Any) -> str:
+    text = "" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _TEXT_LIMIT else f"{text[:_TEXT_LIMIT]}…"
 
 
 def verify() -> tuple[bool, int, datetime]:

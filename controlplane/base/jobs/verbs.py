@@ -117,7 +117,9 @@ def cancel(actor: Any, job_id: uuid.UUID | str, request_id: str = "") -> Job:
     if not asked:
         raise Conflict("job_over", f"job {job.pk} is {job.state} already", {"state": job.state})
     job.refresh_from_db()
-    audit.record(actor, "job.cancel", "job", job.pk, {"kind": job.kind, "state": job.state}, request_id)
+    audit.record(
+        actor, "job.cancel", "job", job.pk, {"name": job.title, "kind": job.kind, "state": job.state}, request_id
+    )
     announce(job)
     return job
 

@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from controlplane.base.job_outcomes import OUTCOMES
-from controlplane.base.models import JobState, Role
+from controlplane.base.models import LINK_STATES, JobState, Role
 
 
 class JobShape(serializers.Serializer[Any]):
@@ -84,9 +84,21 @@ class UserChange(serializers.Serializer[Any]):
 
 
 class NewLink(serializers.Serializer[Any]):
-    """The role that a set-up link gives."""
+    """The role that a set-up link gives, and whom it is for."""
 
     role = serializers.ChoiceField(Role.choices)
+    name = serializers.CharField(max_length=150, required=False, allow_blank=True)
+
+
+class LinkShape(serializers.Serializer[Any]):
+    """An invitation without its link."""
+
+    id = serializers.IntegerField()
+    name = serializers.CharField(allow_blank=True)
+    role = serializers.ChoiceField(Role.choices)
+    state = serializers.ChoiceField(LINK_STATES)
+    created_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField(allow_null=True)
 
 
 class MadeLink(serializers.Serializer[Any]):

@@ -68,6 +68,19 @@ def ago(moment: datetime | None) -> SafeString | str:
 
 
 @register.simple_tag
+def age(moment: datetime, pushed: bool = False) -> SafeString:
+    """How old figures are, counted on by the page's script; it says "Live" of those that are pushed and fresh."""
+    seconds = max(0, int((timezone.now() - moment).total_seconds()))
+    since = gettext("%(n)d s ago") % {"n": seconds} if seconds < MINUTE else elapsed(seconds)
+    return format_html(
+        '<time class="state is-off" datetime="{}" data-age="{}">{}</time>',
+        moment.isoformat(),
+        "pushed" if pushed else "",
+        gettext("as of %(age)s") % {"age": since},
+    )
+
+
+@register.simple_tag
 def clock(moment: datetime) -> SafeString:
     """A moment of today or lately as HH:MM:SS, UTC until the page's script shows the reader's own time."""
     return format_html(
@@ -97,6 +110,15 @@ def elapsed(seconds: int) -> str:
 def count(value: float | None) -> str:
     """A whole number with group separators, or a dash."""
     return "–" if value is None else f"{int(value):,}"
+
+
+@register.filter
+def short(value: float) -> str:
+    """A number for the axis of a chart: 800, 12k, 1.5M."""
+    for unit, step in (("M", 1e6), ("k", 1e3)):
+        if value >= step * 10 or (value >= step and unit == "M"):
+            return f"{value / step:g}{unit}"
+    return f"{value:,.0f}" if value >= 10 else f"{value:g}"
 
 
 @register.filter

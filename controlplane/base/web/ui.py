@@ -86,6 +86,7 @@ def script_words() -> dict[str, str]:
         "copied": gettext("Copied"),
         "copy_failed": gettext("Copying was refused by the browser. Select the text instead."),
         "live": gettext("Live"),
+        "as_of": gettext("as of {age} ago"),
         "connecting": gettext("Connecting…"),
         "reconnecting": gettext("Reconnecting…"),
         "stale": gettext("Not live: last news {age} ago"),

@@ -95,7 +95,7 @@ def key(known: str | None) -> str | None:
         return None
     user, made = User.objects.get_or_create(username=ACCOUNT, defaults={"role": Role.ENGINEER, "password": "!"})
     if made:
-        audit.record(None, "user.create", "user", user.pk, {"username": ACCOUNT, "role": user.role})
+        audit.record(None, "user.create", "user", user.pk, {"name": ACCOUNT, "role": user.role})
     if known and ApiKey.objects.filter(key_hash=key_hash(known, settings.KEY_PEPPER)).exists():
         return known if callers.actor_of(known) else None
     return callers.create(user, "first run", ["call", "read", "manage"])[1] if user.is_active else None
