@@ -22,8 +22,8 @@ from typing import Any
 from jsonschema import Draft4Validator, Draft6Validator, Draft7Validator, Draft202012Validator
 
 from benchmarks.fuzz_edits import pair
-from benchmarks.fuzz_schemas import DRAFTS
-from benchmarks.fuzz_sent import NOTHING, Callers, expanded
+from benchmarks.fuzz_schemas import DRAFTS, has
+from benchmarks.fuzz_sent import ABOUT_OTHERS, NOTHING, Callers, expanded, meant
 from benchmarks.fuzz_values import values
 from versions.diff.classify import classify
 from versions.diff.findings import Severity
@@ -89,6 +89,7 @@ def escapes(index: int, seed: int, tally: Tally) -> Iterator[Escape]:
         making, accepting = (travelling(side, dialect, direction) for side in (source, target))
         before, after = VALIDATORS[dialect](making), VALIDATORS[dialect](accepting)
         callers = Callers(source, HIDES[direction] if dialect == "openapi-3.0" else "", not strict)
+        callers.about_others = tuple(word for word in ABOUT_OTHERS if has(dialect, word))
         if _may_be_tagged(source) or _may_be_tagged(target):
             callers.fits = partial(_fits, before, dialect, direction)
         made = values(random, (expanded(making, making), expanded(accepting, accepting)), VALUES)
@@ -101,7 +102,8 @@ def escapes(index: int, seed: int, tally: Tally) -> Iterator[Escape]:
 
 
 def _fits(validator: Any, dialect: str, direction: str, schema: Any, value: Any) -> bool:
-    return bool(validator.evolve(schema=travelling(schema, dialect, direction)).is_valid(value))
+    made = travelling(schema, dialect, direction, validator.schema)
+    return bool(validator.evolve(schema=made).is_valid(value))
 
 
 def judged(dialect: str, old: Any, new: Any, direction: str, strict: bool) -> Severity:
@@ -125,19 +127,22 @@ def document(schema: Any, direction: str) -> dict[str, Any]:
     return {"openapi": "3.0.3", "info": info, "paths": {"/a": {"post": operation}}, **components}
 
 
-def travelling(schema: Any, dialect: str, direction: str) -> Any:
+def travelling(schema: Any, dialect: str, direction: str, root: Any = None) -> Any:
     """The schema as `jsonschema` must read it: `nullable` written out, fields that do not travel left alone."""
+    root = schema if root is None else root
     if isinstance(schema, list):
-        return [travelling(part, dialect, direction) for part in schema]
+        return [travelling(part, dialect, direction, root) for part in schema]
     if not isinstance(schema, dict):
         return schema
     if dialect != "openapi-3.0":
         return schema
-    made = {word: value if word in FIXED else travelling(value, dialect, direction) for word, value in schema.items()}
+    made = {
+        word: value if word in FIXED else travelling(value, dialect, direction, root) for word, value in schema.items()
+    }
     hidden = HIDES[direction]
     properties = schema.get("properties")
     if isinstance(properties, dict):
-        gone = [name for name, part in properties.items() if isinstance(part, dict) and part.get(hidden) is True]
+        gone = [name for name, part in properties.items() if meant(part, root).get(hidden) is True]
         made["properties"] = {name: {} if name in gone else part for name, part in made["properties"].items()}
         if "required" in made:
             made["required"] = [name for name in made["required"] if name not in gone]

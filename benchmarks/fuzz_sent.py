@@ -9,6 +9,8 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+ABOUT_OTHERS = ("additionalProperties", "unevaluatedProperties", "propertyNames")
+"""What is said about names that are not declared; a dialect may lack some of these words."""
 NOTHING: Any = object()
 """Stands for a value that nobody sends."""
 BESIDE = ("not", "if", "then", "else")
@@ -27,6 +29,7 @@ class Callers:
         self.hides = hides
         self.conventional = conventional
         self.fits = fits
+        self.about_others: tuple[str, ...] = ABOUT_OTHERS
 
     def sent(self, value: Any, schemas: list[Any] | None = None) -> Any:
         """The value without what does not travel; NOTHING where nobody would send it."""
@@ -45,7 +48,7 @@ class Callers:
             marks = [self._hidden(schema) for schema in own]
             if marks and all(mark is True for mark in marks):
                 continue
-            if any(mark is not False for mark in marks) or (self.conventional and not own and _silent(told, name)):
+            if any(mark is not False for mark in marks) or (self.conventional and not own and self._silent(told, name)):
                 return NOTHING
             found[name] = self.sent(part, [*own, *_unnamed(told, name)])
             if found[name] is NOTHING:
@@ -56,9 +59,21 @@ class Callers:
         """Whether a field does not travel; None where only a part of its schema says so."""
         if not self.hides:
             return False
-        if isinstance(schema, dict) and schema.get(self.hides) is True:
+        schema = meant(schema, self.root)
+        if schema.get(self.hides) is True:
             return True
         return None if self.hides in json.dumps(schema) else False
+
+    def _silent(self, told: list[dict[str, Any]], name: str) -> bool:
+        """Whether no schema says anything about a name, or about names that it does not declare."""
+        for schema in told:
+            if name in schema.get("required", ()) or any(name in _map(schema, word) for word in _TABLES):
+                return False
+            if any(re.search(pattern, name) for pattern in _map(schema, "patternProperties")):
+                return False
+            if any(schema.get(word, True) not in SILENT for word in self.about_others):
+                return False
+        return True
 
     def _beside(self, value: Any, schemas: list[Any], depth: int = 0) -> Iterator[dict[str, Any]]:
         """Every schema that speaks of a value, in whatever way it does."""
@@ -75,6 +90,12 @@ class Callers:
             if isinstance(schema.get("$ref"), str):
                 inner.append(target(self.root, schema["$ref"]))
             yield from self._beside(value, inner, depth + 1)
+
+
+def meant(schema: Any, root: Any) -> dict[str, Any]:
+    """The schema behind a reference; an empty one for true and false."""
+    held = target(root, schema["$ref"]) if isinstance(schema, dict) and isinstance(schema.get("$ref"), str) else schema
+    return held if isinstance(held, dict) else {}
 
 
 def target(root: Any, ref: str) -> Any:
@@ -105,20 +126,7 @@ def _map(schema: dict[str, Any], word: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _silent(told: list[dict[str, Any]], name: str) -> bool:
-    """Whether no schema says anything about a name, or about names that it does not declare."""
-    for schema in told:
-        if name in schema.get("required", ()) or any(name in _map(schema, word) for word in _TABLES):
-            return False
-        if any(re.search(pattern, name) for pattern in _map(schema, "patternProperties")):
-            return False
-        if any(schema.get(word, True) not in SILENT for word in _ABOUT_OTHERS):
-            return False
-    return True
-
-
 _TABLES = ("dependentRequired", "dependentSchemas", "dependencies")
-_ABOUT_OTHERS = ("additionalProperties", "unevaluatedProperties", "propertyNames")
 
 
 def _unnamed(told: list[dict[str, Any]], name: str) -> Iterator[Any]:
