@@ -71,6 +71,11 @@ class Model(models.Model):
         """Why it is unreachable, for a place where its name stands already."""
         return reasons.without_name(self.state_reason)
 
+    @property
+    def cause(self) -> str:
+        """Which cure its reason asks for, as words.FAMILIES["cause"] names it; empty where none is known."""
+        return reasons.cure(self.state_reason).kind
+
 
 class Release(models.Model):
     """One immutable version of a model: its spec and the spec's SHA-256."""

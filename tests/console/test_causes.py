@@ -75,6 +75,7 @@ def test_the_list_says_the_cause_and_the_name_once(visitor: Visitor, upstreams: 
     assert model.state_reason.startswith(f"Model '{model.name}': ")
     body = visitor("viewer").get("/models").content.decode()
     assert f"Model &#x27;{model.name}" not in body
+    assert "The upstream knows another name" in body
     assert "unheard-of" in body
 
 
