@@ -12,9 +12,10 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext
 
-from controlplane.base import access, job_outcomes
+from controlplane.base import access, job_outcomes, saved_views
 from controlplane.base.jobs import verbs as jobs
 from controlplane.base.models import JobState
+from controlplane.base.saved_views import Column
 from controlplane.base.web.doors import PersonRequest, go, page, page_of, request_id, safe_back
 from controlplane.base.web.paging import page_of_rows
 from registry.access import callers
@@ -37,7 +38,11 @@ UNSEEN_FILTERS = ("model", "task", "since", "until")
 def calls(request: PersonRequest) -> HttpResponse:
     """Recent calls, newest first."""
     wanted = wanted_calls(request)
+    kept = saved_views.kept(request.user, "calls", request.GET, call_columns())
     context = {
+        "list": kept,
+        "heads": kept.columns,
+        "shown": kept.shown,
         "listing": call_list.listing(request.user, wanted, page_of(request)),
         "wanted": wanted,
         "kept": {name: wanted[name] for name in UNSEEN_FILTERS if wanted[name]},
@@ -76,6 +81,21 @@ def wanted_calls(request: PersonRequest) -> dict[str, str]:
     return {name: request.GET.get(name, "").replace("\x00", "").strip()[:200] for name in call_list.FILTERS}
 
 
+def call_columns() -> list[Column]:
+    """What the list can show of a call."""
+    return [
+        Column("when", gettext("When"), fixed=True),
+        Column("model", gettext("Model")),
+        Column("status", gettext("Status")),
+        Column("task", gettext("Task")),
+        Column("time", gettext("Time"), number=True),
+        Column("first_byte", gettext("First byte"), number=True),
+        Column("tokens", gettext("Tokens"), number=True),
+        Column("key", gettext("Key")),
+        Column("detail", gettext("Detail")),
+    ]
+
+
 @page("call.read")
 def calls_newer(request: PersonRequest) -> HttpResponse:
     """How many calls came since the newest one on screen."""
@@ -87,7 +107,10 @@ def calls_newer(request: PersonRequest) -> HttpResponse:
 def calls_of(request: PersonRequest, name: str) -> HttpResponse:
     """One model's newest calls, as part of its page."""
     listing = call_list.listing(request.user, {"model": name}, 1)
+    heads = [column for column in call_columns() if column.name != "model"]
     context = {
+        "heads": heads,
+        "shown": {column.name for column in heads},
         "listing": listing,
         "model_name": name,
         "filters": filters_of({"model": name}),

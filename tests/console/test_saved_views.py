@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 
 from controlplane.base.models import SavedView, User
-from tests.site import write_models
+from tests.site import furnish, write_models
 
 Visitor = Callable[..., Client]
 
@@ -108,3 +108,19 @@ def test_what_is_no_list_or_no_column_is_refused(visitor: Visitor) -> None:
         save(ada, f"view {number}", "")
     assert save(ada, "one more", "") == "/models"
     assert SavedView.objects.count() == 30
+
+
+def test_the_list_of_calls_is_kept_the_same_way(visitor: Visitor) -> None:
+    ada = visitor("engineer")
+    furnish(User.objects.get())
+    every = ["When", "Model", "Status", "Task", "Time", "First byte", "Tokens", "Key", "Detail"]
+    assert heads(ada, "/calls") == every[1:]
+    ada.post("/lists/calls/layout", {"columns": ["when", "model", "time"]})
+    body = ada.get("/calls").content.decode()
+    assert body.count("<th ") + body.count("<th>") == 3
+    assert "Tokens" not in body.split("<thead>")[1].split("</table>")[0]
+    answer = ada.post("/lists/calls/views", {"name": "failed", "query": "status=failed"})
+    assert answer.headers["Location"].startswith("/calls?status=failed&view=")
+    assert "Model" not in ada.get("/calls/of/chat-00000").content.decode().split("</thead>")[0]
+    assert heads(ada, "/calls/of/chat-00000") == [name for name in every[1:] if name != "Model"]
+    assert "failed" not in ada.get("/models").content.decode().split("viewbar")[1].split("</nav>")[0]
