@@ -4,7 +4,7 @@ from django.urls import URLPattern, URLResolver, include, path, re_path
 
 from controlplane import views
 from controlplane.base import urls as base
-from controlplane.base.api import Nothing
+from controlplane.base.api import Index, Nothing
 from controlplane.base.audit.naming import declare
 from registry import urls as registry
 from routing import urls as routing
@@ -21,6 +21,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("session", views.session, name="session"),
     *(path("", include(app.pages)) for app in APPS),
     *(path("api/", include(app.api)) for app in APPS),
+    path("api/", Index.as_view(), name="api"),
     re_path(r"^api/(?P<rest>(?s:.*))$", Nothing.as_view(), name="api-nothing"),
 ]
 

@@ -69,6 +69,11 @@ def first_call(name: str, kind: str, base_url: str) -> str:
     return _curl(f"{base_url}/v1/{path}", json.dumps(body, ensure_ascii=False))
 
 
+def listing(base_url: str) -> str:
+    """curl that lists what a key may call, for when there is no model yet."""
+    return f'curl {base_url}/v1/models -H "Authorization: Bearer {KEY}"'
+
+
 def _curl(address: str, body: str) -> str:
     quoted = body.replace("'", "'\\''")
     return (

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Mapping
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Q
@@ -204,7 +205,31 @@ class Nothing(Endpoint):
     post = put = patch = delete = get
 
 
+class Index(Endpoint):
+    """GET says where this API describes itself."""
+
+    verbs = {"GET": OPEN}
+    schema = None
+
+    def get(self, request: Request) -> Response:
+        """Addresses to go on from."""
+        found = {
+            name: request.build_absolute_uri(f"/api/{name}") for name in ("schema", "me", "models", "calls", "jobs")
+        }
+        return Response({"name": "Patchbay", **found, "calls_go_to": request.build_absolute_uri("/v1/")})
+
+
 class Schema(SpectacularAPIView):
-    """GET gives the OpenAPI document of this API."""
+    """GET gives the OpenAPI document of this API: shown by a browser, or with `?download` kept as a file."""
 
     verbs: Mapping[str, str] = {"GET": OPEN}
+
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """YAML."""
+        document: Any = super()
+        response: Response = document.get(request, *args, **kwargs)
+        shown = "attachment" if "download" in request.query_params else "inline"
+        response["Content-Disposition"] = f'{shown}; filename="patchbay-openapi.yaml"'
+        if shown == "inline" and "text/html" in request.headers.get("Accept", ""):
+            response.content_type = "text/yaml; charset=utf-8"
+        return response

@@ -1,6 +1,7 @@
 """Verbs over models. Each checks the permission, changes, moves the revision once, and audits, in one transaction."""
 
 from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
 from typing import Any
 
 from django.db import transaction
@@ -58,9 +59,16 @@ def get(actor: access.Actor | None, name_or_id: str | int) -> Model:
     return _found(Model.objects.select_related("release", "credential"), name_or_id)
 
 
-def first(actor: access.Actor | None, without_tag: str = "") -> Model | None:
-    """A model to try: one that answers before one that does not, language models first. Raises Forbidden."""
+def first(actor: access.Actor | None, without_tag: str = "", matching: Sequence[str] = ()) -> Model | None:
+    """A model to try: one that answers before one that does not, language models first. Raises Forbidden.
+
+    With `matching` its name fits one of these patterns, if any model's does.
+    """
     access.require(actor, "model.read")
+    if matching:
+        names = Model.objects.order_by("name").values_list("name", flat=True)
+        fits = next((name for name in names if any(fnmatchcase(name, pattern) for pattern in matching)), None)
+        return Model.objects.filter(name=fits).first() if fits else None
     rows = Model.objects.exclude(tags__contains=[without_tag]) if without_tag else Model.objects.all()
     by_use = Case(When(state="ready", type="llm", then=0), When(state="ready", then=1), default=2)
     return rows.defer("sought").order_by(by_use, "name").first()

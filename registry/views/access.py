@@ -13,7 +13,9 @@ from controlplane.base import access as roles
 from controlplane.base.refusals import Refused
 from controlplane.base.web.doors import PersonRequest, go, page, page_of, request_id
 from controlplane.base.web.paging import page_of_rows
+from registry import snippets
 from registry.access import callers, credentials
+from registry.catalog import verbs as catalog
 from registry.forms import NewCredential, NewKey
 
 
@@ -44,9 +46,10 @@ def key_create(request: PersonRequest) -> HttpResponse:
             form.add_error(refusal.code if refusal.code in form.fields else None, refusal.message)
         else:
             base = request.build_absolute_uri("/").rstrip("/")
-            return render(
-                request, "registry/keys.html", {**keys_context(request), "made": row, "secret": secret, "base": base}
-            )
+            model = catalog.first(request.user, matching=row.model_patterns)
+            call = snippets.first_call(model.name, model.type, base) if model else snippets.listing(base)
+            made = {"made": row, "secret": secret, "snippet": f"export PATCHBAY_KEY={secret}\n{call}"}
+            return render(request, "registry/keys.html", {**keys_context(request), **made})
     return render(request, "registry/keys.html", {**keys_context(request), "form": form}, status=422)
 
 

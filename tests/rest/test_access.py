@@ -87,6 +87,7 @@ POST   routing/lab/start                           engineer -
 GET    routing/lab/compare                         viewer   -
 GET    routing/lab/<uuid:job_id>                   viewer   -
 GET    routing/lab/<uuid:job_id>/progress          viewer   -
+GET    api/                                        anyone   -
 GET    api/me                                      viewer   call,read,manage
 GET    api/jobs                                    viewer   call,read,manage
 GET    api/jobs/<uuid:job_id>                      viewer   call,read,manage
