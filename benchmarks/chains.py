@@ -4,7 +4,7 @@
 
 Every instance has 500 candidates. `realistic` ones are as models are: larger ones are slower, need more energy and are
 more accurate, with noise, so most are beaten by another; of `hard` ones none is. A time is that of one call of
-`best` (with its explanation where nothing is feasible), made once for each instance; building the Chain is extra.
+`best` (with its explanation if nothing is feasible), made once for each instance; building the Chain is extra.
 CPU time leaves out what other work on the machine took.
 """
 
@@ -140,7 +140,7 @@ def measures_of(chain: Chain, chosen: Sequence[Array]) -> tuple[Array, Array, Ar
 
 
 def brute(instance: Instance) -> float | None:
-    """The best score of all combinations, by trying every one; None where none is within the limits."""
+    """The best score of all combinations, by trying every one; None if none is within the limits."""
     stages = tables(instance.chain)
     shaped = []
     for at, stage in enumerate(stages):
@@ -192,7 +192,7 @@ def tuned(shape: str, maker: Maker) -> dict[Objective, tuple[float, ...]]:
 
 
 def _regret(instance: Instance, answer: Combination, weights: Sequence[float]) -> float:
-    """The share by which the heuristic's score is worse than the exact one; 1 where it finds nothing."""
+    """The share by which the heuristic's score is worse than the exact one; 1 if it finds nothing."""
     over, score, _ = weighted(instance, weights)
     exact = instance.judged(answer.measures)[1]
     return 1.0 if over else (score - exact) / abs(exact)
@@ -212,9 +212,9 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class Saving:
-    """What the exact best saves against one baseline, in mean shares over the instances where something is feasible.
+    """What the exact best saves against one baseline, in mean shares over the instances if something is feasible.
 
-    `within` is the share of them where the baseline is within the limits. The savings in latency, energy and score are
+    `within` is the share of them if the baseline is within the limits. The savings in latency, energy and score are
     over those alone, as outside the limits a baseline is no answer; `any_latency` and `any_energy` are over all.
     """
 

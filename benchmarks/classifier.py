@@ -199,7 +199,7 @@ def measured(folder: Path) -> Results:
 
 
 def main() -> None:
-    """Measure, print, and write the page where asked."""
+    """Measure, print, and write the page if asked."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, help="folder with spec-pairs and model-specs")
     parser.add_argument("--write", action="store_true", help="write docs/change-classifier.md")

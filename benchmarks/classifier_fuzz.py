@@ -154,7 +154,7 @@ def travelling(schema: Any, dialect: str, direction: str, root: Any = None) -> A
 
 
 def _may_be_tagged(schema: Any) -> bool:
-    """Whether constants may tell alternatives apart, where the convention speaks of each alternative by itself."""
+    """Whether constants may tell alternatives apart, if the convention speaks of each alternative by itself."""
     words = set(_words(schema))
     return bool(words & ALTERNATIVES and words & FIXED)
 
@@ -180,7 +180,7 @@ def shown(escape: Escape) -> str:
 
 
 def main() -> None:
-    """Try pairs and print what escaped; ends with status 1 where something did."""
+    """Try pairs and print what escaped; ends with status 1 if something did."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pairs", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=1)

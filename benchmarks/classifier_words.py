@@ -122,7 +122,7 @@ def _percent(part: int, whole: int) -> str:
 
 
 def _by_table(tally: Any) -> str:
-    """Agreement where disagreements that the rule table decided beforehand count as agreed."""
+    """Agreement if disagreements that the rule table decided beforehand count as agreed."""
     agreed = tally.agreed + sum(1 for row in tally.disagreements if row[4].startswith("rule "))
     return f"{agreed} of {tally.total} ({_percent(agreed, tally.total)})"
 

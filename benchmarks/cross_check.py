@@ -135,7 +135,7 @@ def step_s(scenario: Scenario) -> float:
 
 
 def maskable(scenario: Scenario, plan: train.Plan, seconds: float) -> Trained:
-    """MaskablePPO with our settings where it has them."""
+    """MaskablePPO with our settings if it has them."""
     kept = exp(-step_s(scenario) / (2.0 * plan.horizon_s))
     torch.manual_seed(plan.seed)
     model = MaskablePPO(

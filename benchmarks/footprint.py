@@ -46,7 +46,7 @@ class Figure:
     goal: float | None = None
 
     def line(self) -> str:
-        """The line, with its verdict where there is a goal."""
+        """The line, with its verdict if there is a goal."""
         text = f"  {self.name:<44} {self.value:>9.1f} {self.unit}"
         if self.goal is None:
             return text

@@ -1,6 +1,6 @@
 """What callers send by the convention: no field that travels the other way, and no name that nobody declares.
 
-Both are decided place by place: a name counts as declared where some schema that speaks of the very same object says
+Both are decided place by place: a name counts as declared if some schema that speaks of the very same object says
 something about it.
 """
 
@@ -21,7 +21,7 @@ Fits = Callable[[Any, Any], bool]
 class Callers:
     """Those who send values by one schema. `hides`: the keyword of fields that they leave out ("" for none).
 
-    `fits` is asked which alternatives a value fits, where only those shall count; without it all of them do.
+    `fits` is asked which alternatives a value fits, if only those shall count; without it all of them do.
     """
 
     def __init__(self, root: Any, hides: str, conventional: bool, fits: Fits | None = None) -> None:
@@ -32,7 +32,7 @@ class Callers:
         self.about_others: tuple[str, ...] = ABOUT_OTHERS
 
     def sent(self, value: Any, schemas: list[Any] | None = None) -> Any:
-        """The value without what does not travel; NOTHING where nobody would send it."""
+        """The value without what does not travel; NOTHING if nobody would send it."""
         told = list(self._beside(value, [self.root] if schemas is None else schemas))
         if isinstance(value, dict):
             return self._object(value, told)
@@ -56,7 +56,7 @@ class Callers:
         return found
 
     def _hidden(self, schema: Any) -> bool | None:
-        """Whether a field does not travel; None where only a part of its schema says so."""
+        """Whether a field does not travel; None if only a part of its schema says so."""
         if not self.hides:
             return False
         schema = meant(schema, self.root)

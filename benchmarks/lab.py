@@ -27,7 +27,7 @@ from routing.lab.learn.workloads.curriculum import TRAINING_SEEDS
 
 OUT = Path("docs/routing-lab")
 CROSS_CHECK = "cross-check.json"
-"""Written by benchmarks/cross_check.py into the same folder; shown where it is."""
+"""Written by benchmarks/cross_check.py into the same folder; shown if it is."""
 ROUNDS, QUICK_ROUNDS = 7, 2
 QUICK = ("static", "fcfs", "hrrn", "hrrn_tuned", "spaced_tuned", "ppo")
 

@@ -254,7 +254,7 @@ def sources() -> dict[str, Any]:
 
 
 def kept_record(path: Path) -> Mapping[str, Any]:
-    """The record of a file of weights; nothing where it cannot be read."""
+    """The record of a file of weights; nothing if it cannot be read."""
     if path.suffix == ".json":
         found: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8")).get("record", {})
         return found

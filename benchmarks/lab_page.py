@@ -53,7 +53,7 @@ def table(titles: Iterable[str], rows: Iterable[Iterable[str]]) -> list[str]:
 
 
 def picture(results: Results, name: str) -> list[str]:
-    """The picture, where there is one."""
+    """The picture, if there is one."""
     return [f"![{PICTURES[name]}]({FOLDER}/{name}.png)", ""] if name in results.get("pictures", ()) else []
 
 
@@ -181,7 +181,7 @@ def p99s(setting: Row) -> str:
 
 
 def unseen(results: Results) -> list[str]:
-    """The best policies where nothing was trained."""
+    """The best policies if nothing was trained."""
     lines = []
     for group, (title, about) in words.GROUPS.items():
         found = of_group(results, group)

@@ -17,7 +17,7 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One line of the table; `met` is None where nothing was measured or nothing is asked."""
+    """One line of the table; `met` is None if nothing was measured or nothing is asked."""
 
     key: str
     wanted: str
@@ -211,7 +211,7 @@ def throughput(results: Results) -> Target:
 
 
 def reason(target: Target, results: Results) -> str:
-    """Why the target was missed; nothing where it was not."""
+    """Why the target was missed; nothing if it was not."""
     if target.met is not False:
         return ""
     facts = {**figures(results), "short": "; ".join(short(results, target.key))}

@@ -1,7 +1,7 @@
 """An OpenAI upstream that costs as little as possible: fixed answers from a raw asyncio protocol.
 
 `python benchmarks/mock_upstream.py PORT`. A body with "stream":true is answered with 200 chunks at once, or
-with 25 chunks 20 ms apart where the body holds the word paced.
+with 25 chunks 20 ms apart if the body holds the word paced.
 """
 
 import asyncio

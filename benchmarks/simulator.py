@@ -67,7 +67,7 @@ def pick_times(name: str, picks: int = PICKS) -> dict[str, Any]:
     """Microseconds of one decision, the call from Python included, at the first point with CANDIDATES candidates.
 
     `p50_us` and `p99_us` are processor time; `wall_p99_us` is what passed, other work on the machine included.
-    Raises ValueError where the policy meets none: one that binds early never chooses among so many.
+    Raises ValueError if the policy meets none: one that binds early never chooses among so many.
     """
     one = entrant(name)
     fleet, clock, desk = staged(synthetic(CROWD, 0), one)

@@ -15,7 +15,7 @@ LABELS = 4
 
 @dataclass(frozen=True)
 class Column:
-    """One step in a panel. `y` and `height` are its bar's, 0 at the top; `value` is None where there is nothing."""
+    """One step in a panel. `y` and `height` are its bar's, 0 at the top; `value` is None if there is nothing."""
 
     x: float
     y: float
@@ -67,7 +67,7 @@ def panel(name: str, steps: Sequence[Bucket], value: Callable[[Bucket], float | 
 
 
 def line(columns: Sequence[Column]) -> str:
-    """A path over the tops of the columns, a step each; it breaks where there is no value."""
+    """A path over the tops of the columns, a step each; it breaks if there is no value."""
     parts, drawing = [], False
     for column in columns:
         if column.value is None:

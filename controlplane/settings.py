@@ -1,6 +1,6 @@
 """Django settings. Everything that differs between machines comes from the environment.
 
-`DATABASE_URL` and `REDIS_URL` name the stores. Where they are not set, the embedded stores' addresses are read from
+`DATABASE_URL` and `REDIS_URL` name the stores. If they are not set, the embedded stores' addresses are read from
 `$DATA_DIR/stores.json`, which the supervisor writes before it starts any Django process.
 """
 

@@ -153,7 +153,7 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def broken(request: HttpRequest) -> HttpResponse:
-    """500; 503 where PostgreSQL is away or all connections are in use. Reads neither database nor session.
+    """500; 503 if PostgreSQL is away or all connections are in use. Reads neither database nor session.
 
     Django calls this inside its `except`, for what a view or a middleware raised.
     """

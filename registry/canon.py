@@ -43,7 +43,7 @@ class UsageBasis(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one call; None where the upstream did not say."""
+    """Tokens of one call; None if the upstream did not say."""
 
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
@@ -78,8 +78,8 @@ class CallContext:
     """What a decoder writes into replies: the model's public name, the request id and the time in Unix seconds.
 
     `usage_wanted` is the caller's `stream_options.include_usage`; `encoding_format` its wish for embeddings, float
-    where it has none; `choices` is how many answers it asked for (`n`); `asked` its content, raw, of which tokens are
-    estimated where an upstream does not count them. `context_of` reads them from the request.
+    if it has none; `choices` is how many answers it asked for (`n`); `asked` its content, raw, of which tokens are
+    estimated if an upstream does not count them. `context_of` reads them from the request.
     """
 
     model: str
@@ -114,7 +114,7 @@ def context_of(request: Request, model: str, request_id: str, created: int) -> C
 
 
 def plain(raw: Raw | None) -> Any:
-    """The value of a raw field; None where there is none or it is no JSON."""
+    """The value of a raw field; None if there is none or it is no JSON."""
     if raw is None:
         return None
     try:

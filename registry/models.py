@@ -73,7 +73,7 @@ class Model(models.Model):
 
     @property
     def cause(self) -> str:
-        """Which cure its reason asks for, as words.FAMILIES["cause"] names it; empty where none is known."""
+        """Which cure its reason asks for, as words.FAMILIES["cause"] names it; empty if none is known."""
         return reasons.cure(self.state_reason).kind
 
 

@@ -94,7 +94,7 @@ def inputs_of(task: Task, raw: Raw) -> dict[str, Raw]:
 
 
 def value_of(body: dict[str, Raw], key: str) -> Any:
-    """A key's value; None where it is absent."""
+    """A key's value; None if it is absent."""
     raw = body.get(key)
     try:
         return None if raw is None else decode(raw)

@@ -75,7 +75,7 @@ class Group:
 
     @property
     def words(self) -> str:
-        """The reason where there is one alone, else what all have in common."""
+        """The reason if there is one alone, else what all have in common."""
         return self.rows[0].words if len({row.words for row in self.rows}) == 1 else self.cause
 
     @property

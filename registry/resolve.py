@@ -5,7 +5,7 @@ from fnmatch import fnmatchcase
 
 
 def canonical(name: str, models: Mapping[str, object], aliases: Mapping[str, str]) -> str | None:
-    """The model that a caller's `name` means, by name or alias; None where there is none."""
+    """The model that a caller's `name` means, by name or alias; None if there is none."""
     if name in models:
         return name
     meant = aliases.get(name)

@@ -49,7 +49,7 @@ def _ordered(inputs: object) -> object:
 
 
 def snippets(name: str, kind: str, base_url: str, inputs: object = None) -> dict[str, str]:
-    """curl, Python and (where the OpenAI SDK covers the task) SDK code for a model of type `kind`."""
+    """curl, Python and (if the OpenAI SDK covers the task) SDK code for a model of type `kind`."""
     task = _task(kind)
     found = _plain(base_url, *example(name, kind, inputs))
     if task not in _SDK:

@@ -18,7 +18,7 @@ class UnitConversion:
 class Parameter:
     """One caller-facing parameter. `outside` says what happens beyond `low`/`high`/`options`: "refuse" or "clamp".
 
-    `type` is one of float, int, bool, string, array, object. `upstream` is the upstream's name where it differs;
+    `type` is one of float, int, bool, string, array, object. `upstream` is the upstream's name if it differs;
     `values` maps a caller's option to the upstream's.
     """
 
@@ -41,7 +41,7 @@ class Parameter:
 class Constraint:
     """A condition over parameters. `kind` is "exclusive" (at most one of `parameters`) or "requires".
 
-    "requires": where `when` is beyond `above`, `parameters[0]` must lie in `low`..`high`.
+    "requires": if `when` is beyond `above`, `parameters[0]` must lie in `low`..`high`.
     """
 
     kind: str

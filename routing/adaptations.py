@@ -13,7 +13,7 @@ from controlplane.base.web.retelling import retell
 
 @dataclass(frozen=True)
 class Told:
-    """One change in words. `given` and `sent` are as a reader writes them, empty where there was nothing."""
+    """One change in words. `given` and `sent` are as a reader writes them, empty if there was nothing."""
 
     sentence: str
     parameter: str = ""

@@ -26,7 +26,7 @@ class Rows:
         self._specs: dict[int, str] = {}
 
     def read(self, known: int | None) -> Snapshot | None:
-        """All rows at one revision; None where it is still `known`. Raises RowsUnavailable."""
+        """All rows at one revision; None if it is still `known`. Raises RowsUnavailable."""
         connect_alone()
         try:
             number = revision.current()

@@ -32,7 +32,7 @@ class Replica:
 
 @dataclass(frozen=True, slots=True)
 class ServedModel:
-    """A callable model. `adapter` is None where `unavailable` says why not (disabled, a spec that does not compile)."""
+    """A callable model. `adapter` is None if `unavailable` says why not (disabled, a spec that does not compile)."""
 
     name: str
     spec: Spec

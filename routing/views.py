@@ -71,7 +71,7 @@ def call(request: PersonRequest, call_id: str) -> HttpResponse:
 
 
 def filters_of(wanted: dict[str, str]) -> str:
-    """A list's filter as the query of an address, with its question mark; empty where nothing is filtered."""
+    """A list's filter as the query of an address, with its question mark; empty if nothing is filtered."""
     query = urlencode({name: value for name, value in wanted.items() if value})
     return f"?{query}" if query else ""
 

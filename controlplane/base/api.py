@@ -174,7 +174,7 @@ class OneSetupLink(Endpoint):
 
     @described(payloads.LinkShape)
     def delete(self, request: Request, link_id: int) -> Response:
-        """The invitation, withdrawn; 404 where it was used, withdrawn or has expired."""
+        """The invitation, withdrawn; 404 if it was used, withdrawn or has expired."""
         return Response(payloads.LinkShape(accounts.withdraw(who(request), link_id, request_id(request))).data)
 
 

@@ -10,7 +10,7 @@ OUTCOMES = ("queued", "running", DONE, PARTLY_FAILED, FAILED, CANCELLED)
 
 
 def outcome(state: str, progress: Mapping[str, Any]) -> str:
-    """One of OUTCOMES. A job that ran to its end is done, partly failed, or failed where no step went well."""
+    """One of OUTCOMES. A job that ran to its end is done, partly failed, or failed if no step went well."""
     if state != "succeeded":
         return state
     if not progress.get("failed"):

@@ -159,11 +159,11 @@ class Viewer:
         self._ready = asyncio.Event()
 
     def sees(self, topic: str) -> bool:
-        """Whether this socket's person may see `topic` and asked for it where it is a job's."""
+        """Whether this socket's person may see `topic` and asked for it if it is a job's."""
         return topic == "tick" or topic in self.topics or topic in self.watched
 
     def offer(self, body: str) -> None:
-        """Number a frame and keep it for sending; the oldest falls out where the socket is slow."""
+        """Number a frame and keep it for sending; the oldest falls out if the socket is slow."""
         self.seq += 1
         self._frames.append(f'{{"seq":{self.seq},{body}')
         self._ready.set()
@@ -197,7 +197,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
     pump: "asyncio.Task[None] | None" = None
 
     async def connect(self) -> None:
-        """Accept, then close with 4401 where nobody is signed in: a page cannot read why a handshake was refused."""
+        """Accept, then close with 4401 if nobody is signed in: a page cannot read why a handshake was refused."""
         await self.accept()
         user = self.scope.get("user")
         if not isinstance(user, User) or not user.is_active:

@@ -75,7 +75,7 @@ def kept(user: User, place: str, address: QueryDict, columns: Iterable[Column]) 
 
 
 def ordered(column: Column, sort: str) -> Column:
-    """`column` with the order in force, where the list is ordered by it."""
+    """`column` with the order in force, if the list is ordered by it."""
     now = {column.order: "ascending", f"-{column.order}": "descending"}.get(sort, "") if column.order else ""
     return replace(column, now=now, order=f"-{column.order}" if now == "ascending" else column.order)
 

@@ -30,7 +30,7 @@ def seal(secret: str, master_key: bytes, bound_to: str) -> bytes:
 
 
 def unseal(sealed: bytes, master_key: bytes, bound_to: str) -> str:
-    """The secret inside `sealed`. Raises SecretError where key, row or origin differ or the bytes were altered."""
+    """The secret inside `sealed`. Raises SecretError if key, row or origin differ or the bytes were altered."""
     aad = bound_to.encode()
     outer, wrapped = sealed[:_NONCE], sealed[_NONCE : _NONCE + _WRAPPED]
     rest = sealed[_NONCE + _WRAPPED :]

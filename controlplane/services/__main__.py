@@ -14,7 +14,7 @@ from controlplane.services.place import Refused
 
 
 def clean(folder: Path) -> int:
-    """Delete the data folder, and the database where it lives elsewhere."""
+    """Delete the data folder, and the database if it lives elsewhere."""
     home.forget(folder / "postgres")
     shutil.rmtree(folder)
     print(f"deleted {folder}")

@@ -59,7 +59,7 @@ def launch(
 
 
 def alive(pid: int) -> int | None:
-    """Start time of process `pid` in clock ticks since boot, None where it is gone or only waits to be reaped.
+    """Start time of process `pid` in clock ticks since boot, None if it is gone or only waits to be reaped.
 
     A PID and its start time together name one process for ever; a PID alone is used again. proc(5), /proc/[pid]/stat.
     """

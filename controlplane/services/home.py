@@ -40,7 +40,7 @@ class Home:
 
 
 def find(folder: Path) -> Home:
-    """The home of the cluster that belongs to `folder`, made where it is missing. Raises StoreError."""
+    """The home of the cluster that belongs to `folder`, made if it is missing. Raises StoreError."""
     if not folder.exists():
         folder.mkdir(parents=True)
         folder.chmod(0o711)

@@ -39,7 +39,7 @@ def answers(port: int, question: bytes = b"", expected: bytes = b"") -> bool:
 
 
 def _first(connection: socket.socket, size: int) -> bytes:
-    """The first `size` bytes that the other side sends; fewer where it ends."""
+    """The first `size` bytes that the other side sends; fewer if it ends."""
     received = b""
     while len(received) < size and (part := connection.recv(size - len(received))):
         received += part

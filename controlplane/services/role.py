@@ -41,7 +41,7 @@ end $$;
 
 
 def role_statements(password: str) -> str:
-    """Make the role where it is missing, and the database its own. For the superuser, in any database."""
+    """Make the role if it is missing, and the database its own. For the superuser, in any database."""
     return ROLE.format(name=NAME, password=password)
 
 

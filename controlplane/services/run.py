@@ -87,7 +87,7 @@ def _clear(supervisor: Supervisor) -> None:
 
 
 def _start_stores(supervisor: Supervisor, ports: Ports) -> None:
-    """PostgreSQL and Valkey, each only where no address of one was given."""
+    """PostgreSQL and Valkey, each only if no address of one was given."""
     place = supervisor.place
     addresses: dict[str, str] = {}
     valkey = Valkey(place.data / "valkey", ports.take("valkey"), place.log("valkey"))

@@ -163,7 +163,7 @@ class Supervisor:
         self._remember()
 
     def _remember(self) -> None:
-        """Write down what runs; where that fails, `_keep_files` tries again."""
+        """Write down what runs; if that fails, `_keep_files` tries again."""
         pids = {watched.name: watched.process.pid for watched in self.watched if watched.process}
         self.unwritten = True
         with self._said_once("processes.json"):

@@ -13,7 +13,7 @@ class KeyAuthentication(BaseAuthentication):
     """`Authorization: Bearer pb-…`. The key acts for the account that made it, within its scopes."""
 
     def authenticate(self, request: Request) -> tuple[KeyActor, str] | None:
-        """The key's actor; None where the request has no Authorization header. Raises AuthenticationFailed."""
+        """The key's actor; None if the request has no Authorization header. Raises AuthenticationFailed."""
         header = request.META.get("HTTP_AUTHORIZATION")
         if header is None:
             return None

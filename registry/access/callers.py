@@ -173,7 +173,7 @@ def forget_playground_keys() -> int:
 
 
 def actor_of(secret: str) -> KeyActor | None:
-    """Whoever acts with this key; None where it is unknown, revoked, ended, or its account is shut out."""
+    """Whoever acts with this key; None if it is unknown, revoked, ended, or its account is shut out."""
     hashed = key_hash(secret.encode("utf-8", "replace").decode(), settings.KEY_PEPPER)
     return _actor(_usable().filter(key_hash=hashed).first())
 

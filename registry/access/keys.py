@@ -6,7 +6,7 @@ LONGEST = 200
 
 
 def bearer(authorization: bytes) -> bytes | None:
-    """The key in an `Authorization: Bearer …` header; None where there is none or it cannot be a key."""
+    """The key in an `Authorization: Bearer …` header; None if there is none or it cannot be a key."""
     scheme, _, key = authorization.partition(b" ")
     key = key.strip()
     if scheme.lower() != b"bearer" or not key or len(key) > LONGEST or not key.isascii():

@@ -86,6 +86,6 @@ class OneCredential(Endpoint):
 
     @described(None, status=204)
     def delete(self, request: Request, credential_id: int) -> Response:
-        """Only where no model uses it (else 409)."""
+        """Only if no model uses it (else 409)."""
         credentials.delete(who(request), credential_id, request_id=request_id(request))
         return Response(status=204)

@@ -72,7 +72,7 @@ class OneModel(Endpoint):
 
     @described(payloads.ModelWhole, body=OpenApiTypes.OBJECT, parameters=[_IF_MATCH])
     def put(self, request: Request, name: str) -> Response:
-        """Save a new release; with If-Match only where nobody else did meanwhile (412)."""
+        """Save a new release; with If-Match only if nobody else did meanwhile (412)."""
         given = request.headers.get("If-Match", "").strip()
         expected = None if given in ("", "*") else given.removeprefix("W/").strip('"')
         model = catalog.change(who(request), name, document(request), expected, request_id=request_id(request))

@@ -89,7 +89,7 @@ def restore_upstream_model(actor: access.Actor | None, ids: Sequence[int], *, re
 def allow(actor: access.Actor | None, ids: Sequence[int], entries: Sequence[str], *, request_id: str = "") -> Job:
     """Add egress entries that the guard misses for these models, and probe them. Raises Forbidden, Invalid, Missing.
 
-    An entry is read from words that may be an upstream's: it is added only where the guard itself asks for it.
+    An entry is read from words that may be an upstream's: it is added only if the guard itself asks for it.
     """
     access.require(actor, "settings.change")
     missed = asyncio.run(_missed(guard.egress(), _endpoints(ids)))
@@ -150,7 +150,7 @@ def _asked(model: Model) -> str:
 
 
 def _name_in(spec: Mapping[str, Any], name: str) -> str:
-    """The upstream name in a spec document, which leaves it out where it is the model's own."""
+    """The upstream name in a spec document, which leaves it out if it is the model's own."""
     return str(spec.get(UPSTREAM_MODEL) or name)
 
 

@@ -49,9 +49,9 @@ Report = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one probe found. `words` is empty where the model is ready. `release_id` is the release that was probed.
+    """What one probe found. `words` is empty if the model is ready. `release_id` is the release that was probed.
 
-    `example` are the inputs that worked, as JSON, where they were made to fit the upstream's description.
+    `example` are the inputs that worked, as JSON, if they were made to fit the upstream's description.
     """
 
     model_id: int
@@ -119,7 +119,7 @@ def probe_models(ids: Sequence[int], report: Report, cancelled: Callable[[], boo
 
 
 def store(batch: Sequence[Outcome]) -> bool:
-    """Write outcomes where the probed release is still the current one and nobody disabled the model meanwhile.
+    """Write outcomes if the probed release is still the current one and nobody disabled the model meanwhile.
 
     Returns whether a model's state or the reason for it is another one now.
     """

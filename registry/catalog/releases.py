@@ -60,7 +60,7 @@ def world() -> World:
 
 
 def problems(spec: Spec, known: World) -> list[SpecError]:
-    """What speaks against writing `spec` beside what exists; empty where nothing does."""
+    """What speaks against writing `spec` beside what exists; empty if nothing does."""
     found = [*_name_problems(spec, known), *_credential_problems(spec, known)]
     try:
         compile_adapter(spec)
@@ -120,7 +120,7 @@ def store(entries: Sequence[Entry], user_id: int | None) -> Stored:
 
 
 def spec_of(model: Model) -> Spec:
-    """The spec of the model's current release. Raises SpecInvalid where this version no longer reads it."""
+    """The spec of the model's current release. Raises SpecInvalid if this version no longer reads it."""
     assert model.release is not None
     return spec_file.read(model.release.spec)
 

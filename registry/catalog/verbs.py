@@ -107,7 +107,7 @@ def change(
 ) -> Model:
     """Save a new release and have it probed; an unchanged spec changes nothing.
 
-    Raises Forbidden, Missing, Invalid, and Stale where the current release is not `expected_digest`.
+    Raises Forbidden, Missing, Invalid, and Stale if the current release is not `expected_digest`.
     """
     access.require(actor, "model.change")
     model = _found(Model.objects.select_for_update(of=("self",)).select_related("release"), name_or_id)
@@ -173,7 +173,7 @@ def delete(actor: access.Actor | None, ids: Sequence[int], *, request_id: str = 
 
 @transaction.atomic
 def probe(actor: access.Actor | None, ids: Sequence[int], *, request_id: str = "") -> Job:
-    """Prove models by a real call each, in a job. Raises Forbidden, Invalid, Missing where none of them exists."""
+    """Prove models by a real call each, in a job. Raises Forbidden, Invalid, Missing if none of them exists."""
     access.require(actor, "model.probe")
     rows = dict(_rows(ids).exclude(state=ModelState.DISABLED).order_by("pk").values_list("pk", "name"))
     if not rows:

@@ -2,7 +2,7 @@
 
 Every protocol document says which requests tell it from the others; all of them are sent at once, each answered within
 3 s or given up.
-A status alone proves nothing: a protocol is found only where some answer has the content that its document names.
+A status alone proves nothing: a protocol is found only if some answer has the content that its document names.
 """
 
 import asyncio
@@ -46,7 +46,7 @@ class Evidence:
 class Detection:
     """What an address turned out to be.
 
-    `protocol` is None where nothing fits. `suggested` holds one spec document a model, `origins` beside it what of it
+    `protocol` is None if nothing fits. `suggested` holds one spec document a model, `origins` beside it what of it
     was detected or assumed. `confidence` is its share of the evidence, 0 to 1; `candidates` are all protocols that
     fit, best first. `needs_key` says that the upstream asked for another key or for any. `endpoint` is the address
     without the paths that belong to protocols. `key_words` is what the upstream said about the key.
@@ -65,7 +65,7 @@ class Detection:
 
     @property
     def verdict(self) -> str:
-        """In one word: "speaks" a protocol, "wants_key", "silent" where nothing answered, else "unknown"."""
+        """In one word: "speaks" a protocol, "wants_key", "silent" if nothing answered, else "unknown"."""
         if self.key_words and not self.models:
             return "wants_key"
         if self.protocol:
@@ -187,7 +187,7 @@ def _evidence(document: Document, probe: Probe, sight: Sight, fit: bool) -> Evid
 
 
 def _said(sight: Sight) -> str:
-    """The upstream's own words about an error, cut short; nothing where the answer merely has another shape."""
+    """The upstream's own words about an error, cut short; nothing if the answer merely has another shape."""
     for path in ("error.message", "message", "error", "detail"):
         words = at(sight.value, path)
         if isinstance(words, str) and words:
@@ -233,7 +233,7 @@ async def _with_models(
 
 
 async def _pages(client: Client, place: Address, best: Document, names: list[str]) -> dict[str, Any]:
-    """Each model's own metadata where the protocol has such a page, for the first 32 models and for 3 s in all."""
+    """Each model's own metadata if the protocol has such a page, for the first 32 models and for 3 s in all."""
     if not best.discovery or not best.discovery.metadata_path:
         return {}
     path = best.discovery.metadata_path

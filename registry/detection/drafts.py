@@ -13,7 +13,7 @@ _LONGEST = 512 * 1024
 
 
 def documents(given: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The documents of the ticked rows, in order, edits applied. Raises Invalid where the form makes no sense."""
+    """The documents of the ticked rows, in order, edits applied. Raises Invalid if the form makes no sense."""
     suggested = _suggested(given.get("draft", ""))
     picked = [index for index in range(len(suggested)) if given.get(f"m{index}-pick")]
     if not picked:
@@ -31,7 +31,7 @@ def rows(
 ) -> list[dict[str, Any]]:
     """What the form shows of each document: its fields, and each parameter with its origin.
 
-    Names in `here` exist already: their rows are not ticked. Of the others all are where they are few, else the first.
+    Names in `here` exist already: their rows are not ticked. Of the others all are if they are few, else the first.
     """
     found = []
     new = [str(document["name"]) for document in suggested if document["name"] not in here]

@@ -44,7 +44,7 @@ def save(
 
 
 def free_name(endpoint: str) -> str:
-    """A credential name after the endpoint's host, and its port where it names one, that nobody uses yet."""
+    """A credential name after the endpoint's host, and its port if it names one, that nobody uses yet."""
     host = urlsplit(endpoint).netloc.rpartition("@")[2] or "upstream"
     names = [host, *(f"{host}-{number}" for number in range(2, _MOST_NAMES))]
     used = set(Credential.objects.filter(name__in=names).values_list("name", flat=True))

@@ -64,7 +64,7 @@ def _public_name(model: str) -> str:
 
 
 def _whole(value: Any) -> int | None:
-    """`value` where it is a plausible count of tokens."""
+    """`value` if it is a plausible count of tokens."""
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= 100_000_000 else None
 
 

@@ -248,7 +248,7 @@ def _generate(model: Emulated, body: dict[str, Any]) -> Answer:
 
 
 def _loaded(model: Emulated, body: dict[str, Any], content: dict[str, Any]) -> Answer:
-    """An empty prompt loads the model, or unloads it where keep_alive is 0."""
+    """An empty prompt loads the model, or unloads it if keep_alive is 0."""
     reason = "unload" if body.get("keep_alive") == 0 else "load"
     return Answer(to_json({**_stamp(model), **content, "done": True, "done_reason": reason}), inference=True)
 

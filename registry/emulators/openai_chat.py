@@ -131,7 +131,7 @@ def _tool_json(wanted: ToolCall) -> dict[str, Any]:
 def _chat_frames(
     base: dict[str, Any], speeches: list[Speech], wanted: ToolCall | None, usage: dict[str, int] | None
 ) -> Iterator[bytes]:
-    """A role chunk, content or tool chunks, a chunk with the finish reason, the usage chunk where asked for, [DONE]."""
+    """A role chunk, content or tool chunks, a chunk with the finish reason, the usage chunk if asked for, [DONE]."""
     extra = {} if usage is None else {"usage": None}
     for index, speech in enumerate(speeches):
         for delta, ending in _deltas(speech, wanted):

@@ -32,7 +32,7 @@ class ToolCall:
 def tool_call(tools: Sequence[Tool], model: str, prompt: str, forced: str | None) -> ToolCall | None:
     """The call that `model` answers with, or None for text.
 
-    `forced` names a tool, or is "any"; None leaves the choice to the prompt: a tool is called where the prompt
+    `forced` names a tool, or is "any"; None leaves the choice to the prompt: a tool is called if the prompt
     mentions its name or a word of four letters or more out of it ("weather" for get_weather).
     """
     if not tools:

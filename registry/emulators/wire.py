@@ -74,7 +74,7 @@ class Refused(Exception):
 
 
 def bearer(headers: Mapping[str, str]) -> str:
-    """The bearer key of `headers`, empty where there is none."""
+    """The bearer key of `headers`, empty if there is none."""
     scheme, _, value = headers.get("authorization", "").partition(" ")
     return value.strip() if scheme.lower() == "bearer" else ""
 

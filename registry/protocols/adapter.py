@@ -41,7 +41,7 @@ class StreamDecoder(Interface):
         """Take the next upstream bytes, cut anywhere."""
 
     def close(self) -> Fragment:
-        """Take the end of the upstream's body. Carries a failure where the end mark is missing."""
+        """Take the end of the upstream's body. Carries a failure if the end mark is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Operation:
 
     `encode(request, upstream_model)` raises Failure for a refused parameter. `decode(status, headers, body, context)`
     raises Failure for every upstream error, HTTP 200 with an error body included. `decoder(context)` opens a
-    stream; None where the operation cannot stream. `optional` are dotted paths of fields that streaming calls send of
+    stream; None if the operation cannot stream. `optional` are dotted paths of fields that streaming calls send of
     our own and that an upstream may refuse.
     """
 
@@ -90,7 +90,7 @@ class Adapter:
 
     `base_path` is the path that belongs to the protocol (for example /v1) and comes before every wire's path, unless
     the endpoint ends with it, or with another version, itself. `init` and `terminate` are the wires of those verbs,
-    empty where the protocol has none; `health` is used by probes and detection.
+    empty if the protocol has none; `health` is used by probes and detection.
     """
 
     protocol: str

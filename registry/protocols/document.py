@@ -117,7 +117,7 @@ class Step(Part, frozen=True):
     """One line of a body mapping.
 
     `get` names a caller's field, or several of which the first given is chosen; `put` is the dotted path in the
-    upstream's body. `convert` names a codec function; `default` is sent where nothing was given; `value` is a
+    upstream's body. `convert` names a codec function; `default` is sent if nothing was given; `value` is a
     constant, or `$model` or `$stream`.
     """
 
@@ -138,8 +138,8 @@ class Step(Part, frozen=True):
 class ErrorRule(Part, frozen=True):
     """How an upstream says that something went wrong.
 
-    `when` is a dotted path whose presence marks an error body, HTTP 200 included; with `equals` only where its value
-    is among those, with `unless` only where it is not. `message`, `code` and `parameter` lead to the words; `kinds`
+    `when` is a dotted path whose presence marks an error body, HTTP 200 included; with `equals` only if its value
+    is among those, with `unless` only if it is not. `message`, `code` and `parameter` lead to the words; `kinds`
     maps a code to a failure kind. `says` holds, for a code of OpenAI's, plain words in lower case: a message of the
     protocol that has one of them, in any case, has that code instead of the upstream's own.
     """
@@ -174,7 +174,7 @@ class Stream(Part, frozen=True):
     """How a streamed answer arrives. `end` is the last message's text; without it the codec recognises the end.
 
     `splice` sends messages on as bytes, for upstreams that speak the caller's own format. `body` holds constants by
-    dotted path that only a streaming call sends; those that are `optional` are left out where an upstream refuses them.
+    dotted path that only a streaming call sends; those that are `optional` are left out if an upstream refuses them.
     """
 
     framing: Framing

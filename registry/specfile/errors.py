@@ -13,7 +13,7 @@ USERINFO = re.compile(r"(?<=://)[^/@\s]*@")
 
 @dataclass(frozen=True, slots=True)
 class SpecError:
-    """One error. `line` counts from 1 (0 where there is no file); `path` reads like models[3].params.temperature.range.
+    """One error. `line` counts from 1 (0 if there is no file); `path` reads like models[3].params.temperature.range.
 
     `given` is a short repr of the value, at most 80 characters, and never a secret.
     """

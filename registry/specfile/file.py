@@ -24,7 +24,7 @@ DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One entry of `models:`. `spec` is None and `digest` empty where `errors` is not empty; `index` counts from 0."""
+    """One entry of `models:`. `spec` is None and `digest` empty if `errors` is not empty; `index` counts from 0."""
 
     index: int
     line: int

@@ -33,7 +33,7 @@ def parameters(value: Any, path: Path, findings: Findings) -> tuple[Parameter, .
 
 
 def parameter(name: str, body: Any, path: Path, findings: Findings) -> Parameter | None:
-    """One parameter; None where it has no usable type."""
+    """One parameter; None if it has no usable type."""
     before = len(findings)
     if not re.fullmatch(PARAMETER, name):
         findings.add(path, name, "a name of letters, digits, _ and -, at most 64")
@@ -147,7 +147,7 @@ def parameter_values(
 
 
 def typed_key(key: str, kind: str) -> Any:
-    """A mapping key, which is always text, as a value of type `kind`; None where it is none."""
+    """A mapping key, which is always text, as a value of type `kind`; None if it is none."""
     if kind == "string":
         return key
     if kind == "bool":
@@ -159,7 +159,7 @@ def typed_key(key: str, kind: str) -> Any:
 
 
 def upstream_name(body: Mapping[str, Any], name: str, path: Path, findings: Findings) -> str | None:
-    """`upstream`: the upstream's name, a dotted path where it is nested."""
+    """`upstream`: the upstream's name, a dotted path if it is nested."""
     given = body.get("upstream")
     if given is None or given == name:
         return None

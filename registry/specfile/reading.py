@@ -24,7 +24,7 @@ TYPE_ALIASES = {
 
 
 def examine(document: Any) -> tuple[Spec | None, Findings]:
-    """The spec in `document` and everything that is wrong with it; the spec is None where anything is."""
+    """The spec in `document` and everything that is wrong with it; the spec is None if anything is."""
     findings = Findings()
     if not isinstance(document, Mapping):
         findings.add((), document, "a mapping with name, type, protocol and endpoint")
@@ -112,7 +112,7 @@ def protocol_name(value: Any, path: Path, findings: Findings) -> str:
 def quantities(
     value: Any, path: Path, findings: Findings, names: tuple[str, ...], read: Reader, expected: str
 ) -> dict[str, Any]:
-    """A mapping of quantities under known names, each read by `read`; empty where `value` is no mapping."""
+    """A mapping of quantities under known names, each read by `read`; empty if `value` is no mapping."""
     if not isinstance(value, dict):
         findings.add(path, value, expected)
         return {}

@@ -31,7 +31,7 @@ NO_KEY = object()
 
 
 class TextInvalid(Exception):
-    """Text that is not acceptable YAML at all. `line` counts from 1, 0 where unknown."""
+    """Text that is not acceptable YAML at all. `line` counts from 1, 0 if unknown."""
 
     def __init__(self, message: str, line: int = 0, given: str = "", expected: str = "a YAML file") -> None:
         super().__init__(message)
@@ -81,7 +81,7 @@ class Builder:
     value: Any = None
 
     def take(self, event: yaml.Event) -> None:
-        """Take the parser's next event; raises TextInvalid where a bound is passed."""
+        """Take the parser's next event; raises TextInvalid if a bound is passed."""
         if isinstance(event, yaml.ScalarEvent):
             self.scalar(event)
         elif isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
@@ -198,7 +198,7 @@ def events(source: str) -> Iterator[yaml.Event]:
 
 
 def decoded(text: str | bytes) -> str:
-    """`text` as str. Raises TextInvalid where it is too large, not UTF-8 or holds NUL."""
+    """`text` as str. Raises TextInvalid if it is too large, not UTF-8 or holds NUL."""
     if len(text) > MAX_BYTES:
         raise TextInvalid(
             f"the file is larger than {MAX_BYTES // 1_000_000} MB, the most that is accepted; split it",

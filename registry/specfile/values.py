@@ -217,7 +217,7 @@ def storable(value: Any, depth: int = 16) -> bool:
 
 
 def bounds(value: Any, path: Path, findings: Findings) -> tuple[float | None, float | None]:
-    """`[low, high]`, either of them null for open; both None where it is wrong."""
+    """`[low, high]`, either of them null for open; both None if it is wrong."""
     if not isinstance(value, list) or len(value) != 2:
         findings.add(path, value, "two numbers [low, high]")
         return None, None

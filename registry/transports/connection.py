@@ -147,7 +147,7 @@ class Connection(asyncio.Protocol):
         response.fail(invalid(response.origin, f"{how} {when}"))
 
     def _release(self, response: Response) -> None:
-        """Give a finished connection back for reuse, where the upstream keeps it open."""
+        """Give a finished connection back for reuse, if the upstream keeps it open."""
         self._response = None
         self._reused = True
         response.finish()

@@ -38,7 +38,7 @@ class EndpointInvalid(ValueError):
 class EgressRefused(Exception):
     """An address that upstream calls may not go to. The message names host, address, rule and the way out.
 
-    `entry` is the allow entry that would open it; empty where nothing can.
+    `entry` is the allow entry that would open it; empty if nothing can.
     """
 
     def __init__(self, message: str, entry: str = "") -> None:
@@ -93,7 +93,7 @@ def _default_port(scheme: str) -> int:
 
 
 def _host(host: str, shown: str) -> str:
-    """`host` where it is a DNS name or a canonical IP address. Raises EndpointInvalid for 127.1 and its kin."""
+    """`host` if it is a DNS name or a canonical IP address. Raises EndpointInvalid for 127.1 and its kin."""
     if ":" in host:
         try:
             return str(IPv6Address(host)) if "%" not in host else _refuse_zone(shown)
@@ -126,7 +126,7 @@ def unwrap(address: Address) -> Address:
 
 
 def opening(host: str, port: int, address: Address) -> str:
-    """The narrowest allow entry that opens `address` at `port`, reached as `host`: by name where names may open it."""
+    """The narrowest allow entry that opens `address` at `port`, reached as `host`: by name if names may open it."""
     named = host != str(address) and ":" not in host and not NUMERIC.fullmatch(host.rpartition(".")[2])
     if named and (host == "localhost" or not address.is_loopback):
         return f"{host}:{port}"
@@ -165,7 +165,7 @@ class Egress:
             )
 
     async def resolve(self, host: str, port: int) -> tuple[str, ...]:
-        """Every IP of `host`, all of them checked. Raises EgressRefused, or OSError where the name does not resolve."""
+        """Every IP of `host`, all of them checked. Raises EgressRefused, or OSError if the name does not resolve."""
         addresses = await self._look_up(host, port)
         for ip in addresses:
             self.check(host, port, ip)

@@ -44,7 +44,7 @@ class Exchange:
     """What was sent and what came back. Secrets are masked; bodies are cut at 64 KiB.
 
     `reply` is the mapped answer; a streamed one is in `reply.body` as SSE. Exactly one of `reply` and `failure` is set.
-    `example` are the inputs of a probe, as JSON, where they were made to fit what the upstream describes.
+    `example` are the inputs of a probe, as JSON, if they were made to fit what the upstream describes.
     """
 
     request_line: str
@@ -121,7 +121,7 @@ async def _perform(
 
 
 def operation_for(adapter: Adapter, request: Request) -> Operation:
-    """The adapter's operation for a request. Raises Failure where it has none or cannot stream."""
+    """The adapter's operation for a request. Raises Failure if it has none or cannot stream."""
     operation = adapter.operations.get(request.task)
     if operation is None:
         known = ", ".join(sorted(task.value for task in adapter.operations)) or "nothing"
@@ -223,7 +223,7 @@ def probe_request(spec: Spec, adapter: Adapter | None = None) -> Request:
 
 
 def _short(params: tuple[Parameter, ...]) -> dict[str, object]:
-    """The parameter that keeps an answer short, where the spec declares one and allows it."""
+    """The parameter that keeps an answer short, if the spec declares one and allows it."""
     for parameter in params:
         if parameter.name in ("max_tokens", "max_completion_tokens") and not parameter.options:
             return {parameter.name: int(max(parameter.low or 1, min(8, parameter.high or 8)))}
@@ -271,7 +271,7 @@ def _unknown_name(failure: Failure) -> bool:
 
 
 async def _offer(client: Client, upstream: Upstream, failure: Failure) -> None:
-    """Add to a failure which names the upstream offers, where it lists some and ours is none of them."""
+    """Add to a failure which names the upstream offers, if it lists some and ours is none of them."""
     names = await offered(client, upstream)
     asked = upstream.spec.upstream_model
     if names and asked not in names:
@@ -280,7 +280,7 @@ async def _offer(client: Client, upstream: Upstream, failure: Failure) -> None:
 
 
 async def _fitting(client: Client, upstream: Upstream, timeouts: Timeouts) -> bytes | None:
-    """Inputs of the names, types and shapes that the upstream itself describes, as JSON; None where it does not."""
+    """Inputs of the names, types and shapes that the upstream itself describes, as JSON; None if it does not."""
     if upstream.adapter.describe is None:
         return None
     wire = upstream.adapter.describe.wire_for(upstream.spec.upstream_model)

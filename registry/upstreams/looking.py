@@ -22,7 +22,7 @@ _TIMEOUTS = Timeouts(connect=CAP_S, first_byte=CAP_S, idle=CAP_S, total=CAP_S)
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What one request showed. `value` is the answer's JSON, None where it is none; `trouble` says in words what is
+    """What one request showed. `value` is the answer's JSON, None if it is none; `trouble` says in words what is
     wrong.
     """
 
@@ -55,7 +55,7 @@ async def look(client: Client, target: Target, wire: Wire) -> Sight:
 
 
 async def _body(response: Response) -> bytes | None:
-    """The whole body, None where it is larger than 1 MiB. Raises Failure."""
+    """The whole body, None if it is larger than 1 MiB. Raises Failure."""
     body = bytearray()
     while piece := await response.read_some():
         body += piece
@@ -83,7 +83,7 @@ def _read(body: bytes, headers: Mapping[str, str]) -> tuple[Any, str]:
 
 
 def at(value: Any, path: str) -> Any:
-    """What a dotted `path` leads to in decoded JSON, None where it leads nowhere; numbers index lists, "" is the
+    """What a dotted `path` leads to in decoded JSON, None if it leads nowhere; numbers index lists, "" is the
     whole.
     """
     for step in path.split(".") if path else ():

@@ -24,7 +24,7 @@ def listed(listing: Discovery, value: Any) -> dict[str, Any]:
 
 
 async def offered(client: Client, upstream: Upstream) -> tuple[str, ...]:
-    """The names that the upstream lists, by its protocol's discovery path; none where it lists none. Never raises."""
+    """The names that the upstream lists, by its protocol's discovery path; none if it lists none. Never raises."""
     listing = PROTOCOLS[upstream.adapter.protocol].discovery
     if listing is None:
         return ()

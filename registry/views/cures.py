@@ -21,7 +21,7 @@ SHOWN = 500
 
 @page("job.read")
 def job_failed(request: PersonRequest, job_id: uuid.UUID) -> HttpResponse:
-    """What failed in a job; of one cause where one is asked for."""
+    """What failed in a job; of one cause if one is asked for."""
     rows = reasons.rows_of(cures.of_job(jobs.get(request.user, job_id)), request.GET.get("cause", ""))
     return render(request, "registry/parts/cause_rows.html", {"listing": page_of_list(rows, page_of(request))})
 

@@ -66,7 +66,7 @@ def models(request: PersonRequest) -> HttpResponse:
 
 @page("model.read")
 def unreachable(request: PersonRequest) -> HttpResponse:
-    """The unreachable models that match the filter; of one cause where one is asked for."""
+    """The unreachable models that match the filter; of one cause if one is asked for."""
     groups = cures.unreachable(request.user, filter_of(request.GET))
     rows = reasons.rows_of(groups, request.GET.get("cause", ""))
     return render(request, "registry/parts/cause_rows.html", {"listing": page_of_list(rows, page_of(request))})

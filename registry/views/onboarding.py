@@ -52,7 +52,7 @@ def given_file(request: PersonRequest) -> tuple[str, str]:
 
 
 def page_in(request: PersonRequest, name: str) -> int:
-    """The page number in the form's field `name`; the first where it holds none."""
+    """The page number in the form's field `name`; the first if it holds none."""
     given = request.POST.get(name, "")
     return int(given) if given.isascii() and given.isdigit() and len(given) < 7 else 1
 

@@ -1,4 +1,4 @@
-"""Models from their address: detect, allow where an admin must, look over, test, save."""
+"""Models from their address: detect, allow if an admin must, look over, test, save."""
 
 import json
 from collections.abc import Sequence

@@ -102,7 +102,7 @@ def _enqueued(order: Submission) -> Job:
 
 
 def _require_room(caller: Caller, idempotency_key: str | None) -> None:
-    """Raises Failure where too many calls of this key wait and the asked one is not among those stored before."""
+    """Raises Failure if too many calls of this key wait and the asked one is not among those stored before."""
     stored = Job.objects.filter(kind=KIND, api_key_id=caller.key_id)
     waiting = stored.filter(state=JobState.QUEUED).count()
     known = idempotency_key is not None and stored.filter(idempotency_key=idempotency_key).exists()

@@ -31,7 +31,7 @@ def contract(model: Model) -> dict[str, Any]:
 
 
 def declared(model: Model) -> tuple[Parameter, ...]:
-    """The parameters of the current release; none where it has none or cannot be read any more."""
+    """The parameters of the current release; none if it has none or cannot be read any more."""
     if model.release is None:
         return ()
     try:

@@ -50,7 +50,7 @@ log = logging.getLogger(__name__)
 
 
 def drain() -> int:
-    """Store every record that waits in Redis. Returns how many rows arrived; 0 where Redis is away."""
+    """Store every record that waits in Redis. Returns how many rows arrived; 0 if Redis is away."""
     try:
         arrived = _drain(events.store())
         events.store().set(DRAINED, b"", ex=DRAINED_KEPT)

@@ -32,7 +32,7 @@ class P95(Aggregate):
 
 @dataclass(frozen=True)
 class Bucket:
-    """One step: calls by outcome. `p95_ms` is of answered calls, None where there were none."""
+    """One step: calls by outcome. `p95_ms` is of answered calls, None if there were none."""
 
     at: datetime
     answered: int = 0

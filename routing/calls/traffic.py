@@ -98,7 +98,7 @@ class Failing:
 
 
 def summary(actor: access.Actor | None, span: str = "15m") -> Summary | None:
-    """Traffic now and over `span`, a key of SPANS; None where summing takes over two seconds. Raises Forbidden."""
+    """Traffic now and over `span`, a key of SPANS; None if summing takes over two seconds. Raises Forbidden."""
     access.require(actor, "call.read")
     name = f"{_CACHE}-{span}"
     known: Summary | None = cache.get(name)
@@ -125,7 +125,7 @@ def of_models(actor: access.Actor | None, names: Sequence[str]) -> dict[str, Mod
 
 
 def failing(actor: access.Actor | None, span: str = "15m", most: int = WORST) -> list[Failing]:
-    """The models with the most failed calls of `span`, worst first; none where it takes too long. Raises Forbidden."""
+    """The models with the most failed calls of `span`, worst first; none if it takes too long. Raises Forbidden."""
     access.require(actor, "call.read")
     name = f"{_CACHE}-failing-{span}-{most}"
     known: list[Failing] | None = cache.get(name)

@@ -36,7 +36,7 @@ def best(
 
     Of equally good ones the fastest, then the one with the least energy, then the most accurate; what is left of ties
     is broken by the candidates themselves, never by the order in which they are given.
-    Raises TooManyCombinations where a round of the search needs more than `most` comparisons (10^9 take some seconds).
+    Raises TooManyCombinations if a round of the search needs more than `most` comparisons (10^9 take some seconds).
     """
     problem = _problem(chain, objective, limits)
     picks = best_picks(problem, most)
@@ -129,7 +129,7 @@ def _infeasible(chain: Chain, problem: Problem, limits: Limits, most: float) -> 
 
 
 def _conflict(problem: Problem, limits: Limits, most: float) -> tuple[int, ...]:
-    """The fewest limits that cannot be met together, where each can alone; all where that would take too long."""
+    """The fewest limits that cannot be met together, where each can alone; all if that would take too long."""
     given = [at for at, name in enumerate(LIMITS) if getattr(limits, name) is not None]
     for size in range(2, len(given)):
         for some in combinations(given, size):

@@ -67,7 +67,7 @@ class Problem:
         return latency <= self.limits[0] and energy <= self.limits[1] and accuracy >= self.limits[2]
 
     def most(self) -> Numbers:
-        """The limits on latency, energy and loss; infinite where there is none."""
+        """The limits on latency, energy and loss; infinite if there is none."""
         return self.limits[0], self.limits[1], lost(self.limits[2])
 
 
@@ -76,7 +76,7 @@ class Floor:
     """Prices and what they prove: a combination within the limits costs `value` or more.
 
     `multipliers` price what is limited; with the weights of the objective they make `unit`, the price of a second, a
-    joule and a unit of loss. A second is charged along `flow`, shares of the paths through the chain by edge, where
+    joule and a unit of loss. A second is charged along `flow`, shares of the paths through the chain by edge, if
     the place after the last is the end. `least` is what each stage pays at least, `credit` what the limits are worth.
     `ceiling` is the cost of a combination within the limits that was `reached`, or else what none can exceed.
     """
@@ -103,7 +103,7 @@ class Floor:
         return np.array((self.unit[LATENCY] * share, self.unit[ENERGY], self.unit[LOSS]))
 
     def worthwhile(self, stages: Sequence[Array]) -> tuple[Array, ...]:
-        """The candidates that may be in a combination as good as the ceiling; none of a stage where there is none."""
+        """The candidates that may be in a combination as good as the ceiling; none of a stage if there is none."""
         spare = self.cut() - sum(self.least)
         kept = []
         for place, (stage, least) in enumerate(zip(stages, self.least, strict=True)):
@@ -121,7 +121,7 @@ class _Trial:
 
 
 def first_floor(problem: Problem) -> Floor:
-    """A floor by a short ascent from no prices at all; above its ceiling where no combination is within the limits."""
+    """A floor by a short ascent from no prices at all; above its ceiling if no combination is within the limits."""
     mean = [float(stage[LATENCY].mean()) for stage in problem.stages]
     path, _ = slowest_path(problem.waits, mean)
     nothing = (0.0,) * len(problem.stages)
@@ -183,7 +183,7 @@ def _ceiling(problem: Problem) -> float:
 
 
 def _tried(problem: Problem, table: Array, multipliers: Numbers, flow: Mapping[Edge, float], ceiling: float) -> _Trial:
-    """The floor that these prices prove, with a lower ceiling where the stages' own choices are within the limits."""
+    """The floor that these prices prove, with a lower ceiling if the stages' own choices are within the limits."""
     unit = tuple(map(add, problem.weights, multipliers))
     shares = [0.0] * len(table)
     for (start, _), part in flow.items():

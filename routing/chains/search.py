@@ -1,7 +1,7 @@
 """The exact search for the best combination of a chain (`chain` says the words).
 
 Stages are decided in an order in which each follows those it waits for. A label is a partial combination: the finish
-times that later stages or the end still await, the energy, the accuracy and the loss. A label is dropped only where
+times that later stages or the end still await, the energy, the accuracy and the loss. A label is dropped only if
 another equals or beats it in all that the rest of the chain can see, or where a floor under all its completions lies
 above the cost of a combination that is known. Latencies are seconds, energies joules.
 """
@@ -90,10 +90,10 @@ class _Hunt:
 
 
 def best_picks(problem: Problem, most: float = MOST_COMPARISONS) -> tuple[int, ...] | None:
-    """The WHICH of each stage's candidate in the best combination; None where none is within the limits.
+    """The WHICH of each stage's candidate in the best combination; None if none is within the limits.
 
     Of equally good ones the fastest, then the one with the least energy, then the most accurate.
-    Raises TooManyCombinations where a round would need more than `most` comparisons.
+    Raises TooManyCombinations if a round would need more than `most` comparisons.
     """
     *_, found = None, *_rounds(problem, first_floor(problem), most)
     return found
@@ -254,7 +254,7 @@ def _made(hunt: _Hunt, step: _Step, labels: Array, parents: Indices, picks: Indi
 
 
 def _latest(labels: Array, rows: tuple[int, ...]) -> Array:
-    """The latest of these finish times; the beginning where there are none."""
+    """The latest of these finish times; the beginning if there are none."""
     latest: Array = labels[rows[0]] if len(rows) == 1 else np.max(labels[list(rows)], axis=0, initial=0.0)
     return latest
 

@@ -29,7 +29,7 @@ class Breakers:
         self._circuits: dict[str, Circuit] = {}
 
     def usable(self, replicas: Sequence[Replica]) -> Sequence[Replica]:
-        """The replicas whose circuit lets a call through; all (panic) where that would leave fewer than half."""
+        """The replicas whose circuit lets a call through; all (panic) if that would leave fewer than half."""
         if not self._circuits:
             return replicas
         usable = [replica for replica in replicas if self.allows(replica.key)]
@@ -43,7 +43,7 @@ class Breakers:
         return self._clock() >= circuit.open_until and not circuit.trial
 
     def started(self, key: str) -> None:
-        """A call goes out. Where the circuit is half open, it is the trial and others wait for its end."""
+        """A call goes out. If the circuit is half open, it is the trial and others wait for its end."""
         if not self._circuits:
             return
         circuit = self._circuits.get(key)

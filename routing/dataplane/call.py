@@ -106,7 +106,7 @@ class Call(Struct):
         )
 
     def _usage(self) -> Usage | None:
-        """Reported usage; else what was counted on the way, marked estimated, or partial where the call was cut."""
+        """Reported usage; else what was counted on the way, marked estimated, or partial if the call was cut."""
         cut = self.status == CANCELLED or (self.started and self.failure is not None)
         if cut:
             prompt = self.usage.prompt_tokens if self.usage is not None else None

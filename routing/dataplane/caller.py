@@ -164,7 +164,7 @@ async def empty(send: Send, status: int, headers: list[tuple[bytes, bytes]]) -> 
 
 @dataclass(slots=True)
 class Collected:
-    """Takes an answer's ASGI messages where there is no connection."""
+    """Takes an answer's ASGI messages if there is no connection."""
 
     status: int = 0
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)

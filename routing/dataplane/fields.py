@@ -1,4 +1,4 @@
-"""A request body's top-level fields, decoded one by one only where they are needed."""
+"""A request body's top-level fields, decoded one by one only if they are needed."""
 
 from collections.abc import Callable
 from typing import TypeVar

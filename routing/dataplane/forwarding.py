@@ -40,7 +40,7 @@ class Forwarder:
         self._number = 0
 
     async def forward(self, call: Call, model: ServedModel, operation: Operation, send: Send) -> None:
-        """Answer `call` from one of the model's replicas. Raises Failure where none answered.
+        """Answer `call` from one of the model's replicas. Raises Failure if none answered.
 
         After the first byte has gone to the caller there is no second attempt.
         """
@@ -65,7 +65,7 @@ class Forwarder:
                     raise
 
     def _choose(self, call: Call, model: ServedModel, tried: Sequence[Replica]) -> Replica:
-        """A replica that has not been tried; one with an open circuit only where there is no other."""
+        """A replica that has not been tried; one with an open circuit only if there is no other."""
         if len(model.replicas) == 1:
             return model.replicas[0]
         usable = [replica for replica in self._breakers.usable(model.replicas) if replica not in tried]

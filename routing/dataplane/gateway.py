@@ -186,7 +186,7 @@ class Gateway:
             self._limits.release(caller)
 
     async def authenticate(self, authorization: bytes) -> Caller:
-        """The caller behind a key. Raises Failure: 401 only where the key is surely unknown, else 503."""
+        """The caller behind a key. Raises Failure: 401 only if the key is surely unknown, else 503."""
         known = self._known.get(authorization)
         if known is not None and (known.expires_at is None or known.expires_at > time.time()):
             return known

@@ -28,7 +28,7 @@ class Limits:
         self._in_flight: dict[int, int] = {}
 
     def admit(self, caller: Caller) -> None:
-        """Count a call in. Raises Failure (rate_limited, with `retry_after` seconds) where the key is at its limit."""
+        """Count a call in. Raises Failure (rate_limited, with `retry_after` seconds) if the key is at its limit."""
         if caller.max_concurrency is not None:
             running = self._in_flight.get(caller.key_id, 0)
             if running >= caller.max_concurrency:
@@ -55,7 +55,7 @@ class Limits:
             self._in_flight[caller.key_id] = running - 1
 
     def in_flight(self, caller: Caller) -> int:
-        """Calls of this key that are running, where the key has a concurrency limit."""
+        """Calls of this key that are running, if the key has a concurrency limit."""
         return self._in_flight.get(caller.key_id, 0)
 
     def forget(self, known: set[int]) -> None:

@@ -54,7 +54,7 @@ class Measures:
         self.tokens: dict[tuple[str, str], int] = {}
 
     def count(self, record: Record, model: str) -> None:
-        """Count one finished call of `model`; empty where no model was found, so that callers cannot make up labels."""
+        """Count one finished call of `model`; empty if no model was found, so that callers cannot make up labels."""
         key = (model, record.task, record.status, record.failure)
         self.calls[key] = self.calls.get(key, 0) + 1
         durations = self.durations.get(model)

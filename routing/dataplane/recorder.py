@@ -27,7 +27,7 @@ SPOOL_BYTES = 512 * 1024 * 1024
 class Record(msgspec.Struct, gc=False):
     """One call. The fields are CallRecord's columns; times in milliseconds, `at` is when the call began.
 
-    `request_id` is the caller's own, empty where it gave none.
+    `request_id` is the caller's own, empty if it gave none.
     """
 
     id: str
@@ -53,7 +53,7 @@ class Record(msgspec.Struct, gc=False):
 
 
 Deliver = Callable[[bytes], Awaitable[None]]
-"""Hands one packed message (a JSON array of records) to Redis; raises DeliveryFailed where it cannot."""
+"""Hands one packed message (a JSON array of records) to Redis; raises DeliveryFailed if it cannot."""
 
 
 class DeliveryFailed(Exception):
@@ -73,7 +73,7 @@ class Recorder:
         self.recorded = self.delivered = self.spooled = self.dropped = 0
 
     def add(self, record: Record) -> None:
-        """Queue a record; drops and counts it where the queue is full."""
+        """Queue a record; drops and counts it if the queue is full."""
         if len(self._queue) >= QUEUE_RECORDS:
             self.dropped += 1
             return
@@ -134,7 +134,7 @@ class Recorder:
                 path.unlink()
 
     async def _to_spool(self, packed: bytes, count: int) -> bool:
-        """Write one message to disk. Where that fails it stays queued, and what no longer fits there is counted."""
+        """Write one message to disk. If that fails it stays queued, and what no longer fits there is counted."""
         try:
             await asyncio.to_thread(self._write, packed)
         except OSError as error:

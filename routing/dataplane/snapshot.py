@@ -253,7 +253,7 @@ def save(snapshot: Snapshot, path: Path) -> None:
 
 
 def load(path: Path) -> Snapshot | None:
-    """The last good copy, or the one before it where that is damaged; None where there is none. Never raises."""
+    """The last good copy, or the one before it if that is damaged; None if there is none. Never raises."""
     for candidate in (path, _before(path)):
         try:
             return decode(candidate.read_bytes())

@@ -28,7 +28,7 @@ class Source(Protocol):
     """Where rows come from. Both methods block and are called in one thread only."""
 
     def read(self, known: int | None) -> Snapshot | None:
-        """All rows; None where the revision is still `known`. Raises RowsUnavailable."""
+        """All rows; None if the revision is still `known`. Raises RowsUnavailable."""
 
     def close(self) -> None:
         """Let go of connections."""
@@ -69,7 +69,7 @@ class Watcher:
             self._noticed.clear()
 
     async def refresh(self) -> None:
-        """Look at the revision now and swap the Table where it moved. Calls at the same time share one look."""
+        """Look at the revision now and swap the Table if it moved. Calls at the same time share one look."""
         if self._refreshing is None or self._refreshing.done():
             self._refreshing = asyncio.create_task(self._refresh())
         await asyncio.shield(self._refreshing)
@@ -108,7 +108,7 @@ class Watcher:
 
     @property
     def age(self) -> float:
-        """Seconds since the database last confirmed the served revision; infinite where it never did."""
+        """Seconds since the database last confirmed the served revision; infinite if it never did."""
         return self._since(self._confirmed_at)
 
     @property

@@ -18,7 +18,7 @@ class Figure:
     better: str = LOWER
 
     def text(self, value: float) -> str:
-        """The value as people read it, without its unit where that is no percent sign."""
+        """The value as people read it, without its unit if that is no percent sign."""
         return f"{value * 100:.{self.digits}f} %" if self.unit == "%" else f"{value:,.{self.digits}f}"
 
 
@@ -43,7 +43,7 @@ SHORT = ("mean_s", "p99_s", "useful", "joules_per_request")
 
 @dataclass(frozen=True)
 class Row:
-    """A figure of both policies. `winner` is a place, or -1 where nobody wins; `verdict` is about the second."""
+    """A figure of both policies. `winner` is a place, or -1 if nobody wins; `verdict` is about the second."""
 
     figure: Figure
     texts: tuple[str, ...]
@@ -53,7 +53,7 @@ class Row:
 
 
 def compared(policies: Sequence[str], results: Mapping[str, Mapping[str, Any]] | None) -> dict[str, Row]:
-    """Rows by the figures' names, values in the order of `policies`; empty where there are no results (yet)."""
+    """Rows by the figures' names, values in the order of `policies`; empty if there are no results (yet)."""
     if not results or any(name not in results for name in policies):
         return {}
     rows = {}

@@ -60,7 +60,7 @@ def start(
     idempotency: jobs.Idempotency | None = None,
     request_id: str = "",
 ) -> Job:
-    """Let two policies race in a job. Raises Forbidden, Invalid, and Conflict where too many races wait already."""
+    """Let two policies race in a job. Raises Forbidden, Invalid, and Conflict if too many races wait already."""
     access.require(actor, "lab.run")
     order = {"scenario": scenario, "policies": list(policies), "seed": seed}
     check(scenario, policies, seed)
@@ -103,7 +103,7 @@ def visible(actor: access.Actor | None) -> QuerySet[Job]:
 
 
 def listing(actor: access.Actor | None, scenario: str = "", policy: str = "") -> QuerySet[Job]:
-    """Visible races, of one scenario or with one policy where those are named."""
+    """Visible races, of one scenario or with one policy if those are named."""
     rows = visible(actor)
     if scenario:
         rows = rows.filter(input__scenario=scenario[:40].replace("\x00", ""))
@@ -136,7 +136,7 @@ def chosen(actor: access.Actor | None, ids: Sequence[str]) -> list[Job]:
 
 
 def next_seed(job: Job) -> int:
-    """The seed to go on with: the next one, or the same where it gave no figures."""
+    """The seed to go on with: the next one, or the same if it gave no figures."""
     seed: int = job.input["seed"]
     return (seed + 1) % (MOST_SEED + 1) if job.state == JobState.SUCCEEDED else seed
 
@@ -188,7 +188,7 @@ def _child(order: dict[str, Any], complaints: IO[bytes]) -> "Iterator[subprocess
 
 
 def _follow(child: "subprocess.Popen[bytes]", board: "_Board") -> bool:
-    """Read the child's lines to the end; False where somebody asked to stop. Raises JobFailed, LeaseLost."""
+    """Read the child's lines to the end; False if somebody asked to stop. Raises JobFailed, LeaseLost."""
     lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_read, args=(child.stdout, lines.put), name="race-lines", daemon=True).start()
     until = time.monotonic() + LIMIT_S

@@ -18,7 +18,7 @@ class Series:
         self.policies: dict[str, dict[str, list[Any]]] = {}
 
     def add(self, sample: dict[str, Any]) -> None:
-        """One moment of all policies. Raises KeyError where something is missing."""
+        """One moment of all policies. Raises KeyError if something is missing."""
         for name, values in sample["policies"].items():
             columns = self.policies.setdefault(name, {column: [] for column in COLUMNS})
             for column in COLUMNS:

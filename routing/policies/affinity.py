@@ -1,4 +1,4 @@
-"""Affinity first: a call goes where its model is, to the least busy such device; elsewhere where all are far busier.
+"""Affinity first: a call goes where its model is, to the least busy such device; elsewhere if all are far busier.
 
 Binds early. What cache-aware gateways do (llm-d, SGLang) before they know what a load costs.
 """
@@ -24,7 +24,7 @@ def pick(
     memory: NDArray[np.float64],
     parts: NDArray[np.float64],
 ) -> int:
-    """The least seconds of work, `away_s` added where the model neither is nor is awaited; then the emptiest memory."""
+    """The least seconds of work, `away_s` added if the model neither is nor is awaited; then the emptiest memory."""
     best, lowest = NONE, np.inf
     for place in range(len(candidates)):
         device = candidates[place]

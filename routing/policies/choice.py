@@ -1,7 +1,7 @@
 """The one signature of every policy: (table, decision point, candidates) -> choice; and the explanation of a choice.
 
 A policy's rule is its `pick(fleet, point, candidates, weights, memory, parts)`: it answers one of the candidates (or -1
-where the call may be held), and writes the parts of every candidate's score, named by its PARTS; the smallest sum wins.
+if the call may be held), and writes the parts of every candidate's score, named by its PARTS; the smallest sum wins.
 The gateway's replicas stand for a fleet of devices, so that hosted endpoints and devices are chosen by one rule.
 """
 
@@ -56,14 +56,14 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class FleetChoice:
-    """The candidate that a fleet's policy took, -1 where it holds the call, and the score parts of every candidate."""
+    """The candidate that a fleet's policy took, -1 if it holds the call, and the score parts of every candidate."""
 
     candidate: int
     scores: Mapping[int, Mapping[str, float]]
 
     @property
     def parts(self) -> Mapping[str, float]:
-        """Parts of the score of what was taken; none where the call is held."""
+        """Parts of the score of what was taken; none if the call is held."""
         return self.scores.get(self.candidate, {})
 
 
@@ -135,7 +135,7 @@ def chosen(rule: Rule, names: Sequence[str], point: DecisionPoint, candidates: S
 def explained(pick: Callable[..., int], names: Names, fleet: Any, point: Any, desk: Desk) -> FleetChoice:
     """What `pick` takes at a fleet's decision point, with the parts of every candidate's score by the policy's PARTS.
 
-    Raises KeyError where `names` does not name the parts of the point's kind.
+    Raises KeyError if `names` does not name the parts of the point's kind.
     """
     few = desk.candidates[: point.count]
     taken = int(pick(fleet, point, few, desk.weights, desk.memory, desk.parts))

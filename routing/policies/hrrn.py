@@ -73,7 +73,7 @@ def demand(fleet: Fleet, model: int, weights: NDArray[np.float64]) -> float:
 
 @inlined
 def power(base: float, exponent: float) -> float:
-    """`base` to the `exponent`, at once where that is 0 or 1."""
+    """`base` to the `exponent`, at once if that is 0 or 1."""
     if exponent == 1.0:
         return base
     return 1.0 if exponent == 0.0 else base**exponent

@@ -1,6 +1,6 @@
 """Highest response ratio, with heavy calls spaced out: a call that costs its device much even in a full batch waits
 until the device has little under way, while light ones run beside it. What is worth keeping is evicted last, and models
-are loaded where the least of it must leave.
+are loaded if the least of it must leave.
 """
 
 import numpy as np
@@ -44,7 +44,7 @@ def pick(
     memory: NDArray[np.float64],
     parts: NDArray[np.float64],
 ) -> int:
-    """The highest score among those that need not be held; -1 where all are."""
+    """The highest score among those that need not be held; -1 if all are."""
     best, highest = NONE, -np.inf
     for place in range(len(candidates)):
         score = merit(fleet, point, candidates[place], weights)

@@ -26,7 +26,7 @@ def pick(
     memory: "NDArray[np.float64]",
     parts: "NDArray[Any]",
 ) -> int:
-    """The model's home; where that takes no calls, the next device after it."""
+    """The model's home; if that takes no calls, the next device after it."""
     best, lowest = 0, len(fleet.devices)
     for place in range(len(candidates)):
         away = (candidates[place] - fleet.models[point.model].home) % len(fleet.devices)

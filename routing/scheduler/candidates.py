@@ -10,7 +10,7 @@ from routing.scheduler.fleet import NONE, WARM, Fleet
 
 @compiled
 def every_device(fleet: Fleet, model: int, candidates: NDArray[np.int64]) -> int:
-    """Devices that can ever hold the model and take calls; where all are drained, all that can hold it."""
+    """Devices that can ever hold the model and take calls; if all are drained, all that can hold it."""
     count = 0
     for device in range(len(fleet.devices)):
         one = fleet.devices[device]
@@ -29,7 +29,7 @@ def every_device(fleet: Fleet, model: int, candidates: NDArray[np.int64]) -> int
 
 @compiled
 def free_replicas(fleet: Fleet, call: int, candidates: NDArray[np.int64]) -> int:
-    """Devices on which the arriving call may start now. None where others of its model wait already."""
+    """Devices on which the arriving call may start now. None if others of its model wait already."""
     model = fleet.calls[call].model
     if fleet.models[model].replicas == 0 or fleet.queues[0, model].count > 0:
         return 0
@@ -48,7 +48,7 @@ def free_replicas(fleet: Fleet, call: int, candidates: NDArray[np.int64]) -> int
 
 @compiled
 def loaders(fleet: Fleet, model: int, candidates: NDArray[np.int64]) -> int:
-    """Devices whose loader is free and that can make room for the model, where it needs another replica."""
+    """Devices whose loader is free and that can make room for the model, if it needs another replica."""
     if not residency.wants_replica(fleet, model):
         return 0
     count = 0
@@ -63,7 +63,7 @@ def loaders(fleet: Fleet, model: int, candidates: NDArray[np.int64]) -> int:
 
 @compiled
 def startable_models(fleet: Fleet, device: int, candidates: NDArray[np.int64]) -> int:
-    """Resident models with a waiting call that may start now. Where one is overdue, it alone, or none until it may."""
+    """Resident models with a waiting call that may start now. If one is overdue, it alone, or none until it may."""
     one = fleet.devices[device]
     scope = queueing.scope(fleet, device)
     one.turn = overdue_resident(fleet, device, scope)
@@ -97,7 +97,7 @@ def overdue_resident(fleet: Fleet, device: int, scope: int) -> int:
 
 @compiled
 def loadable_models(fleet: Fleet, device: int, candidates: NDArray[np.int64]) -> int:
-    """Waiting models that the device's free loader could load; only the oldest where one is overdue."""
+    """Waiting models that the device's free loader could load; only the oldest if one is overdue."""
     one = fleet.devices[device]
     if one.loading != NONE or not residency.open_to_calls(fleet, device):
         return 0
@@ -141,7 +141,7 @@ def may_claim(fleet: Fleet, device: int, model: int) -> bool:
 
 @compiled
 def overdue_model(fleet: Fleet, device: int, model: int, spare: float, candidates: NDArray[np.int64]) -> int:
-    """The overdue model as the only candidate; where it does not fit yet, the device is claimed and drained for it."""
+    """The overdue model as the only candidate; if it does not fit yet, the device is claimed and drained for it."""
     if fleet.models[model].memory_gb <= spare:
         candidates[0] = model
         return 1
@@ -152,7 +152,7 @@ def overdue_model(fleet: Fleet, device: int, model: int, spare: float, candidate
 
 @compiled
 def claimed_model(fleet: Fleet, device: int, scope: int, candidates: NDArray[np.int64]) -> int:
-    """The model that the device is claimed for, once there is room; the claim ends where nobody waits any more."""
+    """The model that the device is claimed for, once there is room; the claim ends if nobody waits any more."""
     model = fleet.devices[device].claim
     if fleet.queues[scope, model].count == 0 or fleet.places[model, device] != NONE:
         fleet.devices[device].claim = NONE

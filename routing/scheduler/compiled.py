@@ -66,7 +66,7 @@ llvmlite.binding.set_option("patchbay", f"--inline-threshold={INLINE}")
 
 
 def compiled(function: Callable[P, R]) -> Callable[P, R]:
-    """`function` in machine code, compiled at its first call and kept on disk where that is possible.
+    """`function` in machine code, compiled at its first call and kept on disk if that is possible.
 
     No fast-math: the same seed must give the same result to the bit, compiled or not (`function.py_func`).
     """

@@ -28,7 +28,7 @@ NOTHING, STARTED, LOADS = 0, 1, 2
 class Point(NamedTuple):
     """One decision. Candidates are devices at BIND and PLACE, models at START, LOAD and EVICT.
 
-    `model` is the model to place or to make room for, `call` the arriving call; -1 where there is none.
+    `model` is the model to place or to make room for, `call` the arriving call; -1 if there is none.
     """
 
     kind: int
@@ -107,7 +107,7 @@ def drain(fleet: Fleet, device: int, drained: bool, now: float) -> None:
 
 @compiled
 def next_point(fleet: Fleet, candidates: NDArray[np.int64]) -> Point:
-    """The next decision to make, its candidates written to the front of `candidates`; REST where there is none."""
+    """The next decision to make, its candidates written to the front of `candidates`; REST if there is none."""
     state = fleet.state[0]
     if state.room_model != NONE:
         count = residency.victims(fleet, state.room_device, candidates)
@@ -152,9 +152,9 @@ def apply(fleet: Fleet, point: Point, candidate: int) -> Order:
 
 @compiled
 def may_hold(fleet: Fleet, point: Point, candidates: NDArray[np.int64]) -> bool:
-    """Whether -1 is an answer: only where a later event is sure to ask again, so that no policy can starve anybody.
+    """Whether -1 is an answer: only if a later event is sure to ask again, so that no policy can starve anybody.
 
-    That is where the device, or every candidate device, has a call running whose end will ask.
+    That is if the device, or every candidate device, has a call running whose end will ask.
     """
     if point.kind == EVICT or fleet.state[0].early:
         return False
@@ -168,7 +168,7 @@ def may_hold(fleet: Fleet, point: Point, candidates: NDArray[np.int64]) -> bool:
 
 @compiled
 def settled(fleet: Fleet, point: Point, candidates: NDArray[np.int64], candidate: int) -> int:
-    """The pick where it stands; the first candidate where a policy held what it may not, counted as failed open."""
+    """The pick if it stands; the first candidate if a policy held what it may not, counted as failed open."""
     if candidate != NONE or may_hold(fleet, point, candidates):
         return candidate
     fleet.state[0].failed_open += 1
@@ -221,7 +221,7 @@ def device_point(fleet: Fleet, device: int, candidates: NDArray[np.int64]) -> Po
 
 @compiled
 def bind(fleet: Fleet, point: Point, device: int) -> Order:
-    """An arriving call goes to `device`: at once where policies bind late, into its line where they bind early."""
+    """An arriving call goes to `device`: at once if policies bind late, into its line if they bind early."""
     state = fleet.state[0]
     if device == NONE:
         queueing.hold(fleet, 0, point.call)
@@ -246,7 +246,7 @@ def start(fleet: Fleet, call: int, device: int) -> Order:
 
 @compiled
 def make_room(fleet: Fleet, device: int, model: int) -> Order:
-    """Begin the load where there is room; else ask for a victim next."""
+    """Begin the load if there is room; else ask for a victim next."""
     state = fleet.state[0]
     if not residency.fits(fleet, device, model):
         state.room_device, state.room_model = device, model

@@ -149,7 +149,7 @@ EXPECTED, HELD, RUNNING, DONE = 0, 1, 2, 3
 class Limits:
     """What the scheduler holds every policy to.
 
-    `max_active` models compute on one device at once; another replica is loaded where the waiting work exceeds
+    `max_active` models compute on one device at once; another replica is loaded if the waiting work exceeds
     `replicate` load times per replica and more than `calls_per_replica` calls per replica run or wait; who has waited
     `patience_s` goes before everybody else; `host_gb` of memory keep the weights of models put to sleep; `early` binds
     a call to a device when it arrives.
@@ -166,8 +166,8 @@ class Limits:
 class Fleet(NamedTuple):
     """Everything that a policy and the scheduler may read. M models, D devices, N calls, S scopes of queues.
 
-    `places[model, device]` is the model's slot in `residents[device]`, or -1. Scope 0 holds all calls that wait where a
-    policy binds late; where it binds early, scope d holds those bound to device d.
+    `places[model, device]` is the model's slot in `residents[device]`, or -1. Scope 0 holds all calls that wait if a
+    policy binds late; if it binds early, scope d holds those bound to device d.
 
     Three lists lie across the records, so that a fleet stays few arrays: the models that wait in scope s are
     `queues[s, :devices[s].waiting_models].waiting`; `devices.line` is a ring of the devices that have something to

@@ -38,7 +38,7 @@ def held_back(fleet: Fleet, point: Point, candidate: int, weights: NDArray[np.fl
 
 @compiled
 def merit(fleet: Fleet, point: Point, candidate: int, weights: NDArray[np.float64]) -> float:
-    """The candidate's score, a logarithm where ratios count: higher is better."""
+    """The candidate's score, a logarithm if ratios count: higher is better."""
     if point.kind == START:
         head, one = fleet.calls[fleet.queues[0, candidate].head], fleet.models[candidate]
         size = solo_s(head.predicted_units, one.step_a, one.step_b)

@@ -127,7 +127,7 @@ def wants_replica(fleet: Fleet, model: int) -> bool:
 
 @inlined
 def load_s(fleet: Fleet, model: int) -> float:
-    """Seconds until the model would be warm: woken from host memory where it sleeps, else loaded."""
+    """Seconds until the model would be warm: woken from host memory if it sleeps, else loaded."""
     one = fleet.models[model]
     return float(one.wake_s if one.asleep else one.load_s)
 
@@ -143,7 +143,7 @@ def evictable(fleet: Fleet, device: int, slot: int) -> bool:
 
 @inlined
 def needed(fleet: Fleet, device: int, model: int) -> bool:
-    """Whether calls wait for the model on the device: where binding is late, more than the other replicas take."""
+    """Whether calls wait for the model on the device: if binding is late, more than the other replicas take."""
     waiting = fleet.queues[queueing.scope(fleet, device), model].count
     if waiting == 0 or fleet.state[0].early:
         return bool(waiting > 0)
@@ -187,7 +187,7 @@ def fits(fleet: Fleet, device: int, model: int) -> bool:
 
 @compiled
 def free_slot(fleet: Fleet, device: int) -> int:
-    """The lowest slot without a resident; -1 where all are taken."""
+    """The lowest slot without a resident; -1 if all are taken."""
     for slot in range(RESIDENTS):
         if fleet.residents[device, slot].model == NONE:
             return slot
@@ -247,7 +247,7 @@ def warm(fleet: Fleet, device: int, now: float) -> None:
 
 @compiled
 def evict(fleet: Fleet, device: int, model: int) -> None:
-    """The model leaves the device; its weights sleep in host memory where that has room."""
+    """The model leaves the device; its weights sleep in host memory if that has room."""
     one, where = fleet.models[model], fleet.devices[device]
     slot = fleet.places[model, device]
     resident = fleet.residents[device, slot]
@@ -284,7 +284,7 @@ def put_to_sleep(fleet: Fleet, model: int) -> None:
 
 @compiled
 def longest_asleep(fleet: Fleet) -> int:
-    """The model that has slept longest, but not the one that room is being made for; -1 where none sleeps."""
+    """The model that has slept longest, but not the one that room is being made for; -1 if none sleeps."""
     oldest, since = NONE, np.inf
     for model in range(len(fleet.models)):
         one = fleet.models[model]

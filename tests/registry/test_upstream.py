@@ -77,7 +77,7 @@ async def test_the_upstreams_own_words_are_kept(client: Client, status: int, kin
 
 
 def listing(names: list[str], status: int = 200) -> Script:
-    """An upstream that has only these models, and says so where it is asked."""
+    """An upstream that has only these models, and says so if it is asked."""
 
     async def script(peer: Peer) -> None:
         while True:

@@ -77,7 +77,7 @@ class Plant:
         self.valkey.stop()
 
     def models(self, key: str = "") -> int:
-        """The status of GET /v1/models; 0 where nothing answers."""
+        """The status of GET /v1/models; 0 if nothing answers."""
         try:
             headers = {"authorization": f"Bearer {key or self.key}"}
             return httpx.get(f"{self.url}/v1/models", headers=headers, trust_env=False, timeout=10).status_code

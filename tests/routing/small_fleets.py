@@ -77,7 +77,7 @@ def drive(
 ) -> Run:
     """Run event by event. `watch` hears of each event (no point) and of each decision once it is carried out.
 
-    Where nothing is left to happen and calls wait, every device is looked at again, at most `again` times.
+    If nothing is left to happen and calls wait, every device is looked at again, at most `again` times.
     """
     machine, clock, desk = staged(workload, Entrant("", None, np.zeros(1), limits))
     run, fleet = Run(machine), machine.fleet
@@ -93,7 +93,7 @@ def drive(
 
 
 def decide(run: Run, pick: Pick, watch: Watch, candidates: NDArray[np.int64]) -> None:
-    """Let `pick` decide until the scheduler rests; where it may not refuse, a refusal counts as the first candidate."""
+    """Let `pick` decide until the scheduler rests; if it may not refuse, a refusal counts as the first candidate."""
     fleet = run.machine.fleet
     point = scheduler.next_point(fleet, candidates)
     while point.kind != REST:

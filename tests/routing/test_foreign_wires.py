@@ -68,7 +68,7 @@ USED = block(2, {**USE, "input": {}}, {"type": "input_json_delta", "partial_json
 
 
 def thinker(stream: bool) -> Callable[[Any], bytes]:
-    """Thinks and calls a tool; refuses the next turn where the thinking does not come back as it was."""
+    """Thinks and calls a tool; refuses the next turn if the thinking does not come back as it was."""
 
     def answer(body: Any) -> bytes:
         if len(body["messages"]) == 1 and stream:

@@ -83,7 +83,7 @@ async def begin(
 
 
 async def call(plant: Plant, model: str = "good", stream: bool = False, key: str = "") -> tuple[int, bytes]:
-    """One whole call: its status and what came. 0 where no answer came."""
+    """One whole call: its status and what came. 0 if no answer came."""
     try:
         reader, writer = await begin(plant, model, stream, key)
         answer = await reader.read()

@@ -34,7 +34,7 @@ WEIGHTS, MEMORY, PARTS = np.array(list(hrrn.WEIGHTS.values())), np.zeros(8), np.
 
 
 def ratio(fleet: Fleet, point: Point, candidates: NDArray[np.int64]) -> int:
-    """The highest response ratio; the oldest call where policies bind early."""
+    """The highest response ratio; the oldest call if policies bind early."""
     if fleet.state[0]["early"]:
         return first(fleet, point, candidates)
     return int(hrrn.pick(fleet, point, candidates, WEIGHTS, MEMORY, PARTS))

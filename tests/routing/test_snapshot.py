@@ -1,4 +1,4 @@
-"""The served table: built from rows, kept on disk, refused where damaged, followed while stores come and go."""
+"""The served table: built from rows, kept on disk, refused if damaged, followed while stores come and go."""
 
 import asyncio
 import hashlib

@@ -27,7 +27,7 @@ class Running:
         self.process: subprocess.Popen[bytes] | None = None
 
     def begin(self, *command: str) -> subprocess.Popen[bytes]:
-        """Start it, by `command` where one is given."""
+        """Start it, by `command` if one is given."""
         own = {"DATA_DIR": str(self.data), "PORT": str(self.port), "PRACTICE": str(self.practice)}
         kept = {name: value for name, value in os.environ.items() if not name.endswith("_URL")}
         with self.output.open("wb") as output:
@@ -57,7 +57,7 @@ class Running:
     def killed(self, name: str) -> int:
         """kill -9 the program `name`, once it runs: a store killed before may have taken it along. Returns its PID.
 
-        Raises AssertionError where it does not run within 15 s.
+        Raises AssertionError if it does not run within 15 s.
         """
         assert wait_for(lambda: alive(self.pids()[name]) is not None, 15), f"{name} does not run:\n{self.printed()}"
         pid = self.pids()[name]

@@ -44,7 +44,7 @@ def unblock(path: Path) -> None:
 
 
 def living(running: Running, name: str) -> int:
-    """The PID of a program by its command line; 0 where it does not run."""
+    """The PID of a program by its command line; 0 if it does not run."""
     assert running.process is not None
     word = PROGRAMS[name]
     found = [child.pid for child in psutil.Process(running.process.pid).children() if word in words_of(child)]

@@ -1,4 +1,4 @@
-"""No input of 1 MB takes more than 5 s or 500 MB; where the allowance ends, a person looks."""
+"""No input of 1 MB takes more than 5 s or 500 MB; if the allowance ends, a person looks."""
 
 import json
 import subprocess

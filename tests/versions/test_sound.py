@@ -108,7 +108,7 @@ def test_an_unchanged_operation_whose_constant_became_a_number_is_seen() -> None
 
 
 def seed_of_this_commit() -> int:
-    """Other pairs for every commit, the same ones when it is tested again; random where there is no repository."""
+    """Other pairs for every commit, the same ones when it is tested again; random if there is no repository."""
     asked = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, cwd=Path(__file__).parent)
     return int(asked.stdout[:8], 16) if asked.returncode == 0 else SystemRandom().randrange(2**32)
 

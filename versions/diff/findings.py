@@ -29,7 +29,7 @@ class Direction(StrEnum):
 
 
 class Effect(StrEnum):
-    """How the set of allowed values moved; FACT where the difference is not one of sets."""
+    """How the set of allowed values moved; FACT if the difference is not one of sets."""
 
     NARROWER = "narrower"
     WIDER = "wider"
@@ -42,7 +42,7 @@ class Effect(StrEnum):
 class Witness:
     """A value that one side accepts and the other refuses, as `jsonschema` itself said.
 
-    `whole` is true where the value is a whole body or parameter, false where it is the part at the finding's pointers.
+    `whole` is true if the value is a whole body or parameter, false if it is the part at the finding's pointers.
     """
 
     value: Any

@@ -51,7 +51,7 @@ def _stability(before: Any, after: Any) -> Iterator[Told]:
 
 
 def day(value: Any) -> date | None:
-    """A sunset date, full date or RFC 3339 time; None where it is neither."""
+    """A sunset date, full date or RFC 3339 time; None if it is neither."""
     if not isinstance(value, str):
         return None
     try:
@@ -81,6 +81,6 @@ def removal_rule(described: dict[str, Any], policy: Policy) -> tuple[str, Any]:
 
 
 def prose_notice(before: Any, after: Any) -> str:
-    """A phrase of decline that a new description has and the old one had not; empty where there is none."""
+    """A phrase of decline that a new description has and the old one had not; empty if there is none."""
     first, second = (text.lower() if isinstance(text, str) else "" for text in (before, after))
     return next((phrase for phrase in PHRASES if phrase in second and phrase not in first), "")

@@ -108,7 +108,7 @@ class _Builder:
         self._put(done.value, plain="", size=done.size)
 
     def _put(self, value: Any, plain: str, size: int) -> None:
-        """Put a value of so many parts, aliases written out, where it belongs."""
+        """Put a value of so many parts, aliases written out, if it belongs."""
         if self._stack:
             self._stack[-1].size += size
         self._count += 1

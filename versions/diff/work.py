@@ -37,7 +37,7 @@ def limited() -> Iterator[None]:
 
 
 def spend(steps: int = 1) -> None:
-    """Count some steps. Raises Exhausted where none are left; outside `limited` it does nothing."""
+    """Count some steps. Raises Exhausted if none are left; outside `limited` it does nothing."""
     allowance = _current.get()
     if allowance is None:
         return

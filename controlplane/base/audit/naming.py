@@ -33,7 +33,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Entry:
-    """An audit entry to show. `href` is empty where the object is gone or has no page."""
+    """An audit entry to show. `href` is empty if the object is gone or has no page."""
 
     change: Change
     name: str

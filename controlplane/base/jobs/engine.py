@@ -99,11 +99,11 @@ class Lease:
         return self._cancelled
 
     def renew(self) -> bool:
-        """Own the job for another 20 s; False where it is no longer ours."""
+        """Own the job for another 20 s; False if it is no longer ours."""
         return bool(self._mine().update(lease_until=Now() + LEASE))
 
     def finish(self, result: dict[str, Any]) -> bool:
-        """Store the result, once; False where another worker has the job."""
+        """Store the result, once; False if another worker has the job."""
         asked = self._mine().filter(cancel_requested=True).exists()
         state = JobState.CANCELLED if asked and self._cancelled else JobState.SUCCEEDED
         return self._end(state, result=_storable(result), error=None)

@@ -37,7 +37,7 @@ def state(value: str) -> SafeString:
 
 @register.filter
 def word(value: object, family: str) -> str:
-    """The reader's word for a stored value, for example `model.type|word:"type"`; itself where there is none."""
+    """The reader's word for a stored value, for example `model.type|word:"type"`; itself if there is none."""
     return words.word(family, str(value)) if family in words.FAMILIES else str(value)
 
 
@@ -139,7 +139,7 @@ def decimal(value: float | None, places: int = 1) -> str:
 
 @register.filter
 def plain(value: Any) -> str:
-    """A number without needless zeros: 8192 for 8192.0; ∞ where there is none."""
+    """A number without needless zeros: 8192 for 8192.0; ∞ if there is none."""
     return "∞" if value is None else f"{value:g}" if isinstance(value, float) and abs(value) < 1e6 else f"{value}"
 
 
@@ -172,7 +172,7 @@ def status_tone(status: int) -> str:
 
 @register.simple_tag(takes_context=True)
 def filters_with(context: template.Context, name: str, value: str) -> str:
-    """The address' query with `name` set to `value` (dropped where empty), from the first page."""
+    """The address' query with `name` set to `value` (dropped if empty), from the first page."""
     query = context["request"].GET.copy()
     query.pop("page", None)
     query.pop(name, None)
@@ -183,7 +183,7 @@ def filters_with(context: template.Context, name: str, value: str) -> str:
 
 @register.simple_tag(takes_context=True)
 def filters_toggled(context: template.Context, name: str, value: str) -> str:
-    """The address' query with `value` among those of `name`, or without it where it is there, from the first page."""
+    """The address' query with `value` among those of `name`, or without it if it is there, from the first page."""
     query = context["request"].GET.copy()
     query.pop("page", None)
     values = [item.strip() for item in query.getlist(name) if item.strip()]

@@ -73,7 +73,7 @@ class Charts(BaseFinder):
 
 
 def pack(path: Path) -> None:
-    """Write `path`.gz where that pays; the same bytes every time."""
+    """Write `path`.gz if that pays; the same bytes every time."""
     plain = path.read_bytes()
     if len(plain) >= WORTH_PACKING:
         Path(f"{path}.gz").write_bytes(gzip.compress(plain, 6, mtime=0))

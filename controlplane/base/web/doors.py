@@ -87,7 +87,7 @@ class DefaultDeny:
 
 
 def request_id(request: HttpRequest) -> str:
-    """The id of this request, the caller's own where it sent a sane one."""
+    """The id of this request, the caller's own if it sent a sane one."""
     if "patchbay.request_id" not in request.META:
         given = request.headers.get("X-Request-Id", "")
         sane = given.isascii() and given.isprintable() and 0 < len(given) <= 64

@@ -32,7 +32,7 @@ class Phrase:
     told: str
 
     def parts(self, text: str) -> tuple[str, ...] | None:
-        """The varying parts of `text`, or None where it is another sentence. Linear in the text's length."""
+        """The varying parts of `text`, or None if it is another sentence. Linear in the text's length."""
         first, last = self.pieces[0], self.pieces[-1]
         if len(self.pieces) == 1:
             return () if text == first else None
@@ -54,7 +54,7 @@ class Phrase:
 
 
 def retell(text: str) -> str:
-    """`text` in the active language; itself where no phrase fits, or where the language is English."""
+    """`text` in the active language; itself if no phrase fits, or where the language is English."""
     phrases = book(to_locale(get_language() or "en"))
     return _told(text, phrases) if phrases and len(text) <= LONGEST else text
 

@@ -58,7 +58,7 @@ class Command(BaseCommand):
 
 
 def read(file: Path) -> dict[str, Any]:
-    """What an earlier run wrote; empty where that is gone or damaged."""
+    """What an earlier run wrote; empty if that is gone or damaged."""
     try:
         found = json.loads(file.read_text())
     except (OSError, ValueError):
@@ -90,7 +90,7 @@ def link(known: str) -> str | None:
 
 
 def key(known: str | None) -> str | None:
-    """The API key of the service account: the known one, a new one where there was none, None where it was revoked."""
+    """The API key of the service account: the known one, a new one if there was none, None if it was revoked."""
     if known is None:
         return None
     user, made = User.objects.get_or_create(username=ACCOUNT, defaults={"role": Role.ENGINEER, "password": "!"})

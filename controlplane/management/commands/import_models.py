@@ -23,7 +23,7 @@ SHOWN_ERRORS = 200
 
 
 class Command(BaseCommand):
-    """Shows what a file would change; with --apply a worker imports it, or this process where none does."""
+    """Shows what a file would change; with --apply a worker imports it, or this process if none does."""
 
     help = (
         "Shows every row of FILE (- for standard input) with its errors and what importing it would do. With --apply "
@@ -43,7 +43,7 @@ class Command(BaseCommand):
         parser.add_argument("--here", action="store_true", help="run the job in this process, without a worker")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Plan, and import where asked. Exits with 1 where a row is invalid or a model does not answer."""
+        """Plan, and import if asked. Exits with 1 if a row is invalid or a model does not answer."""
         text, name = _read(options["file"])
         actor = _account(options["user"])
         try:
@@ -86,7 +86,7 @@ class Command(BaseCommand):
         return {"ok": not result["failed"], "job": str(job.pk), **result}
 
     def _wait(self, job: Job, options: dict[str, Any]) -> Job:
-        """Print progress until the job is over, running jobs here where nobody else does."""
+        """Print progress until the job is over, running jobs here if nobody else does."""
         begun, shown = time.monotonic(), ""
         while job.state not in jobs.FINAL:
             idle = job.state == "queued" and time.monotonic() - begun > PATIENCE_SECONDS

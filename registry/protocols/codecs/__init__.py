@@ -1,4 +1,4 @@
-"""Pure functions that protocol documents name where a mapping needs a loop or a branch. One module a protocol."""
+"""Pure functions that protocol documents name if a mapping needs a loop or a branch. One module a protocol."""
 
 from types import ModuleType
 

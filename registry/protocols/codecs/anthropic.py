@@ -54,7 +54,7 @@ class Conversation:
         self.last = given if found else self.last
 
     def instructions(self, given: Given) -> list[Block]:
-        """An instruction's text: one block, or one a part where a part is marked for caching."""
+        """An instruction's text: one block, or one a part if a part is marked for caching."""
         parts = parts_of(given)
         texts = [text_or_refuse(part, "text only, because instructions are text") for part in parts]
         if any(part.peek(MARK) is not None for part in parts):
@@ -82,7 +82,7 @@ class Conversation:
         return found
 
     def tool_result(self, role: str, given: Given) -> Block:
-        """A tool's answer. Text alone is sent as text, even where it is blank."""
+        """A tool's answer. Text alone is sent as text, even if it is blank."""
         identity = self.identity(self.calls.answered(role, given)[0])
         block = {"type": "tool_result", "tool_use_id": identity}
         if isinstance(given.peek("content"), str):
@@ -133,7 +133,7 @@ def conversation(messages: Given) -> Block:
 
 
 def block_of(part: Given) -> Block | None:
-    """One part of a message as a content block; None where it is blank."""
+    """One part of a message as a content block; None if it is blank."""
     text = text_of(part)
     if text is not None:
         return text_block(part, text)
@@ -171,7 +171,7 @@ def thoughts(given: Given) -> list[Block]:
 
 
 def mark_last(given: Given, found: list[Block]) -> None:
-    """Put a whole message's cache mark on its last block, where that can carry it and has none of its own."""
+    """Put a whole message's cache mark on its last block, if that can carry it and has none of its own."""
     if found and MARK not in found[-1] and found[-1]["type"] not in THOUGHTS:
         given.carry(MARK, found[-1])
 

@@ -73,14 +73,14 @@ class Blocks:
     held: int = 0
 
     def opened(self, index: Any, block: Open) -> Open:
-        """Keep a block that starts. Raises ValueError where too many are open."""
+        """Keep a block that starts. Raises ValueError if too many are open."""
         self.open[index] = block
         if len(self.open) > MOST_OPEN:
             raise ValueError(f"more than {MOST_OPEN} content blocks at a time")
         return block
 
     def hold(self, size: int) -> None:
-        """Count what is kept until its block ends. Raises ValueError where that is too much."""
+        """Count what is kept until its block ends. Raises ValueError if that is too much."""
         self.held += size
         if self.held > MOST_HELD:
             raise ValueError(f"more than {MOST_HELD:,} characters of thinking and of arguments at a block's start")

@@ -20,7 +20,7 @@ EFFORTS = ("none", "low", "medium", "high", "xhigh", "max")
 MARK = "cache_control"
 BLANK = "this upstream refuses text without a visible character"
 MAX_TOKENS = 4096
-"""Of the answer, where the caller gives none; thinking comes on top."""
+"""Of the answer, if the caller gives none; thinking comes on top."""
 MOST_MARKS = 4
 LEAST_BUDGET = 1024
 """The fewest tokens that thinking may be given."""
@@ -220,7 +220,7 @@ def drop_sampling(body: Block, draft: Draft) -> None:
 
 
 def settings_in(body: Block, name: str) -> Block:
-    """An object of the body, decoded where a spec's parameter put it there raw; an empty one where it is none."""
+    """An object of the body, decoded if a spec's parameter put it there raw; an empty one if it is none."""
     if isinstance(body.get(name), Raw):
         body[name] = plain(body[name])
     found = body.get(name)
@@ -228,5 +228,5 @@ def settings_in(body: Block, name: str) -> Block:
 
 
 def plain_value(value: Any) -> Any:
-    """A field of the body, decoded where it is still raw."""
+    """A field of the body, decoded if it is still raw."""
     return plain(value) if isinstance(value, Raw) else value

@@ -32,7 +32,7 @@ def tensors(given: Given) -> list[dict[str, Any]]:
 
 
 def tensor_problem(tensor: Any) -> str:
-    """What is wrong with a tensor; empty where nothing is."""
+    """What is wrong with a tensor; empty if nothing is."""
     if not isinstance(tensor, dict) or not isinstance(tensor.get("name"), str):
         return "has no name"
     if tensor.get("datatype") not in DATATYPES:

@@ -41,7 +41,7 @@ class Shape(msgspec.Struct, frozen=True):
 
 
 def compile_adapter(spec: Spec) -> Adapter:
-    """The adapter of `spec`, from the cache where its shape was compiled before. Raises CompileError."""
+    """The adapter of `spec`, from the cache if its shape was compiled before. Raises CompileError."""
     shape = msgspec.json.encode(Shape(spec.protocol, spec.type, spec.params, spec.constraints))
     adapter = ADAPTERS.get(shape)
     if adapter is None:
@@ -126,7 +126,7 @@ def verb(described: Call | Probe) -> Verb:
 
 
 def described_by(document: Document) -> Verb | None:
-    """The call that describes a model's tensors, where the protocol has one."""
+    """The call that describes a model's tensors, if the protocol has one."""
     path = document.discovery.metadata_path if document.discovery else ""
     return Verb(Wire("GET", below(document, path))) if path else None
 
@@ -175,7 +175,7 @@ def unbuilt(document: Document, feature: str, available: str) -> CompileError:
 
 
 def refuse_collisions(document: Document, operation: Described, spec: Spec) -> None:
-    """Raise CompileError where two parameters of a spec would be sent under one name."""
+    """Raise CompileError if two parameters of a spec would be sent under one name."""
     found = collision(spec.params, operation)
     if found is not None:
         first, second, path = found

@@ -23,7 +23,7 @@ def load(folder: Path) -> dict[str, Document]:
 
 
 def aliases_of(documents: Mapping[str, Document]) -> dict[str, str]:
-    """Every spelling, in lower case, with the protocol it means. Raises DocumentInvalid where two claim one."""
+    """Every spelling, in lower case, with the protocol it means. Raises DocumentInvalid if two claim one."""
     found: dict[str, str] = {}
     for document in documents.values():
         for spelling in (document.name, *document.aliases):
@@ -44,6 +44,6 @@ ALIASES: Mapping[str, str] = MappingProxyType(aliases_of(PROTOCOLS))
 
 
 def canonical_name(alias: str) -> str | None:
-    """The protocol that `alias` means, in any case and with spaces, - or _; None where it is unknown."""
+    """The protocol that `alias` means, in any case and with spaces, - or _; None if it is unknown."""
     spelling = alias.strip().lower()
     return ALIASES.get(spelling) or ALIASES.get(spelling.replace("-", "_").replace(" ", "_"))

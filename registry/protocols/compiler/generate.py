@@ -241,7 +241,7 @@ def rule(item: Parameter) -> list[ast.stmt]:
 
 
 def default(item: Parameter, constraints: Sequence[Constraint]) -> ast.stmt:
-    """The default of one parameter, not sent where the caller gave what it excludes."""
+    """The default of one parameter, not sent if the caller gave what it excludes."""
     groups = [group.parameters for group in constraints if group.kind == "exclusive" and item.name in group.parameters]
     others = tuple(dict.fromkeys(other for group in groups for other in group if other != item.name))
     extra = {"unless": others} if others else {}

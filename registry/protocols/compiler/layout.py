@@ -19,7 +19,7 @@ def layout(module: ast.Module) -> str:
 
 
 def gap_before(node: ast.stmt, module: ast.Module) -> str:
-    """A blank line where the kind of statement changes."""
+    """A blank line if the kind of statement changes."""
     previous = module.body[module.body.index(node) - 1]
     return "" if type(previous) is type(node) and isinstance(node, ast.ImportFrom) else "\n"
 
@@ -56,7 +56,7 @@ def docstring(text: str, pad: str) -> str:
 
 
 def expression(node: ast.expr, depth: int, used: int) -> str:
-    """An expression, wrapped where it does not fit behind `used` characters at `depth`."""
+    """An expression, wrapped if it does not fit behind `used` characters at `depth`."""
     flat = ast.unparse(node)
     if len(INDENT) * depth + used + len(flat) <= WIDTH:
         return flat

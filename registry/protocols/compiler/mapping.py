@@ -17,7 +17,7 @@ def wire_path(item: Parameter, operation: Operation) -> str:
 
 
 def collision(params: Sequence[Parameter], operation: Operation) -> tuple[str, str, str] | None:
-    """The first two parameters that would reach the upstream under one path, and the path; None where all differ."""
+    """The first two parameters that would reach the upstream under one path, and the path; None if all differ."""
     taken: dict[str, str] = {}
     for item in params:
         path = wire_path(item, operation)

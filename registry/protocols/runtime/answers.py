@@ -160,7 +160,7 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes, rules: Sequenc
 
 
 def failure_in(answer: Any, rules: Sequence[ErrorRule], status: int, body: bytes) -> Failure | None:
-    """The Failure that an answer's body tells of, by the protocol's error rules; None where there is none."""
+    """The Failure that an answer's body tells of, by the protocol's error rules; None if there is none."""
     for rule in rules:
         marked = first(answer, (rule.when,))
         if marked in (None, False, "", {}, []) or marked in rule.unless or (rule.equals and marked not in rule.equals):
@@ -185,7 +185,7 @@ def failure_in(answer: Any, rules: Sequence[ErrorRule], status: int, body: bytes
 
 
 def said_code(text: str, rules: Sequence[ErrorRule]) -> str | None:
-    """The code of OpenAI's whose plain words are in an upstream's message; None where none is."""
+    """The code of OpenAI's whose plain words are in an upstream's message; None if none is."""
     lower = text.lower()
     told = [*TOO_LONG.items(), *(item for rule in rules for item in rule.says.items())]
     return next((code for code, phrases in told if any(words in lower for words in phrases)), None)
@@ -210,7 +210,7 @@ def invalid(what: str, status: int, body: bytes) -> Failure:
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
-    """Seconds to wait by `retry-after-ms` or Retry-After, a number or a date; None where neither says so.
+    """Seconds to wait by `retry-after-ms` or Retry-After, a number or a date; None if neither says so.
 
     A date is counted from the upstream's own Date, if it gives one, so that clocks need not agree; else from `now`.
     """
@@ -225,7 +225,7 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
 
 
 def moment(value: str) -> float | None:
-    """Unix seconds of an HTTP date; None where it is none."""
+    """Unix seconds of an HTTP date; None if it is none."""
     try:
         parsed = parsedate_tz(value[:100])
         return None if parsed is None else float(mktime_tz((*parsed[:9], parsed[9] or 0)))

@@ -50,7 +50,7 @@ class Calls:
         return ToolCall(identity, name, arguments_of(function), entry)
 
     def answered(self, role: str, message: Given) -> tuple[str, str]:
-        """The id of the call that a tool's message answers, and its name; empty where the call is not known."""
+        """The id of the call that a tool's message answers, and its name; empty if the call is not known."""
         if role == "function":
             name = str(message.take("name") or "")
             identities = self.waiting.get(name)

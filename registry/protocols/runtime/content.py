@@ -49,7 +49,7 @@ def kind_of(part: Given) -> Any:
 
 
 def text_of(part: Given) -> str | None:
-    """The text of a part, taken; None where the part is none of text."""
+    """The text of a part, taken; None if the part is none of text."""
     if isinstance(part.value, str):
         return str(part.whole())
     if kind_of(part) not in TEXTS:
@@ -72,7 +72,7 @@ def text_or_refuse(part: Given, expected: str) -> str:
 
 
 def image_of(part: Given) -> tuple[str, str, str]:
-    """An image part as (registered media type, base64 data, ""), or ("", "", address) where it is a link."""
+    """An image part as (registered media type, base64 data, ""), or ("", "", address) if it is a link."""
     part.take("type")
     image = part if isinstance(part.peek("image_url"), str) else part.inner("image_url")
     key = "image_url" if image is part else "url"
@@ -131,7 +131,7 @@ def settings(given: Given) -> dict[str, Any]:
 
 
 def schema_of(response_format: Given) -> dict[str, Any] | None:
-    """The JSON Schema that a response_format asks for; None where it asks for any JSON object.
+    """The JSON Schema that a response_format asks for; None if it asks for any JSON object.
 
     A schema's name is a label, and these upstreams always hold to a schema: both are fulfilled without being sent.
     """

@@ -1,6 +1,6 @@
 """Token counts in upstream answers, and OpenAI's usage object made of them: whole numbers, never null.
 
-Where an upstream tells one of two counts, the other is estimated from the text and named in `estimated`.
+If an upstream tells one of two counts, the other is estimated from the text and named in `estimated`.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ Paths = Sequence[str | tuple[str, ...]]
 
 
 def first(data: Any, paths: Sequence[str]) -> Any:
-    """The first value found at one of the dotted `paths`; None where none is. Digits index lists."""
+    """The first value found at one of the dotted `paths`; None if none is. Digits index lists."""
     for path in paths:
         found = data
         for part in path.split("."):
@@ -47,7 +47,7 @@ def is_count(value: Any) -> bool:
 
 
 def usage_of(data: Any, paths: UsagePaths) -> Usage | None:
-    """Token counts of an answer or a stream's message; None where it has none."""
+    """Token counts of an answer or a stream's message; None if it has none."""
     counted = Counted(paths)
     counted.learn(data)
     return counted.usage()
@@ -70,7 +70,7 @@ class Counted:
                 known[place] = value or known.get(place, 0)
 
     def usage(self) -> Usage | None:
-        """The sums; None where nothing was told."""
+        """The sums; None if nothing was told."""
         if not self.prompt and not self.completion:
             return None
         prompt, completion = (sum(known.values()) if known else None for known in (self.prompt, self.completion))
@@ -78,9 +78,9 @@ class Counted:
 
 
 def usage_body(usage: Usage | None, context: CallContext, written: int | None) -> dict[str, Any] | None:
-    """OpenAI's usage object; None where the upstream told nothing.
+    """OpenAI's usage object; None if the upstream told nothing.
 
-    `written` is the answer's estimated number of tokens; None where an answer has none, such as vectors.
+    `written` is the answer's estimated number of tokens; None if an answer has none, such as vectors.
     """
     if usage is None:
         return None

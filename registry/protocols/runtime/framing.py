@@ -12,7 +12,7 @@ KEEP_ALIVE = re.compile(rb":|\W*(ping|keep-?alive|heartbeat)\W*\Z", re.IGNORECAS
 """Data that is no JSON and carries nothing."""
 
 Message = tuple[str, bytes]
-"""An event's name (empty where there is none) and its data."""
+"""An event's name (empty if there is none) and its data."""
 
 
 def too_long(held: bytes | bytearray) -> Failure:
@@ -153,7 +153,7 @@ class EventBlocks:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A server-sent event. `data` is None where it has no such line; `stray` is its first line that is no field.
+    """A server-sent event. `data` is None if it has no such line; `stray` is its first line that is no field.
 
     `others` are its fields of unknown names, of which the first value is kept; `comment` is its first comment.
     """

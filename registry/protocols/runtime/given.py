@@ -11,7 +11,7 @@ NO_FIELD = "this model's upstream has no such field"
 
 
 class Teller(Protocol):
-    """Keeps what did not travel as given; `lose` raises Failure where the call is strict."""
+    """Keeps what did not travel as given; `lose` raises Failure if the call is strict."""
 
     def note(self, name: str, action: str, given: Any, sent: Any) -> None:
         """Tell of a change that loses nothing."""
@@ -37,11 +37,11 @@ class Given:
         return self.value
 
     def peek(self, key: str) -> Any:
-        """The field `key` of an object, not taken; None where it is absent."""
+        """The field `key` of an object, not taken; None if it is absent."""
         return self.value.get(key) if isinstance(self.value, dict) else None
 
     def take(self, key: str) -> Any:
-        """The field `key` of an object, taken with everything inside; None where it is absent or taken already."""
+        """The field `key` of an object, taken with everything inside; None if it is absent or taken already."""
         return self.rest.pop(key, None)
 
     def at(self, key: str) -> str:
@@ -49,7 +49,7 @@ class Given:
         return f"{self.path}.{key[:LONGEST_KEY]}"
 
     def carry(self, key: str, into: dict[str, Any]) -> dict[str, Any]:
-        """`into` with the field `key` of an object, where that is given."""
+        """`into` with the field `key` of an object, if that is given."""
         if self.peek(key) is not None:
             into[key] = self.take(key)
         return into
@@ -61,7 +61,7 @@ class Given:
         return found
 
     def items(self) -> list["Given"]:
-        """The members of a list, to be taken apart. Raises TypeError where it is none."""
+        """The members of a list, to be taken apart. Raises TypeError if it is none."""
         if not isinstance(self.value, list):
             raise TypeError(f"{self.path} is no list")
         self.untouched = False
@@ -73,7 +73,7 @@ class Given:
         self.teller.note(self.at(key), action, given, sent)
 
     def lose(self, why: str) -> None:
-        """Tell that this value is dropped with everything inside; refused where the call is strict."""
+        """Tell that this value is dropped with everything inside; refused if the call is strict."""
         self.teller.lose(self.path, "dropped", self.whole(), None, why)
 
     def settle(self) -> None:

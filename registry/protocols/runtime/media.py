@@ -18,7 +18,7 @@ SPACE = re.compile(r"\s+")
 
 
 def data_address(address: str) -> tuple[str, str, str] | None:
-    """A data: address as (type as written, registered type, base64 without spaces); None where it is not base64."""
+    """A data: address as (type as written, registered type, base64 without spaces); None if it is not base64."""
     head, comma, data = address[5:].partition(",")
     written, *parameters = head.split(";")
     if not comma or "base64" not in [parameter.strip().lower() for parameter in parameters]:
@@ -28,7 +28,7 @@ def data_address(address: str) -> tuple[str, str, str] | None:
 
 
 def registered(written: str, data: str) -> str:
-    """The registered media type of a picture whose type is `written`; told by its first bytes where that says none."""
+    """The registered media type of a picture whose type is `written`; told by its first bytes if that says none."""
     media = written.strip().lower()
     if media in UNTOLD:
         return next((kind for sign, kind in SIGNS.items() if data.startswith(sign)), media or "image/png")

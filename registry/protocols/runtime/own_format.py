@@ -57,7 +57,7 @@ def begins(raw: Raw | None, letters: bytes) -> bool:
 
 
 def rewritten(items: list[Item], name: str, wanted: str) -> bool:
-    """Write the vectors of `items` as `wanted`, float or base64, where they are not. Whether any was changed.
+    """Write the vectors of `items` as `wanted`, float or base64, if they are not. Whether any was changed.
 
     Several vectors in one item (a list of lists) have no base64 form and stay as they are.
     """

@@ -48,7 +48,7 @@ class Draft:
         return (*self._noted, *more)
 
     def value(self, name: str) -> Any:
-        """The field's value; None where it is absent or null."""
+        """The field's value; None if it is absent or null."""
         raw = self.fields.get(name)
         if raw is None:
             return None
@@ -67,7 +67,7 @@ class Draft:
             self._more += 1
 
     def lose(self, name: str, action: str, given: Any, sent: Any, why: str) -> None:
-        """Tell of a change that loses something; refused where the call is strict."""
+        """Tell of a change that loses something; refused if the call is strict."""
         if self.strict:
             raise Failure(
                 FailureKind.INVALID_REQUEST,
@@ -88,7 +88,7 @@ class Draft:
             )
 
     def default(self, name: str, value: Any, unless: tuple[str, ...] = ()) -> None:
-        """Send `value` where the caller gave nothing, nor any of `unless`."""
+        """Send `value` if the caller gave nothing, nor any of `unless`."""
         raw = self.fields.get(name)
         if (raw is None or raw == NULL) and not any(self.value(other) is not None for other in unless):
             self.fields[name] = value
@@ -124,7 +124,7 @@ class Draft:
         self.fields[name] = nearest
 
     def option(self, name: str, options: tuple[Any, ...], fallback: Any = None) -> None:
-        """Check that the value is one of `options`; any other becomes `fallback`, or is refused where that is None."""
+        """Check that the value is one of `options`; any other becomes `fallback`, or is refused if that is None."""
         value = self.value(name)
         if value is None or any(
             value == item and isinstance(value, bool) == isinstance(item, bool) for item in options
@@ -157,7 +157,7 @@ class Draft:
         self.note(name, "converted", value, sent)
 
     def synonym(self, other: str, name: str) -> None:
-        """Take `other` for `name`, which this model's spec declares; where both are given `other` is dropped."""
+        """Take `other` for `name`, which this model's spec declares; if both are given `other` is dropped."""
         given = self.value(other)
         if given is None:
             return
@@ -236,7 +236,7 @@ class Draft:
             self.note(source, "renamed", source, path)
 
     def take(self, body: Body, path: str, name: str, convert: Converter | None = None) -> None:
-        """Move the call's content (messages, prompt, input) to `path`. Refused where it is missing."""
+        """Move the call's content (messages, prompt, input) to `path`. Refused if it is missing."""
         raw = self.fields.pop(name, None)
         if raw is None or raw == NULL:
             raise Failure(
@@ -305,7 +305,7 @@ def place(body: Body, path: str, value: Any) -> Any:
 
 
 def inside(body: Body, path: str) -> Body:
-    """The object at the dotted `path` of `body`, made where it is missing; one that is still raw is decoded first."""
+    """The object at the dotted `path` of `body`, made if it is missing; one that is still raw is decoded first."""
     for part in path.split("."):
         inner = body.get(part)
         if isinstance(inner, Raw):

@@ -56,7 +56,7 @@ def completion(context: CallContext, text: str, finish: str) -> Body:
 
 
 def embeddings(context: CallContext, vectors: Any) -> Body:
-    """Embeddings; as base64 of little-endian float32 where the caller asked for that."""
+    """Embeddings; as base64 of little-endian float32 if the caller asked for that."""
     data = []
     for index, vector in enumerate(listed(vectors)):
         numbers = array("f", vector)
@@ -84,7 +84,7 @@ def tool_call(identity: str, name: str, arguments: str) -> Body:
 
 
 def arguments(value: Any) -> str:
-    """A call's arguments as JSON text: {} where there are none, and text that is JSON already is not encoded again."""
+    """A call's arguments as JSON text: {} if there are none, and text that is JSON already is not encoded again."""
     if value is None or value == "":
         return "{}"
     if not isinstance(value, str):

@@ -134,7 +134,7 @@ class SpliceStream:
         return Fragment(data, self.usage if self.over else None, None, self.done, self.tokens - before)
 
     def event(self, block: bytes, output: list[bytes]) -> None:
-        """Take one event. Raises Failure where it tells of an error or is none of this format."""
+        """Take one event. Raises Failure if it tells of an error or is none of this format."""
         if block.startswith(b"data: {") and b"\n" not in block:
             data = block[6:]
         else:
@@ -166,7 +166,7 @@ class SpliceStream:
         raise failure or wrong("tells of an error", told)
 
     def passed(self, data: bytes) -> bytes:
-        """What an event's data becomes for the caller. Raises Failure where it tells of an error."""
+        """What an event's data becomes for the caller. Raises Failure if it tells of an error."""
         try:
             chunk = decode_chunk(data)
         except (DecodeError, UnicodeDecodeError, RecursionError):
@@ -217,7 +217,7 @@ class SpliceStream:
         return b"data: " + data + b"\n\n"
 
     def follow(self, choices: Sequence[Choice]) -> None:
-        """Note which choices began, grew and ended. Raises Failure where one broke off."""
+        """Note which choices began, grew and ended. Raises Failure if one broke off."""
         for choice in choices:
             self.tokens += choice.adds()
             index = choice.index if isinstance(choice.index, int) else 0
@@ -242,7 +242,7 @@ class SpliceStream:
         return True
 
     def finish(self) -> None:
-        """Take [DONE]. Raises Failure where there was no answer before it."""
+        """Take [DONE]. Raises Failure if there was no answer before it."""
         if not self.seen:
             raise wrong("holds no choices, so there is no answer", self.heard)
         self.done = self.over = True

@@ -11,7 +11,7 @@ TEXT = "BYTES"
 def example_inputs(metadata: Any) -> list[dict[str, Any]] | None:
     """The smallest inputs that fit KServe V2 model metadata: zeros, `ping` for text, 1 for each open dimension.
 
-    None where the metadata does not describe inputs, or where they would hold more than 4,096 values.
+    None if the metadata does not describe inputs, or where they would hold more than 4,096 values.
     """
     described = first(metadata, ("inputs",))
     if not isinstance(described, list) or not described:
@@ -21,7 +21,7 @@ def example_inputs(metadata: Any) -> list[dict[str, Any]] | None:
 
 
 def example(tensor: Any) -> dict[str, Any] | None:
-    """One example tensor; None where the description is not usable."""
+    """One example tensor; None if the description is not usable."""
     name, datatype, shape = (first(tensor, (key,)) for key in ("name", "datatype", "shape"))
     if not isinstance(name, str) or not isinstance(datatype, str) or not isinstance(shape, list):
         return None

@@ -1,7 +1,7 @@
 """The learned policy: the tuned heuristic's score plus a small network's, shared by all candidates.
 
 A candidate's row goes through two layers of rectifiers; the last layer starts at zero, so an untrained policy is the
-heuristic. Any number of candidates, in any order; where there are many, the heuristic's best `SHORTLIST` are looked at.
+heuristic. Any number of candidates, in any order; if there are many, the heuristic's best `SHORTLIST` are looked at.
 """
 
 from itertools import pairwise
@@ -69,7 +69,7 @@ def prepare(
     rows: NDArray[np.float64],
     options: NDArray[np.float64],
 ) -> int:
-    """Fill the rows of the options worth looking at, holding among them where it is allowed. Returns their number."""
+    """Fill the rows of the options worth looking at, holding among them if it is allowed. Returns their number."""
     count = shortlist(fleet, point, candidates, weights, options)
     for place in range(count):
         observe(fleet, point, int(options[place]), rows[place])
@@ -109,7 +109,7 @@ def shortlist(
     weights: NDArray[np.float64],
     options: NDArray[np.float64],
 ) -> int:
-    """Copy the candidates to `options`: all, or the heuristic's best where there are more than SHORTLIST."""
+    """Copy the candidates to `options`: all, or the heuristic's best if there are more than SHORTLIST."""
     count = len(candidates)
     if count <= SHORTLIST:
         for place in range(count):
@@ -132,7 +132,7 @@ def shortlist(
 
 @compiled
 def base_score(fleet: Fleet, point: Point, candidate: int, weights: NDArray[np.float64]) -> float:
-    """The tuned heuristic's score in nats: higher is better, and lower where it would hold the candidate back."""
+    """The tuned heuristic's score in nats: higher is better, and lower if it would hold the candidate back."""
     score = SHARPNESS * (merit(fleet, point, candidate, weights) - eviction_price(fleet, point, candidate, weights))
     return score - HELD_BACK if held_back(fleet, point, candidate, weights) else score
 

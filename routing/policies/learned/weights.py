@@ -26,7 +26,7 @@ class WeightsError(ValueError):
 class Learned:
     """Weights of the learned policy (the heuristic's first), its limits, and how they came to be.
 
-    Where validation found the network worse than the heuristic, `gated` is true and the network's part is zero.
+    If validation found the network worse than the heuristic, `gated` is true and the network's part is zero.
     """
 
     weights: NDArray[np.float64]

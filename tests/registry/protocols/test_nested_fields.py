@@ -31,7 +31,7 @@ def send(protocol: str, fields: dict[str, Any], *, strict: bool = False) -> tupl
 def attempt(
     protocol: str, fields: dict[str, Any], *, strict: bool = False
 ) -> tuple[Any, tuple[Adaptation, ...]] | None:
-    """What `send` gives; None where the call is refused, with a name of what is wrong."""
+    """What `send` gives; None if the call is refused, with a name of what is wrong."""
     refusal: Failure | None = None
     try:
         return send(protocol, fields, strict=strict)

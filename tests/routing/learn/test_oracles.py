@@ -46,7 +46,7 @@ WEIGHTS = np.array(list(hrrn.WEIGHTS.values()))
 
 
 def oldest(fleet: Fleet, point: Point, candidates: NDArray[np.int64]) -> int:
-    """First come, first served; the model's home where its call binds early."""
+    """First come, first served; the model's home if its call binds early."""
     if point.kind == BIND and fleet.state[0]["early"]:
         return int(fleet.models[point.model]["home"])
     if point.kind not in (START, LOAD):
@@ -64,7 +64,7 @@ def random_calls(
 
 
 def in_simpy(workload: Workload, servers: list[simpy.Resource], env: simpy.Environment) -> NDArray[np.float64]:
-    """When each call ends where model m's calls queue at servers[m], first come first served."""
+    """When each call ends if model m's calls queue at servers[m], first come first served."""
     ends = np.zeros(len(workload.at))
 
     def call(number: int) -> Generator[simpy.Event, Any, None]:

@@ -147,7 +147,7 @@ def _prices(old: Facts, new: Facts, policy: Policy) -> Iterator[Told]:
 
 
 def _per_token(price: Any, unit: Any) -> Decimal | None:
-    """The price of one token; None where it is not a number."""
+    """The price of one token; None if it is not a number."""
     amount, size = number(price), number(unit) if unit is not None else Decimal(1)
     return None if amount is None or size is None else amount * size
 
@@ -165,7 +165,7 @@ def _shutdown(old: Facts, new: Facts, policy: Policy) -> Iterator[Told]:
 
 
 def number(value: Any) -> Decimal | None:
-    """A number as it was written, also where it was written as text; None where it is none."""
+    """A number as it was written, also where it was written as text; None if it is none."""
     if isinstance(value, bool) or value is None:
         return None
     try:

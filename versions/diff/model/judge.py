@@ -44,7 +44,7 @@ def _reworded(old: Contract, new: Contract, named: set[str]) -> list[Finding]:
 
 
 def _changed(before: Any, after: Any) -> list[str]:
-    """The words of a rule that changed; none where either is no mapping."""
+    """The words of a rule that changed; none if either is no mapping."""
     if not isinstance(before, dict) or not isinstance(after, dict):
         return []
     return [key for key in {**before, **after} if not same(before.get(key), after.get(key))]

@@ -8,7 +8,7 @@ Raw = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """A body in one media type; `schema` is None where none is given."""
+    """A body in one media type; `schema` is None if none is given."""
 
     schema: Any
     pointer: str

@@ -13,7 +13,7 @@ def written(media: object) -> str:
 
 
 def covering(media: str, names: Iterable[str]) -> str | None:
-    """The media type or range that speaks for a media type; the one that says most about it where several do."""
+    """The media type or range that speaks for a media type; the one that says most about it if several do."""
     found = [name for name in names if _covers(name, media)]
     return max(
         found, key=lambda name: (name == media, "*" not in name, "/*" in name and "*/" not in name), default=None

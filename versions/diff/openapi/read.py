@@ -52,7 +52,7 @@ class Document:
         return None, pointer
 
     def mapping(self, raw: Any, pointer: str, what: str) -> Raw:
-        """A mapping behind its references; an empty one, and a note, where there is something else."""
+        """A mapping behind its references; an empty one, and a note, if there is something else."""
         value, _where = self.resolve(raw, pointer)
         if isinstance(value, dict):
             return value

@@ -31,7 +31,7 @@ def operation(document: Document, name: str, item: Raw, raw: Raw, pointer: str) 
 
 
 def _address(server: Raw) -> str:
-    """The URL of a server, with its variables where it has some."""
+    """The URL of a server, with its variables if it has some."""
     url = str(server.get("url")).rstrip("/")
     variables = server.get("variables")
     return f"{url} {json.dumps(variables, sort_keys=True, default=str)}" if variables else url
@@ -54,7 +54,7 @@ def _parameters(document: Document, raw: Any, pointer: str) -> list[Parameter]:
 
 
 def parameter(document: Document, name: str, where: str, raw: Raw, pointer: str) -> Parameter:
-    """A parameter, or a response header where `where` is "header"."""
+    """A parameter, or a response header if `where` is "header"."""
     schema, at = raw.get("schema"), join(pointer, "schema")
     if schema is None and isinstance(raw.get("content"), dict) and raw["content"]:
         media, content = next(iter(raw["content"].items()))

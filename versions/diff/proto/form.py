@@ -36,7 +36,7 @@ class Message:
 
 @dataclass(slots=True)
 class Enum:
-    """An enum; its names by number, several where aliases are allowed."""
+    """An enum; its names by number, several if aliases are allowed."""
 
     name: str
     file: str

@@ -20,7 +20,7 @@ INJECTED = frozenset({"required-added-with-default", "became-required-with-defau
 
 
 def suggest(explainer: Explainer, draft: Draft) -> Step | None:
-    """The step for one difference of a request; None where there is none that keeps the caller's meaning."""
+    """The step for one difference of a request; None if there is none that keeps the caller's meaning."""
     place: Place = draft.place
     if explainer.direction is not Direction.REQUEST or _inside(place) or not place.steps():
         return None

@@ -26,7 +26,7 @@ class Issue:
 class Dialect:
     """How a document writes schemas. `siblings`: keywords beside `$ref` count; `absent`: keywords that it has not.
 
-    `generation` is a draft or a year, and 0 where the document does not say: then every keyword is read.
+    `generation` is a draft or a year, and 0 if the document does not say: then every keyword is read.
     """
 
     siblings: bool
@@ -41,7 +41,7 @@ class Dialect:
 
 
 def generation_of(address: Any) -> int:
-    """The draft or year of a dialect's address; 0 where it is not known."""
+    """The draft or year of a dialect's address; 0 if it is not known."""
     return next((number for word, number in GENERATIONS if word in str(address)), 0)
 
 

@@ -11,7 +11,7 @@ MAX_STEPS = 1500
 def alike(left: Node, right: Node) -> bool:
     """Whether two nodes say the same in the same words; false also where that takes too long to see.
 
-    Numbers are alike where they are written alike: 1 and 1.0 are not, and neither are 1 and true.
+    Numbers are alike if they are written alike: 1 and 1.0 are not, and neither are 1 and true.
     """
     pending: list[tuple[Any, Any]] = [(left, right)]
     assumed: set[tuple[int, int]] = set()

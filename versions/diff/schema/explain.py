@@ -75,7 +75,7 @@ class Explainer:
         return self.pointers(place)[1]
 
     def pointers(self, place: Place) -> tuple[str, str]:
-        """Where both nodes of a place stand in their documents; an empty one where the node is not written there."""
+        """Where both nodes of a place stand in their documents; an empty one if the node is not written there."""
         return _found(self.old_where, self.normal, place.old), _found(self.new_where, self.normal, place.new)
 
     def named(self, node: Node) -> bool:
@@ -289,7 +289,7 @@ class Explainer:
             draft.severity, draft.doubtful = Severity.REVIEW, True
 
     def _settle(self, place: Place, start: int) -> None:
-        """What was claimed here is harmless where inclusion of the whole node is proved all the same."""
+        """What was claimed here is harmless if inclusion of the whole node is proved all the same."""
         mine = [
             d for d in self.drafts[start:] if d.place is place and provable(d) and harmful(d.effect, self.direction)
         ]

@@ -72,7 +72,7 @@ def _inheriting(reader: Finishing, raw: dict[str, Any], pointer: str) -> dict[st
 def _allow_null(node: Node, known: bool) -> None:
     """`nullable: true` by the letter: beside `type` it lets null through, and what else is said still counts.
 
-    Many servers let null through whatever is said; where that makes a difference, the node keeps `nullable`, and what
+    Many servers let null through whatever is said; if that makes a difference, the node keeps `nullable`, and what
     is proved must hold for both readings (see scalars.py).
     """
     if known and "type" in node and "null" not in node["type"]:

@@ -10,7 +10,7 @@ from versions.diff.values import key_of, short, type_of, without
 
 
 def compare_finite(visitor: Explaining, place: Place, old: Node, new: Node) -> bool:
-    """Compare enumerations; false where neither side is one, or more than the enumeration has to be compared."""
+    """Compare enumerations; false if neither side is one, or more than the enumeration has to be compared."""
     if finite(old) is None and finite(new) is None:
         return False
     before, after = _values(visitor, old), _values(visitor, new)

@@ -105,7 +105,7 @@ def object_fits(prover: Proving, box: Box, node: Node, strict: bool) -> bool:
 
 
 def _values_fit(prover: Proving, ours: Names, node: Node, strict: bool) -> bool:
-    """`properties`, `patternProperties`, `additionalProperties`, and `unevaluatedProperties` where it is the last."""
+    """`properties`, `patternProperties`, `additionalProperties`, and `unevaluatedProperties` if it is the last."""
     if looks_around(node, "unevaluatedProperties"):
         if not any(unchanged(part, node, "unevaluatedProperties") for part in ours.parts):
             return False

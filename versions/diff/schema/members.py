@@ -14,7 +14,7 @@ MAX_DEPTH = 6
 
 
 def matches(pattern: object, name: str) -> bool | None:
-    """Whether a pattern is found in a name; None where the pattern is not understood."""
+    """Whether a pattern is found in a name; None if the pattern is not understood."""
     try:
         return searched(pattern, name)
     except NotRegular:
@@ -45,7 +45,7 @@ class Names:
         self.most = min([part.get("maxProperties", inf) for part in parts])
 
     def implied(self, names: Iterable[str]) -> dict[str, None]:
-        """Names that are there where some are, by `dependentRequired`."""
+        """Names that are there if some are, by `dependentRequired`."""
         found = dict.fromkeys(names)
         pending = list(found)
         while pending:

@@ -1,4 +1,4 @@
-"""The normal form: equal meanings get equal shapes where that is cheap.
+"""The normal form: equal meanings get equal shapes if that is cheap.
 
 `allOf` is merged into its node, `anyOf`/`oneOf` of one member disappears, nested `anyOf` is flat, alternatives that
 only differ by type become one node with several types (which unites the three ways to write "or null"), and bounds of
@@ -41,7 +41,7 @@ def types_of(node: Node) -> frozenset[str]:
 
 
 def finite(node: Node) -> list[Any] | None:
-    """The values of `const` or `enum`, before other keywords; None where neither is there."""
+    """The values of `const` or `enum`, before other keywords; None if neither is there."""
     if "const" in node:
         return [node["const"]]
     values: list[Any] | None = node.get("enum")
@@ -121,7 +121,7 @@ class Normal:
         return result
 
     def _simplify_not(self, node: Node) -> Node:
-        """Nothing where anything is forbidden; the inner node where the negation is negated."""
+        """Nothing if anything is forbidden; the inner node if the negation is negated."""
         inner = self.form(node["not"])
         words = set(inner) - ANNOTATIONS
         if not words:
@@ -154,7 +154,7 @@ class Normal:
         return {**result, **last}
 
     def _merge(self, left: Node, right: Node) -> Node | None:
-        """One node for both, or None where no single node says exactly that."""
+        """One node for both, or None if no single node says exactly that."""
         if not _mergeable_names(left, right) or not _mergeable_names(right, left):
             return None
         if "nullable" in right and "nullable" not in left:
@@ -174,7 +174,7 @@ class Normal:
         return result
 
     def _join(self, name: str, left: Any, right: Any) -> Any:
-        """One value of a keyword that says what both say; None where there is none."""
+        """One value of a keyword that says what both say; None if there is none."""
         if name in ANNOTATIONS or name == "type" or name.startswith("x-") or left is right:
             return left
         if name in _LARGER or name in _SMALLER:
@@ -224,7 +224,7 @@ def _common(left: list[Any], right: list[Any]) -> list[Any]:
 
 
 def key_of_plain(value: Any) -> Any:
-    """Equality for keyword values that may hold schema nodes: those are equal only where they are one node."""
+    """Equality for keyword values that may hold schema nodes: those are equal only if they are one node."""
     return id(value) if isinstance(value, dict | list) else key_of(value)
 
 

@@ -40,7 +40,7 @@ def is_closed(node: Node) -> bool:
 
 
 def schema_of(node: Node, name: str) -> Node | None:
-    """What an undeclared name must fit by `patternProperties` or `additionalProperties`; None where nothing is said."""
+    """What an undeclared name must fit by `patternProperties` or `additionalProperties`; None if nothing is said."""
     for pattern, schema in node.get("patternProperties", {}).items():
         if _matches(pattern, name):
             ruled: Node = schema

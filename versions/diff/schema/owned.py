@@ -45,7 +45,7 @@ def foreign(node: Node) -> dict[str, Any]:
 
 
 def looks_around(node: Node, keyword: str) -> bool:
-    """Whether `unevaluated*` stands beside alternatives or conditions, where the prover does not own it."""
+    """Whether `unevaluated*` stands beside alternatives or conditions, if the prover does not own it."""
     found = set(node)
     beside = APPLICATORS | {"contains"} if keyword == "unevaluatedItems" else APPLICATORS
     return keyword in node and bool(found & beside)

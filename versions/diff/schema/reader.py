@@ -1,7 +1,7 @@
 """Reads JSON Schema of every draft, OpenAPI 3.0/3.1 and Swagger 2 schemas into one form: draft 2020-12 without `$ref`.
 
 A reference becomes the very dict that it points to, so a recursive schema is a cyclic graph; `jsonschema` walks such a
-graph along a value, and `Reader.where` remembers the pointer of every node. What cannot be read is repaired where its
+graph along a value, and `Reader.where` remembers the pointer of every node. What cannot be read is repaired if its
 meaning is plain, left out otherwise, and listed in `issues`.
 """
 
@@ -149,7 +149,7 @@ class Reader:
         return self.resources.find_dynamic(word, raw[word], raw)
 
     def _lost(self, raw: dict[str, Any], word: str) -> str:
-        """What stands for an unknown target: equal only where it must mean the same on both sides."""
+        """What stands for an unknown target: equal only if it must mean the same on both sides."""
         inside = word != "$ref" or self.resources.several
         return f"{raw[word]} in {self.resources.whole()}" if inside else str(raw[word])
 

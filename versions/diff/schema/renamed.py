@@ -14,7 +14,7 @@ GAINED = frozenset({"optional-added", "optional-added-closed", "required-added",
 
 
 def with_renames(explainer: Explainer, drafts: list[Draft]) -> list[Draft]:
-    """The drafts, where a removal and an addition that belong together are one rename."""
+    """The drafts, if a removal and an addition that belong together are one rename."""
     holders: dict[int, tuple[list[Draft], list[Draft]]] = {}
     for draft in drafts:
         place: Place = draft.place

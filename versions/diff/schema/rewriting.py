@@ -6,7 +6,7 @@ from versions.diff.schema.reader import Node
 
 
 def note_rewriting(visitor: Visitor, place: Place) -> None:
-    """Say that a node is written differently and means the same, where its keywords show it."""
+    """Say that a node is written differently and means the same, if its keywords show it."""
     if not _rewritten(place.old, place.new):
         return
     bounds = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")

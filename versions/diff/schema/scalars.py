@@ -55,7 +55,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """`included` is None where representatives were incomplete and none of them was a counterexample."""
+    """`included` is None if representatives were incomplete and none of them was a counterexample."""
 
     included: bool | None
     counterexamples: tuple[Sample, ...] = ()
@@ -264,7 +264,7 @@ def decide(left: Node, right: Node, kind: str, most: int = 12) -> Decision:
 
 
 def accepted(node: Node, kind: str, most: int = 6) -> list[Sample]:
-    """Some values of one scalar type that a node accepts; empty where there are none or none was found."""
+    """Some values of one scalar type that a node accepts; empty if there are none or none was found."""
     holds = Checker().holds
     try:
         found = (sample for sample in samples((node,), kind)[0] if sample.formats is not LENIENT)

@@ -40,7 +40,7 @@ def _rest(node: Node) -> Node:
 
 
 def _members(node: Node) -> list[Node]:
-    """The alternatives; where both keywords are there, every combination."""
+    """The alternatives; if both keywords are there, every combination."""
     if "anyOf" in node and "oneOf" in node:
         return [{"allOf": [left, right]} for left in node["anyOf"] for right in node["oneOf"]]
     members: list[Node] = node.get("anyOf") or node.get("oneOf") or []
@@ -151,7 +151,7 @@ def _covered(visitor: Explaining, node: Node, target: list[Node]) -> bool:
 
 
 def _report(visitor: Explaining, place: Place, node: Node, gone: bool) -> None:
-    """A member without a counterpart: `gone` where the accepting side lacks it."""
+    """A member without a counterpart: `gone` if the accepting side lacks it."""
     removed = gone == (visitor.direction is Direction.REQUEST)
     title = visitor.title(node)
     if removed:
@@ -192,7 +192,7 @@ def _report_silence(visitor: Explaining, place: Place, node: Node) -> None:
 
 
 def _check_exactness(visitor: Explaining, place: Place, target: list[Node]) -> None:
-    """`oneOf` refuses what two members accept: fine only where they are seen to be apart."""
+    """`oneOf` refuses what two members accept: fine only if they are seen to be apart."""
     if visitor.apart(target):
         return
     source, accepting = visitor.source(place)
@@ -214,7 +214,7 @@ def _check_exactness(visitor: Explaining, place: Place, target: list[Node]) -> N
 
 
 def _settle(visitor: Explaining, start: int, source: Node, target: Node) -> None:
-    """What was claimed of members holds for the union only where no other member takes the value."""
+    """What was claimed of members holds for the union only if no other member takes the value."""
     mine = [
         draft
         for draft in visitor.drafts[start:]

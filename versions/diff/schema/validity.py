@@ -29,7 +29,7 @@ _FAILURES = (
 
 
 class Judge:
-    """`accepts` is None where `jsonschema` itself cannot say (an irregular pattern, a division it cannot do)."""
+    """`accepts` is None if `jsonschema` itself cannot say (an irregular pattern, a division it cannot do)."""
 
     def __init__(self) -> None:
         self._validators: dict[int, tuple[Node, Any]] = {}
@@ -46,7 +46,7 @@ class Judge:
         return _asked(self._validators[key][1], value)
 
     def surely(self, node: Node, value: Any) -> bool | None:
-        """The same, and None where the answer hangs on what only some servers check or nobody knows.
+        """The same, and None if the answer hangs on what only some servers check or nobody knows.
 
         That is a keyword that is not known, a reference that leads nowhere, `format`, `content*`, and `nullable`.
         """

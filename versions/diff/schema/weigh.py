@@ -148,7 +148,7 @@ def _presence(explainer: Explainer, draft: Draft, place: Place) -> tuple[Any, bo
 
 
 def _confirmed(explainer: Explainer, place: Place, value: Any, formats: bool) -> Witness | None:
-    """The value as a whole body where possible, else as the part at its place; None where `jsonschema` disagrees."""
+    """The value as a whole body if possible, else as the part at its place; None if `jsonschema` disagrees."""
     whole, ok = _embedded(explainer, place, value)
     root = place
     while root.up is not None:

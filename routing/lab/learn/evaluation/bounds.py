@@ -13,7 +13,7 @@ Why they hold. Let S be a model's batch slots allowed (95 %), a + b*n the second
 Cold floor: a call ends at C >= r + p.
 
 Pooled bound: let M be the call's mean busy time, the mean of t over its work. As it advances at most 1/p a second and
-is whole at C, C >= M + p/2. The sum of all M over any way of sharing a speed of G is least where at each moment the
+is whole at C, C >= M + p/2. The sum of all M over any way of sharing a speed of G is least if at each moment the
 released call with the smallest *whole* q is worked on, preemptively (Goemans et al., Single machine scheduling with
 release dates, 2002: the LP relaxation in mean busy times, unit weights). Hence sum C >= sum M + sum p/2. Ordering by
 remaining work (SRPT) minimises the sum of C on one machine, not the sum of M, and would not be valid here.
@@ -75,7 +75,7 @@ class Sizes:
 
 
 def bounds(workload: Workload) -> Bounds:
-    """All bounds of the workload. Raises ValueError where it has no calls. O(n log n)."""
+    """All bounds of the workload. Raises ValueError if it has no calls. O(n log n)."""
     if not len(workload.at):
         raise ValueError("the workload has no calls; expected at least one")
     at, sizes, (busy, speed) = workload.at, sizes_of(workload), capacity(workload)
@@ -121,7 +121,7 @@ def floors(workload: Workload) -> dict[str, float]:
 
 
 def open_devices(workload: Workload) -> NDArray[np.bool_]:
-    """Which devices take calls: those not drained, or all where every one is."""
+    """Which devices take calls: those not drained, or all if every one is."""
     opened: NDArray[np.bool_] = workload.devices["drained"] == 0
     return opened if opened.any() else np.ones(len(opened), np.bool_)
 

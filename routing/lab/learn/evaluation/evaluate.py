@@ -45,7 +45,7 @@ Bound = Callable[[Workload], Mapping[str, float]]
 class Question:
     """What is asked: policies by name on `seeds` workloads from `first_seed` on; `versus` is compared against.
 
-    Without one, that is the tuned heuristic where it takes part, else the heuristic with the lowest mean.
+    Without one, that is the tuned heuristic if it takes part, else the heuristic with the lowest mean.
     """
 
     scenario: str
@@ -112,7 +112,7 @@ def played(workload: Workload, one: Entrant) -> dict[str, float]:
 
 
 def best_heuristic(found: Mapping[str, Sequence[Mapping[str, float]]]) -> str:
-    """Whom all others are compared with; nobody where one policy plays alone."""
+    """Whom all others are compared with; nobody if one policy plays alone."""
     if len(found) < 2:
         return ""
     if "hrrn_tuned" in found:

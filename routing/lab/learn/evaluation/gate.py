@@ -1,6 +1,6 @@
 """The gate: whether what was learned beats the heuristic that it started from, on workloads it has not seen.
 
-Where it does not, the file of weights says so and the policy runs as the heuristic (routing/policies/learned).
+If it does not, the file of weights says so and the policy runs as the heuristic (routing/policies/learned).
 """
 
 from collections.abc import Callable

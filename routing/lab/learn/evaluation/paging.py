@@ -56,7 +56,7 @@ class Needs:
 def least_loads(workload: Workload, latency: float | Floats, windows: int = 30) -> Loads:
     """Bound what is loaded by whoever answers each call within `latency` seconds: one for all calls, or one for each.
 
-    Raises ValueError for a workload without calls, RuntimeError where HiGHS gives up.
+    Raises ValueError for a workload without calls, RuntimeError if HiGHS gives up.
     """
     if not len(workload.at):
         raise ValueError("the workload has no calls; expected at least one")
@@ -122,7 +122,7 @@ def _add(solver: highspy.Highs, limits: tuple[float, float], columns: Counts, va
 
 
 def solved(solver: highspy.Highs, cost: Floats, windows: int) -> float:
-    """The least cost of all loads, `cost` being a load's. Raises RuntimeError where HiGHS gives up."""
+    """The least cost of all loads, `cost` being a load's. Raises RuntimeError if HiGHS gives up."""
     half = len(cost) * windows
     loads = np.arange(half, 2 * half, dtype=np.int32)
     solver.changeColsCost(half, loads, np.repeat(cost, windows))

@@ -41,7 +41,7 @@ class Desk(NamedTuple):
 
 @compiled
 def step(machine: Machine, clock: Clock) -> bool:
-    """Let the next event happen; False where none is left. Ends of calls first, then of loads, then arrivals."""
+    """Let the next event happen; False if none is left. Ends of calls first, then of loads, then arrivals."""
     leaf = physics.next_event(machine)
     at = physics.event_at(machine, leaf)
     following = clock.at[0]

@@ -77,7 +77,7 @@ def names() -> tuple[str, ...]:
 
 
 def entrant(name: str) -> Entrant:
-    """The policy of that name. Raises ValueError where there is none or its weights are missing or wrong."""
+    """The policy of that name. Raises ValueError if there is none or its weights are missing or wrong."""
     plain = name.removesuffix(ORACLE)
     if plain in LEARNED:
         return replace(learned(plain), name=name)
@@ -99,7 +99,7 @@ def learned(name: str) -> Entrant:
 
 
 def tuned(path: Path, textbook: Mapping[str, float], limits: Limits) -> tuple[dict[str, float], Limits]:
-    """Weights and limits from a file of {"weights", "limits", "record"}. Raises ValueError where they do not fit."""
+    """Weights and limits from a file of {"weights", "limits", "record"}. Raises ValueError if they do not fit."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         found = {name: float(document["weights"][name]) for name in textbook}

@@ -1,7 +1,7 @@
 """The physics of the simulated devices: rates, batches, power, heat. What the scheduler decides happens here.
 
 Fluid model: a device shares its time evenly among its active models; a call of a model in a batch of n advances by
-1 / (k * (a + b*n)) units a second, where k models are active. A load beside it slows it (PCIe), heat lowers the clock.
+1 / (k * (a + b*n)) units a second, if k models are active. A load beside it slows it (PCIe), heat lowers the clock.
 """
 
 from math import exp, inf
@@ -196,7 +196,7 @@ def next_event(machine: Machine) -> int:
 
 @compiled
 def event_at(machine: Machine, leaf: int) -> float:
-    """When that event happens, in seconds; NEVER where none is due."""
+    """When that event happens, in seconds; NEVER if none is due."""
     return float(machine.events[len(machine.events) // 2 + leaf].at)
 
 

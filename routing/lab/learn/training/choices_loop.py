@@ -58,7 +58,7 @@ def take(machine: Machine, account: Account, point: Point, option: int) -> None:
 
 @compiled
 def go_on(machine: Machine, clock: Clock, account: Account) -> bool:
-    """The next event; False where there is none or the run is over."""
+    """The next event; False if there is none or the run is over."""
     answered = account.sums[INSIDE] == 0.0 and clock.at[0] == len(clock.arrivals)
     if answered or machine.fleet.state[0].now >= account.until:
         return False
@@ -96,7 +96,7 @@ def until_choice(
 ) -> tuple[Point, int]:
     """Take `option` at `point` (at first NOWHERE), then run to the next point with more than one option.
 
-    Returns it with the number of options, which lie in the desk's memory as in rollout.explore(); 0 where the last call
+    Returns it with the number of options, which lie in the desk's memory as in rollout.explore(); 0 if the last call
     is answered, the time is up, or nothing is left to happen.
     """
     found, count = _until_compiled(machine, clock, desk, account, point, option)

@@ -1,6 +1,6 @@
 """The fleet as a gymnasium environment, for other learners than ours: a step is a decision with more than one option.
 
-An action is an option's place among at most ROWS: the heuristic's shortlist, and to hold where that is allowed. A place
+An action is an option's place among at most ROWS: the heuristic's shortlist, and to hold if that is allowed. A place
 beyond the options, which action_masks() excludes, takes the heuristic's choice. Decisions with one option are taken
 without asking. Between steps the simulator runs in machine code (choices_loop.py).
 """
@@ -75,7 +75,7 @@ def heuristic(base: NDArray[np.float64], limits: Limits) -> Entrant:
 
 
 def tuned_heuristic() -> Entrant:
-    """What training starts from. Raises ValueError where its weights are missing."""
+    """What training starts from. Raises ValueError if its weights are missing."""
     weights, limits = tuned(WEIGHTS / "spaced_tuned.json", spaced.WEIGHTS, Limits(max_active=MAX_ACTIVE))
     return heuristic(np.array(list(weights.values())), limits)
 
@@ -128,7 +128,7 @@ class FleetEnvironment(gymnasium.Env[Observation, np.int64]):
         return self._seen(self._episode), self._told(self._episode)
 
     def step(self, action: np.int64) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
-        """Take the option and go on to the next choice. Raises ResetNeeded where no episode is under way."""
+        """Take the option and go on to the next choice. Raises ResetNeeded if no episode is under way."""
         run = self._episode
         if run is None or run.over:
             raise ResetNeeded("no episode is under way; call reset() first")

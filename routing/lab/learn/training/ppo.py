@@ -119,7 +119,7 @@ def batch_of(plays: list[list[Log]], horizon_s: float, device: str = "cpu") -> B
 
 
 def update(learner: Learner, batch: Batch, entropy_weight: float) -> dict[str, float]:
-    """Some steps on the whole batch; stops early where the policy has moved far. Returns what to plot."""
+    """Some steps on the whole batch; stops early if the policy has moved far. Returns what to plot."""
     seen = {"kl": 0.0, "entropy": 0.0, "decisions": float(len(batch.taken))}
     for _ in range(EPOCHS):
         seen |= _one_step(learner, batch, entropy_weight)

@@ -79,7 +79,7 @@ def uniform(chance: NDArray[np.uint64]) -> float:
 
 @compiled
 def explore(machine: Machine, desk: Desk, log_: Log, exploring: Exploring, point: scheduler.Point) -> int:
-    """One decision, sampled; where more than one option is likely it is written down."""
+    """One decision, sampled; if more than one option is likely it is written down."""
     rows = desk.memory[: ROWS * COUNT].reshape((ROWS, COUNT))
     options = desk.memory[ROWS * COUNT : ROWS * (COUNT + 1)]
     scores = desk.memory[ROWS * (COUNT + 1) : ROWS * (COUNT + 2)]

@@ -1,7 +1,7 @@
 """Trains the learned policy from the heuristic upward: `python -m routing.lab.learn.training.train`, or `make train`.
 
 Resumable: what was learned is kept every few rounds beside the weights. The weights with the best validation, or the
-last ones where more workloads show that those do better, are what the gate judges.
+last ones if more workloads show that those do better, are what the gate judges.
 """
 
 import argparse
@@ -178,7 +178,7 @@ class Course:
         os.replace(draft, self.folder / "course.npz")
 
     def go_on(self) -> bool:
-        """Take up what keep() wrote; whether there was any. Raises WeightsError where that started from elsewhere."""
+        """Take up what keep() wrote; whether there was any. Raises WeightsError if that started from elsewhere."""
         path = self.folder / "course.npz"
         if not path.exists():
             return False

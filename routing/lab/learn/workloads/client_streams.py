@@ -47,7 +47,7 @@ class Streams:
     notes: tuple[str, ...] = ()
 
     def between(self, begin_s: float, end_s: float) -> Self:
-        """The windows that begin from `begin_s` until before `end_s`. Raises ValueError where there are none."""
+        """The windows that begin from `begin_s` until before `end_s`. Raises ValueError if there are none."""
         keep = (self.begin_s >= begin_s) & (self.begin_s < end_s)
         if not keep.any():
             ends = f"{self.begin_s.min():g} to {self.begin_s.max() + WINDOW_S:g} s"
@@ -55,7 +55,7 @@ class Streams:
         return self._only(keep)
 
     def sample(self, calls: int, seed: int) -> Trace:
-        """That many calls, drawn from an hour that the seed chooses, or from everything where that is less.
+        """That many calls, drawn from an hour that the seed chooses, or from everything if that is less.
 
         All rates are scaled alike. Each client gets its share of the calls to within one; its gaps are drawn with the
         window's shape and fill its windows in proportion to their rates. The same seed draws the same to the bit.

@@ -41,7 +41,7 @@ class Trace:
         return replace(self, at=at, model=self.model[order], size=size, prompt=prompt, span_s=span, notes=notes)
 
     def between(self, begin_s: float, end_s: float) -> Self:
-        """The calls from `begin_s` until before `end_s`. Raises ValueError where there are none."""
+        """The calls from `begin_s` until before `end_s`. Raises ValueError if there are none."""
         first, past = (int(place) for place in np.searchsorted(self.at, (begin_s, end_s)))
         if first >= past:
             raise ValueError(f"{self.name}: no calls from {begin_s:g} s to {end_s:g} s; it ends at {self.at[-1]:g} s")
@@ -72,14 +72,14 @@ class Recording(Protocol):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Its models, the most called first; none where it is one stream."""
+        """Its models, the most called first; none if it is one stream."""
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What was changed or left out."""
 
     def between(self, begin_s: float, end_s: float) -> Self:
-        """What begins from `begin_s` until before `end_s`. Raises ValueError where nothing does."""
+        """What begins from `begin_s` until before `end_s`. Raises ValueError if nothing does."""
 
     def sample(self, calls: int, seed: int) -> Trace:
-        """That many calls, or all where there are not more, from a place that the seed chooses."""
+        """That many calls, or all if there are not more, from a place that the seed chooses."""

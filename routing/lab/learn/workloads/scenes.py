@@ -46,7 +46,7 @@ def scene(name: str, shape: Mapping[str, Any], trace: str = "", folder: Path | N
 
 
 def reshaped(scenario: Scenario, changes: Mapping[str, Any]) -> Scenario:
-    """The scenario with other devices, models, skew or bursts. Raises ValueError where one is out of its range."""
+    """The scenario with other devices, models, skew or bursts. Raises ValueError if one is out of its range."""
     for key, value in changes.items():
         least, most = RANGES[key]
         if not least <= value <= most:
@@ -56,7 +56,7 @@ def reshaped(scenario: Scenario, changes: Mapping[str, Any]) -> Scenario:
 
 
 def found(name: str, key: str, folder: Path | None) -> Recording:
-    """The recording. Raises ValueError where there is no such, or no folder that holds it."""
+    """The recording. Raises ValueError if there is no such, or no folder that holds it."""
     if key not in traces.TRACES:
         raise ValueError(f"no trace is called {key!r}; known are {', '.join(traces.TRACES)}")
     wanted = traces.TRACES[key].file

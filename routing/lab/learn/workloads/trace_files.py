@@ -71,7 +71,7 @@ REPAIR = "correct the value or remove the line"
 
 
 def number(most: float, least: float = 0.0, optional: bool = False) -> Parser:
-    """A parser of numbers from `least` to `most`; an empty value is NaN where it is optional."""
+    """A parser of numbers from `least` to `most`; an empty value is NaN if it is optional."""
     expected = f"a number from {least:g} to {most:,.0f}" + (" or nothing" if optional else "")
 
     def parsed(block: Block, column: str) -> NDArray[np.float64]:
@@ -146,7 +146,7 @@ def ranked(
 ) -> tuple[tuple[str, ...], NDArray[np.int64]]:
     """The distinct names, the heaviest (most frequent) first, and the place of each row's name among them.
 
-    Raises TraceError where there are more than MOST_MODELS.
+    Raises TraceError if there are more than MOST_MODELS.
     """
     known: dict[str, int] = {}
     codes = np.fromiter((known.setdefault(one, len(known)) for one in names), np.int64, len(names))

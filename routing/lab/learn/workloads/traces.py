@@ -110,7 +110,7 @@ TRACES = {
 
 
 def find(folder: Path) -> dict[str, Path]:
-    """The recordings that lie in a folder under their usual names, packed or not; none where there is no folder."""
+    """The recordings that lie in a folder under their usual names, packed or not; none if there is no folder."""
     packed = {key: folder / one.file for key, one in TRACES.items()}
     both = {key: (file, file.with_suffix("") if file.suffix == ".gz" else file) for key, file in packed.items()}
     there = {key: [file for file in files if file.is_file()] for key, files in both.items()}
@@ -129,11 +129,11 @@ def load(key: str, folder: Path) -> Recording:
 def workload(recording: Recording, scenario: Scenario, seed: int, compress: bool = True) -> Workload:
     """As many calls as the scenario has, from a place that the seed chooses, on its devices under its loaders.
 
-    Compressed, they take the scenario's seconds (fewer calls where the recording ends: fewer seconds); otherwise they
+    Compressed, they take the scenario's seconds (fewer calls if the recording ends: fewer seconds); otherwise they
     keep their times. One stream is spread over the scenario's models as popular as its alpha says; other recordings
-    bring their models. Models with tokens are the scenario's language models; where times are known, each model is of
+    bring their models. Models with tokens are the scenario's language models; if times are known, each model is of
     the kind that takes most nearly as long. The scheduler sees guesses of the answers, as in `synthetic`. The same seed
-    gives the same to the bit. Raises ValueError where the scenario has no such kinds.
+    gives the same to the bit. Raises ValueError if the scenario has no such kinds.
     """
     trace = recording.sample(scenario.calls, seed)
     base = synthetic(_fitting(trace, scenario), seed)
