@@ -20,6 +20,7 @@ from random import Random
 from typing import Any
 
 from jsonschema import Draft4Validator, Draft6Validator, Draft7Validator, Draft202012Validator
+from jsonschema.validators import extend
 
 from benchmarks.fuzz_edits import pair
 from benchmarks.fuzz_schemas import DRAFTS, has
@@ -29,9 +30,23 @@ from versions.diff.classify import classify
 from versions.diff.findings import Severity
 from versions.diff.policy import Policy
 
+
+def _reading_items(validator: Any) -> Any:
+    """A validator that reads additionalItems beside a boolean `items`, at which jsonschema's own raises TypeError.
+
+    By draft 6, section 6.10, additionalItems counts only if `items` is an array.
+    """
+    own = validator.VALIDATORS["additionalItems"]
+
+    def additional_items(judge: Any, more: Any, instance: Any, schema: dict[str, Any]) -> Any:
+        return () if isinstance(schema.get("items"), bool) else own(judge, more, instance, schema) or ()
+
+    return extend(validator, {"additionalItems": additional_items})
+
+
 VALIDATORS = {
-    "2020-12": Draft202012Validator, "draft-07": Draft7Validator, "draft-06": Draft6Validator,
-    "draft-04": Draft4Validator, "openapi-3.0": Draft4Validator,
+    "2020-12": Draft202012Validator, "draft-07": _reading_items(Draft7Validator),
+    "draft-06": _reading_items(Draft6Validator), "draft-04": Draft4Validator, "openapi-3.0": Draft4Validator,
 }  # fmt: skip
 DIRECTIONS = ("request", "response")
 VALUES = 14
