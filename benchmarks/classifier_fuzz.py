@@ -41,7 +41,8 @@ def _reading_items(validator: Any) -> Any:
     def additional_items(judge: Any, more: Any, instance: Any, schema: dict[str, Any]) -> Any:
         return () if isinstance(schema.get("items"), bool) else own(judge, more, instance, schema) or ()
 
-    return extend(validator, {"additionalItems": additional_items})
+    extended: Any = extend
+    return extended(validator, {"additionalItems": additional_items})
 
 
 VALIDATORS = {

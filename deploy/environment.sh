@@ -46,8 +46,9 @@ make_venv() {
 install() {
     say "installing what $1 names (pinned; about a minute the first time)"
     status=.venv/pip.status log=.venv/pip.log
-    { .venv/bin/python -m pip install --disable-pip-version-check --no-input --progress-bar off -r "$1" 2>&1
-      echo $? >"$status"; } | tee "$log" | awk '
+    # An `if`, as `set -e` would leave the braces at a failure and an older status would stand.
+    { if .venv/bin/python -m pip install --disable-pip-version-check --no-input --progress-bar off -r "$1" 2>&1
+      then echo 0 >"$status"; else echo 1 >"$status"; fi; } | tee "$log" | awk '
         /^Collecting/ { if (++found % 20 == 0) { print "setup:   " found " packages found"; fflush() } }
         /^Installing collected/ { print "setup:   installing them"; fflush() }'
     [ "$(cat "$status")" = 0 ] || { tail -n 15 "$log" >&2; refuse "pip failed; the whole story is in $log"; }

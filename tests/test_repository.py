@@ -1,6 +1,7 @@
 """What holds the repository together beside the code: commands, pins, documents, migrations."""
 
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -24,6 +25,27 @@ def test_every_requirement_is_pinned_and_explained(file: str) -> None:
         found = PINNED.fullmatch(line)
         assert found, f"{file}: {line} is not pinned"
         assert re.search(rf"(?<![\w-]){re.escape(found[1])}(?![\w-])", text), f"docs/dependencies.md: no {found[1]}"
+
+
+@pytest.mark.parametrize("file", ["requirements.txt", "tests/requirements.txt", "routing/lab/learn/requirements.txt"])
+def test_files_that_requirements_name_are_there(file: str) -> None:
+    for line in (ROOT / file).read_text().splitlines():
+        if line.startswith(("-r ", "-c ")):
+            assert (ROOT / file).parent.joinpath(line[3:].strip()).is_file(), f"{file}: {line}"
+
+
+def test_an_environment_that_cannot_be_installed_is_no_environment(tmp_path: Path) -> None:
+    (tmp_path / ".venv/bin").mkdir(parents=True)
+    python = tmp_path / ".venv/bin/python"
+    python.write_text('#!/bin/sh\ncase "$*" in *install*) echo no such package; exit 1;; esac\n')
+    python.chmod(0o755)
+    (tmp_path / ".venv/pip.status").write_text("0\n")
+    (tmp_path / "deploy").mkdir()
+    script = shutil.copy(ROOT / "deploy/environment.sh", tmp_path / "deploy")
+    tried = subprocess.run(["sh", script, "train"], capture_output=True, text=True, check=False)
+    assert tried.returncode == 1
+    assert "pip failed" in tried.stderr
+    assert not (tmp_path / ".venv/.train").exists()
 
 
 def test_no_package_is_explained_that_we_do_not_take() -> None:
