@@ -110,7 +110,7 @@ def escapes(index: int, seed: int, tally: Tally) -> Iterator[Escape]:
             callers.fits = partial(_fits, before, dialect, direction)
         made = values(random, (expanded(making, making), expanded(accepting, accepting)), VALUES)
         every = strict and not callers.hides
-        found = made if every else [value for value in map(callers.sent, made) if value is not NOTHING]
+        found = made if every else [value for value in map(callers.settled, made) if value is not NOTHING]
         tally.values += len(found)
         escaped = next((v for v in found if before.is_valid(v) and not after.is_valid(v)), _NONE)
         if escaped is not _NONE:

@@ -31,6 +31,12 @@ class Callers:
         self.fits = fits
         self.about_others: tuple[str, ...] = ABOUT_OTHERS
 
+    def settled(self, value: Any) -> Any:
+        """What is sent in the end: without one field an alternative may fit by which another does not travel either."""
+        while (left := self.sent(value)) is not NOTHING and left != value:
+            value = left
+        return left
+
     def sent(self, value: Any, schemas: list[Any] | None = None) -> Any:
         """The value without what does not travel; NOTHING if nobody would send it."""
         told = list(self._beside(value, [self.root] if schemas is None else schemas))
