@@ -92,7 +92,8 @@ class Callers:
                 members = schema.get(word, ())
                 inner += [member for member in members if self.fits is None or self.fits(member, value)]
             for word in ("dependentSchemas", "dependencies"):
-                inner += [part for name, part in _map(schema, word).items() if isinstance(value, dict) and name in value]
+                names = value if isinstance(value, dict) else ()
+                inner += [part for name, part in _map(schema, word).items() if name in names]
             if isinstance(schema.get("$ref"), str):
                 inner.append(target(self.root, schema["$ref"]))
             yield from self._beside(value, inner, depth + 1)
