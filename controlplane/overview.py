@@ -111,7 +111,7 @@ def failing_calls(user: Any) -> list[dict[str, str]]:
     share = summary.failed_percent if summary else None
     if summary is None or share is None or share < ALARMING_PERCENT or summary.failed < ALARMING_CALLS:
         return []
-    more = ", ".join(f"{one.name}: {one.cause}" for one in traffic.failing(user)[:1])
+    more = ", ".join(f"{one.name}: {one.cause}" for one in traffic.failing(user).rows[:1])
     since = {"status": "failed", "since": summary.buckets[0].at.isoformat(timespec="seconds")}
     what = gettext("%(share)s %% of the calls of the last 15 minutes failed") % {"share": f"{share:.1f}"}
     return [need("failed", what, more, f"{reverse('calls')}?{urlencode(since)}")]

@@ -97,6 +97,14 @@ class Failing:
     cause: str
 
 
+@dataclass(frozen=True)
+class Worst:
+    """The models that failed most, worst first, as it was at a moment."""
+
+    rows: tuple[Failing, ...]
+    at: datetime
+
+
 def summary(actor: access.Actor | None, span: str = "15m") -> Summary | None:
     """Traffic now and over `span`, a key of SPANS; None if summing takes over two seconds. Raises Forbidden."""
     access.require(actor, "call.read")
@@ -124,22 +132,23 @@ def of_models(actor: access.Actor | None, names: Sequence[str]) -> dict[str, Mod
         }
 
 
-def failing(actor: access.Actor | None, span: str = "15m", most: int = WORST) -> list[Failing]:
-    """The models with the most failed calls of `span`, worst first; none if it takes too long. Raises Forbidden."""
+def failing(actor: access.Actor | None, span: str = "15m", most: int = WORST) -> Worst:
+    """The models with the most failed calls of `span`; none if it takes too long. Raises Forbidden."""
     access.require(actor, "call.read")
-    name = f"{_CACHE}-failing-{span}-{most}"
-    known: list[Failing] | None = cache.get(name)
+    name = f"{_CACHE}-worst-{span}-{most}"
+    known: Worst | None = cache.get(name)
     if known is None:
+        now = timezone.now()
         try:
             with at_most(SECONDS):
-                known = _failing(timezone.now() - SPANS[span].length, most)
+                known = Worst(_failing(now - SPANS[span].length, most), now)
         except OperationalError:
-            known = []
+            known = Worst((), now)
         cache.set(name, known, SPANS[span].kept_s)
     return known
 
 
-def _failing(since: datetime, most: int) -> list[Failing]:
+def _failing(since: datetime, most: int) -> tuple[Failing, ...]:
     failed: Iterable[Any] = (
         CallRecord.objects.filter(WHERE[FAILED], at__gte=since)
         .values("model")
@@ -149,9 +158,9 @@ def _failing(since: datetime, most: int) -> list[Failing]:
     worst = list(failed)
     rows = CallRecord.objects.filter(model__in=[row["model"] for row in worst], at__gte=since).values("model")
     calls = dict(rows.annotate(calls=Count("id")).values_list("model", "calls"))
-    return [
+    return tuple(
         Failing(row["model"], row["wrong"], calls.get(row["model"], row["wrong"]), row["cause"] or "") for row in worst
-    ]
+    )
 
 
 def _since(now: datetime) -> Q:

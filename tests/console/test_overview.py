@@ -30,6 +30,12 @@ def called(count: int, model: str = "chat-00000", ago: timedelta = timedelta(min
     CallRecord.objects.bulk_create(CallRecord(id=uuid.uuid4(), revision=1, **{**fields, **more}) for _ in range(count))
 
 
+def marks(body: str) -> list[tuple[str, str]]:
+    """Of every age on the page: whether its figures are pushed, and its words."""
+    mark = re.compile(r'<time class="state is-off"[^>]*data-age="(\w*)">([^<]*)<')
+    return mark.findall(re.sub(r"of \d+ s", "of N s", body))
+
+
 def page(visitor: Visitor, address: str = "/", role: str = "admin", language: str = "en") -> str:
     return visitor(role, language).get(address).content.decode()
 
@@ -67,9 +73,33 @@ def test_old_calls_are_not_in_a_short_span_and_odd_spans_are_fifteen_minutes(vis
 
 
 def test_only_the_short_span_is_pushed(visitor: Visitor) -> None:
-    mark = re.compile(r'<time class="state is-off"[^>]*data-age="(\w*)">([^<]*)<')
-    assert mark.findall(re.sub(r"of \d+ s", "of N s", page(visitor))) == [("pushed", "as of N s ago")]
-    assert mark.findall(re.sub(r"of \d+ s", "of N s", page(visitor, "/?span=30d"))) == [("", "as of N s ago")]
+    assert marks(page(visitor)) == [("pushed", "as of N s ago")] * 2
+    assert marks(page(visitor, "/?span=30d")) == [("", "as of N s ago")] * 2
+
+
+@pytest.mark.parametrize(
+    ("address", "wears"),
+    [
+        ("/calls", [("", "as of N s ago")]),
+        ("/calls/summary/chat-00000", [("pushed", "as of N s ago")]),
+        ("/calls/of/chat-00000", [("", "as of N s ago")]),
+        ("/models/chat-00000?tab=releases", [("", "as of N s ago")]),
+        ("/audit", [("", "as of N s ago")]),
+        ("/models", []),
+        ("/jobs", []),
+    ],
+)
+def test_figures_that_stand_wear_their_age(
+    visitor: Visitor, person: Person, address: str, wears: list[tuple[str, str]]
+) -> None:
+    furnish(person("admin"))
+    called(3)
+    assert marks(page(visitor, address)) == wears
+
+
+def test_age_is_told_in_chinese(visitor: Visitor) -> None:
+    called(3)
+    assert re.search(r"<time[^>]*>\d+ 秒前的数据<", page(visitor, "/calls", language="zh-hans"))
 
 
 def test_models_that_fail_most_are_named_with_cause_and_link(visitor: Visitor) -> None:

@@ -82,7 +82,7 @@ def test_models_that_fail_are_named_with_their_commonest_cause(person: Person) -
     write([(502, "no route"), (502, "no route"), (502, "odd"), (200, "")], model="worse")
     write([(504, "too slow"), (429, "refused")], model="bad")
     write([(401, "denied"), (200, "")], model="fine")
-    found = traffic.failing(reader)
+    found = traffic.failing(reader).rows
     assert [(one.name, one.failed, one.calls, one.cause) for one in found] == [
         ("worse", 3, 4, "no route"),
         ("bad", 1, 2, "too slow"),

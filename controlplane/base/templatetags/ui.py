@@ -68,8 +68,12 @@ def ago(moment: datetime | None) -> SafeString | str:
 
 
 @register.simple_tag
-def age(moment: datetime, pushed: bool = False) -> SafeString:
-    """How old figures are, counted on by the page's script; it says "Live" of those that are pushed and fresh."""
+def age(moment: datetime | None = None, pushed: bool = False) -> SafeString:
+    """How old figures are, counted on by the page's script; it says "Live" of those that are pushed and fresh.
+
+    Without `moment` they were read for this very page.
+    """
+    moment = moment or timezone.now()
     seconds = max(0, int((timezone.now() - moment).total_seconds()))
     since = gettext("%(n)d s ago") % {"n": seconds} if seconds < MINUTE else elapsed(seconds)
     return format_html(
