@@ -79,13 +79,13 @@ class Names:
 
     def silent(self, name: str) -> bool:
         """Whether neither the parts nor their rivals declare a name or limit the names that they do not declare."""
-        if name in self.required or name in self.heard or self.names or self.rest():
+        if name in self.heard or self.names or self.rest():
             return False
         return not any(side.mentions(name) for side in (self, *self.rivals))
 
     def mentions(self, name: str) -> bool:
         """Whether the parts say something about this very name."""
-        if name in self.declared or any(name in table for table in self.dependent):
+        if name in self.declared or name in self.required or any(name in table for table in self.dependent):
             return True
         return any(matches(pattern, name) is not False for pattern in self.patterns)
 
