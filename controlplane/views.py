@@ -119,6 +119,7 @@ def fixed_entries(user: Any) -> list[dict[str, str]]:
         for verb, label, address in actions
         if access.can(user, verb)
     ]
+    found.append({"label": gettext("API reference"), "kind": gettext("Page"), "href": reverse("api-docs")})
     for group in navigation(user):
         for place in group["places"]:
             found.append({"label": str(place["words"]), "kind": gettext("Page"), "href": reverse(place["name"])})

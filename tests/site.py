@@ -26,6 +26,7 @@ PAGES = (
     "/credentials",
     "/audit",
     "/settings",
+    "/api/docs",
 )
 """Every page that needs no object."""
 BACKEND = "django.contrib.auth.backends.ModelBackend"

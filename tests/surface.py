@@ -6,6 +6,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import django
@@ -47,12 +48,11 @@ def _named() -> Iterator[str]:
 
 def _texts() -> Iterator[str]:
     """Every text and byte constant of the product's code."""
-    for package in PACKAGES:
-        for path in (ROOT / package).rglob("*.py"):
-            for node in ast.walk(ast.parse(path.read_text())):
-                if isinstance(node, ast.Constant) and isinstance(node.value, str | bytes):
-                    value = node.value
-                    yield value.lower() if isinstance(value, str) else value.decode("latin-1").lower()
+    trees = (ast.parse(path.read_text()) for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+    for node in chain.from_iterable(map(ast.walk, trees)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str | bytes):
+            value = node.value
+            yield value.lower() if isinstance(value, str) else value.decode("latin-1").lower()
 
 
 if __name__ == "__main__":

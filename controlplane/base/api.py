@@ -200,7 +200,7 @@ class Nothing(Endpoint):
 
     def get(self, request: Request, rest: str) -> Response:
         """404 in the API's own shape."""
-        raise Missing("no_such_address", f"/api/{rest[:200]} is no address of this API; see /api/schema/")
+        raise Missing("no_such_address", f"/api/{rest[:200]} is no address of this API; see /api/docs")
 
     post = put = patch = delete = get
 
@@ -214,7 +214,8 @@ class Index(Endpoint):
     def get(self, request: Request) -> Response:
         """Addresses to go on from."""
         found = {
-            name: request.build_absolute_uri(f"/api/{name}") for name in ("schema", "me", "models", "calls", "jobs")
+            name: request.build_absolute_uri(f"/api/{name}")
+            for name in ("docs", "schema", "me", "models", "calls", "jobs")
         }
         return Response({"name": "Patchbay", **found, "calls_go_to": request.build_absolute_uri("/v1/")})
 

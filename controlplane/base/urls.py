@@ -40,4 +40,5 @@ api: list[URLPattern] = [
     *routes("setup-links", resources.SetupLinks.as_view(), "setup-links"),
     *routes("setup-links/<int:link_id>", resources.OneSetupLink.as_view(), "setup-link"),
     *routes("schema", resources.Schema.as_view(), "schema"),
+    *routes("docs", views.api_reference, "docs"),
 ]

@@ -19,6 +19,7 @@ from controlplane.base.audit import exports, history
 from controlplane.base.forms import Egress, Invitation, Password, Profile, SetUp, SignIn
 from controlplane.base.models import Role, User
 from controlplane.base.refusals import Conflict, Invalid, Missing, Refused
+from controlplane.base.rest import reference
 from controlplane.base.web.doors import PersonRequest, go, open_page, page, page_of, partial, request_id, safe_back
 from controlplane.base.web.paging import page_of_rows
 
@@ -168,6 +169,15 @@ def change_person(request: PersonRequest, user_id: int) -> HttpResponse:
         user = accounts.change_role(request.user, user_id, wish, request_id(request))
     messages.success(request, gettext("%(name)s was changed.") % {"name": user.username})
     return go(request, "/settings#people")
+
+
+@page("profile.change")
+def api_reference(request: PersonRequest) -> HttpResponse:
+    """What the REST API answers, drawn from its OpenAPI document."""
+    base = request.build_absolute_uri("/").rstrip("/")
+    start = f"export PATCHBAY_URL={base}\nexport PATCHBAY_KEY=pb-…"
+    context = {"reference": reference.drawn(), "start": start}
+    return render(request, "base/api_reference.html", context)
 
 
 @page("profile.change", "POST")

@@ -55,6 +55,12 @@ POST   onboard/plan                                engineer -
 POST   onboard/apply                               engineer -
 POST   onboard/wrong.yaml                          engineer -
 GET    jobs/<uuid:job_id>/failed.yaml              viewer   -
+GET    unreachable                                 viewer   -
+POST   cures/names                                 engineer -
+POST   cures/names/apply                           engineer -
+POST   cures/names/undo                            engineer -
+POST   cures/allow                                 admin    -
+GET    jobs/<uuid:job_id>/failed                   viewer   -
 POST   bulk/enable                                 engineer -
 POST   bulk/disable                                engineer -
 POST   bulk/tag                                    engineer -
@@ -102,6 +108,7 @@ GET    api/setup-links                             admin    -
 POST   api/setup-links                             admin    -
 DELETE api/setup-links/<int:link_id>               admin    -
 GET    api/schema                                  anyone   -
+GET    api/docs                                    viewer   -
 GET    api/models                                  viewer   read,manage
 POST   api/models                                  engineer manage
 GET    api/models/export                           viewer   read,manage
@@ -158,7 +165,7 @@ def all_routes() -> dict[str, URLPattern]:
 
 def twin(route: str) -> bool:
     """Whether this is an API address with the optional slash at its end."""
-    return route.startswith("api/") and route.endswith("/")
+    return route.startswith("api/") and route.endswith("/") and route != "api/"
 
 
 def sample(route: str) -> str:

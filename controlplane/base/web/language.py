@@ -8,6 +8,8 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import translation
 
 PROGRAMS = "/api/"
+REFERENCE = "/api/docs"
+"""The page about the API is for people."""
 
 
 class AccountLanguage:
@@ -18,7 +20,8 @@ class AccountLanguage:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Answer in the reader's language."""
-        programs = request.path_info.startswith(PROGRAMS)
+        path = request.path_info
+        programs = path.startswith(PROGRAMS) and path.rstrip("/") != REFERENCE
         language = "en" if programs else translation.get_language_from_request(request)
         with translation.override(language):
             request.LANGUAGE_CODE = language
