@@ -314,7 +314,7 @@ def test_keyboard_alone_from_an_address_to_the_list(hand: Hand, fleet_server: Up
     page.wait_for_url("**/models")
     hand.press("j", "Enter")
     page.wait_for_url("**/models/*")
-    hand.spent(clicks=0, keys=75)
+    hand.spent(clicks=0, keys=60)
 
 
 def test_language_is_changed_amid_a_form_and_nothing_typed_is_lost(
