@@ -7,6 +7,7 @@ from playwright.sync_api import Page, expect
 
 from controlplane.base.models import Job, User
 from tests.browser.conftest import Notes, Site
+from tests.browser.hand import Hand
 from tests.browser.test_journey import PASSWORD, WRONG_WITH_PAGE, sign_in
 from tests.races import PAIR, a_race, series
 
@@ -43,9 +44,12 @@ def test_a_race_is_run_watched_and_compared(open_tab: Open, site: Site, admin: U
     see_charts_and_figures(page)
     assert [address for address in asked if LIBRARY in address]
     first = page.url
-    page.get_by_role("button", name="Run again with seed 4").click()
+    hand = Hand(page)
+    hand.click(page.get_by_role("button", name="Run again with seed 4"))
     page.wait_for_url(lambda address: address != first)
     expect(page.locator(".meta .is-done")).to_be_visible(timeout=COMPILING_MS)
+    expect(page.locator(".stats .stat").first).to_contain_text("%")
+    hand.spent(clicks=1, keys=0, seconds=COMPILING_MS / 1000)
     compare_two(page, site)
     assert notes.problems == []
     assert notes.foreign == []
