@@ -8,7 +8,7 @@ from math import inf
 from typing import Protocol
 
 from versions.diff.schema.boxes import Box, Boxes
-from versions.diff.schema.members import Items, Names, asked, item_of, rest_of, spoken
+from versions.diff.schema.members import Items, Names, asked, item_of, rest_of, speaks_of_others, spoken
 from versions.diff.schema.normal import Normal
 from versions.diff.schema.owned import looks_around, unchanged
 from versions.diff.schema.place import is_nothing
@@ -89,7 +89,9 @@ def _every_item(prover: Proving, ours: Items, wanted: Node) -> bool:
 def object_fits(prover: Proving, box: Box, node: Node, strict: bool) -> bool:
     """Whether objects of a box fit the object keywords of a node."""
     ours = Names(prover.normal, box.parts, tuple(Names(prover.normal, rival.parts) for rival in box.rivals))
-    ours.heard = {name for side in (box, *box.rivals) for node in side.heard for name in spoken(node)}
+    heard = [node for side in (box, *box.rivals) for node in side.heard]
+    ours.heard = {name for node in heard for name in spoken(node)}
+    ours.others_heard = any(map(speaks_of_others, heard))
     if not ours.required.keys() >= set(node.get("required", ())):
         return False
     if max(ours.least, len(ours.required)) < node.get("minProperties", 0):

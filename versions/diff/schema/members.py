@@ -27,6 +27,9 @@ def rest_of(node: Node) -> Node:
     return cast(Node, rest)
 
 
+ABOUT_OTHERS = ("additionalProperties", "patternProperties", "propertyNames", "unevaluatedProperties")
+
+
 class Names:
     """Objects that fit every one of some plain nodes; `rivals` may describe the same objects otherwise."""
 
@@ -35,6 +38,7 @@ class Names:
         self.parts = parts
         self.rivals = rivals
         self.heard: set[str] = set()
+        self.others_heard = False
         spend(4 + sum(len(part.get(word, ())) for part in parts for word in ("properties", "required")))
         self.least = max(part.get("minProperties", 0) for part in parts)
         self.names = [part["propertyNames"] for part in parts if "propertyNames" in part]
@@ -79,7 +83,7 @@ class Names:
 
     def silent(self, name: str) -> bool:
         """Whether neither the parts nor their rivals declare a name or limit the names that they do not declare."""
-        if name in self.heard or self.names or self.rest():
+        if self.others_heard or name in self.heard or self.names or self.rest():
             return False
         return not any(side.mentions(name) for side in (self, *self.rivals))
 
@@ -97,16 +101,26 @@ class Names:
         return float(self.most)
 
 
-def spoken(node: Node, depth: int = 0) -> Iterator[str]:
+def spoken(node: Node) -> Iterator[str]:
     """Every name that a node says something about, in whatever way it applies to the same object."""
+    for part in _applied(node):
+        yield from (*part.get("properties", ()), *part.get("required", ()), *part.get("dependentRequired", ()))
+
+
+def speaks_of_others(node: Node) -> bool:
+    """Whether a node limits names that it does not declare, in whatever way it applies to the same object."""
+    return any(part.get(word) for part in _applied(node) for word in ABOUT_OTHERS)
+
+
+def _applied(node: Node, depth: int = 0) -> Iterator[Node]:
     spend()
-    yield from (*node.get("properties", ()), *node.get("required", ()), *node.get("dependentRequired", ()))
+    yield node
     if depth > MAX_DEPTH:
         return
     below = [node[word] for word in ("not", "if", "then", "else") if word in node]
     below += [member for word in ("allOf", "anyOf", "oneOf") for member in node.get(word, ())]
     for inner in (*below, *node.get("dependentSchemas", {}).values()):
-        yield from spoken(inner, depth + 1)
+        yield from _applied(inner, depth + 1)
 
 
 def said(part: Node, name: str) -> Iterator[Node]:
