@@ -24,7 +24,7 @@ from jsonschema.validators import extend
 
 from benchmarks.fuzz_edits import pair
 from benchmarks.fuzz_schemas import DRAFTS, has
-from benchmarks.fuzz_sent import ABOUT_OTHERS, NOTHING, Callers, expanded, meant
+from benchmarks.fuzz_sent import ABOUT_OTHERS, NOTHING, TABLES, Callers, expanded, meant
 from benchmarks.fuzz_values import values
 from versions.diff.classify import classify
 from versions.diff.findings import Severity
@@ -106,6 +106,7 @@ def escapes(index: int, seed: int, tally: Tally) -> Iterator[Escape]:
         before, after = VALIDATORS[dialect](making), VALIDATORS[dialect](accepting)
         callers = Callers(source, HIDES[direction] if dialect == "openapi-3.0" else "", not strict)
         callers.about_others = tuple(word for word in ABOUT_OTHERS if has(dialect, word))
+        callers.tables = tuple(word for word in TABLES if has(dialect, word))
         if _may_be_tagged(source) or _may_be_tagged(target):
             callers.fits = partial(_fits, before, dialect, direction)
         made = values(random, (expanded(making, making), expanded(accepting, accepting)), VALUES)

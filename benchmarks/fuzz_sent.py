@@ -11,6 +11,8 @@ from typing import Any
 
 ABOUT_OTHERS = ("additionalProperties", "unevaluatedProperties", "propertyNames")
 """What is said about names that are not declared; a dialect may lack some of these words."""
+TABLES = ("dependentRequired", "dependentSchemas", "dependencies")
+"""What is said about names that bring others along; likewise."""
 NOTHING: Any = object()
 """Stands for a value that nobody sends."""
 BESIDE = ("not", "if", "then", "else")
@@ -30,6 +32,7 @@ class Callers:
         self.conventional = conventional
         self.fits = fits
         self.about_others: tuple[str, ...] = ABOUT_OTHERS
+        self.tables: tuple[str, ...] = TABLES
 
     def settled(self, value: Any) -> Any:
         """What is sent in the end: without one field an alternative may fit by which another does not travel either."""
@@ -73,7 +76,7 @@ class Callers:
     def _silent(self, told: list[dict[str, Any]], name: str) -> bool:
         """Whether no schema says anything about a name, or about names that it does not declare."""
         for schema in told:
-            if name in schema.get("required", ()) or any(name in _map(schema, word) for word in _TABLES):
+            if name in schema.get("required", ()) or any(name in _map(schema, word) for word in self.tables):
                 return False
             if any(re.search(pattern, name) for pattern in _map(schema, "patternProperties")):
                 return False
@@ -131,9 +134,6 @@ def expanded(schema: Any, root: Any, depth: int = 0) -> Any:
 def _map(schema: dict[str, Any], word: str) -> dict[str, Any]:
     found = schema.get(word)
     return found if isinstance(found, dict) else {}
-
-
-_TABLES = ("dependentRequired", "dependentSchemas", "dependencies")
 
 
 def _unnamed(told: list[dict[str, Any]], name: str) -> Iterator[Any]:
