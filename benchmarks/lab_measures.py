@@ -33,10 +33,7 @@ RIVALS = ("hrrn_tuned", "spaced_tuned", "hrrn")
 """Whom the learned policy is compared with; the first is the bar."""
 TOLD = ("hrrn_tuned", "spaced_tuned", "ppo")
 """Who also plays with true sizes, and whose loads are held against the least that must be loaded."""
-CORE = (
-    "candidates", "compiled", "features", "fleet", "merits", "observation", "picks", "queueing", "residency",
-    "scheduler", "weights",
-)  # fmt: skip
+DECIDING = ("scheduler", "policies", "lab/learn")
 HELD = (".py", ".json", ".npz")
 """Files that decide something, by their endings."""
 MAIN, DEVICES, MODELS, SHIFTS, REPLAYS = "scenario", "devices", "models", "shift", "trace"
@@ -244,9 +241,8 @@ def collected(chosen: Sequence[Setting], answers: Sequence[tuple[str, Any]]) -> 
 
 def sources() -> dict[str, Any]:
     """SHA-256 over the files that the figures depend on: the core, the lab, the policies and their weights."""
-    files = [ROOT / "routing" / f"{name}.py" for name in CORE]
-    for folder in ("learn", "policies", "policies/weights"):
-        files += sorted(path for path in (ROOT / "routing" / folder).iterdir() if path.suffix in HELD)
+    folders = (ROOT / "routing" / name for name in DECIDING)
+    files = sorted(path for folder in folders for path in folder.rglob("*") if path.suffix in HELD)
     total = hashlib.sha256()
     for path in files:
         total.update(path.relative_to(ROOT).as_posix().encode() + path.read_bytes())

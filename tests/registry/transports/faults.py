@@ -69,7 +69,7 @@ async def serving(script: Script) -> AsyncIterator[FaultServer]:
         finally:
             writer.close()
 
-    server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    server = await asyncio.start_server(accept, "127.0.0.1", 0, backlog=1024)
     state.port = server.sockets[0].getsockname()[1]
     try:
         yield state
