@@ -173,7 +173,7 @@ def _away(self: object, known: int | None) -> None:
     raise RowsUnavailable("connection refused")
 
 
-async def test_low_health_and_metrics_answer_under_names_of_this_site_and_addresses_alone() -> None:
+async def test_low_health_and_metrics_answer_under_names_of_this_site_and_addresses_alone(static_files: None) -> None:
     async with web() as base, httpx.AsyncClient(base_url=base, trust_env=False) as http:
         for path in ("/metrics", "/readyz", "/healthz"):
             for host in ("localhost", "127.0.0.1:8000", "10.1.2.3:8000", "[::1]:8000"):

@@ -131,6 +131,8 @@ class Boxes:
 
     def _alternatives(self, node: Node, name: str, kind: str, depth: int) -> list[Box]:
         """Every alternative with what stands beside them; of `oneOf`, the others are excluded."""
+        if any(self._one_way(member) for member in node[name]):
+            raise TooMany
         base = _beside(node, (name,))
         result: list[Box] = []
         unheard: tuple[Node, ...] = ()
@@ -140,6 +142,14 @@ class Boxes:
             result += found
             unheard += () if found else (member,)
         return [replace(box, heard=(*box.heard, *unheard)) for box in result] if unheard else result
+
+    def _one_way(self, member: Node) -> bool:
+        """Whether a field of an alternative travels one way only: then nobody knows which alternative a value fits.
+
+        Its schema counts in one direction only, and a sender that means another alternative may send it all the same.
+        """
+        fields = self.normal.form(member).get("properties", {}).values()
+        return any(field.get(word) is True for field in fields for word in ("readOnly", "writeOnly"))
 
     def _conditions(self, node: Node, kind: str, depth: int) -> list[Box]:
         """What fits the condition and its consequence, and what fits neither the condition nor escapes `else`."""
