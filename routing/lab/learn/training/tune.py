@@ -43,7 +43,7 @@ SIGMA, POOL, BATCH, FINALISTS = 0.4, 40, 8, 4
 ROUTING = Path(hrrn.__file__).resolve().parents[1]
 SIMULATED = (
     *("simulator/machine", "simulator/events", "simulator/play", "workloads/catalogue", "workloads/traffic"),
-    *("training/curriculum", "training/tune"),
+    *("workloads/curriculum", "training/tune"),
 )
 Point = NDArray[np.float64]
 Workers = multiprocessing.pool.Pool
