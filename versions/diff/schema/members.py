@@ -83,9 +83,10 @@ class Names:
 
     def silent(self, name: str) -> bool:
         """Whether neither the parts nor their rivals declare a name or limit the names that they do not declare."""
-        if self.others_heard or name in self.heard or self.names or self.rest():
+        sides = (self, *self.rivals)
+        if self.others_heard or name in self.heard or any(side.names or side.rest() for side in sides):
             return False
-        return not any(side.mentions(name) for side in (self, *self.rivals))
+        return not any(side.mentions(name) for side in sides)
 
     def mentions(self, name: str) -> bool:
         """Whether the parts say something about this very name."""

@@ -11,7 +11,7 @@ from typing import Any
 from versions.diff.schema.finishing import HEIRS
 from versions.diff.schema.integers import whole_bounds
 from versions.diff.schema.keywords import ANNOTATIONS
-from versions.diff.schema.owned import APPLICATORS, FORGOTTEN_WITH_ALTERNATIVES, looks_around
+from versions.diff.schema.owned import APPLICATORS, FORGOTTEN_WITH_ALTERNATIVES, OBJECT, looks_around
 from versions.diff.schema.reader import Node
 from versions.diff.values import TYPES, key_of
 from versions.diff.work import spend
@@ -200,7 +200,7 @@ class Normal:
             for item in nested or [form]:
                 if name == "oneOf" or not any(item is known for known in members):
                     members.append(item)
-        if name == "anyOf" and any(not (set(member) - ANNOTATIONS) for member in members):
+        if name == "anyOf" and _says_nothing(members):
             return {key: value for key, value in node.items() if key != name}
         members = _united(members)
         rest = {key: value for key, value in node.items() if key != name}
@@ -211,6 +211,15 @@ class Normal:
             return self.form({**rest, "allOf": [*rest.get("allOf", []), members[0]]}) if "allOf" not in rest else node
         rest[name] = members
         return rest
+
+
+def _says_nothing(members: list[Node]) -> bool:
+    """Whether any value fits one of the alternatives, and no other one speaks of names.
+
+    Names that an alternative speaks of are names that callers may send, though any value passes.
+    """
+    anything = any(not (set(member) - ANNOTATIONS) for member in members)
+    return anything and not any((OBJECT | APPLICATORS) & set(member) for member in members)
 
 
 def _joined(left: list[Any], right: list[Any]) -> list[Any]:
