@@ -1,4 +1,4 @@
-"""Fixtures: the console's static files, people signed in, and many models at once."""
+"""Fixtures: the console's static files, people signed in, programs with keys, and many models at once."""
 
 from collections.abc import Callable
 
@@ -48,6 +48,17 @@ def visitor(static_files: None, person: Callable[..., User]) -> Callable[..., Cl
         if role:
             client.force_login(person(role), backend=BACKEND)
         return client
+
+    return make
+
+
+@pytest.fixture
+def key_client(person: Callable[..., User]) -> Callable[..., Client]:
+    """Makes a client with a key: `key_client("manage")`; the key's account is an admin unless given."""
+
+    def make(*scopes: str, owner: User | None = None) -> Client:
+        _, secret = callers.create(owner or person("admin"), "program", scopes)
+        return Client(headers={"Authorization": f"Bearer {secret}"})
 
     return make
 
