@@ -153,25 +153,21 @@ def measure_large(results: Results) -> None:
 
 
 def code_digest() -> str:
-    """SHA-256 over what the classifier does: its syntax trees without docstrings and paths, and the rules."""
-    parts = []
-    for path in (ROOT / "versions" / "diff").rglob("*"):
-        text = path.read_text(encoding="utf-8") if path.suffix in (".py", ".yaml") else ""
-        if path.suffix == ".py":
-            parts.append(doing(text))
-        elif path.suffix == ".yaml":
-            parts.append(json.dumps(load(text), sort_keys=True))
+    """SHA-256 over what the classifier does: its statements, wherever they stand, and the rules."""
+    folder = ROOT / "versions" / "diff"
+    parts = {part for path in folder.rglob("*.py") for part in doing(path.read_text(encoding="utf-8"))}
+    parts |= {json.dumps(load(path.read_text(encoding="utf-8")), sort_keys=True) for path in folder.rglob("*.yaml")}
     return hashlib.sha256("\n".join(sorted(parts)).encode()).hexdigest()[:16]
 
 
-def doing(source: str) -> str:
-    """The syntax tree of a module without what does nothing: texts that stand alone, comments, layout, and imports."""
+def doing(source: str) -> set[str]:
+    """The syntax trees of a module's statements, without texts that stand alone, comments, layout, and imports."""
     tree = ast.parse(source)
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
         if isinstance(body, list):
             node.body = [line for line in body if not _idle(line)] or [ast.Pass()]  # type: ignore[attr-defined]
-    return ast.dump(tree)
+    return {ast.dump(line) for line in tree.body}
 
 
 def _idle(line: ast.AST) -> bool:

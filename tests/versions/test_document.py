@@ -23,6 +23,12 @@ def test_words_and_moves_need_no_new_measurement() -> None:
     assert doing(module) != doing(module.replace("c(x)", "c(-x)"))
 
 
+def test_a_module_cut_in_two_needs_no_new_measurement() -> None:
+    first, second = "A = 1\n", "def f(x):\n    return x + A\n"
+    assert doing(first) | doing(f'"""Moved."""\nfrom first import A\n{second}') >= doing(first + second)
+    assert doing(second.replace("+", "-")) != doing(second)
+
+
 def test_the_page_holds_every_rule() -> None:
     assert set(table()) == set(
         re.findall(r"`([a-z][a-z-]+)`", TEXT.split("## Rule by rule")[1].split("## Real pairs")[0])

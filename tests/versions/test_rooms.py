@@ -6,19 +6,20 @@ import pytest
 
 from versions.diff.findings import Direction
 from versions.diff.openapi.media import covering, written
-from versions.diff.schema.automata import searched
-from versions.diff.schema.boxes import Boxes
-from versions.diff.schema.dialect import dialect_of, openapi_dialect
-from versions.diff.schema.integers import whole_bounds
-from versions.diff.schema.members import Items, Names
-from versions.diff.schema.normal import Normal
-from versions.diff.schema.owned import foreign, looks_around
-from versions.diff.schema.prover import Prover
-from versions.diff.schema.reader import Node, Reader
-from versions.diff.schema.resources import Resources
-from versions.diff.schema.samples import numbers, strings
-from versions.diff.schema.scalars import decide
-from versions.diff.schema.validity import Judge
+from versions.diff.schema.proof.prover import Prover
+from versions.diff.schema.reading.dialect import dialect_of, openapi_dialect
+from versions.diff.schema.reading.node import Node
+from versions.diff.schema.reading.reader import Reader
+from versions.diff.schema.reading.resources import Resources
+from versions.diff.schema.sets.automata import searched
+from versions.diff.schema.sets.boxes import Boxes
+from versions.diff.schema.sets.integers import whole_bounds
+from versions.diff.schema.sets.members import Items, Names
+from versions.diff.schema.sets.normal import Normal
+from versions.diff.schema.sets.owned import foreign, looks_around
+from versions.diff.schema.sets.samples import numbers, strings
+from versions.diff.schema.sets.scalars import decide
+from versions.diff.schema.sets.validity import Judge
 
 NEWEST = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
 OLD = {"$schema": "http://json-schema.org/draft-04/schema#"}

@@ -7,12 +7,13 @@ from itertools import pairwise
 from typing import Any
 
 from versions.diff.findings import Direction
-from versions.diff.schema.dialect import Dialect, dialect_of
-from versions.diff.schema.examples import Examples
-from versions.diff.schema.normal import Normal, finite, types_of
-from versions.diff.schema.reader import Node, Reader
-from versions.diff.schema.scalars import exact
-from versions.diff.schema.validity import Judge
+from versions.diff.schema.proof.examples import Examples
+from versions.diff.schema.reading.dialect import Dialect, dialect_of
+from versions.diff.schema.reading.node import Node
+from versions.diff.schema.reading.reader import Reader
+from versions.diff.schema.sets.normal import Normal, finite, types_of
+from versions.diff.schema.sets.scalars import exact
+from versions.diff.schema.sets.validity import Judge
 from versions.diff.values import join
 
 WRONG: tuple[tuple[str, Any], ...] = (

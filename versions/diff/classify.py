@@ -13,8 +13,8 @@ from versions.diff.openapi.judge import compare_documents
 from versions.diff.plan import ordered as in_order
 from versions.diff.policy import Policy
 from versions.diff.proto.judge import compare_protos
-from versions.diff.schema.compare import compare_schemas
-from versions.diff.schema.unreadable import fact
+from versions.diff.rules import fact
+from versions.diff.schema.explanation.compare import compare_schemas
 from versions.diff.work import Exhausted, limited
 
 KINDS = ("openapi", "swagger2", "jsonschema", "proto", "dify", "spec", "model")

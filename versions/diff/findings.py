@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -138,28 +138,6 @@ class Report:
             "adaptable": self.adaptable,
             "plan": [step.data() for step in self.plan],
         }
-
-
-@dataclass(slots=True)
-class Draft:
-    """A difference while it is being weighed; `Finding` is its final form."""
-
-    key: str
-    effect: Effect
-    place: Any
-    name: str
-    old: Any = None
-    new: Any = None
-    keyword: str = ""
-    severity: Severity | None = None
-    value: Any = None
-    has_value: bool = False
-    step: Step | None = None
-    score: float | None = None
-    proved_harmless: bool = False
-    doubtful: bool = False
-    use: str = ""
-    also: list[str] = field(default_factory=list)
 
 
 def ordered(findings: Iterable[Finding]) -> tuple[Finding, ...]:

@@ -1,11 +1,11 @@
-"""The rule table: `rules.yaml` read once into frozen rows."""
+"""The rule table: `rules.yaml` read once into frozen rows, and findings that follow from a row alone."""
 
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from versions.diff.findings import Direction, Effect, Severity
+from versions.diff.findings import Direction, Effect, Finding, Severity, fingerprint
 from versions.diff.loading import load
 
 TABLE = Path(__file__).with_name("rules.yaml")
@@ -46,3 +46,23 @@ def _rule(row: dict[str, Any]) -> Rule:
         row["id"], row["key"], Effect(row["effect"]), Severity(row["request"]), Severity(row["response"]),
         row["en"], row["zh"], row.get("convention", ""), bool(row.get("notice")),
     )  # fmt: skip
+
+
+def fact(
+    key: str, direction: Direction, use: str, name: str, change: tuple[Any, Any], pointers: tuple[str, str] = ("", "")
+) -> Finding:
+    """A finding that no schema place stands behind; `change` is what was and what is."""
+    old, new = change
+    rule = table()[key]
+    en, zh = rule.words(name=name, old=_word(old), new=_word(new))
+    mark = fingerprint(key, direction.value, use, name, _word(old), _word(new))
+    return Finding(
+        rule=rule.number, key=key, severity=rule.severity(direction), effect=Effect(rule.effect), direction=direction,
+        use=use, path=name, old_pointer=pointers[0], new_pointer=pointers[1], en=en, zh=zh,
+        fingerprint=mark, notice=rule.notice,        old=old, new=new,
+    )  # fmt: skip
+
+
+def _word(value: Any) -> str:
+    text = "—" if value is None else value if isinstance(value, str) else repr(value)
+    return text if len(text) <= 120 else text[:119] + "…"

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from versions.diff.model.facts import Facts
-from versions.diff.schema.dialect import Issue
+from versions.diff.unreadable import Issue
 
 
 @dataclass(slots=True)

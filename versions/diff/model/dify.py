@@ -4,7 +4,7 @@ from typing import Any
 
 from versions.diff.model.contract import Contract
 from versions.diff.model.facts import Facts, number
-from versions.diff.schema.dialect import Issue
+from versions.diff.unreadable import Issue
 from versions.diff.values import short
 
 TEMPLATES: dict[str, dict[str, Any]] = {

@@ -9,7 +9,7 @@ from typing import Any
 from versions.diff.findings import Direction, Finding
 from versions.diff.lifecycle import day
 from versions.diff.policy import Policy
-from versions.diff.schema.unreadable import fact
+from versions.diff.rules import fact
 from versions.diff.values import same
 
 NEAR = timedelta(days=30)

@@ -8,10 +8,10 @@ from versions.diff.findings import Direction, Finding
 from versions.diff.model.contract import Contract
 from versions.diff.model.facts import compare_facts
 from versions.diff.policy import Policy
-from versions.diff.rules import table
-from versions.diff.schema.compare import compare_schemas
-from versions.diff.schema.dialect import Dialect
-from versions.diff.schema.unreadable import fact, issue_findings
+from versions.diff.rules import fact, table
+from versions.diff.schema.explanation.compare import compare_schemas
+from versions.diff.schema.reading.dialect import Dialect
+from versions.diff.unreadable import issue_findings
 from versions.diff.values import same
 
 PROSE = frozenset({"label", "help", "placeholder", "description"})

@@ -15,7 +15,7 @@ from versions.diff.openapi.security import judge_security
 from versions.diff.openapi.sides import Sides
 from versions.diff.openapi.unchanged import Unchanged
 from versions.diff.policy import Policy
-from versions.diff.schema.unreadable import issue_findings
+from versions.diff.unreadable import issue_findings
 from versions.diff.values import same
 
 REQUEST = Direction.REQUEST

@@ -5,8 +5,9 @@ from typing import Any
 
 from versions.diff.findings import Direction
 from versions.diff.openapi.form import Raw
-from versions.diff.schema.dialect import Issue, openapi_dialect
-from versions.diff.schema.reader import Reader
+from versions.diff.schema.reading.dialect import openapi_dialect
+from versions.diff.schema.reading.reader import Reader
+from versions.diff.unreadable import Issue
 from versions.diff.values import join, short
 
 Entry = tuple[str, Raw, Raw, str]

@@ -8,11 +8,11 @@ from typing import Any
 from versions.diff.findings import Direction, Finding, Severity
 from versions.diff.openapi.read import Document
 from versions.diff.policy import Policy
-from versions.diff.schema.explain import Explainer
-from versions.diff.schema.place import Place
-from versions.diff.schema.reader import Node
-from versions.diff.schema.unreadable import fact
-from versions.diff.schema.weigh import findings
+from versions.diff.rules import fact
+from versions.diff.schema.explanation.explain import Explainer
+from versions.diff.schema.explanation.weigh import findings
+from versions.diff.schema.facets.place import Place
+from versions.diff.schema.reading.node import Node
 
 TURNED = {
     "body-required": "became-required", "body-optional": "became-optional", "body-removed": "response-required-removed",

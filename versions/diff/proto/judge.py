@@ -7,7 +7,7 @@ from versions.diff.findings import Direction, Finding
 from versions.diff.proto.descriptors import read_any
 from versions.diff.proto.features import cardinality, encoding, enum_type, json_format, json_name
 from versions.diff.proto.form import Enum, Field, Message, Method, Options, Ranges, Schema, Service
-from versions.diff.schema.unreadable import fact
+from versions.diff.rules import fact
 from versions.diff.values import short
 
 Say = Callable[[str, str, Any, Any], None]

@@ -1,0 +1,1 @@
+"""Two nodes compared facet by facet: limits, types, enumerations, names, items, alternatives, annotations."""
