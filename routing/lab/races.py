@@ -37,7 +37,7 @@ POLICIES = (
     "ppo", "spaced_tuned", "hrrn_tuned", "spaced", "hrrn", "sjf", "fcfs", "sect", "affinity", "energy", "rules",
     "least_outstanding", "power_of_two", "round_robin", "random", "static", "static_popularity",
 )  # fmt: skip
-"""What the simulator knows; tests/routing/learn/test_race.py holds both against it."""
+"""What the simulator knows; tests/routing/lab/learn/test_race.py holds both against it."""
 DEFAULT = {"scenario": "A", "policies": ("hrrn_tuned", "ppo"), "seed": 1}
 LANES = 2
 MOST_SEED = 2**31 - 1

@@ -1,54 +1,30 @@
 """Machine code for the numeric core: one decorator for all that the simulator and the scheduler run per event."""
 
-import hashlib
 import logging
-import re
-from collections.abc import Callable, Iterator
-from itertools import chain
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import llvmlite.binding
 import numba
 
+from routing.scheduler import sources
+
 log = logging.getLogger(__name__)
 P = ParamSpec("P")
 R = TypeVar("R")
 ROUTING = Path(__file__).resolve().parents[1]
-_FROM = re.compile(r"^from (routing[\w.]*) import \(?([^)\n]*|[^)]*)\)?$", re.MULTILINE)
-
-
-def sources(folder: Path) -> dict[str, str]:
-    """The texts, by module, that machine code is made of: every module of a package that compiles, and what it imports.
-
-    Numba looks only at the file of the function itself, so code kept beside it goes stale when a function or a
-    constant that it uses changes elsewhere.
-    """
-    texts = {_module(path, folder): path.read_text(encoding="utf-8") for path in sorted(folder.rglob("*.py"))}
-    wanted = [name for name, text in texts.items() if f"from {__name__} import" in text]
-    made: dict[str, str] = {}
-    while wanted:
-        name = wanted.pop()
-        if name in texts and name not in made:
-            made[name] = texts[name]
-            wanted += _imported(texts[name])
-    return dict(sorted(made.items()))
-
-
-def _module(path: Path, folder: Path) -> str:
-    return ".".join(path.relative_to(folder.parent).with_suffix("").parts).removesuffix(".__init__")
-
-
-def _imported(text: str) -> Iterator[str]:
-    for module, names in _FROM.findall(text):
-        yield module
-        yield from (f"{module}.{name.split()[0]}" for name in names.split(",") if name.strip())
 
 
 def _keep() -> bool:
-    """Name a folder for machine code by the sources it is made of; whether one could be made."""
-    digest = hashlib.sha256("\0".join(chain.from_iterable(sources(ROUTING).items())).encode())
-    folder = ROUTING.parent / ".data" / "compiled" / digest.hexdigest()[:16]
+    """Name a folder for machine code by the sources it is made of; whether one could be made.
+
+    Numba looks only at the file of the function itself, so code kept beside it goes stale if a function or a constant
+    that it uses changes elsewhere.
+    """
+    modules = sources.modules_of(ROUTING)
+    made_of = sources.closure(sources.importers(__name__, modules), modules)
+    folder = ROUTING.parent / ".data" / "compiled" / sources.digest(made_of)[:16]
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError:

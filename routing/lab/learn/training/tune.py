@@ -8,7 +8,6 @@ few workloads are learned by heart. What is written in the end is the best on th
 """
 
 import argparse
-import hashlib
 import json
 import multiprocessing
 import multiprocessing.pool
@@ -30,6 +29,7 @@ from routing.lab.learn.workloads.curriculum import TRAINING_SEEDS, drawn
 from routing.lab.learn.workloads.traffic import Workload, synthetic
 from routing.policies import hrrn, spaced
 from routing.policies.learned.weights import LIMITS
+from routing.scheduler import sources
 from routing.scheduler.fleet import Limits
 
 FACTORS = ("size_offset", "age_in_demand", "backlog", "heavy_above_s", "hold_above_s")
@@ -40,11 +40,7 @@ TUNED = {"hrrn": hrrn, "spaced": spaced}
 TEXTBOOK = Limits(max_active=MAX_ACTIVE)
 P99_SLACK, P99_PRICE = 1.5, 2.0
 SIGMA, POOL, BATCH, FINALISTS = 0.4, 40, 8, 4
-ROUTING = Path(hrrn.__file__).resolve().parents[1]
-SIMULATED = (
-    *("simulator/machine", "simulator/events", "simulator/play", "workloads/catalogue", "workloads/traffic"),
-    *("workloads/curriculum", "training/tune"),
-)
+ROUTING = Path(sources.__file__).resolve().parents[1]
 Point = NDArray[np.float64]
 Workers = multiprocessing.pool.Pool
 
@@ -206,13 +202,10 @@ def document(policy: str, point: Point, record: dict[str, Any]) -> dict[str, Any
 
 
 def digest() -> str:
-    """SHA-256 over the sources that a result depends on: the scheduler, the simulator, the traffic and the policy."""
-    total = hashlib.sha256()
-    policies = (ROUTING / "policies" / f"{name}.py" for name in ("hrrn", "spaced"))
-    lab = (ROUTING / "lab" / "learn" / f"{name}.py" for name in SIMULATED)
-    for path in (*sorted((ROUTING / "scheduler").glob("*.py")), *policies, *lab):
-        total.update(path.read_bytes())
-    return total.hexdigest()
+    """SHA-256 over the sources that a result depends on: this module, and all that it imports of routing."""
+    modules = sources.modules_of(ROUTING)
+    here = Path(__file__).resolve().relative_to(ROUTING.parent).with_suffix("")
+    return sources.digest(sources.closure([".".join(here.parts)], modules))
 
 
 def main() -> None:

@@ -12,8 +12,8 @@ import pytest
 
 from controlplane.base import service_loop
 from controlplane.base.service_loop import Service
+from tests.routing.dataplane.test_process_faults import call, upstream
 from tests.routing.plants import Plant, until
-from tests.routing.test_process_faults import call, upstream
 
 
 @pytest.mark.parametrize("error", [OSError(24, "Too many open files"), KeyError("x"), RecursionError(), MemoryError()])

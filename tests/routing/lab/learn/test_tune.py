@@ -11,6 +11,7 @@ from routing.lab.learn.training import tune
 from routing.lab.learn.workloads.curriculum import TRAINING_SEEDS
 from routing.lab.learn.workloads.traffic import Scenario, synthetic
 from routing.policies import hrrn
+from routing.scheduler import sources
 from routing.scheduler.fleet import Limits
 
 
@@ -37,3 +38,12 @@ def test_a_short_search_writes_what_the_line_up_takes(monkeypatch: pytest.Monkey
     assert record["objective"] <= record["textbook_objective"] == 1.0
     assert record["simulated_calls"] >= 20_000
     assert record["training_seeds"] == [1_000_000, 1_000_007]
+
+
+def test_the_record_of_a_search_names_what_its_result_depends_on() -> None:
+    modules = sources.modules_of(tune.ROUTING)
+    reached = sources.closure(["routing.lab.learn.training.tune"], modules)
+    assert {f"routing.policies.{name}" for name in tune.TUNED} <= set(reached)
+    assert {"routing.scheduler.core", "routing.lab.learn.simulator.machine"} <= set(reached)
+    assert {"routing.lab.learn.workloads.traffic", "routing.lab.learn.workloads.catalogue"} <= set(reached)
+    assert tune.digest() == sources.digest(reached)

@@ -6,8 +6,8 @@ import msgspec
 
 from routing.dataplane.recorder import PACK_BYTES, pack
 from tests.registry.transports.faults import serving
+from tests.routing.dataplane.test_recorder import record
 from tests.routing.serving import gateway_for, model_row
-from tests.routing.test_recorder import record
 from tests.routing.upstreams import answering
 
 CLAUDE = {

@@ -20,7 +20,7 @@ from routing.lab.learn.evaluation import bounds
 from routing.lab.learn.evaluation.evaluate import Question, evaluate
 from routing.lab.learn.simulator import lineup
 
-DOCS = Path(__file__).resolve().parents[3] / "docs"
+DOCS = Path(__file__).resolve().parents[4] / "docs"
 FOLDER = DOCS / "routing-lab"
 TEXT = (DOCS / "routing-lab.md").read_text(encoding="utf-8")
 RESULTS: dict[str, Any] = json.loads((FOLDER / "results.json").read_text(encoding="utf-8"))
