@@ -14,8 +14,8 @@ setup: .venv/.runtime ## make the environment: .venv with the pinned requirement
 run: .venv/.runtime ## start everything; honours PORT, DATA_DIR, PRACTICE, DATABASE_URL, REDIS_URL
 	@exec $(PY) -m controlplane.services run --under-make
 
-test: .venv/.test lint ## set up what the tests need, then run everything
-	$(PY) -m pytest -q -n 2 --dist loadfile
+test: .venv/.test lint ## set up what the tests need, run everything, name the slowest ten
+	$(PY) -m pytest -q -n 2 --dist loadfile --durations=10
 
 check: .venv/.test lint ## the inner loop: lint, types, laws and the fast tests
 	$(PY) -m pytest -q -n 2 --dist loadfile -m "not slow and not browser" $(FAST)

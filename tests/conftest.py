@@ -14,3 +14,8 @@ settings.load_profile("busy machine")
 def nothing_cached() -> None:
     """Figures that pages keep for seconds are those of no earlier test."""
     cache.clear()
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(stores: None, django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """The database of the tests needs its server. Overrides pytest-django's fixture of this name."""

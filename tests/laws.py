@@ -14,6 +14,7 @@ TOP_LEVEL = {
     "manage.py", "controlplane", "registry", "routing", "versions", "templates", "static", "tests", "requirements.txt",
     "README.md", "LICENSE", "CONTRIBUTING.md", "Makefile", "pyproject.toml", ".ci", "deploy", "benchmarks", "docs",
     ".gitignore",
+    ".pre-commit-config.yaml",
 }  # fmt: skip
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "managers"}
 OTHER_SKINS = {"viewsets", "routers", "controllers", "handlers", "signals", "admin", "consumers"}
