@@ -27,7 +27,7 @@ sys.path.insert(0, str(ROOT))
 from benchmarks.classifier_words import REASONS, page  # noqa: E402
 from benchmarks.large_document import large  # noqa: E402
 from versions.diff.classify import classify  # noqa: E402
-from versions.diff.findings import Finding, Report, Severity  # noqa: E402
+from versions.diff.findings import DiffFinding, Report, Severity  # noqa: E402
 from versions.diff.loading import load  # noqa: E402
 
 PAGE = ROOT / "docs" / "change-classifier.md"
@@ -87,7 +87,7 @@ def rows(path: Path) -> Iterator[dict[str, Any]]:
             yield json.loads(line)
 
 
-def deciding(report: Report) -> Finding | None:
+def deciding(report: Report) -> DiffFinding | None:
     """The finding that made the verdict."""
     return report.findings[0] if report.findings else None
 

@@ -28,7 +28,7 @@ from benchmarks.fuzz_sent import ABOUT_OTHERS, NOTHING, TABLES, Callers, expande
 from benchmarks.fuzz_values import values
 from versions.diff.classify import classify
 from versions.diff.findings import Severity
-from versions.diff.policy import Policy
+from versions.diff.policy import DiffPolicy
 
 
 def _reading_items(validator: Any) -> Any:
@@ -52,8 +52,8 @@ VALIDATORS = {
 DIRECTIONS = ("request", "response")
 VALUES = 14
 HIDES = {"request": "readOnly", "response": "writeOnly"}
-LENIENT = Policy()
-STRICT = Policy(unknown_fields_tolerated=False)
+LENIENT = DiffPolicy()
+STRICT = DiffPolicy(unknown_fields_tolerated=False)
 ALTERNATIVES = frozenset({"anyOf", "oneOf", "if", "not"})
 FIXED = frozenset({"const", "enum"})
 

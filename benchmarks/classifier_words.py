@@ -5,7 +5,7 @@ from typing import Any
 
 from versions.diff.policy import SENTENCES
 from versions.diff.renames import SURE
-from versions.diff.rules import Rule, table
+from versions.diff.rules import DiffRule, table
 
 LINE_BREAK = "the pattern refuses a line break (`.` does not match it), which the other side accepts: see the witness"
 NAMED_PART = "every constraint stayed the same; the peer warns about a named part that left `allOf`"
@@ -205,7 +205,7 @@ def _disagreements(results: Any) -> list[str]:
 
 
 def _rules(results: Any) -> list[str]:
-    numbers: dict[int, list[Rule]] = {}
+    numbers: dict[int, list[DiffRule]] = {}
     for rule in table().values():
         numbers.setdefault(rule.number, []).append(rule)
     rows = (
@@ -226,7 +226,7 @@ def _rules(results: Any) -> list[str]:
     ]
 
 
-def _verdicts(rules: list[Rule], side: str) -> str:
+def _verdicts(rules: list[DiffRule], side: str) -> str:
     return " / ".join(dict.fromkeys(getattr(rule, side).value for rule in rules))
 
 

@@ -14,7 +14,7 @@ from versions.diff.findings import Severity
 from versions.diff.lines import answers
 from versions.diff.loading import Unreadable, load
 from versions.diff.plan import apply
-from versions.diff.policy import Policy, from_mapping
+from versions.diff.policy import DiffPolicy, from_mapping
 
 OPEN: dict[str, Any] = {
     "type": "object",
@@ -261,7 +261,7 @@ def test_a_bad_line_does_not_stop_the_stream() -> None:
         {"id": 1, "kind": "jsonschema", "direction": "request", "old": {"type": "string"}, "new": "type: integer"}
     )
     lines = [good, "nonsense", "", "[]", '{"id": 2, "old": {}}', '{"id": 3, "kind": "x", "old": {}, "new": {}}', good]
-    found = [json.loads(line) for line in answers(lines, Policy())]
+    found = [json.loads(line) for line in answers(lines, DiffPolicy())]
     assert [answer["id"] for answer in found] == [1, None, None, 2, 3, 1]
     assert [answer["verdict"] for answer in found] == ["breaking", "review", "review", "review", "review", "breaking"]
     assert all("error" in answer for answer in found[1:5])
@@ -277,7 +277,7 @@ def test_small_cases_are_quick() -> None:
             "new": {**OPEN, "required": ["max_tokens"]},
         }
     )
-    list(answers([line] * 20, Policy()))
+    list(answers([line] * 20, DiffPolicy()))
     began = time.process_time()
-    list(answers([line] * 150, Policy()))
+    list(answers([line] * 150, DiffPolicy()))
     assert (time.process_time() - began) / 150 < 1 / 300

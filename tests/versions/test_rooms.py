@@ -9,12 +9,12 @@ from versions.diff.openapi.media import covering, written
 from versions.diff.schema.proof.prover import Prover
 from versions.diff.schema.reading.dialect import dialect_of, openapi_dialect
 from versions.diff.schema.reading.node import Node
-from versions.diff.schema.reading.reader import Reader
-from versions.diff.schema.reading.resources import Resources
+from versions.diff.schema.reading.reader import SchemaReader
+from versions.diff.schema.reading.resources import SchemaResources
 from versions.diff.schema.sets.automata import searched
 from versions.diff.schema.sets.boxes import Boxes
 from versions.diff.schema.sets.integers import whole_bounds
-from versions.diff.schema.sets.members import Items, Names
+from versions.diff.schema.sets.members import ArrayItems, ObjectNames
 from versions.diff.schema.sets.normal import Normal
 from versions.diff.schema.sets.owned import foreign, looks_around
 from versions.diff.schema.sets.samples import numbers, strings
@@ -27,7 +27,7 @@ OLD = {"$schema": "http://json-schema.org/draft-04/schema#"}
 
 def read(schema: Any) -> Node:
     """The node of a bare schema."""
-    return Reader(schema, dialect_of(schema), Direction.REQUEST).schema(schema, "")
+    return SchemaReader(schema, dialect_of(schema), Direction.REQUEST).schema(schema, "")
 
 
 def proved(left: Any, right: Any) -> bool:
@@ -50,7 +50,7 @@ def test_reading_keeps_a_word_of_another_draft_apart() -> None:
 
 def test_finishing_marks_null_that_is_in_doubt() -> None:
     root = {"openapi": "3.0.3"}
-    reader = Reader(root, openapi_dialect(root), Direction.REQUEST)
+    reader = SchemaReader(root, openapi_dialect(root), Direction.REQUEST)
     sure = reader.schema({"type": "string", "nullable": True}, "/a")
     doubted = reader.schema({"type": "string", "enum": ["a"], "nullable": True}, "/b")
     assert sure == {"type": ["string", "null"]}
@@ -67,7 +67,7 @@ INNER = {"$id": "http://x/inner", "$defs": {"a b": {"$anchor": "here"}}}
 )  # fmt: skip
 def test_resources_follow_addresses_and_anchors(ref: str, pointer: str | None) -> None:
     root = {**NEWEST, "$id": "http://x/root", "$defs": {"i": INNER}}
-    found = Resources(root, dialect_of(root)).find(ref)
+    found = SchemaResources(root, dialect_of(root)).find(ref)
     assert (found.pointer if found.there else None) == pointer
 
 
@@ -134,8 +134,8 @@ def test_boxes_see_that_a_node_is_empty() -> None:
 
 def test_members_count_names_and_items() -> None:
     closed: Node = {"properties": {"a": {}, "b": {"type": []}}, "additionalProperties": {"type": []}}
-    assert Names(Normal(), (closed,)).highest() == 1
-    assert Items(Normal(), ({"prefixItems": [{}], "items": {"type": []}},)).most == 1
+    assert ObjectNames(Normal(), (closed,)).highest() == 1
+    assert ArrayItems(Normal(), ({"prefixItems": [{}], "items": {"type": []}},)).most == 1
 
 
 @pytest.mark.parametrize(

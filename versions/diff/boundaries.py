@@ -10,7 +10,7 @@ from versions.diff.findings import Direction
 from versions.diff.schema.proof.examples import Examples
 from versions.diff.schema.reading.dialect import Dialect, dialect_of
 from versions.diff.schema.reading.node import Node
-from versions.diff.schema.reading.reader import Reader
+from versions.diff.schema.reading.reader import SchemaReader
 from versions.diff.schema.sets.normal import Normal, finite, types_of
 from versions.diff.schema.sets.scalars import exact
 from versions.diff.schema.sets.validity import Judge
@@ -35,7 +35,7 @@ class Boundary:
 
 def matrix(schema: Any, dialect: Dialect | None = None) -> list[Boundary]:
     """Limits, their neighbours, options, a wrong type, missing names and pairs of limits, part by part."""
-    reader = Reader(schema, dialect or dialect_of(schema), Direction.REQUEST)
+    reader = SchemaReader(schema, dialect or dialect_of(schema), Direction.REQUEST)
     root = reader.schema(schema, "")
     normal, judge = Normal(), Judge()
     examples = Examples(normal, judge)

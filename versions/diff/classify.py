@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from versions.diff.findings import Direction, Finding, Report, Severity, ordered
+from versions.diff.findings import DiffFinding, Direction, Report, Severity, ordered
 from versions.diff.loading import Unreadable, load
 from versions.diff.model.dify import looks_like_dify, read_dify
 from versions.diff.model.judge import compare_contracts
@@ -11,7 +11,7 @@ from versions.diff.model.metadata import looks_like_metadata, read_metadata
 from versions.diff.model.specs import looks_like_spec, read_spec
 from versions.diff.openapi.judge import compare_documents
 from versions.diff.plan import ordered as in_order
-from versions.diff.policy import Policy
+from versions.diff.policy import DiffPolicy
 from versions.diff.proto.judge import compare_protos
 from versions.diff.rules import fact
 from versions.diff.schema.explanation.compare import compare_schemas
@@ -19,14 +19,14 @@ from versions.diff.work import Exhausted, limited
 
 KINDS = ("openapi", "swagger2", "jsonschema", "proto", "dify", "spec", "model")
 CONTRACTS = {"dify": read_dify, "spec": read_spec, "model": read_metadata}
-DEFAULT = Policy()
+DEFAULT = DiffPolicy()
 
 
 class UnknownKind(ValueError):
     """The kind of a description is neither given nor visible; the message lists the known ones."""
 
 
-def classify(old: Any, new: Any, kind: str = "", direction: str = "both", policy: Policy = DEFAULT) -> Report:
+def classify(old: Any, new: Any, kind: str = "", direction: str = "both", policy: DiffPolicy = DEFAULT) -> Report:
     """Compare two descriptions, each text, bytes or parsed data.
 
     `kind` is one of KINDS; empty means that it is recognised. `direction` (request, response or both) matters to bare
@@ -40,7 +40,7 @@ def classify(old: Any, new: Any, kind: str = "", direction: str = "both", policy
         return _report([fact("too-much-work", Direction.REQUEST, "", "the descriptions", (None, told))])
 
 
-def _compared(old: Any, new: Any, kind: str, direction: str, policy: Policy) -> list[Finding]:
+def _compared(old: Any, new: Any, kind: str, direction: str, policy: DiffPolicy) -> list[DiffFinding]:
     if kind == "proto":
         return compare_protos(_files(old), _files(new))
     before, troubles = _read(old, "the old description")
@@ -88,7 +88,7 @@ _SIGNS: tuple[tuple[str, Callable[[dict[str, Any]], bool]], ...] = (
 )
 
 
-def _read(source: Any, name: str) -> tuple[Any, list[Finding]]:
+def _read(source: Any, name: str) -> tuple[Any, list[DiffFinding]]:
     try:
         return load(source), []
     except Unreadable as error:
@@ -101,7 +101,7 @@ def _files(source: Any) -> Any:
     return source
 
 
-def _report(findings: list[Finding]) -> Report:
+def _report(findings: list[DiffFinding]) -> Report:
     """Findings, worst first, with the plan of all their steps."""
     steps = in_order(finding.step for finding in findings if finding.step is not None)
     serious = [finding for finding in findings if finding.severity is not Severity.COMPATIBLE]

@@ -52,7 +52,7 @@ class Witness:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class AdaptationStep:
     """One step of an adaptation plan; `path` leads from the body, `*` means every item of an array.
 
     `do`: rename(to), inject(value), pin(value), clamp(low, high, multiple), drop, map(pairs), wrap, unwrap.
@@ -68,7 +68,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class DiffFinding:
     """One difference. `fingerprint` is the same for the same difference in a later revision of either document."""
 
     rule: int
@@ -88,7 +88,7 @@ class Finding:
     new: Any = None
     keyword: str = ""
     witness: Witness | None = None
-    step: Step | None = None
+    step: AdaptationStep | None = None
     adapted: bool = False
     score: float | None = None
     also: tuple[str, ...] = ()
@@ -120,8 +120,8 @@ class Finding:
 class Report:
     """All findings of one comparison, worst first."""
 
-    findings: tuple[Finding, ...] = ()
-    plan: tuple[Step, ...] = ()
+    findings: tuple[DiffFinding, ...] = ()
+    plan: tuple[AdaptationStep, ...] = ()
     adaptable: bool = False
 
     @property
@@ -140,7 +140,7 @@ class Report:
         }
 
 
-def ordered(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+def ordered(findings: Iterable[DiffFinding]) -> tuple[DiffFinding, ...]:
     """Worst first, otherwise as found."""
     return tuple(sorted(findings, key=lambda finding: WORST_FIRST.index(finding.severity)))
 

@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from datetime import date, datetime
 from typing import Any
 
-from versions.diff.policy import Policy
+from versions.diff.policy import DiffPolicy
 
 LEVELS = ("draft", "alpha", "beta", "stable")
 PHRASES = ("deprecated", "no longer", "will be removed", "sunset", "已弃用", "不再支持", "即将下线")
 Told = tuple[str, Any, Any]
 
 
-def lifecycle(old: dict[str, Any], new: dict[str, Any], policy: Policy) -> Iterator[Told]:
+def lifecycle(old: dict[str, Any], new: dict[str, Any], policy: DiffPolicy) -> Iterator[Told]:
     """Rule keys with what was and what is, for two descriptions of the same thing."""
     was, now = old.get("deprecated") is True, new.get("deprecated") is True
     sunset_old, sunset_new = old.get("x-sunset"), new.get("x-sunset")
@@ -24,7 +24,7 @@ def lifecycle(old: dict[str, Any], new: dict[str, Any], policy: Policy) -> Itera
     yield from _stability(old.get("x-stability-level"), new.get("x-stability-level"))
 
 
-def _sunset(before: Any, after: Any, policy: Policy) -> Iterator[Told]:
+def _sunset(before: Any, after: Any, policy: DiffPolicy) -> Iterator[Told]:
     if (after is not None and day(after) is None) or (before is not None and day(before) is None):
         yield "sunset-unreadable", before, after
     elif before is not None and after is None:
@@ -64,7 +64,7 @@ def day(value: Any) -> date | None:
         return None
 
 
-def removal_rule(described: dict[str, Any], policy: Policy) -> tuple[str, Any]:
+def removal_rule(described: dict[str, Any], policy: DiffPolicy) -> tuple[str, Any]:
     """Which rule a removal falls under, by what was promised: rule key and the telling value."""
     level = described.get("x-stability-level")
     if level in policy.unstable_levels:

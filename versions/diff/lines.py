@@ -5,17 +5,17 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from versions.diff.classify import UnknownKind, classify
-from versions.diff.policy import Policy
+from versions.diff.policy import DiffPolicy
 
 
-def answers(lines: Iterable[str], policy: Policy) -> Iterator[str]:
+def answers(lines: Iterable[str], policy: DiffPolicy) -> Iterator[str]:
     """One JSON line for each line that is not empty: a verdict with findings, or an error."""
     for number, line in enumerate(lines, 1):
         if line.strip():
             yield json.dumps(answer(line, number, policy), ensure_ascii=False)
 
 
-def answer(line: str, number: int, policy: Policy) -> dict[str, Any]:
+def answer(line: str, number: int, policy: DiffPolicy) -> dict[str, Any]:
     """The answer to one line: {id, verdict, findings, adaptable, plan}, or {id, verdict: "review", error}."""
     identity: Any = None
     try:

@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterable
 from copy import deepcopy
 from typing import Any
 
-from versions.diff.findings import Step
+from versions.diff.findings import AdaptationStep
 from versions.diff.values import key_of
 
 MISSING: Any = object()
 
 
-def apply(steps: Iterable[Step], request: Any) -> Any:
+def apply(steps: Iterable[AdaptationStep], request: Any) -> Any:
     """The request after every step; the given one is not changed. A step whose path is absent does nothing."""
     result = deepcopy(request)
     for step in steps:
@@ -20,7 +20,7 @@ def apply(steps: Iterable[Step], request: Any) -> Any:
     return result
 
 
-def _walk(holder: Any, path: tuple[str, ...], step: Step) -> None:
+def _walk(holder: Any, path: tuple[str, ...], step: AdaptationStep) -> None:
     name, rest = path[0], path[1:]
     if not rest:
         _STEPS[step.do](holder, name, dict(step.arguments))
@@ -89,9 +89,9 @@ _STEPS: dict[str, Callable[[dict[str, Any], str, dict[str, Any]], None]] = {
 ORDER = ("rename", "drop", "drop_null", "map", "wrap", "unwrap", "clamp", "pin", "inject")
 
 
-def ordered(steps: Iterable[Step]) -> tuple[Step, ...]:
+def ordered(steps: Iterable[AdaptationStep]) -> tuple[AdaptationStep, ...]:
     """Steps in the order in which they must be applied, each once, outer paths after inner ones of the same kind."""
-    unique: list[Step] = []
+    unique: list[AdaptationStep] = []
     for step in steps:
         if step not in unique:
             unique.append(step)

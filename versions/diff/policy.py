@@ -6,7 +6,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class DiffPolicy:
     """How strictly a difference is read. `sentence(name)` explains a knob; `from_mapping` reads one from JSON."""
 
     open_enums: tuple[str, ...] = ()
@@ -60,13 +60,13 @@ SENTENCES: dict[str, tuple[str, str]] = {
 }
 
 
-def from_mapping(data: dict[str, Any]) -> Policy:
+def from_mapping(data: dict[str, Any]) -> DiffPolicy:
     """A policy from JSON; raises ValueError naming an unknown knob."""
-    known = {item.name for item in fields(Policy)}
+    known = {item.name for item in fields(DiffPolicy)}
     unknown = sorted(set(data) - known)
     if unknown:
         raise ValueError(f"unknown policy knob {unknown[0]!r}; known: {', '.join(sorted(known))}")
     values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in data.items()}
     if isinstance(values.get("today"), str):
         values["today"] = date.fromisoformat(str(values["today"]))
-    return Policy(**values)
+    return DiffPolicy(**values)

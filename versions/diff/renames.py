@@ -13,7 +13,7 @@ SAYS_NOTHING = frozenset({"description", "default", "deprecated", "readOnly", "w
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class NamedField:
     """A field: its name, what it must fit, and its place among its neighbours from 0 to 1."""
 
     name: str
@@ -21,7 +21,7 @@ class Named:
     position: float
 
 
-def pairs(lost: Sequence[Named], gained: Sequence[Named]) -> list[tuple[int, int, float]]:
+def pairs(lost: Sequence[NamedField], gained: Sequence[NamedField]) -> list[tuple[int, int, float]]:
     """Index pairs (lost, gained) with their scores, best first, each index used once."""
     if not lost or not gained or len(lost) > MAX_COMPARED or len(gained) > MAX_COMPARED:
         return []
@@ -36,7 +36,7 @@ def pairs(lost: Sequence[Named], gained: Sequence[Named]) -> list[tuple[int, int
     return found
 
 
-def score(old: Named, new: Named) -> float:
+def score(old: NamedField, new: NamedField) -> float:
     """Half name, a third schema, the rest position; other types are never one field."""
     alike = schema_likeness(old.schema, new.schema)
     if alike == 0:

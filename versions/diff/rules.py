@@ -5,14 +5,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from versions.diff.findings import Direction, Effect, Finding, Severity, fingerprint
+from versions.diff.findings import DiffFinding, Direction, Effect, Severity, fingerprint
 from versions.diff.loading import load
 
 TABLE = Path(__file__).with_name("rules.yaml")
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class DiffRule:
     """One row: its number, its key in code, its verdicts, and its words."""
 
     number: int
@@ -35,14 +35,14 @@ class Rule:
 
 
 @cache
-def table() -> dict[str, Rule]:
+def table() -> dict[str, DiffRule]:
     """Every row by its key."""
     rows = load(TABLE.read_text(encoding="utf-8"))["rules"]
     return {row["key"]: _rule(row) for row in rows}
 
 
-def _rule(row: dict[str, Any]) -> Rule:
-    return Rule(
+def _rule(row: dict[str, Any]) -> DiffRule:
+    return DiffRule(
         row["id"], row["key"], Effect(row["effect"]), Severity(row["request"]), Severity(row["response"]),
         row["en"], row["zh"], row.get("convention", ""), bool(row.get("notice")),
     )  # fmt: skip
@@ -50,13 +50,13 @@ def _rule(row: dict[str, Any]) -> Rule:
 
 def fact(
     key: str, direction: Direction, use: str, name: str, change: tuple[Any, Any], pointers: tuple[str, str] = ("", "")
-) -> Finding:
+) -> DiffFinding:
     """A finding that no schema place stands behind; `change` is what was and what is."""
     old, new = change
     rule = table()[key]
     en, zh = rule.words(name=name, old=_word(old), new=_word(new))
     mark = fingerprint(key, direction.value, use, name, _word(old), _word(new))
-    return Finding(
+    return DiffFinding(
         rule=rule.number, key=key, severity=rule.severity(direction), effect=Effect(rule.effect), direction=direction,
         use=use, path=name, old_pointer=pointers[0], new_pointer=pointers[1], en=en, zh=zh,
         fingerprint=mark, notice=rule.notice,        old=old, new=new,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from versions.diff.findings import Direction, Finding
+from versions.diff.findings import DiffFinding, Direction
 from versions.diff.rules import fact
 from versions.diff.values import key_of
 
@@ -17,7 +17,7 @@ class Issue:
     raw: Any
 
 
-def issue_findings(old: list[Issue], new: list[Issue], direction: Direction, use: str) -> list[Finding]:
+def issue_findings(old: list[Issue], new: list[Issue], direction: Direction, use: str) -> list[DiffFinding]:
     """One finding an unreadable part; a part that was there before in the same words is a notice."""
     before = {_whole(issue) for issue in old}
     after = {_whole(issue) for issue in new}

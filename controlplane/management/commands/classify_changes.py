@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from versions.diff.lines import answers
-from versions.diff.policy import Policy, from_mapping
+from versions.diff.policy import DiffPolicy, from_mapping
 
 
 class Command(BaseCommand):
@@ -25,7 +25,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            policy: Policy = from_mapping(json.loads(options["policy"]))
+            policy: DiffPolicy = from_mapping(json.loads(options["policy"]))
         except ValueError as error:
             raise CommandError(f"--policy: {error}") from error
         for line in answers(sys.stdin, policy):

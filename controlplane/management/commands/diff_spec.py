@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.core.management.color import supports_color
 
 from versions.diff.classify import KINDS, UnknownKind, classify
-from versions.diff.findings import Finding, Report, Severity
+from versions.diff.findings import DiffFinding, Report, Severity
 
 COLOURS = {Severity.BREAKING: "\033[31;1m", Severity.REVIEW: "\033[33;1m", Severity.COMPATIBLE: "\033[32m"}
 WORDS = {
@@ -83,7 +83,7 @@ def _painted(text: str, severity: Severity, coloured: bool) -> str:
     return f"{COLOURS[severity]}{text}{RESET}" if coloured else text
 
 
-def _finding(finding: Finding, language: str, coloured: bool) -> list[str]:
+def _finding(finding: DiffFinding, language: str, coloured: bool) -> list[str]:
     words = WORDS[language]
     label = _painted(f"{words[finding.severity.value]:<10}", finding.severity, coloured)
     message = finding.zh if language == "zh-hans" else finding.en

@@ -6,9 +6,9 @@ from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from versions.diff.findings import Direction, Finding
+from versions.diff.findings import DiffFinding, Direction
 from versions.diff.lifecycle import day
-from versions.diff.policy import Policy
+from versions.diff.policy import DiffPolicy
 from versions.diff.rules import fact
 from versions.diff.values import same
 
@@ -38,7 +38,7 @@ class Facts:
     other: dict[str, Any] = field(default_factory=dict)
 
 
-def compare_facts(old: Facts, new: Facts, policy: Policy, pointers: dict[str, str]) -> list[Finding]:
+def compare_facts(old: Facts, new: Facts, policy: DiffPolicy, pointers: dict[str, str]) -> list[DiffFinding]:
     """The findings of two sets of facts."""
     told: list[Told] = []
     for reader in (_identity, _limits, _sets, _snapshot, _address, _others):
@@ -123,7 +123,7 @@ def _others(old: Facts, new: Facts) -> Iterator[Told]:
             yield "unknown-keyword", name, old.other.get(name), new.other.get(name)
 
 
-def _prices(old: Facts, new: Facts, policy: Policy) -> Iterator[Told]:
+def _prices(old: Facts, new: Facts, policy: DiffPolicy) -> Iterator[Told]:
     if old.prices and new.prices and old.currency != new.currency:
         yield "price-unknown", "price currency", old.currency, new.currency
         return
@@ -152,7 +152,7 @@ def _per_token(price: Any, unit: Any) -> Decimal | None:
     return None if amount is None or size is None else amount * size
 
 
-def _shutdown(old: Facts, new: Facts, policy: Policy) -> Iterator[Told]:
+def _shutdown(old: Facts, new: Facts, policy: DiffPolicy) -> Iterator[Told]:
     if old.shutdown == new.shutdown:
         return
     ends = day(new.shutdown)

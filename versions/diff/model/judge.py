@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from versions.diff.findings import Direction, Finding
+from versions.diff.findings import DiffFinding, Direction
 from versions.diff.model.contract import Contract
 from versions.diff.model.facts import compare_facts
-from versions.diff.policy import Policy
+from versions.diff.policy import DiffPolicy
 from versions.diff.rules import fact, table
 from versions.diff.schema.explanation.compare import compare_schemas
 from versions.diff.schema.reading.dialect import Dialect
@@ -18,7 +18,7 @@ PROSE = frozenset({"label", "help", "placeholder", "description"})
 REMOVED = ("removed-closed", "optional-removed", "required-removed")
 
 
-def compare_contracts(old: Any, new: Any, read: Callable[[Any], Contract], policy: Policy) -> list[Finding]:
+def compare_contracts(old: Any, new: Any, read: Callable[[Any], Contract], policy: DiffPolicy) -> list[DiffFinding]:
     """The findings of two descriptions of one model."""
     before, after = read(old), read(new)
     dialect = Dialect(siblings=True)
@@ -29,7 +29,7 @@ def compare_contracts(old: Any, new: Any, read: Callable[[Any], Contract], polic
     return found + issue_findings(before.issues, after.issues, Direction.REQUEST, "model")
 
 
-def _reworded(old: Contract, new: Contract, named: set[str]) -> list[Finding]:
+def _reworded(old: Contract, new: Contract, named: set[str]) -> list[DiffFinding]:
     """Parameters that are written otherwise and mean the same, so that no edit goes without a word."""
     found = []
     for name, before in old.written.items():
@@ -50,7 +50,7 @@ def _changed(before: Any, after: Any) -> list[str]:
     return [key for key in {**before, **after} if not same(before.get(key), after.get(key))]
 
 
-def _placed(finding: Finding, old: dict[str, str], new: dict[str, str]) -> Finding:
+def _placed(finding: DiffFinding, old: dict[str, str], new: dict[str, str]) -> DiffFinding:
     """A finding about a parameter, pointing at where the parameter is written."""
     name = finding.path.split(".")[0].split("[")[0]
     finding = replace(

@@ -1,7 +1,7 @@
 """Request bodies and responses: presence, media types, statuses, headers, and their schemas."""
 
 from versions.diff.findings import Direction
-from versions.diff.openapi.form import Content, Operation, Response
+from versions.diff.openapi.form import ApiOperation, ApiResponse, BodyContent
 from versions.diff.openapi.media import covering, specialised
 from versions.diff.openapi.parameters import judge_schema, judge_style
 from versions.diff.openapi.sides import Sides
@@ -11,7 +11,7 @@ REQUEST, RESPONSE = Direction.REQUEST, Direction.RESPONSE
 STREAM = "text/event-stream"
 
 
-def judge_body(sides: Sides, old: Operation, new: Operation) -> None:
+def judge_body(sides: Sides, old: ApiOperation, new: ApiOperation) -> None:
     """The request bodies of two versions of an operation."""
     before, after = old.body, new.body
     if before is None and after is None:
@@ -40,7 +40,7 @@ def judge_body(sides: Sides, old: Operation, new: Operation) -> None:
             _contents(sides, REQUEST, f"body {media}", before.content[known], after.content[media])
 
 
-def _contents(sides: Sides, direction: Direction, name: str, old: Content, new: Content) -> None:
+def _contents(sides: Sides, direction: Direction, name: str, old: BodyContent, new: BodyContent) -> None:
     before = {} if old.schema is None else old.schema
     after = {} if new.schema is None else new.schema
     sides.schemas(direction, name, (before, old.pointer), (after, new.pointer))
@@ -50,7 +50,7 @@ def _contents(sides: Sides, direction: Direction, name: str, old: Content, new: 
         )
 
 
-def judge_responses(sides: Sides, old: Operation, new: Operation) -> None:
+def judge_responses(sides: Sides, old: ApiOperation, new: ApiOperation) -> None:
     """The responses of two versions of an operation."""
     success = [status for status in old.responses if _is_success(status)]
     for status, before in old.responses.items():
@@ -82,14 +82,14 @@ def _is_success(status: str) -> bool:
     return status[:1] in ("1", "2", "3")
 
 
-def _matching(status: str, responses: dict[str, Response]) -> str | None:
+def _matching(status: str, responses: dict[str, ApiResponse]) -> str | None:
     if status in responses:
         return status
     group = f"{status[:1]}XX"
     return group if group in responses else None
 
 
-def _response(sides: Sides, operation: str, status: str, old: Response, new: Response) -> None:
+def _response(sides: Sides, operation: str, status: str, old: ApiResponse, new: ApiResponse) -> None:
     pointers = old.pointer, new.pointer
     special = {media: specialised(media, new.content) for media in old.content if covering(media, new.content) is None}
     for media in old.content:
@@ -122,7 +122,7 @@ def _response(sides: Sides, operation: str, status: str, old: Response, new: Res
             sides.fact("keyword-undecided", f"response {status} link {name}", words, pointers, RESPONSE)
 
 
-def _headers(sides: Sides, status: str, old: Response, new: Response) -> None:
+def _headers(sides: Sides, status: str, old: ApiResponse, new: ApiResponse) -> None:
     for name, before in old.headers.items():
         after = new.headers.get(name)
         label = f"response {status} header {name}"

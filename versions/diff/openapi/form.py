@@ -7,7 +7,7 @@ Raw = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Content:
+class BodyContent:
     """A body in one media type; `schema` is None if none is given."""
 
     schema: Any
@@ -16,7 +16,7 @@ class Content:
 
 
 @dataclass(frozen=True, slots=True)
-class Parameter:
+class ApiParameter:
     """A parameter or a response header."""
 
     name: str
@@ -29,34 +29,34 @@ class Parameter:
 
 
 @dataclass(frozen=True, slots=True)
-class Body:
+class ApiBody:
     """A request body."""
 
     required: bool
-    content: dict[str, Content]
+    content: dict[str, BodyContent]
     pointer: str
 
 
 @dataclass(frozen=True, slots=True)
-class Response:
+class ApiResponse:
     """An answer with one status."""
 
-    content: dict[str, Content]
-    headers: dict[str, Parameter]
+    content: dict[str, BodyContent]
+    headers: dict[str, ApiParameter]
     pointer: str
     links: Raw = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
+class ApiOperation:
     """One operation; `name` is its method and path as written."""
 
     name: str
     pointer: str
     raw: Raw
-    parameters: tuple[Parameter, ...]
-    body: Body | None
-    responses: dict[str, Response]
+    parameters: tuple[ApiParameter, ...]
+    body: ApiBody | None
+    responses: dict[str, ApiResponse]
     security: Any
     servers: tuple[str, ...]
     unread: tuple[tuple[str, str], ...] = field(default=())

@@ -4,17 +4,17 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from versions.diff.findings import Direction, Finding, Severity
+from versions.diff.findings import DiffFinding, Direction, Severity
 from versions.diff.lifecycle import lifecycle, prose_notice, removal_rule
 from versions.diff.openapi.bodies import judge_body, judge_responses
-from versions.diff.openapi.form import Operation
+from versions.diff.openapi.form import ApiOperation
 from versions.diff.openapi.operations import operation
 from versions.diff.openapi.parameters import judge_parameters
-from versions.diff.openapi.read import WEBHOOK, Document
+from versions.diff.openapi.read import WEBHOOK, ApiDocument
 from versions.diff.openapi.security import judge_security
 from versions.diff.openapi.sides import Sides
 from versions.diff.openapi.unchanged import Unchanged
-from versions.diff.policy import Policy
+from versions.diff.policy import DiffPolicy
 from versions.diff.unreadable import issue_findings
 from versions.diff.values import same
 
@@ -25,9 +25,9 @@ JUDGED = frozenset({
 })  # fmt: skip
 
 
-def compare_documents(old: Any, new: Any, policy: Policy) -> list[Finding]:
+def compare_documents(old: Any, new: Any, policy: DiffPolicy) -> list[DiffFinding]:
     """The findings of two OpenAPI or Swagger documents."""
-    before, after = Document(old), Document(new)
+    before, after = ApiDocument(old), ApiDocument(new)
     sides = Sides(before, after, policy)
     unchanged = Unchanged(before, after)
     for key in [*before.operations, *(key for key in after.operations if key not in before.operations)]:
@@ -49,11 +49,11 @@ def compare_documents(old: Any, new: Any, policy: Policy) -> list[Finding]:
     return result + _issues(sides)
 
 
-def _read(document: Document, key: tuple[str, str]) -> Operation:
+def _read(document: ApiDocument, key: tuple[str, str]) -> ApiOperation:
     return operation(document, document.operations[key], key[1])
 
 
-def _issues(sides: Sides) -> list[Finding]:
+def _issues(sides: Sides) -> list[DiffFinding]:
     old, new = sides.old, sides.new
     found = issue_findings(old.issues, new.issues, REQUEST, "")
     told = {finding.new for finding in found}
@@ -64,13 +64,13 @@ def _issues(sides: Sides) -> list[Finding]:
     return found
 
 
-def _removed(sides: Sides, key: tuple[str, str], policy: Policy) -> None:
+def _removed(sides: Sides, key: tuple[str, str], policy: DiffPolicy) -> None:
     path, _item, raw, pointer = sides.old.operations[key]
     rule, telling = removal_rule(raw, policy)
     sides.fact(rule, f"{key[1].upper()} {path}", (telling, None), (pointer, ""))
 
 
-def _judged(sides: Sides, turned: bool, pair: tuple[Operation, Operation], policy: Policy) -> None:
+def _judged(sides: Sides, turned: bool, pair: tuple[ApiOperation, ApiOperation], policy: DiffPolicy) -> None:
     """Compare an operation. One that the server calls is read the other way round, and the usual way too: the peers
     read it so, and a receiver that answers by the old description must still be understood.
     """
@@ -83,14 +83,14 @@ def _judged(sides: Sides, turned: bool, pair: tuple[Operation, Operation], polic
                 _travels(sides, old, new, policy)
 
 
-def _travels(sides: Sides, old: Operation, new: Operation, policy: Policy) -> None:
+def _travels(sides: Sides, old: ApiOperation, new: ApiOperation, policy: DiffPolicy) -> None:
     """What is sent and read."""
     judge_parameters(sides, old, new, policy)
     judge_body(sides, old, new)
     judge_responses(sides, old, new)
 
 
-def _callbacks(sides: Sides, old: Operation, new: Operation, policy: Policy) -> None:
+def _callbacks(sides: Sides, old: ApiOperation, new: ApiOperation, policy: DiffPolicy) -> None:
     """Callbacks that are written alike may refer to what changed; of the others a person is told anyhow."""
     before, after = sides.old.called(old.raw, old.pointer), sides.new.called(new.raw, new.pointer)
     for key, entry in before.items():
@@ -99,7 +99,7 @@ def _callbacks(sides: Sides, old: Operation, new: Operation, policy: Policy) -> 
             _judged(sides, True, pair, policy)
 
 
-def _told(sides: Sides, old: Operation, new: Operation, policy: Policy) -> None:
+def _told(sides: Sides, old: ApiOperation, new: ApiOperation, policy: DiffPolicy) -> None:
     """Everything about an operation but what is sent and read."""
     pointers = old.pointer, new.pointer
     for key, was, now in (*lifecycle(old.raw, new.raw, policy), *_identity(old, new)):
@@ -112,7 +112,7 @@ def _told(sides: Sides, old: Operation, new: Operation, policy: Policy) -> None:
             sides.fact("keyword-undecided", f"{new.name} {word}", (old.raw.get(word), new.raw.get(word)), pointers)
 
 
-def _identity(old: Operation, new: Operation) -> Iterator[tuple[str, Any, Any]]:
+def _identity(old: ApiOperation, new: ApiOperation) -> Iterator[tuple[str, Any, Any]]:
     before, after = old.raw.get("operationId"), new.raw.get("operationId")
     if before != after:
         yield ("operation-id-added" if before is None else "operation-id-changed"), before, after
@@ -126,12 +126,12 @@ def _identity(old: Operation, new: Operation) -> Iterator[tuple[str, Any, Any]]:
         yield "path-parameter-renamed", old.name, new.name
 
 
-def _tags(operation: Operation) -> list[str]:
+def _tags(operation: ApiOperation) -> list[str]:
     tags = operation.raw.get("tags")
     return sorted(map(str, tags)) if isinstance(tags, list) else []
 
 
-def _servers(sides: Sides, old: Operation, new: Operation) -> None:
+def _servers(sides: Sides, old: ApiOperation, new: ApiOperation) -> None:
     before, after = set(old.servers) - {""}, set(new.servers) - {""}
     if before == after:
         return
@@ -153,7 +153,7 @@ def _same_place(left: str, right: str) -> bool:
     return left == right or (bare and left.rpartition("//")[2] == right.rpartition("//")[2])
 
 
-def worst(findings: list[Finding]) -> Severity:
+def worst(findings: list[DiffFinding]) -> Severity:
     """The worst severity of some findings."""
     order = list(Severity)
     return min((finding.severity for finding in findings), key=order.index, default=Severity.COMPATIBLE)

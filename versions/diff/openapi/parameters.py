@@ -2,14 +2,14 @@
 
 from versions.diff.findings import Direction
 from versions.diff.lifecycle import lifecycle, prose_notice, removal_rule
-from versions.diff.openapi.form import Operation, Parameter
+from versions.diff.openapi.form import ApiOperation, ApiParameter
 from versions.diff.openapi.sides import Sides
-from versions.diff.policy import Policy
+from versions.diff.policy import DiffPolicy
 
 REQUEST = Direction.REQUEST
 
 
-def judge_parameters(sides: Sides, old: Operation, new: Operation, policy: Policy) -> None:
+def judge_parameters(sides: Sides, old: ApiOperation, new: ApiOperation, policy: DiffPolicy) -> None:
     """Compare the parameters of two versions of an operation."""
     before = {(p.where, p.name): p for p in old.parameters}
     after = {(p.where, p.name): p for p in new.parameters}
@@ -36,8 +36,8 @@ def judge_parameters(sides: Sides, old: Operation, new: Operation, policy: Polic
 
 
 def _same_position(
-    lost: list[Parameter], gained: list[Parameter], old: Operation, new: Operation
-) -> list[tuple[Parameter, Parameter]]:
+    lost: list[ApiParameter], gained: list[ApiParameter], old: ApiOperation, new: ApiOperation
+) -> list[tuple[ApiParameter, ApiParameter]]:
     """Path parameters whose name alone changed."""
     parts = zip(old.name.split("/"), new.name.split("/"), strict=False)
     renamed = {
@@ -51,7 +51,7 @@ def _same_position(
     return result
 
 
-def _lost(sides: Sides, parameter: Parameter, policy: Policy) -> None:
+def _lost(sides: Sides, parameter: ApiParameter, policy: DiffPolicy) -> None:
     name = f"{parameter.where} parameter {parameter.name}"
     rule, telling = removal_rule(parameter.raw, policy)
     if rule == "operation-removed":
@@ -59,7 +59,7 @@ def _lost(sides: Sides, parameter: Parameter, policy: Policy) -> None:
     sides.fact(rule, name, (telling, None), (parameter.pointer, ""))
 
 
-def _gained(sides: Sides, parameter: Parameter) -> None:
+def _gained(sides: Sides, parameter: ApiParameter) -> None:
     name = f"{parameter.where} parameter {parameter.name}"
     schema = parameter.schema if isinstance(parameter.schema, dict) else {}
     default = schema.get("default")
@@ -70,7 +70,7 @@ def _gained(sides: Sides, parameter: Parameter) -> None:
     sides.fact(rule, name, (None, default), ("", parameter.pointer))
 
 
-def _pair(sides: Sides, old: Parameter, new: Parameter, policy: Policy) -> None:
+def _pair(sides: Sides, old: ApiParameter, new: ApiParameter, policy: DiffPolicy) -> None:
     name = f"{new.where} parameter {new.name}"
     pointers = old.pointer, new.pointer
     for key, was, now in lifecycle(old.raw, new.raw, policy):
@@ -87,7 +87,7 @@ def _pair(sides: Sides, old: Parameter, new: Parameter, policy: Policy) -> None:
     judge_schema(sides, name, old, new, REQUEST)
 
 
-def judge_style(sides: Sides, name: str, old: Parameter, new: Parameter, direction: Direction) -> None:
+def judge_style(sides: Sides, name: str, old: ApiParameter, new: ApiParameter, direction: Direction) -> None:
     """`content`, `style`, `explode`, `allowReserved` and `allowEmptyValue`."""
     if old.style == new.style:
         return
@@ -103,7 +103,7 @@ def judge_style(sides: Sides, name: str, old: Parameter, new: Parameter, directi
     sides.fact(key, name, (shown[0], shown[1]), (old.pointer, new.pointer), direction)
 
 
-def judge_schema(sides: Sides, name: str, old: Parameter, new: Parameter, direction: Direction) -> None:
+def judge_schema(sides: Sides, name: str, old: ApiParameter, new: ApiParameter, direction: Direction) -> None:
     """The schemas of two parameters or headers."""
     before = old.schema if old.schema is not None else {}
     after = new.schema if new.schema is not None else {}

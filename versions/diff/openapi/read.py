@@ -6,7 +6,7 @@ from typing import Any
 from versions.diff.findings import Direction
 from versions.diff.openapi.form import Raw
 from versions.diff.schema.reading.dialect import openapi_dialect
-from versions.diff.schema.reading.reader import Reader
+from versions.diff.schema.reading.reader import SchemaReader
 from versions.diff.unreadable import Issue
 from versions.diff.values import join, short
 
@@ -15,7 +15,7 @@ WEBHOOK = "webhook "
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 
 
-class Document:
+class ApiDocument:
     """One document: its operations by path shape and method, and a schema reader for each direction."""
 
     def __init__(self, root: Any) -> None:
@@ -24,10 +24,10 @@ class Document:
         self._made: list[Raw] = []
         self.is_v2 = str(self.root.get("swagger", "")).startswith("2")
         dialect = openapi_dialect(self.root)
-        first = Reader(self.root, dialect, Direction.REQUEST)
+        first = SchemaReader(self.root, dialect, Direction.REQUEST)
         self.readers = dict.fromkeys(Direction, first)
         if _one_way(self.root):
-            self.readers[Direction.RESPONSE] = Reader(self.root, dialect, Direction.RESPONSE)
+            self.readers[Direction.RESPONSE] = SchemaReader(self.root, dialect, Direction.RESPONSE)
         self.operations: dict[tuple[str, str], Entry] = {}
         if not isinstance(root, dict):
             self.told("", "the document is no mapping", root)

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from versions.diff.openapi.form import Operation, Raw
-from versions.diff.openapi.read import Document
+from versions.diff.openapi.form import ApiOperation, Raw
+from versions.diff.openapi.read import ApiDocument
 from versions.diff.openapi.sides import Sides
 from versions.diff.values import same, short
 
@@ -13,7 +13,7 @@ NO_FORCE = frozenset({"description", "scopes", "flows", "deprecated"})
 """Words of a scheme that no caller obeys by themselves; `flows` are looked into."""
 
 
-def judge_security(sides: Sides, old: Operation, new: Operation) -> None:
+def judge_security(sides: Sides, old: ApiOperation, new: ApiOperation) -> None:
     """Compare the alternatives of two versions of an operation, and the schemes that they use."""
     before, after = ways(old.security), ways(new.security)
     pointers = f"{old.pointer}/security", f"{new.pointer}/security"
@@ -45,7 +45,7 @@ def _opens(held: Way, asked: Way) -> bool:
     return all(name in held and scopes <= held[name] for name, scopes in asked.items())
 
 
-def schemes(document: Document) -> dict[str, Any]:
+def schemes(document: ApiDocument) -> dict[str, Any]:
     """Security schemes by name."""
     components = document.root.get("components")
     inside = (

@@ -5,13 +5,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from versions.diff.findings import Direction, Finding, Severity
-from versions.diff.openapi.read import Document
-from versions.diff.policy import Policy
+from versions.diff.findings import DiffFinding, Direction, Severity
+from versions.diff.openapi.read import ApiDocument
+from versions.diff.policy import DiffPolicy
 from versions.diff.rules import fact
 from versions.diff.schema.explanation.explain import Explainer
 from versions.diff.schema.explanation.weigh import findings
-from versions.diff.schema.facets.place import Place
+from versions.diff.schema.facets.place import SchemaPlace
 from versions.diff.schema.reading.node import Node
 
 TURNED = {
@@ -31,20 +31,20 @@ TURNED = {
 class Sides:
     """What the judges of parameters, bodies and security share."""
 
-    def __init__(self, old: Document, new: Document, policy: Policy) -> None:
+    def __init__(self, old: ApiDocument, new: ApiDocument, policy: DiffPolicy) -> None:
         self.old = old
         self.new = new
         self.policy = policy
         self._uses: list[str] = []
         self._turned = False
         self._unstable: set[str] = set()
-        self._facts: list[Finding] = []
+        self._facts: list[DiffFinding] = []
         self._explainers = {direction: self._explainer(direction) for direction in Direction}
 
     def _explainer(self, direction: Direction) -> Explainer:
         explainer = Explainer(direction, self.policy, self.policy.exact_one_of is not False)
-        explainer.old_where = self.old.readers[direction].where
-        explainer.new_where = self.new.readers[direction].where
+        explainer.where.old = self.old.readers[direction].where
+        explainer.where.new = self.new.readers[direction].where
         return explainer
 
     @contextmanager
@@ -88,7 +88,7 @@ class Sides:
         explainer.use = self._uses[-1] if self._uses else ""
         before = self.old.readers[direction].schema(*old)
         after = self.new.readers[direction].schema(*new)
-        explainer.compare(Place(before, after, name))
+        explainer.compare(SchemaPlace(before, after, name))
 
     def nodes(self, direction: Direction, old: tuple[Any, str], new: tuple[Any, str]) -> tuple[Node, Node]:
         """The nodes of two raw schemas."""
@@ -98,14 +98,14 @@ class Sides:
         """Whether one node is proved to lie inside another."""
         return self._explainers[direction].included(left, right)
 
-    def findings(self) -> list[Finding]:
+    def findings(self) -> list[DiffFinding]:
         """Everything found, with unstable operations forgiven."""
         found = [*self._facts]
         for explainer in self._explainers.values():
             found += findings(explainer)
         return [self._forgiven(finding) for finding in found]
 
-    def _forgiven(self, finding: Finding) -> Finding:
+    def _forgiven(self, finding: DiffFinding) -> DiffFinding:
         """An operation that promised nothing may change; the finding stays as a notice."""
         if finding.use not in self._unstable or finding.also or finding.rule in (3, 6):
             return finding

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from versions.diff.openapi.read import Document
+from versions.diff.openapi.read import ApiDocument
 from versions.diff.values import identical
 
 Entry = tuple[str, dict[str, Any], dict[str, Any], str]
@@ -14,7 +14,7 @@ SECTIONS = ("components", "definitions", "parameters", "responses", "securityDef
 class Unchanged:
     """Raw equality of an operation, its path item, and everything that its references reach."""
 
-    def __init__(self, old: Document, new: Document) -> None:
+    def __init__(self, old: ApiDocument, new: ApiDocument) -> None:
         self._old, self._new = old, new
         outside = [name for name in {**old.root, **new.root} if name not in ("paths", "info", "tags", *SECTIONS)]
         self._root_same = all(identical(old.root.get(name), new.root.get(name)) for name in outside)
@@ -59,7 +59,7 @@ class Unchanged:
         return left[0], right[0]
 
 
-def _schemes(document: Document) -> Any:
+def _schemes(document: ApiDocument) -> Any:
     components = document.root.get("components")
     inside = components.get("securitySchemes") if isinstance(components, dict) else None
     return inside, document.root.get("securityDefinitions")

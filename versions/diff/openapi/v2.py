@@ -3,8 +3,8 @@
 from typing import Any
 
 from versions.diff.openapi import media as types
-from versions.diff.openapi.form import Body, Content, Operation, Parameter, Raw, Response
-from versions.diff.openapi.read import Document
+from versions.diff.openapi.form import ApiBody, ApiOperation, ApiParameter, ApiResponse, BodyContent, Raw
+from versions.diff.openapi.read import ApiDocument
 from versions.diff.values import join
 
 PARAMETER_WORDS = (
@@ -19,7 +19,7 @@ PARAMETER_WORDS = (
 )
 
 
-def operation(document: Document, name: str, item: Raw, raw: Raw, pointer: str) -> Operation:
+def operation(document: ApiDocument, name: str, item: Raw, raw: Raw, pointer: str) -> ApiOperation:
     """One operation with everything that path and document add to it."""
     found: dict[tuple[str, str], tuple[Raw, str]] = {}
     for holder, base in ((item, pointer.rsplit("/", 1)[0]), (raw, pointer)):
@@ -47,7 +47,7 @@ def operation(document: Document, name: str, item: Raw, raw: Raw, pointer: str) 
     servers: tuple[str, ...] = (place,)
     if root.get("host") and isinstance(schemes, list) and schemes:
         servers = tuple(f"{scheme}:{place}" for scheme in schemes)
-    return Operation(
+    return ApiOperation(
         name, pointer, raw, parameters, body, responses, raw.get("security", root.get("security")), servers
     )
 
@@ -56,12 +56,12 @@ def _media(raw: Any) -> list[str]:
     return [types.written(media) for media in raw] if isinstance(raw, list) and raw else ["*/*"]
 
 
-def _parameter(raw: Raw, pointer: str) -> Parameter:
+def _parameter(raw: Raw, pointer: str) -> ApiParameter:
     kind = str(raw.get("in"))
     name = str(raw.get("name"))
     written = _style(raw)
     required = raw.get("required") is True or kind == "path"
-    return Parameter(name.lower() if kind == "header" else name, kind, required, _schema(raw), pointer, raw, written)
+    return ApiParameter(name.lower() if kind == "header" else name, kind, required, _schema(raw), pointer, raw, written)
 
 
 def _style(raw: Raw) -> tuple[Any, ...]:
@@ -72,15 +72,15 @@ def _schema(raw: Raw) -> Raw:
     return {word: value for word, value in raw.items() if word not in PARAMETER_WORDS}
 
 
-def _body(entries: list[tuple[Raw, str]], consumes: list[str]) -> Body | None:
+def _body(entries: list[tuple[Raw, str]], consumes: list[str]) -> ApiBody | None:
     if not entries:
         return None
     raw, pointer = entries[0]
-    content = {media: Content(raw.get("schema"), join(pointer, "schema")) for media in consumes}
-    return Body(raw.get("required") is True, content, pointer)
+    content = {media: BodyContent(raw.get("schema"), join(pointer, "schema")) for media in consumes}
+    return ApiBody(raw.get("required") is True, content, pointer)
 
 
-def _form(document: Document, entries: list[tuple[Raw, str]], consumes: list[str], pointer: str) -> Body:
+def _form(document: ApiDocument, entries: list[tuple[Raw, str]], consumes: list[str], pointer: str) -> ApiBody:
     """Form fields as the properties of an object."""
     schema: Raw = {"type": "object", "properties": {}, "required": []}
     for raw, _where in entries:
@@ -89,22 +89,22 @@ def _form(document: Document, entries: list[tuple[Raw, str]], consumes: list[str
         if raw.get("required") is True:
             schema["required"].append(name)
     document.keep(schema)
-    content = {media: Content(schema, join(pointer, "parameters")) for media in consumes}
-    return Body(bool(schema["required"]), content, pointer)
+    content = {media: BodyContent(schema, join(pointer, "parameters")) for media in consumes}
+    return ApiBody(bool(schema["required"]), content, pointer)
 
 
-def _response(document: Document, raw: Any, produces: list[str], pointer: str) -> Response:
+def _response(document: ApiDocument, raw: Any, produces: list[str], pointer: str) -> ApiResponse:
     value, where = document.resolve(raw, pointer)
     if not isinstance(value, dict):
-        return Response({}, {}, where)
+        return ApiResponse({}, {}, where)
     content = (
-        {media: Content(value["schema"], join(where, "schema")) for media in produces} if "schema" in value else {}
+        {media: BodyContent(value["schema"], join(where, "schema")) for media in produces} if "schema" in value else {}
     )
     headers = {}
     for name, header in document.mapping(value.get("headers"), join(where, "headers"), "headers").items():
         if isinstance(header, dict):
             at = join(where, "headers", name)
-            headers[name.lower()] = Parameter(
+            headers[name.lower()] = ApiParameter(
                 name.lower(), "header", False, _schema(header), at, header, _style(header)
             )
-    return Response(content, headers, where)
+    return ApiResponse(content, headers, where)

@@ -4,16 +4,16 @@ import json
 from typing import Any
 
 from versions.diff.openapi import media as types
-from versions.diff.openapi.form import Body, Content, Operation, Parameter, Raw, Response
-from versions.diff.openapi.read import Document
+from versions.diff.openapi.form import ApiBody, ApiOperation, ApiParameter, ApiResponse, BodyContent, Raw
+from versions.diff.openapi.read import ApiDocument
 from versions.diff.values import join
 
 STYLES = {"query": "form", "cookie": "form", "path": "simple", "header": "simple"}
 
 
-def operation(document: Document, name: str, item: Raw, raw: Raw, pointer: str) -> Operation:
+def operation(document: ApiDocument, name: str, item: Raw, raw: Raw, pointer: str) -> ApiOperation:
     """One operation with everything that path and document add to it."""
-    parameters: dict[tuple[str, str], Parameter] = {}
+    parameters: dict[tuple[str, str], ApiParameter] = {}
     for holder, base in ((item, pointer.rsplit("/", 1)[0]), (raw, pointer)):
         for parameter in _parameters(document, holder.get("parameters"), join(base, "parameters")):
             parameters[(parameter.where, parameter.name)] = parameter
@@ -27,7 +27,7 @@ def operation(document: Document, name: str, item: Raw, raw: Raw, pointer: str) 
         tuple(_address(server) for server in servers if isinstance(server, dict)) if isinstance(servers, list) else ()
     )
     security = raw.get("security", document.root.get("security"))
-    return Operation(name, pointer, raw, tuple(parameters.values()), body, responses, security, urls)
+    return ApiOperation(name, pointer, raw, tuple(parameters.values()), body, responses, security, urls)
 
 
 def _address(server: Raw) -> str:
@@ -37,7 +37,7 @@ def _address(server: Raw) -> str:
     return f"{url} {json.dumps(variables, sort_keys=True, default=str)}" if variables else url
 
 
-def _parameters(document: Document, raw: Any, pointer: str) -> list[Parameter]:
+def _parameters(document: ApiDocument, raw: Any, pointer: str) -> list[ApiParameter]:
     if raw is None:
         return []
     if not isinstance(raw, list):
@@ -53,7 +53,7 @@ def _parameters(document: Document, raw: Any, pointer: str) -> list[Parameter]:
     return found
 
 
-def parameter(document: Document, name: str, where: str, raw: Raw, pointer: str) -> Parameter:
+def parameter(document: ApiDocument, name: str, where: str, raw: Raw, pointer: str) -> ApiParameter:
     """A parameter, or a response header if `where` is "header"."""
     schema, at = raw.get("schema"), join(pointer, "schema")
     if schema is None and isinstance(raw.get("content"), dict) and raw["content"]:
@@ -65,34 +65,34 @@ def parameter(document: Document, name: str, where: str, raw: Raw, pointer: str)
     syntax = ", ".join(map(types.written, raw["content"])) if isinstance(raw.get("content"), dict) else None
     written = (syntax, style, explode, bool(raw.get("allowReserved")), bool(raw.get("allowEmptyValue")))
     shown = name.lower() if where == "header" else name
-    return Parameter(shown, where, raw.get("required") is True or where == "path", schema, at, raw, written)
+    return ApiParameter(shown, where, raw.get("required") is True or where == "path", schema, at, raw, written)
 
 
-def _body(document: Document, raw: Any, pointer: str) -> Body | None:
+def _body(document: ApiDocument, raw: Any, pointer: str) -> ApiBody | None:
     if raw is None:
         return None
     value, where = document.resolve(raw, pointer)
     if not isinstance(value, dict):
         return None
-    return Body(
+    return ApiBody(
         value.get("required") is True, content_of(document, value.get("content"), join(where, "content")), where
     )
 
 
-def content_of(document: Document, raw: Any, pointer: str) -> dict[str, Content]:
+def content_of(document: ApiDocument, raw: Any, pointer: str) -> dict[str, BodyContent]:
     """Schemas by media type, written in lower case without parameters' spaces."""
     result = {}
     for media, value in document.mapping(raw, pointer, "content").items():
         entry = value if isinstance(value, dict) else {}
         encoding = document.written_out(entry.get("encoding"))
-        result[types.written(media)] = Content(entry.get("schema"), join(pointer, media, "schema"), encoding)
+        result[types.written(media)] = BodyContent(entry.get("schema"), join(pointer, media, "schema"), encoding)
     return result
 
 
-def _response(document: Document, raw: Any, pointer: str) -> Response:
+def _response(document: ApiDocument, raw: Any, pointer: str) -> ApiResponse:
     value, where = document.resolve(raw, pointer)
     if not isinstance(value, dict):
-        return Response({}, {}, where)
+        return ApiResponse({}, {}, where)
     headers = {}
     for name, header in document.mapping(value.get("headers"), join(where, "headers"), "headers").items():
         entry, at = document.resolve(header, join(where, "headers", name))
@@ -100,4 +100,4 @@ def _response(document: Document, raw: Any, pointer: str) -> Response:
             headers[name.lower()] = parameter(document, name, "header", entry, at)
     links = document.mapping(value.get("links"), join(where, "links"), "links")
     told = {name: document.written_out(link) for name, link in links.items()}
-    return Response(content_of(document, value.get("content"), join(where, "content")), headers, where, told)
+    return ApiResponse(content_of(document, value.get("content"), join(where, "content")), headers, where, told)

@@ -4,7 +4,15 @@ import base64
 import binascii
 from typing import Any
 
-from versions.diff.proto.form import Enum, Field, File, Message, Method, Schema, Service
+from versions.diff.proto.form import (
+    ProtoEnum,
+    ProtoField,
+    ProtoFile,
+    ProtoMessage,
+    ProtoMethod,
+    ProtoSchema,
+    ProtoService,
+)
 from versions.diff.proto.text import read_text
 from versions.diff.proto.wire import BadWire, decode
 
@@ -15,7 +23,7 @@ TYPES = (
 LABELS = ("", "optional", "required", "repeated")
 
 
-def read_any(source: Any) -> Schema:
+def read_any(source: Any) -> ProtoSchema:
     """A schema from `{file name: text}`, from one text, or from a descriptor set in any form."""
     if isinstance(source, bytes):
         return _binary(source)
@@ -31,29 +39,29 @@ def read_any(source: Any) -> Schema:
         try:
             return _binary(base64.b64decode(source, validate=True))
         except binascii.Error:
-            return Schema(unread=["neither .proto text nor a base64 descriptor set"])
+            return ProtoSchema(unread=["neither .proto text nor a base64 descriptor set"])
     if isinstance(source, dict) and isinstance(source.get("file"), list):
         return _from_json(source)
     if isinstance(source, dict):
         return read_text(source)
-    return Schema(unread=[f"expected .proto files or a descriptor set, found {type(source).__name__}"])
+    return ProtoSchema(unread=[f"expected .proto files or a descriptor set, found {type(source).__name__}"])
 
 
-def _binary(data: bytes) -> Schema:
+def _binary(data: bytes) -> ProtoSchema:
     try:
         return _from_json(decode(data))
     except BadWire as error:
-        return Schema(unread=[f"descriptor set: {error}"])
+        return ProtoSchema(unread=[f"descriptor set: {error}"])
 
 
-def _from_json(data: dict[str, Any]) -> Schema:
-    schema = Schema()
+def _from_json(data: dict[str, Any]) -> ProtoSchema:
+    schema = ProtoSchema()
     for raw in data.get("file", ()):
         if not isinstance(raw, dict):
             schema.unread.append("a file descriptor is no mapping")
             continue
         edition = str(raw.get("edition", "")).removeprefix("EDITION_") or str(raw.get("syntax") or "proto2")
-        file = File(str(raw.get("name", "")), str(raw.get("package", "")), edition, _options(raw.get("options")))
+        file = ProtoFile(str(raw.get("name", "")), str(raw.get("package", "")), edition, _options(raw.get("options")))
         schema.files[file.name] = file
         for message in raw.get("messageType", ()):
             _message(schema, message, file.package, file.name)
@@ -66,8 +74,8 @@ def _from_json(data: dict[str, Any]) -> Schema:
     return schema
 
 
-def _message(schema: Schema, raw: dict[str, Any], scope: str, file: str) -> None:
-    message = Message(_full(scope, raw), file, _options(raw.get("options")))
+def _message(schema: ProtoSchema, raw: dict[str, Any], scope: str, file: str) -> None:
+    message = ProtoMessage(_full(scope, raw), file, _options(raw.get("options")))
     schema.messages[message.name] = message
     oneofs = [str(item.get("name", "")) for item in raw.get("oneofDecl", ())]
     for item in raw.get("field", ()):
@@ -87,7 +95,7 @@ def _message(schema: Schema, raw: dict[str, Any], scope: str, file: str) -> None
         _extension(schema, extension)
 
 
-def _field(raw: dict[str, Any]) -> Field:
+def _field(raw: dict[str, Any]) -> ProtoField:
     kind = _word(raw.get("type"), TYPES, "TYPE_")
     name = str(raw.get("typeName", "")).lstrip(".")
     if name:
@@ -100,17 +108,17 @@ def _field(raw: dict[str, Any]) -> Field:
         options["json_name"] = raw["jsonName"]
     if "defaultValue" in raw:
         options["default"] = raw["defaultValue"]
-    return Field(str(raw.get("name", "")), int(raw.get("number", 0)), kind, label, options)
+    return ProtoField(str(raw.get("name", "")), int(raw.get("number", 0)), kind, label, options)
 
 
-def _extension(schema: Schema, raw: dict[str, Any]) -> None:
+def _extension(schema: ProtoSchema, raw: dict[str, Any]) -> None:
     field = _field(raw)
     field.extendee = str(raw.get("extendee", "")).lstrip(".")
     schema.extensions[(field.extendee, field.number)] = field
 
 
-def _enum(schema: Schema, raw: dict[str, Any], scope: str, file: str) -> None:
-    enum = Enum(_full(scope, raw), file, _options(raw.get("options")))
+def _enum(schema: ProtoSchema, raw: dict[str, Any], scope: str, file: str) -> None:
+    enum = ProtoEnum(_full(scope, raw), file, _options(raw.get("options")))
     schema.enums[enum.name] = enum
     for value in raw.get("value", ()):
         enum.values.setdefault(int(value.get("number", 0)), []).append(str(value.get("name", "")))
@@ -118,14 +126,14 @@ def _enum(schema: Schema, raw: dict[str, Any], scope: str, file: str) -> None:
     enum.reserved_names = set(map(str, raw.get("reservedName", ())))
 
 
-def _service(schema: Schema, raw: dict[str, Any], scope: str, file: str) -> None:
-    service = Service(_full(scope, raw), file, options=_options(raw.get("options")))
+def _service(schema: ProtoSchema, raw: dict[str, Any], scope: str, file: str) -> None:
+    service = ProtoService(_full(scope, raw), file, options=_options(raw.get("options")))
     schema.services[service.name] = service
     for item in raw.get("method", ()):
         takes, gives = str(item.get("inputType", "")).lstrip("."), str(item.get("outputType", "")).lstrip(".")
         streams = bool(item.get("clientStreaming")), bool(item.get("serverStreaming"))
         name = str(item.get("name", ""))
-        service.methods[name] = Method(name, takes, gives, *streams, _options(item.get("options")))
+        service.methods[name] = ProtoMethod(name, takes, gives, *streams, _options(item.get("options")))
 
 
 def _full(scope: str, raw: dict[str, Any]) -> str:

@@ -1,6 +1,6 @@
 """What an element means after file, message and field have had their say: presence, encoding, JSON names (editions)."""
 
-from versions.diff.proto.form import Enum, Field, File, Message, Options, Schema
+from versions.diff.proto.form import Options, ProtoEnum, ProtoField, ProtoFile, ProtoMessage, ProtoSchema
 
 _COMMON = {
     "field_presence": "EXPLICIT", "enum_type": "OPEN", "repeated_field_encoding": "PACKED",
@@ -18,7 +18,7 @@ DEFAULTS: dict[str, Options] = {
 }
 
 
-def effective(file: File, *holders: Options) -> Options:
+def effective(file: ProtoFile, *holders: Options) -> Options:
     """Features by name; later holders win."""
     features = dict(DEFAULTS.get(file.edition, _COMMON))
     for options in (file.options, *holders):
@@ -30,7 +30,7 @@ def effective(file: File, *holders: Options) -> Options:
     return features
 
 
-def cardinality(schema: Schema, message: Message, field: Field) -> str:
+def cardinality(schema: ProtoSchema, message: ProtoMessage, field: ProtoField) -> str:
     """Singular with or without presence, required, repeated, or map."""
     if field.label in ("repeated", "map", "required"):
         return field.label
@@ -41,7 +41,7 @@ def cardinality(schema: Schema, message: Message, field: Field) -> str:
     return {"EXPLICIT": "optional", "LEGACY_REQUIRED": "required"}.get(str(presence), "implicit")
 
 
-def encoding(schema: Schema, message: Message, field: Field) -> Options:
+def encoding(schema: ProtoSchema, message: ProtoMessage, field: ProtoField) -> Options:
     """How a field is written and checked, as far as it concerns this field."""
     features = effective(schema.files[message.file], message.options, field.options)
     wanted: Options = {}
@@ -63,17 +63,17 @@ def encoding(schema: Schema, message: Message, field: Field) -> Options:
     return wanted
 
 
-def json_format(schema: Schema, element: Message | Enum) -> str:
+def json_format(schema: ProtoSchema, element: ProtoMessage | ProtoEnum) -> str:
     """Whether an element has a JSON form for sure."""
     return str(effective(schema.files[element.file], element.options)["json_format"])
 
 
-def enum_type(schema: Schema, enum: Enum) -> str:
+def enum_type(schema: ProtoSchema, enum: ProtoEnum) -> str:
     """Whether unknown numbers are kept."""
     return str(effective(schema.files[enum.file], enum.options)["enum_type"])
 
 
-def json_name(field: Field) -> str:
+def json_name(field: ProtoField) -> str:
     """The name in JSON: `json_name`, or the name in lower camel case."""
     if "json_name" in field.options:
         return str(field.options["json_name"])

@@ -8,7 +8,7 @@ Ranges = list[tuple[int, int]]
 
 
 @dataclass(slots=True)
-class Field:
+class ProtoField:
     """A field, also one of an extension. `label` is "", optional, required, repeated or map."""
 
     name: str
@@ -22,20 +22,20 @@ class Field:
 
 
 @dataclass(slots=True)
-class Message:
+class ProtoMessage:
     """A message; its fields by number."""
 
     name: str
     file: str
     options: Options = field(default_factory=dict)
-    fields: dict[int, Field] = field(default_factory=dict)
+    fields: dict[int, ProtoField] = field(default_factory=dict)
     reserved: Ranges = field(default_factory=list)
     reserved_names: set[str] = field(default_factory=set)
     extensions: Ranges = field(default_factory=list)
 
 
 @dataclass(slots=True)
-class Enum:
+class ProtoEnum:
     """An enum; its names by number, several if aliases are allowed."""
 
     name: str
@@ -47,7 +47,7 @@ class Enum:
 
 
 @dataclass(slots=True)
-class Method:
+class ProtoMethod:
     """A method of a service."""
 
     name: str
@@ -59,17 +59,17 @@ class Method:
 
 
 @dataclass(slots=True)
-class Service:
+class ProtoService:
     """A service; its methods by name."""
 
     name: str
     file: str
-    methods: dict[str, Method] = field(default_factory=dict)
+    methods: dict[str, ProtoMethod] = field(default_factory=dict)
     options: Options = field(default_factory=dict)
 
 
 @dataclass(slots=True)
-class File:
+class ProtoFile:
     """One file; `edition` is proto2, proto3 or a year."""
 
     name: str
@@ -79,12 +79,12 @@ class File:
 
 
 @dataclass(slots=True)
-class Schema:
+class ProtoSchema:
     """Everything that some files declare, and what could not be read."""
 
-    files: dict[str, File] = field(default_factory=dict)
-    messages: dict[str, Message] = field(default_factory=dict)
-    enums: dict[str, Enum] = field(default_factory=dict)
-    services: dict[str, Service] = field(default_factory=dict)
-    extensions: dict[tuple[str, int], Field] = field(default_factory=dict)
+    files: dict[str, ProtoFile] = field(default_factory=dict)
+    messages: dict[str, ProtoMessage] = field(default_factory=dict)
+    enums: dict[str, ProtoEnum] = field(default_factory=dict)
+    services: dict[str, ProtoService] = field(default_factory=dict)
+    extensions: dict[tuple[str, int], ProtoField] = field(default_factory=dict)
     unread: list[str] = field(default_factory=list)

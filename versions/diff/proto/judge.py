@@ -3,10 +3,19 @@
 from collections.abc import Callable
 from typing import Any
 
-from versions.diff.findings import Direction, Finding
+from versions.diff.findings import DiffFinding, Direction
 from versions.diff.proto.descriptors import read_any
 from versions.diff.proto.features import cardinality, encoding, enum_type, json_format, json_name
-from versions.diff.proto.form import Enum, Field, Message, Method, Options, Ranges, Schema, Service
+from versions.diff.proto.form import (
+    Options,
+    ProtoEnum,
+    ProtoField,
+    ProtoMessage,
+    ProtoMethod,
+    ProtoSchema,
+    ProtoService,
+    Ranges,
+)
 from versions.diff.rules import fact
 from versions.diff.values import short
 
@@ -20,10 +29,10 @@ FILE_OPTIONS = (
 )  # fmt: skip
 
 
-def compare_protos(old: Any, new: Any) -> list[Finding]:
+def compare_protos(old: Any, new: Any) -> list[DiffFinding]:
     """The findings of two sets of `.proto` files or descriptors."""
     before, after = read_any(old), read_any(new)
-    found: list[Finding] = []
+    found: list[DiffFinding] = []
 
     def say(key: str, name: str, was: Any, now: Any) -> None:
         found.append(fact(key, Direction.RESPONSE, name.partition("#")[0], name, (was, now)))
@@ -43,7 +52,7 @@ def compare_protos(old: Any, new: Any) -> list[Finding]:
     return found
 
 
-def _files(old: Schema, new: Schema, say: Say) -> None:
+def _files(old: ProtoSchema, new: ProtoSchema, say: Say) -> None:
     for name, before in old.files.items():
         after = new.files.get(name)
         if after is None:
@@ -63,7 +72,7 @@ def _files(old: Schema, new: Schema, say: Say) -> None:
                 say("proto-code-only", f"{option} of {name}", before.options.get(option), after.options.get(option))
 
 
-def _elements(old: Schema, new: Schema, say: Say) -> None:
+def _elements(old: ProtoSchema, new: ProtoSchema, say: Say) -> None:
     for kind, before, after in (
         ("message", old.messages, new.messages), ("enum", old.enums, new.enums),
         ("service", old.services, new.services),
@@ -81,13 +90,13 @@ def _elements(old: Schema, new: Schema, say: Say) -> None:
                 say("operation-added", f"{kind} {name}", None, name)
 
 
-def _element(old: Schema, new: Schema, left: Any, right: Any, say: Say) -> None:
+def _element(old: ProtoSchema, new: ProtoSchema, left: Any, right: Any, say: Say) -> None:
     _custom(left.name, left.options, right.options, say)
-    if isinstance(left, Message):
+    if isinstance(left, ProtoMessage):
         _message(old, new, left, right, say)
-    elif isinstance(left, Enum):
+    elif isinstance(left, ProtoEnum):
         _enum(old, new, left, right, say)
-    elif isinstance(left, Service):
+    elif isinstance(left, ProtoService):
         _service(left, right, say)
 
 
@@ -99,7 +108,7 @@ def _custom(name: str, before: Options, after: Options, say: Say) -> None:
             say("keyword-undecided", f"{option} of {name}", was, now)
 
 
-def _message(old: Schema, new: Schema, left: Message, right: Message, say: Say) -> None:
+def _message(old: ProtoSchema, new: ProtoSchema, left: ProtoMessage, right: ProtoMessage, say: Say) -> None:
     for number, before in left.fields.items():
         name = f"{left.name}#{number}"
         after = right.fields.get(number)
@@ -139,7 +148,7 @@ def _reserved(number: int, ranges: Ranges) -> bool:
     return any(low <= number <= high for low, high in ranges)
 
 
-def _shape(name: str, before: Field, after: Field, say: Say) -> None:
+def _shape(name: str, before: ProtoField, after: ProtoField, say: Say) -> None:
     if before.name != after.name:
         say("renamed", name, before.name, after.name)
     if json_name(before) != json_name(after):
@@ -165,7 +174,12 @@ def _family(kind: str) -> str:
     return kind.split(" ", 1)[0] if kind.startswith(("group ", "map<")) else ""
 
 
-def _meaning(left: tuple[Schema, Message, Field], right: tuple[Schema, Message, Field], name: str, say: Say) -> None:
+def _meaning(
+    left: tuple[ProtoSchema, ProtoMessage, ProtoField],
+    right: tuple[ProtoSchema, ProtoMessage, ProtoField],
+    name: str,
+    say: Say,
+) -> None:
     before, after = cardinality(*left), cardinality(*right)
     if before != after:
         say("type-swapped", f"cardinality of {name}", before, after)
@@ -175,7 +189,7 @@ def _meaning(left: tuple[Schema, Message, Field], right: tuple[Schema, Message, 
             say("proto-code-only", f"{word} of {name}", written[word], now[word])
 
 
-def _enum(old: Schema, new: Schema, left: Enum, right: Enum, say: Say) -> None:
+def _enum(old: ProtoSchema, new: ProtoSchema, left: ProtoEnum, right: ProtoEnum, say: Say) -> None:
     for number, names in left.values.items():
         now = right.values.get(number)
         if now is None:
@@ -192,7 +206,7 @@ def _enum(old: Schema, new: Schema, left: Enum, right: Enum, say: Say) -> None:
     _ranges(left.name, left.reserved, right.reserved, left.reserved_names - right.reserved_names, say)
 
 
-def _service(left: Service, right: Service, say: Say) -> None:
+def _service(left: ProtoService, right: ProtoService, say: Say) -> None:
     for name, before in left.methods.items():
         after = right.methods.get(name)
         path = f"{left.name}.{name}"
@@ -205,7 +219,7 @@ def _service(left: Service, right: Service, say: Say) -> None:
             say("operation-added", f"method {right.name}.{name}", None, None)
 
 
-def _method(path: str, before: Method, after: Method, say: Say) -> None:
+def _method(path: str, before: ProtoMethod, after: ProtoMethod, say: Say) -> None:
     _custom(path, before.options, after.options, say)
     for what, was, now in (("request", before.takes, after.takes), ("response", before.gives, after.gives)):
         if was.rsplit(".", 1)[-1] != now.rsplit(".", 1)[-1] or (was != now and "." in was and "." in now):

@@ -1,9 +1,9 @@
 """Type names as protobuf resolves them: from the inside out, to the full name of what is declared."""
 
-from versions.diff.proto.form import Schema
+from versions.diff.proto.form import ProtoSchema
 
 
-def resolve_types(schema: Schema) -> None:
+def resolve_types(schema: ProtoSchema) -> None:
     """Give every field and method the full names of its types, as far as they are declared here."""
     fields = [field for message in schema.messages.values() for field in message.fields.values()]
     for field in (*fields, *schema.extensions.values()):
@@ -18,7 +18,7 @@ def resolve_types(schema: Schema) -> None:
             method.takes, method.gives = (_full(schema, package, name) for name in (method.takes, method.gives))
 
 
-def _full(schema: Schema, scope: str, name: str) -> str:
+def _full(schema: ProtoSchema, scope: str, name: str) -> str:
     while True:
         candidate = f"{scope}.{name}" if scope else name
         if candidate in schema.messages or candidate in schema.enums:

@@ -3,7 +3,17 @@
 import re
 from typing import Any
 
-from versions.diff.proto.form import Enum, Field, File, Message, Method, Options, Ranges, Schema, Service
+from versions.diff.proto.form import (
+    Options,
+    ProtoEnum,
+    ProtoField,
+    ProtoFile,
+    ProtoMessage,
+    ProtoMethod,
+    ProtoSchema,
+    ProtoService,
+    Ranges,
+)
 from versions.diff.proto.names import resolve_types
 
 _TOKEN = re.compile(
@@ -18,14 +28,14 @@ class NotProto(ValueError):
     """The text is not protobuf; the message names what was expected."""
 
 
-class Reader:
+class ProtoReader:
     """One file, read into a schema by recursive descent."""
 
-    def __init__(self, name: str, text: str, schema: Schema) -> None:
+    def __init__(self, name: str, text: str, schema: ProtoSchema) -> None:
         self.tokens: list[str] = [t for t in _TOKEN.findall(text) if not t.startswith(("//", "/*"))]
         self.at = 0
         self.schema = schema
-        self.file = File(name)
+        self.file = ProtoFile(name)
 
     def read(self) -> None:
         """Read the whole file. Raises NotProto."""
@@ -63,11 +73,11 @@ class Reader:
 
     def message(self, scope: str) -> None:
         """A message block, after its keyword."""
-        message = Message(_full(scope, self.take()), self.file.name)
+        message = ProtoMessage(_full(scope, self.take()), self.file.name)
         self.schema.messages[message.name] = message
         self.body(message, "")
 
-    def body(self, message: Message, oneof: str) -> None:
+    def body(self, message: ProtoMessage, oneof: str) -> None:
         """The statements of a message or a oneof."""
         self.expect("{")
         while (word := self.take()) != "}":
@@ -88,7 +98,7 @@ class Reader:
                 found = self.field(word, message.name, oneof)
                 message.fields[found.number] = found
 
-    def field(self, word: str, scope: str, oneof: str) -> Field:
+    def field(self, word: str, scope: str, oneof: str) -> ProtoField:
         """One field, whose first word was taken."""
         label = ""
         if word in LABELS and self.peek() not in ("=",):
@@ -103,18 +113,18 @@ class Reader:
         number = _number(self.take())
         options = self.bracketed()
         self.expect(";")
-        return Field(name, number, kind.lstrip("."), label, options, oneof, scope=scope)
+        return ProtoField(name, number, kind.lstrip("."), label, options, oneof, scope=scope)
 
-    def group(self, label: str, scope: str, oneof: str) -> Field:
+    def group(self, label: str, scope: str, oneof: str) -> ProtoField:
         """A proto2 group: a message and a field at once."""
         name = self.take()
         self.expect("=")
         number = _number(self.take())
         options = self.bracketed()
-        message = Message(_full(scope, name), self.file.name)
+        message = ProtoMessage(_full(scope, name), self.file.name)
         self.schema.messages[message.name] = message
         self.body(message, "")
-        return Field(name.lower(), number, f"group {message.name}", label, options, oneof)
+        return ProtoField(name.lower(), number, f"group {message.name}", label, options, oneof)
 
     def map_type(self) -> str:
         """The key and value types of a map."""
@@ -127,7 +137,7 @@ class Reader:
 
     def enum(self, scope: str) -> None:
         """An enum block, after its keyword."""
-        enum = Enum(_full(scope, self.take()), self.file.name)
+        enum = ProtoEnum(_full(scope, self.take()), self.file.name)
         self.schema.enums[enum.name] = enum
         self.expect("{")
         while (word := self.take()) != "}":
@@ -143,7 +153,7 @@ class Reader:
 
     def service(self, scope: str) -> None:
         """A service block, after its keyword."""
-        service = Service(_full(scope, self.take()), self.file.name)
+        service = ProtoService(_full(scope, self.take()), self.file.name)
         self.schema.services[service.name] = service
         self.expect("{")
         while (word := self.take()) != "}":
@@ -155,13 +165,13 @@ class Reader:
             elif word != ";":
                 raise NotProto(f"unexpected {word!r} in service {service.name}")
 
-    def method(self) -> Method:
+    def method(self) -> ProtoMethod:
         """An rpc, after its keyword."""
         name = self.take()
         takes, takes_stream = self.message_type()
         self.expect("returns")
         gives, gives_stream = self.message_type()
-        method = Method(name, takes, gives, takes_stream, gives_stream)
+        method = ProtoMethod(name, takes, gives, takes_stream, gives_stream)
         if self.peek() == "{":
             self.take()
             while (word := self.take()) != "}":
@@ -294,12 +304,12 @@ class Reader:
             pass
 
 
-def read_text(files: dict[str, Any]) -> Schema:
+def read_text(files: dict[str, Any]) -> ProtoSchema:
     """The schema of some files by name; a file that cannot be read is told in `unread`."""
-    schema = Schema()
+    schema = ProtoSchema()
     for name, text in files.items():
         try:
-            Reader(str(name), str(text), schema).read()
+            ProtoReader(str(name), str(text), schema).read()
         except (NotProto, ValueError) as error:
             schema.unread.append(f"{name}: {error}")
     resolve_types(schema)

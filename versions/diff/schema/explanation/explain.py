@@ -3,15 +3,16 @@
 from typing import Any
 
 from versions.diff.findings import Direction, Effect, Severity
-from versions.diff.policy import Policy
+from versions.diff.policy import DiffPolicy
 from versions.diff.rules import table
 from versions.diff.schema.explanation.rewriting import note_rewriting
+from versions.diff.schema.explanation.whereabouts import Whereabouts
 from versions.diff.schema.facets.arrays import array_facets
 from versions.diff.schema.facets.finite import compare_finite
 from versions.diff.schema.facets.limits import formats, number_facets, string_facets
 from versions.diff.schema.facets.notes import annotations
 from versions.diff.schema.facets.objects import hidden_word, object_facets
-from versions.diff.schema.facets.place import Draft, Place, harmful, provable
+from versions.diff.schema.facets.place import DraftFinding, SchemaPlace, harmful, provable
 from versions.diff.schema.facets.types import compare_types
 from versions.diff.schema.facets.unions import align, compare_unions, has_union
 from versions.diff.schema.proof.examples import Examples
@@ -33,7 +34,7 @@ DEEP = 14
 class Explainer:
     """One comparison in one direction. `drafts` grows as places are compared; a pair of nodes is compared once."""
 
-    def __init__(self, direction: Direction, policy: Policy, exact_one_of: bool) -> None:
+    def __init__(self, direction: Direction, policy: DiffPolicy, exact_one_of: bool) -> None:
         self.direction = direction
         self.policy = policy
         self.exact_one_of = exact_one_of
@@ -42,16 +43,15 @@ class Explainer:
         self.judge = Judge()
         self.examples = Examples(self.normal, self.judge)
         self.prover = Prover(self.normal, self.judge, exact_one_of, self.hides, policy.unknown_fields_tolerated)
-        self.drafts: list[Draft] = []
-        self.roots: dict[tuple[int, int], tuple[Place, str]] = {}
+        self.drafts: list[DraftFinding] = []
+        self.roots: dict[tuple[int, int], tuple[SchemaPlace, str]] = {}
         self._seen: dict[tuple[int, int], tuple[int, int]] = {}
-        self._kept: list[Place] = []
-        self._deferred: list[tuple[Place, str]] = []
+        self._kept: list[SchemaPlace] = []
+        self._deferred: list[tuple[SchemaPlace, str]] = []
         self.use = ""
-        self.old_where: dict[int, str] = {}
-        self.new_where: dict[int, str] = {}
+        self.where = Whereabouts(self.normal)
 
-    def add(self, draft: Draft) -> None:
+    def add(self, draft: DraftFinding) -> None:
         """Take a difference."""
         spend(4)
         if len(self.drafts) < MAX_FINDINGS:
@@ -62,7 +62,7 @@ class Explainer:
         """Whether inclusion is proved."""
         return self.prover.proves(left, right)
 
-    def source(self, place: Place) -> tuple[Node, Node]:
+    def source(self, place: SchemaPlace) -> tuple[Node, Node]:
         """The side that makes the values and the side that must accept them."""
         return (place.old, place.new) if self.direction is Direction.REQUEST else (place.new, place.old)
 
@@ -70,31 +70,17 @@ class Explainer:
         """What belongs to the side that makes the values."""
         return old if self.direction is Direction.REQUEST else new
 
-    def pointer(self, place: Place) -> str:
+    def pointer(self, place: SchemaPlace) -> str:
         """Where the newer node of a place stands in its document."""
-        return self.pointers(place)[1]
-
-    def pointers(self, place: Place) -> tuple[str, str]:
-        """Where both nodes of a place stand in their documents; an empty one if the node is not written there."""
-        return _found(self.old_where, self.normal, place.old), _found(self.new_where, self.normal, place.new)
+        return self.where.pointers(place)[1]
 
     def named(self, node: Node) -> bool:
         """Whether a node stands among the named schemas of its document."""
-        pointer = _found(self.old_where, self.normal, node) or _found(self.new_where, self.normal, node)
-        return pointer.rpartition("/")[0] in ("/components/schemas", "/definitions", "/$defs")
+        return self.where.named(node)
 
     def title(self, node: Node) -> str:
         """What a person would call a node."""
-        pointer = _found(self.old_where, self.normal, node) or _found(self.new_where, self.normal, node)
-        tail = pointer.rsplit("/", 1)[-1]
-        form = self.normal.form(node)
-        if tail and not tail.isdigit() and tail not in ("schema", "items"):
-            return tail
-        return (
-            " or ".join(form["type"])
-            if form.get("type")
-            else short({k: v for k, v in form.items() if k in ("const", "enum", "required")})
-        )
+        return self.where.title(node)
 
     def telling(self, left: Node, right: Node) -> tuple[Any, bool]:
         """A value that `left` accepts and `right` refuses, and whether one was found."""
@@ -107,7 +93,7 @@ class Explainer:
         """Whether no two of the nodes visibly share a value."""
         return self.prover.apart(members)
 
-    def compare(self, place: Place) -> None:
+    def compare(self, place: SchemaPlace) -> None:
         """Compare the two nodes of a place, unless this pair was compared before."""
         spend(4)
         if place.depth == 0:
@@ -136,9 +122,9 @@ class Explainer:
             place, self.use = self._deferred.pop()
             pair = (id(place.old), id(place.new))
             if pair not in self._seen:
-                self._compare_once(Place(place.old, place.new, self.title(place.old)), pair)
+                self._compare_once(SchemaPlace(place.old, place.new, self.title(place.old)), pair)
 
-    def _compare_once(self, place: Place, pair: tuple[int, int]) -> None:
+    def _compare_once(self, place: SchemaPlace, pair: tuple[int, int]) -> None:
         start = len(self.drafts)
         self._seen[pair] = (start, start)
         self._kept.append(place)
@@ -151,17 +137,17 @@ class Explainer:
             note_rewriting(self, place)
         self._seen[pair] = (start, len(self.drafts))
 
-    def _vacuous(self, place: Place, start: int) -> None:
+    def _vacuous(self, place: SchemaPlace, start: int) -> None:
         """Of a side without values everything is true: what was said of it is worth nothing, and a person must look."""
         if len(self.drafts) == start:
             return
         for key, node in (("unsatisfiable-before", place.old), ("unsatisfiable-after", place.new)):
             if not is_nothing(self.normal.form(node)) and self.prover.boxes.nothing(node):
-                draft = Draft(key, Effect.FACT, place, place.name)
+                draft = DraftFinding(key, Effect.FACT, place, place.name)
                 draft.doubtful = True
                 self.add(draft)
 
-    def said_of(self, place: Place) -> list[Draft]:
+    def said_of(self, place: SchemaPlace) -> list[DraftFinding]:
         """What was said of a root and of everything below it."""
         start, end = self._seen.get((id(place.old), id(place.new)), (0, 0))
         return self.drafts[start:end]
@@ -176,11 +162,11 @@ class Explainer:
             if self.use and self.use not in draft.also and len(draft.also) < 50:
                 draft.also.append(self.use)
 
-    def _differences(self, place: Place, old: Node, new: Node) -> None:
+    def _differences(self, place: SchemaPlace, old: Node, new: Node) -> None:
         if "x-unresolved" in old or "x-unresolved" in new:
             if old.get("x-unresolved") != new.get("x-unresolved"):
                 words = old.get("x-unresolved", "a schema"), new.get("x-unresolved", "a schema")
-                self.add(Draft("keyword-undecided", Effect.UNKNOWN, place, place.name, *words, keyword="$ref"))
+                self.add(DraftFinding("keyword-undecided", Effect.UNKNOWN, place, place.name, *words, keyword="$ref"))
             return
         annotations(self, place, old, new)
         if has_union(old) or has_union(new):
@@ -188,7 +174,7 @@ class Explainer:
         else:
             self.plain(place, old, new)
 
-    def plain(self, place: Place, old: Node, new: Node) -> None:
+    def plain(self, place: SchemaPlace, old: Node, new: Node) -> None:
         """Compare two nodes without alternatives."""
         start = len(self.drafts)
         if not compare_finite(self, place, old, new):
@@ -205,7 +191,7 @@ class Explainer:
         self._residue(place, old, new)
         self._settle_scalars(place, old, new, start)
 
-    def _residue(self, place: Place, old: Node, new: Node) -> None:
+    def _residue(self, place: SchemaPlace, old: Node, new: Node) -> None:
         """Keywords that only inclusion as a whole can judge, and keywords that nobody knows."""
         self._all_of(place, old.get("allOf", []), new.get("allOf", []))
         self._named_all_of(place)
@@ -217,12 +203,12 @@ class Explainer:
             self.undecided(place, "/".join(changed), before, after)
         for name in sorted((old.keys() | new.keys()) - KNOWN):
             if is_unknown(name) and not same(old.get(name), new.get(name)):
-                draft = Draft("unknown-keyword", Effect.UNKNOWN, place, f"{place.name} {name}".strip())
+                draft = DraftFinding("unknown-keyword", Effect.UNKNOWN, place, f"{place.name} {name}".strip())
                 draft.old, draft.new, draft.keyword = short(old.get(name)), short(new.get(name)), name
                 draft.doubtful = True
                 self.add(draft)
 
-    def undecided(self, place: Place, keyword: str, before: Node, after: Node) -> None:
+    def undecided(self, place: SchemaPlace, keyword: str, before: Node, after: Node) -> None:
         """A part that is compared as one set: proved, refuted by a witness, or left to a person."""
         forth, back = self.included(before, after), self.included(after, before)
         key, effect = {
@@ -231,20 +217,24 @@ class Explainer:
             (False, True): ("keyword-narrowed", Effect.NARROWER),
             (False, False): ("keyword-undecided", Effect.UNKNOWN),
         }[forth, back]
-        draft = Draft(key, effect, place, place.name, short(before), short(after), keyword=keyword)
+        draft = DraftFinding(key, effect, place, place.name, short(before), short(after), keyword=keyword)
         self.add(draft)
 
-    def _all_of(self, place: Place, before: list[Node], after: list[Node]) -> None:
+    def _all_of(self, place: SchemaPlace, before: list[Node], after: list[Node]) -> None:
         pairs, lost, gained = align(self._same, before, after)
         for left, right in pairs:
             self.compare(place.down(left, right, "member"))
         for node in lost:
-            self.add(Draft("all-of-removed", Effect.WIDER, place, place.name, short(node), None, keyword="allOf"))
+            self.add(
+                DraftFinding("all-of-removed", Effect.WIDER, place, place.name, short(node), None, keyword="allOf")
+            )
         for node in gained:
             if set(node) - ANNOTATIONS:
-                self.add(Draft("all-of-added", Effect.NARROWER, place, place.name, None, short(node), keyword="allOf"))
+                self.add(
+                    DraftFinding("all-of-added", Effect.NARROWER, place, place.name, None, short(node), keyword="allOf")
+                )
 
-    def _named_all_of(self, place: Place) -> None:
+    def _named_all_of(self, place: SchemaPlace) -> None:
         """A named part came to `allOf` or left it beside others, without a visible effect; code may differ."""
         before, after = (
             [self.title(m) for m in side.get("allOf", ()) if self.named(m)] for side in (place.old, place.new)
@@ -253,7 +243,9 @@ class Explainer:
         gained = [name for name in after if name not in before]
         if not (before and after) or bool(lost) == bool(gained):
             return
-        draft = Draft("all-of-added" if gained else "all-of-removed", Effect.FACT, place, place.name, keyword="allOf")
+        draft = DraftFinding(
+            "all-of-added" if gained else "all-of-removed", Effect.FACT, place, place.name, keyword="allOf"
+        )
         draft.old, draft.new = next(iter(lost), None), next(iter(gained), None)
         draft.severity, draft.doubtful = Severity.REVIEW, True
         self.add(draft)
@@ -269,7 +261,7 @@ class Explainer:
             if table()[draft.key].severity(self.direction) is not Severity.COMPATIBLE:
                 draft.severity, draft.doubtful = Severity.REVIEW, True
 
-    def _unused(self, place: Place, old: Node, new: Node, kinds: frozenset[str]) -> None:
+    def _unused(self, place: SchemaPlace, old: Node, new: Node, kinds: frozenset[str]) -> None:
         """Keywords of types that neither side allows: they mean nothing, and somebody changed them."""
         spoken = {TYPE_KEYWORDS[word] for word in (old.keys() | new.keys()) & TYPE_KEYWORDS.keys()}
         if spoken <= kinds or "type" not in old or "type" not in new:
@@ -281,14 +273,14 @@ class Explainer:
                 facets(self, place, {w: old[w] for w in words if w in old}, {w: new[w] for w in words if w in new})
         self.doubting(start)
 
-    def _idle_format(self, place: Place, old: Node, new: Node) -> None:
+    def _idle_format(self, place: SchemaPlace, old: Node, new: Node) -> None:
         """`format` of a type that it does not apply to: it means nothing, and somebody wrote it."""
         start = len(self.drafts)
         formats(self, place, old, new)
         for draft in self.drafts[start:]:
             draft.severity, draft.doubtful = Severity.REVIEW, True
 
-    def _settle(self, place: Place, start: int) -> None:
+    def _settle(self, place: SchemaPlace, start: int) -> None:
         """What was claimed here is harmless if inclusion of the whole node is proved all the same."""
         mine = [
             d for d in self.drafts[start:] if d.place is place and provable(d) and harmful(d.effect, self.direction)
@@ -297,7 +289,7 @@ class Explainer:
             for draft in mine:
                 draft.proved_harmless = True
 
-    def _settle_scalars(self, place: Place, old: Node, new: Node, start: int) -> None:
+    def _settle_scalars(self, place: SchemaPlace, old: Node, new: Node, start: int) -> None:
         """Let representatives decide what the facets of scalars claimed."""
         mine = [d for d in self.drafts[start:] if d.place is place and harmful(d.effect, self.direction)]
         if not mine:
@@ -313,7 +305,7 @@ class Explainer:
                 if spoken == kind:
                     self._decided(draft, decision, target)
 
-    def _decided(self, draft: Draft, decision: Decision, target: Node) -> None:
+    def _decided(self, draft: DraftFinding, decision: Decision, target: Node) -> None:
         """What representatives say about one difference."""
         if decision.included and draft.keyword not in ("format", "type", "enum"):
             draft.proved_harmless = True
@@ -322,18 +314,11 @@ class Explainer:
         if telling:
             draft.value, draft.has_value = telling[0], True
 
-    def tells(self, draft: Draft, target: Node, value: Any) -> bool:
+    def tells(self, draft: DraftFinding, target: Node, value: Any) -> bool:
         """Whether a value is refused because of this draft's keyword."""
         words = {"minimum": ("minimum", "exclusiveMinimum"), "maximum": ("maximum", "exclusiveMaximum")}
         part = {word: target[word] for word in words.get(draft.keyword, (draft.keyword,)) if word in target}
         return self.judge.accepts(part, value) is False
-
-
-def _found(where: dict[int, str], normal: Normal, node: Node) -> str:
-    if id(node) in where:
-        return where[id(node)]
-    source = normal.source.get(id(node))
-    return where.get(id(source), "") if source is not None else ""
 
 
 def _number_once(types: frozenset[str]) -> frozenset[str]:

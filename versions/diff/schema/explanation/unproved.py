@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from versions.diff.findings import Direction, Effect
 from versions.diff.rules import table
 from versions.diff.schema.explanation.explain import Explainer
-from versions.diff.schema.facets.place import Draft, Place
+from versions.diff.schema.facets.place import DraftFinding, SchemaPlace
 
 BOUNDS = (31, 33, 34, 37, 40)
 """Rules about the limits of what readers get, which the policy may forgive."""
 
 
-def unproved(explainer: Explainer, waiting: set[int]) -> Iterator[Draft]:
+def unproved(explainer: Explainer, waiting: set[int]) -> Iterator[DraftFinding]:
     """One draft for each root of which nothing waits for a person (`waiting`: ids of drafts) and nothing is proved."""
     for place, use in list(explainer.roots.values()):
         said = explainer.said_of(place)
@@ -24,13 +24,13 @@ def unproved(explainer: Explainer, waiting: set[int]) -> Iterator[Draft]:
             yield _draft(place, use)
 
 
-def _draft(place: Place, use: str) -> Draft:
-    draft = Draft("unproved", Effect.UNKNOWN, place, place.name)
+def _draft(place: SchemaPlace, use: str) -> DraftFinding:
+    draft = DraftFinding("unproved", Effect.UNKNOWN, place, place.name)
     draft.use = use
     return draft
 
 
-def _forgiven(explainer: Explainer, said: list[Draft]) -> bool:
+def _forgiven(explainer: Explainer, said: list[DraftFinding]) -> bool:
     """Whether the policy says that readers live with a wider limit, which no proof could show."""
     if explainer.policy.readers_depend_on_bounds or explainer.direction is Direction.REQUEST:
         return False

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from versions.diff.findings import Direction, Effect, Finding, Severity, Witness, fingerprint
+from versions.diff.findings import DiffFinding, Direction, Effect, Severity, Witness, fingerprint
 from versions.diff.rules import table
 from versions.diff.schema.explanation.adapt import adaptable, suggest
 from versions.diff.schema.explanation.explain import Explainer
 from versions.diff.schema.explanation.renamed import with_renames
 from versions.diff.schema.explanation.unproved import unproved
-from versions.diff.schema.facets.place import Draft, Place, harmful
+from versions.diff.schema.facets.place import DraftFinding, SchemaPlace, harmful
 from versions.diff.schema.proof.examples import EXTRA, FORMAT_EXAMPLES
 from versions.diff.schema.reading.node import Node
 from versions.diff.values import short
@@ -17,7 +17,7 @@ MAX_WITNESSES = 60
 _LENIENT = {Severity.BREAKING: 0, Severity.REVIEW: 1, Severity.COMPATIBLE: 2}
 
 
-def findings(explainer: Explainer) -> list[Finding]:
+def findings(explainer: Explainer) -> list[DiffFinding]:
     """The findings of everything that an explainer has seen."""
     scale = _Scale(explainer)
     for draft in with_renames(explainer, explainer.drafts):
@@ -36,10 +36,10 @@ class _Scale:
 
     def __init__(self, explainer: Explainer) -> None:
         self.explainer = explainer
-        self.weighed: list[tuple[Draft, Severity, Witness | None]] = []
+        self.weighed: list[tuple[DraftFinding, Severity, Witness | None]] = []
         self.asked = 0
 
-    def put(self, draft: Draft) -> None:
+    def put(self, draft: DraftFinding) -> None:
         """Weigh one draft."""
         severity = _severity(self.explainer, draft)
         witness = None
@@ -61,16 +61,16 @@ def _waits(severity: Severity) -> bool:
     return severity is not Severity.COMPATIBLE
 
 
-def _root(place: Place) -> Place:
+def _root(place: SchemaPlace) -> SchemaPlace:
     while place.up is not None:
         place = place.up
     return place
 
 
-def _adaptable_roots(explainer: Explainer, weighed: list[tuple[Draft, Severity, Witness | None]]) -> set[int]:
+def _adaptable_roots(explainer: Explainer, weighed: list[tuple[DraftFinding, Severity, Witness | None]]) -> set[int]:
     """The bodies and parameters whose old values all fit again after the suggested steps."""
-    groups: dict[int, list[tuple[Draft, Severity]]] = {}
-    roots: dict[int, Place] = {}
+    groups: dict[int, list[tuple[DraftFinding, Severity]]] = {}
+    roots: dict[int, SchemaPlace] = {}
     for draft, severity, _witness_found in weighed:
         root = _root(draft.place)
         roots[id(root)] = root
@@ -78,7 +78,7 @@ def _adaptable_roots(explainer: Explainer, weighed: list[tuple[Draft, Severity, 
     return {key for key, drafts in groups.items() if adaptable(explainer, roots[key], drafts)}
 
 
-def _severity(explainer: Explainer, draft: Draft) -> Severity:
+def _severity(explainer: Explainer, draft: DraftFinding) -> Severity:
     rule = table()[draft.key]
     if draft.proved_harmless:
         return Severity.COMPATIBLE
@@ -97,7 +97,7 @@ def _severity(explainer: Explainer, draft: Draft) -> Severity:
     return severity
 
 
-def _settled(draft: Draft, severity: Severity, witness: Witness | None) -> Severity:
+def _settled(draft: DraftFinding, severity: Severity, witness: Witness | None) -> Severity:
     """A witness makes a doubt a break; inside alternatives a claim without a witness stays a doubt."""
     if witness is not None:
         return Severity.BREAKING if draft.effect is Effect.UNKNOWN else severity
@@ -105,7 +105,7 @@ def _settled(draft: Draft, severity: Severity, witness: Witness | None) -> Sever
     return Severity.REVIEW if inside and severity is Severity.BREAKING else severity
 
 
-def _inside_union(place: Place | None) -> bool:
+def _inside_union(place: SchemaPlace | None) -> bool:
     while place is not None:
         if place.kind == "member":
             return True
@@ -113,7 +113,7 @@ def _inside_union(place: Place | None) -> bool:
     return False
 
 
-def _witness(explainer: Explainer, draft: Draft) -> Witness | None:
+def _witness(explainer: Explainer, draft: DraftFinding) -> Witness | None:
     place = draft.place
     formats = draft.keyword == "format"
     if formats:
@@ -134,7 +134,7 @@ def _witness(explainer: Explainer, draft: Draft) -> Witness | None:
     return _confirmed(explainer, place, value, formats=False) if ok else None
 
 
-def _presence(explainer: Explainer, draft: Draft, place: Place) -> tuple[Any, bool]:
+def _presence(explainer: Explainer, draft: DraftFinding, place: SchemaPlace) -> tuple[Any, bool]:
     """An object of the making side with or without the name in question."""
     holder = place.up or place
     source, target = explainer.source(holder)
@@ -147,7 +147,7 @@ def _presence(explainer: Explainer, draft: Draft, place: Place) -> tuple[Any, bo
     return {**base, place.key: part if found else "a"}, True
 
 
-def _confirmed(explainer: Explainer, place: Place, value: Any, formats: bool) -> Witness | None:
+def _confirmed(explainer: Explainer, place: SchemaPlace, value: Any, formats: bool) -> Witness | None:
     """The value as a whole body if possible, else as the part at its place; None if `jsonschema` disagrees."""
     whole, ok = _embedded(explainer, place, value)
     root = place
@@ -162,13 +162,13 @@ def _confirmed(explainer: Explainer, place: Place, value: Any, formats: bool) ->
     return None
 
 
-def _told_apart(explainer: Explainer, place: Place, value: Any, formats: bool) -> bool:
+def _told_apart(explainer: Explainer, place: SchemaPlace, value: Any, formats: bool) -> bool:
     source, target = explainer.source(place)
     judge = explainer.judge
     return judge.accepts(source, value, formats) is True and judge.accepts(target, value, formats) is False
 
 
-def _embedded(explainer: Explainer, place: Place, value: Any) -> tuple[Any, bool]:
+def _embedded(explainer: Explainer, place: SchemaPlace, value: Any) -> tuple[Any, bool]:
     """The value inside an example of everything around it."""
     while place.up is not None:
         holder = place.up
@@ -180,7 +180,7 @@ def _embedded(explainer: Explainer, place: Place, value: Any) -> tuple[Any, bool
     return value, True
 
 
-def _held(explainer: Explainer, holder: Node, place: Place, value: Any) -> tuple[Any, bool]:
+def _held(explainer: Explainer, holder: Node, place: SchemaPlace, value: Any) -> tuple[Any, bool]:
     if place.kind in ("property", "names"):
         base, ok = explainer.examples.first_object(holder)
         name = place.key if place.kind == "property" else EXTRA
@@ -196,17 +196,19 @@ def _held(explainer: Explainer, holder: Node, place: Place, value: Any) -> tuple
     return [*items[:index], value, *items[index + 1 :]], ok
 
 
-def _finding(explainer: Explainer, draft: Draft, severity: Severity, witness: Witness | None, adapted: bool) -> Finding:
+def _finding(
+    explainer: Explainer, draft: DraftFinding, severity: Severity, witness: Witness | None, adapted: bool
+) -> DiffFinding:
     rule = table()[draft.key]
     name = draft.name or "the value"
     en, zh = rule.words(name=name, old=_word(draft.old), new=_word(draft.new))
     place = draft.place
-    old_pointer, new_pointer = explainer.pointers(place)
+    old_pointer, new_pointer = explainer.where.pointers(place)
     use = draft.use
     mark = fingerprint(
         draft.key, explainer.direction.value, use, draft.name, draft.keyword, _mark(draft.old), _mark(draft.new)
     )
-    return Finding(
+    return DiffFinding(
         rule=rule.number, key=draft.key, severity=severity, effect=draft.effect, direction=explainer.direction, use=use,
         path=draft.name, old_pointer=old_pointer, new_pointer=new_pointer, en=en,
         zh=zh if draft.name else zh.replace("the value", "该值"),

@@ -3,14 +3,14 @@
 from typing import Any
 
 from versions.diff.findings import Effect
-from versions.diff.schema.facets.place import Draft, Place
+from versions.diff.schema.facets.place import DraftFinding, SchemaPlace
 from versions.diff.schema.facets.visitor import Explaining
 from versions.diff.schema.reading.node import Node
 from versions.diff.schema.sets.normal import finite, types_of
 from versions.diff.values import key_of, short, type_of, without
 
 
-def compare_finite(visitor: Explaining, place: Place, old: Node, new: Node) -> bool:
+def compare_finite(visitor: Explaining, place: SchemaPlace, old: Node, new: Node) -> bool:
     """Compare enumerations; false if neither side is one, or more than the enumeration has to be compared."""
     if finite(old) is None and finite(new) is None:
         return False
@@ -34,11 +34,13 @@ def _values(visitor: Explaining, node: Node) -> list[Any] | None:
 _SMALL: dict[frozenset[str], list[Any]] = {frozenset({"boolean"}): [False, True], frozenset({"null"}): [None]}
 
 
-def _both(visitor: Explaining, place: Place, nodes: tuple[Node, Node], before: list[Any], after: list[Any]) -> None:
+def _both(
+    visitor: Explaining, place: SchemaPlace, nodes: tuple[Node, Node], before: list[Any], after: list[Any]
+) -> None:
     removed, added = without(before, after), without(after, before)
     constants = all(len(values) == 1 for values in (before, after))
     if constants and removed and (("const" in nodes[0]) or ("const" in nodes[1])):
-        draft = Draft("const-changed", Effect.DIFFERENT, place, place.name, before[0], after[0], keyword="const")
+        draft = DraftFinding("const-changed", Effect.DIFFERENT, place, place.name, before[0], after[0], keyword="const")
         draft.value, draft.has_value = visitor.pick(before, after)[0], True
         visitor.add(draft)
         return
@@ -58,14 +60,14 @@ def _both(visitor: Explaining, place: Place, nodes: tuple[Node, Node], before: l
             _one(visitor, place, "enum-value-added", Effect.WIDER, value)
 
 
-def _one(visitor: Explaining, place: Place, key: str, effect: Effect, value: Any) -> None:
+def _one(visitor: Explaining, place: SchemaPlace, key: str, effect: Effect, value: Any) -> None:
     old, new = (value, None) if effect is Effect.NARROWER else (None, value)
-    draft = Draft(key, effect, place, place.name, old, new, keyword="enum")
+    draft = DraftFinding(key, effect, place, place.name, old, new, keyword="enum")
     draft.value, draft.has_value = value, True
     visitor.add(draft)
 
 
-def _dropped(visitor: Explaining, place: Place, before: list[Any], new: Node) -> bool:
+def _dropped(visitor: Explaining, place: SchemaPlace, before: list[Any], new: Node) -> bool:
     refused = [value for value in before if visitor.judge.accepts(new, value) is False]
     if refused and len(refused) == len(before) and not ({type_of(v) for v in before} & set(types_of(new))):
         _swapped(visitor, place, before, sorted(types_of(new)))
@@ -75,12 +77,12 @@ def _dropped(visitor: Explaining, place: Place, before: list[Any], new: Node) ->
             visitor, place, "enum-value-removed" if value is not None else "became-not-nullable", Effect.NARROWER, value
         )
     if types_of(new):
-        draft = Draft("enum-dropped", Effect.WIDER, place, place.name, short(before), None, keyword="enum")
+        draft = DraftFinding("enum-dropped", Effect.WIDER, place, place.name, short(before), None, keyword="enum")
         visitor.add(draft)
     return True
 
 
-def _introduced(visitor: Explaining, place: Place, old: Node, after: list[Any]) -> bool:
+def _introduced(visitor: Explaining, place: SchemaPlace, old: Node, after: list[Any]) -> bool:
     foreign = [value for value in after if visitor.judge.accepts(old, value) is False]
     if foreign and len(foreign) == len(after) and not ({type_of(v) for v in after} & set(types_of(old))):
         _swapped(visitor, place, sorted(types_of(old)), after)
@@ -88,11 +90,13 @@ def _introduced(visitor: Explaining, place: Place, old: Node, after: list[Any]) 
     for value in foreign:
         _one(visitor, place, "enum-value-added" if value is not None else "became-nullable", Effect.WIDER, value)
     if types_of(old):
-        visitor.add(Draft("enum-added", Effect.NARROWER, place, place.name, None, short(after), keyword="enum"))
+        visitor.add(DraftFinding("enum-added", Effect.NARROWER, place, place.name, None, short(after), keyword="enum"))
     return True
 
 
-def _swapped(visitor: Explaining, place: Place, old: list[Any], new: list[Any]) -> None:
+def _swapped(visitor: Explaining, place: SchemaPlace, old: list[Any], new: list[Any]) -> None:
     keys = [key_of(value) for value in (*old, *new)]
     if keys:
-        visitor.add(Draft("type-swapped", Effect.DIFFERENT, place, place.name, short(old), short(new), keyword="enum"))
+        visitor.add(
+            DraftFinding("type-swapped", Effect.DIFFERENT, place, place.name, short(old), short(new), keyword="enum")
+        )

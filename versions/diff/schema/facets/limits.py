@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from versions.diff.findings import Effect, Severity
-from versions.diff.schema.facets.place import Draft, Place
+from versions.diff.schema.facets.place import DraftFinding, SchemaPlace
 from versions.diff.schema.facets.visitor import Visitor
 from versions.diff.schema.reading.node import Node
 from versions.diff.schema.sets.scalars import WIDENING_FORMATS, decide, exact
@@ -40,14 +40,14 @@ OBJECT_BOUNDS = (
 )
 
 
-def bounds(visitor: Visitor, place: Place, old: Node, new: Node, table: tuple[Bound, ...]) -> None:
+def bounds(visitor: Visitor, place: SchemaPlace, old: Node, new: Node, table: tuple[Bound, ...]) -> None:
     """Compare both ends of a range."""
     for bound in table:
         before, after = _end(old, bound), _end(new, bound)
         if before != after:
             key, effect = _movement(bound, before, after)
             words = _words(old, bound, before), _words(new, bound, after)
-            visitor.add(Draft(key, effect, place, place.name, *words, keyword=bound.keyword))
+            visitor.add(DraftFinding(key, effect, place, place.name, *words, keyword=bound.keyword))
 
 
 def _end(node: Node, bound: Bound) -> tuple[Any, int] | None:
@@ -80,7 +80,7 @@ def _words(node: Node, bound: Bound, end: tuple[Any, int] | None) -> str | None:
     return f"{keyword} {node[keyword]}"
 
 
-def number_facets(visitor: Visitor, place: Place, old: Node, new: Node) -> None:
+def number_facets(visitor: Visitor, place: SchemaPlace, old: Node, new: Node) -> None:
     """Bounds and divisor of numbers."""
     bounds(visitor, place, old, new, NUMBER_BOUNDS)
     before, after = old.get("multipleOf"), new.get("multipleOf")
@@ -96,7 +96,7 @@ def number_facets(visitor: Visitor, place: Place, old: Node, new: Node) -> None:
         key, effect = "multiple-of-widened", Effect.WIDER
     else:
         key, effect = "multiple-of-changed", Effect.DIFFERENT
-    draft = Draft(key, effect, place, place.name, before, after, keyword="multipleOf")
+    draft = DraftFinding(key, effect, place, place.name, before, after, keyword="multipleOf")
     if (
         before is not None
         and after is not None
@@ -113,23 +113,25 @@ def binary(divisor: float) -> bool:
     return denominator & (denominator - 1) == 0
 
 
-def string_facets(visitor: Visitor, place: Place, old: Node, new: Node) -> None:
+def string_facets(visitor: Visitor, place: SchemaPlace, old: Node, new: Node) -> None:
     """Lengths, pattern and content of strings."""
     bounds(visitor, place, old, new, STRING_BOUNDS)
     _pattern(visitor, place, old.get("pattern"), new.get("pattern"))
     for keyword in ("contentEncoding", "contentMediaType"):
         before, after = old.get(keyword), new.get(keyword)
         if before != after:
-            visitor.add(Draft("content-changed", Effect.DIFFERENT, place, place.name, before, after, keyword=keyword))
+            visitor.add(
+                DraftFinding("content-changed", Effect.DIFFERENT, place, place.name, before, after, keyword=keyword)
+            )
     before, after = old.get("contentSchema"), new.get("contentSchema")
     if before is not None and after is not None:
         visitor.compare(place.down(before, after, "member"))
     elif before is not after:
         key, effect = ("keyword-narrowed", Effect.NARROWER) if before is None else ("keyword-widened", Effect.WIDER)
-        visitor.add(Draft(key, effect, place, place.name, None, None, keyword="contentSchema"))
+        visitor.add(DraftFinding(key, effect, place, place.name, None, None, keyword="contentSchema"))
 
 
-def _pattern(visitor: Visitor, place: Place, before: Any, after: Any) -> None:
+def _pattern(visitor: Visitor, place: SchemaPlace, before: Any, after: Any) -> None:
     if before == after:
         return
     if before is None or after is None:
@@ -138,7 +140,7 @@ def _pattern(visitor: Visitor, place: Place, before: Any, after: Any) -> None:
         forth = decide({"pattern": before}, {"pattern": after}, "string", 1).included
         back = decide({"pattern": after}, {"pattern": before}, "string", 1).included
         key, effect = _PATTERN_CASES.get((forth, back), ("pattern-undecided", Effect.UNKNOWN))
-    visitor.add(Draft(key, effect, place, place.name, before, after, keyword="pattern"))
+    visitor.add(DraftFinding(key, effect, place, place.name, before, after, keyword="pattern"))
 
 
 _PATTERN_CASES = {
@@ -151,7 +153,7 @@ _PATTERN_CASES = {
 }
 
 
-def formats(visitor: Visitor, place: Place, old: Node, new: Node) -> None:
+def formats(visitor: Visitor, place: SchemaPlace, old: Node, new: Node) -> None:
     """`format`, a check for some servers and an annotation for others."""
     before, after = old.get("format"), new.get("format")
     if before == after:
@@ -166,7 +168,7 @@ def formats(visitor: Visitor, place: Place, old: Node, new: Node) -> None:
         key, effect = "format-narrowed", Effect.NARROWER
     else:
         key, effect = "format-swapped", Effect.DIFFERENT
-    visitor.add(Draft(key, effect, place, place.name, before, after, keyword="format"))
+    visitor.add(DraftFinding(key, effect, place, place.name, before, after, keyword="format"))
 
 
 def scalar_fits(parts: tuple[Node, ...], node: Node, kind: str) -> bool:

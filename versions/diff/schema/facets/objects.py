@@ -2,7 +2,7 @@
 
 from versions.diff.findings import Direction, Effect
 from versions.diff.schema.facets.limits import OBJECT_BOUNDS, bounds
-from versions.diff.schema.facets.place import Draft, Place
+from versions.diff.schema.facets.place import DraftFinding, SchemaPlace
 from versions.diff.schema.facets.visitor import Visitor
 from versions.diff.schema.reading.node import ANYTHING, Node, is_nothing
 from versions.diff.schema.sets.members import matches
@@ -10,7 +10,7 @@ from versions.diff.schema.sets.scalars import decide
 from versions.diff.work import spend
 
 
-def object_facets(visitor: Visitor, place: Place, old: Node, new: Node) -> None:
+def object_facets(visitor: Visitor, place: SchemaPlace, old: Node, new: Node) -> None:
     """Compare everything that two nodes say about objects."""
     before, after = old.get("properties", {}), new.get("properties", {})
     for name in [*before, *(name for name in after if name not in before)]:
@@ -50,7 +50,7 @@ def schema_of(node: Node, name: str) -> Node | None:
     return None if rest is None or rest == ANYTHING else rest
 
 
-def _shared(visitor: Visitor, place: Place, old: Node, new: Node, name: str) -> None:
+def _shared(visitor: Visitor, place: SchemaPlace, old: Node, new: Node, name: str) -> None:
     spend(2 + (len(old.get("required", ())) + len(new.get("required", ()))) // 40)
     before, after = old["properties"][name], new["properties"][name]
     required_before, required_after = name in old.get("required", ()), name in new.get("required", ())
@@ -66,22 +66,22 @@ def _shared(visitor: Visitor, place: Place, old: Node, new: Node, name: str) -> 
         return
     if is_hidden:
         key = "became-read-only" if direction is Direction.REQUEST else "became-write-only"
-        visitor.add(Draft(key, Effect.FACT, below, below.name, keyword="readOnly"))
+        visitor.add(DraftFinding(key, Effect.FACT, below, below.name, keyword="readOnly"))
         return
     if was_hidden:
         key = "required-access-widened" if required_after else "access-widened"
-        visitor.add(Draft(key, Effect.FACT, below, below.name, keyword="readOnly"))
+        visitor.add(DraftFinding(key, Effect.FACT, below, below.name, keyword="readOnly"))
         return
     if required_after and not required_before:
         default = visitor.normal.form(after).get("default")
         key = "became-required" if default is None else "became-required-with-default"
-        visitor.add(Draft(key, Effect.NARROWER, below, below.name, None, default, keyword="required"))
+        visitor.add(DraftFinding(key, Effect.NARROWER, below, below.name, None, default, keyword="required"))
     elif required_before and not required_after:
-        visitor.add(Draft("became-optional", Effect.WIDER, below, below.name, keyword="required"))
+        visitor.add(DraftFinding("became-optional", Effect.WIDER, below, below.name, keyword="required"))
     visitor.compare(below)
 
 
-def _removed(visitor: Visitor, place: Place, old: Node, new: Node, name: str) -> None:
+def _removed(visitor: Visitor, place: SchemaPlace, old: Node, new: Node, name: str) -> None:
     before = old["properties"][name]
     if before.get(visitor.hides) is True or is_nothing(before):
         return
@@ -90,7 +90,7 @@ def _removed(visitor: Visitor, place: Place, old: Node, new: Node, name: str) ->
     required = name in old.get("required", ())
     if rest is not None and not is_nothing(rest):
         if required and name not in new.get("required", ()):
-            visitor.add(Draft("became-optional", Effect.WIDER, below, below.name, keyword="required"))
+            visitor.add(DraftFinding("became-optional", Effect.WIDER, below, below.name, keyword="required"))
         visitor.compare(below)
         return
     if visitor.direction is Direction.RESPONSE:
@@ -100,10 +100,10 @@ def _removed(visitor: Visitor, place: Place, old: Node, new: Node, name: str) ->
         key, effect = "removed-closed", Effect.NARROWER
     else:
         key, effect = "required-removed" if required else "optional-removed", Effect.FACT
-    visitor.add(Draft(key, effect, below, below.name, old=visitor.normal.form(before), keyword="removed"))
+    visitor.add(DraftFinding(key, effect, below, below.name, old=visitor.normal.form(before), keyword="removed"))
 
 
-def _added(visitor: Visitor, place: Place, old: Node, new: Node, name: str) -> None:
+def _added(visitor: Visitor, place: SchemaPlace, old: Node, new: Node, name: str) -> None:
     after = new["properties"][name]
     if after.get(visitor.hides) is True:
         return
@@ -113,21 +113,23 @@ def _added(visitor: Visitor, place: Place, old: Node, new: Node, name: str) -> N
     required_after, required_before = name in new.get("required", ()), name in old.get("required", ())
     if required_after and not required_before:
         key = "required-added" if form.get("default") is None else "required-added-with-default"
-        visitor.add(Draft(key, Effect.NARROWER, below, below.name, None, form.get("default"), keyword="required"))
+        visitor.add(
+            DraftFinding(key, Effect.NARROWER, below, below.name, None, form.get("default"), keyword="required")
+        )
     if rest is None:
         if is_nothing(form):
-            visitor.add(Draft("keyword-narrowed", Effect.NARROWER, below, below.name, "anything", "nothing"))
+            visitor.add(DraftFinding("keyword-narrowed", Effect.NARROWER, below, below.name, "anything", "nothing"))
         elif not required_after:
-            visitor.add(Draft("optional-added", Effect.FACT, below, below.name, None, form, keyword="added"))
+            visitor.add(DraftFinding("optional-added", Effect.FACT, below, below.name, None, form, keyword="added"))
         elif required_before:
             visitor.compare(below)
     elif is_nothing(rest):
-        visitor.add(Draft("optional-added-closed", Effect.WIDER, below, below.name, None, form, keyword="added"))
+        visitor.add(DraftFinding("optional-added-closed", Effect.WIDER, below, below.name, None, form, keyword="added"))
     else:
         visitor.compare(below)
 
 
-def _required_without_schema(visitor: Visitor, place: Place, old: Node, new: Node) -> None:
+def _required_without_schema(visitor: Visitor, place: SchemaPlace, old: Node, new: Node) -> None:
     """Names that are required by themselves: the new side does not declare them, or the old one did not."""
     before, after = dict.fromkeys(old.get("required", ())), dict.fromkeys(new.get("required", ()))
     for name in after:
@@ -138,9 +140,9 @@ def _required_without_schema(visitor: Visitor, place: Place, old: Node, new: Nod
             _undeclared(visitor, place, name, "became-optional", Effect.WIDER)
 
 
-def _undeclared(visitor: Visitor, place: Place, name: str, key: str, effect: Effect) -> None:
+def _undeclared(visitor: Visitor, place: SchemaPlace, name: str, key: str, effect: Effect) -> None:
     below = place.down(ANYTHING, ANYTHING, "property", name)
-    visitor.add(Draft(key, effect, below, below.name, keyword="required"))
+    visitor.add(DraftFinding(key, effect, below, below.name, keyword="required"))
 
 
 def _counted(node: Node) -> Node:
@@ -148,7 +150,7 @@ def _counted(node: Node) -> Node:
     return {**node, "minProperties": max(node.get("minProperties", 0), len(node.get("required", ())))}
 
 
-def _unknown_names(visitor: Visitor, place: Place, old: Node, new: Node) -> None:
+def _unknown_names(visitor: Visitor, place: SchemaPlace, old: Node, new: Node) -> None:
     """`additionalProperties` and `unevaluatedProperties`."""
     for keyword in ("additionalProperties", "unevaluatedProperties"):
         before, after = old.get(keyword, ANYTHING), new.get(keyword, ANYTHING)
@@ -156,15 +158,15 @@ def _unknown_names(visitor: Visitor, place: Place, old: Node, new: Node) -> None
         if shut_before and shut_after:
             continue
         if shut_after and not is_closed(old):
-            visitor.add(Draft("closed", Effect.NARROWER, place, place.name, keyword=keyword))
+            visitor.add(DraftFinding("closed", Effect.NARROWER, place, place.name, keyword=keyword))
         elif shut_before and not is_closed(new):
             key = "opened" if not after else "unknown-names-untyped"
-            visitor.add(Draft(key, Effect.WIDER, place, place.name, "nothing", keyword=keyword))
+            visitor.add(DraftFinding(key, Effect.WIDER, place, place.name, "nothing", keyword=keyword))
         elif (before or after) and not shut_before and not shut_after:
             visitor.compare(place.down(before, after, "names"))
 
 
-def _patterns(visitor: Visitor, place: Place, old: Node, new: Node) -> None:
+def _patterns(visitor: Visitor, place: SchemaPlace, old: Node, new: Node) -> None:
     """`patternProperties`: the same pattern is compared; a new or lost one may follow from what else is said."""
     before, after = old.get("patternProperties", {}), new.get("patternProperties", {})
     for pattern in before:
@@ -177,7 +179,7 @@ def _patterns(visitor: Visitor, place: Place, old: Node, new: Node) -> None:
         (gained, "keyword-narrowed", Effect.NARROWER),
     ):
         for pattern in patterns:
-            draft = Draft(key, effect, place, place.name, keyword="patternProperties")
+            draft = DraftFinding(key, effect, place, place.name, keyword="patternProperties")
             draft.old, draft.new = (pattern, None) if effect is Effect.WIDER else (None, pattern)
             visitor.add(draft)
 
@@ -201,7 +203,7 @@ def _matches(pattern: str, name: str) -> bool:
     return matches(pattern, name) is not False
 
 
-def _dependencies(visitor: Visitor, place: Place, old: Node, new: Node) -> None:
+def _dependencies(visitor: Visitor, place: SchemaPlace, old: Node, new: Node) -> None:
     before, after = old.get("dependentRequired", {}), new.get("dependentRequired", {})
     for name in [*before, *(name for name in after if name not in before)]:
         lost = [item for item in before.get(name, ()) if item not in after.get(name, ())]
@@ -211,7 +213,7 @@ def _dependencies(visitor: Visitor, place: Place, old: Node, new: Node) -> None:
             (gained, "keyword-narrowed", Effect.NARROWER),
         ):
             if items:
-                draft = Draft(
+                draft = DraftFinding(
                     key, effect, place, place.name, before.get(name), after.get(name), keyword="dependentRequired"
                 )
                 visitor.add(draft)
@@ -221,7 +223,7 @@ def _dependencies(visitor: Visitor, place: Place, old: Node, new: Node) -> None:
         if left is not None and right is not None:
             visitor.compare(place.down(left, right, "member"))
         else:
-            draft = Draft("keyword-undecided", Effect.UNKNOWN, place, place.name, *_dependent(name, left, right))
+            draft = DraftFinding("keyword-undecided", Effect.UNKNOWN, place, place.name, *_dependent(name, left, right))
             draft.keyword = "dependentSchemas"
             if (right is None and visitor.direction is Direction.REQUEST) or (
                 left is None and visitor.direction is Direction.RESPONSE

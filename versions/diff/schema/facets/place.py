@@ -3,12 +3,12 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from versions.diff.findings import Direction, Effect, Severity, Step
+from versions.diff.findings import AdaptationStep, Direction, Effect, Severity
 from versions.diff.schema.reading.node import Node
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class SchemaPlace:
     """A pair of nodes and the way to them. `kind` says how `up` holds this place.
 
     `kind`: "root", "property" (`key` is the name), "prefix" (`key` is the index), "items", "names" (undeclared names),
@@ -20,18 +20,20 @@ class Place:
     name: str
     kind: str = "root"
     key: Any = None
-    up: "Place | None" = None
+    up: "SchemaPlace | None" = None
     depth: int = 0
 
-    def down(self, old: Node, new: Node, kind: str, key: Any = None) -> "Place":
+    def down(self, old: Node, new: Node, kind: str, key: Any = None) -> "SchemaPlace":
         """A place one step further down."""
         label = {"property": f".{key}", "prefix": f"[{key}]", "items": "[*]", "names": ".*", "member": ""}[kind]
-        return Place(old, new, self.name + label if self.name else label.lstrip("."), kind, key, self, self.depth + 1)
+        return SchemaPlace(
+            old, new, self.name + label if self.name else label.lstrip("."), kind, key, self, self.depth + 1
+        )
 
     def steps(self) -> tuple[str, ...]:
         """The way from the root as names; `*` for every item or undeclared name."""
         way: list[str] = []
-        place: Place | None = self
+        place: SchemaPlace | None = self
         while place is not None and place.kind != "root":
             if place.kind != "member":
                 way.append("*" if place.kind in ("items", "names") else str(place.key))
@@ -40,12 +42,12 @@ class Place:
 
 
 @dataclass(slots=True)
-class Draft:
+class DraftFinding:
     """A difference while it is being weighed; `Finding` is its final form."""
 
     key: str
     effect: Effect
-    place: Place
+    place: SchemaPlace
     name: str
     old: Any = None
     new: Any = None
@@ -53,7 +55,7 @@ class Draft:
     severity: Severity | None = None
     value: Any = None
     has_value: bool = False
-    step: Step | None = None
+    step: AdaptationStep | None = None
     score: float | None = None
     proved_harmless: bool = False
     doubtful: bool = False
@@ -75,6 +77,6 @@ UNPROVABLE = frozenset({
 })  # fmt: skip
 
 
-def provable(draft: Draft) -> bool:
+def provable(draft: DraftFinding) -> bool:
     """Whether inclusion of sets says anything about this difference."""
     return draft.keyword not in UNPROVABLE and not draft.doubtful

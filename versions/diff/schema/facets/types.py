@@ -3,13 +3,13 @@
 from typing import Any
 
 from versions.diff.findings import Effect
-from versions.diff.schema.facets.place import Draft, Place
+from versions.diff.schema.facets.place import DraftFinding, SchemaPlace
 from versions.diff.schema.facets.visitor import Visitor
 from versions.diff.schema.reading.node import Node
 from versions.diff.schema.sets.normal import types_of
 
 
-def compare_types(visitor: Visitor, place: Place, old: Node, new: Node) -> None:
+def compare_types(visitor: Visitor, place: SchemaPlace, old: Node, new: Node) -> None:
     """Types that went, came, or were swapped; null, and integer against number, have rules of their own."""
     before, after = types_of(old), types_of(new)
     lost, gained = set(before - after), set(after - before)
@@ -29,7 +29,7 @@ def compare_types(visitor: Visitor, place: Place, old: Node, new: Node) -> None:
         _type(visitor, place, "type-added", Effect.WIDER, None, _listed(gained))
 
 
-def _numbers(visitor: Visitor, place: Place, lost: set[str], gained: set[str]) -> None:
+def _numbers(visitor: Visitor, place: SchemaPlace, lost: set[str], gained: set[str]) -> None:
     if "integer" in lost and "number" in gained:
         _type(visitor, place, "integer-to-number", Effect.WIDER, "integer", "number")
         lost.discard("integer")
@@ -40,8 +40,8 @@ def _numbers(visitor: Visitor, place: Place, lost: set[str], gained: set[str]) -
         gained.discard("integer")
 
 
-def _type(visitor: Visitor, place: Place, key: str, effect: Effect, old: Any, new: Any) -> None:
-    visitor.add(Draft(key, effect, place, place.name, old, new, keyword="type"))
+def _type(visitor: Visitor, place: SchemaPlace, key: str, effect: Effect, old: Any, new: Any) -> None:
+    visitor.add(DraftFinding(key, effect, place, place.name, old, new, keyword="type"))
 
 
 def _listed(types: set[str]) -> str:

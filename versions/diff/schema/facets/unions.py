@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from versions.diff.findings import Direction, Effect, Severity
-from versions.diff.schema.facets.place import Draft, Place, harmful, provable
+from versions.diff.schema.facets.place import DraftFinding, SchemaPlace, harmful, provable
 from versions.diff.schema.facets.visitor import Explaining
 from versions.diff.schema.reading.keywords import ANNOTATIONS
 from versions.diff.schema.reading.node import Node
@@ -19,7 +19,7 @@ def has_union(node: Node) -> bool:
     return "anyOf" in node or "oneOf" in node
 
 
-def compare_unions(visitor: Explaining, place: Place, old: Node, new: Node) -> None:
+def compare_unions(visitor: Explaining, place: SchemaPlace, old: Node, new: Node) -> None:
     """Compare two nodes of which at least one has alternatives."""
     start = len(visitor.drafts)
     if has_union(old) and has_union(new):
@@ -55,7 +55,7 @@ def _distributed(visitor: Explaining, node: Node) -> list[Node]:
     return [visitor.normal.both(rest, member) if rest else member for member in _members(node)]
 
 
-def _compare_members(visitor: Explaining, place: Place, before: list[Node], after: list[Node]) -> bool:
+def _compare_members(visitor: Explaining, place: SchemaPlace, before: list[Node], after: list[Node]) -> bool:
     """Compare lists of alternatives; says whether they differ at all."""
     source, target = visitor.pick(before, after), visitor.pick(after, before)
     pairs, lone, spare = _paired(visitor, source, target)
@@ -127,7 +127,9 @@ def _same_type(visitor: Explaining, left: Node, right: Node) -> bool:
     return bool(ours & theirs) and len(ours) == len(theirs)
 
 
-def _compare_pair(visitor: Explaining, place: Place, pair: tuple[Node, Node], target: list[Node], equal: bool) -> None:
+def _compare_pair(
+    visitor: Explaining, place: SchemaPlace, pair: tuple[Node, Node], target: list[Node], equal: bool
+) -> None:
     """Compare a member with its counterpart; of equal sets only what is not about sets remains."""
     left, right = pair
     old, new = (left, right) if visitor.direction is Direction.REQUEST else (right, left)
@@ -151,14 +153,14 @@ def _covered(visitor: Explaining, node: Node, target: list[Node]) -> bool:
     return any(visitor.included(node, other) for other in target)
 
 
-def _report(visitor: Explaining, place: Place, node: Node, gone: bool) -> None:
+def _report(visitor: Explaining, place: SchemaPlace, node: Node, gone: bool) -> None:
     """A member without a counterpart: `gone` if the accepting side lacks it."""
     removed = gone == (visitor.direction is Direction.REQUEST)
     title = visitor.title(node)
     if removed:
-        draft = Draft("member-removed", Effect.NARROWER, place, place.name, title, None, keyword="anyOf")
+        draft = DraftFinding("member-removed", Effect.NARROWER, place, place.name, title, None, keyword="anyOf")
     else:
-        draft = Draft("member-added", Effect.WIDER, place, place.name, None, title, keyword="anyOf")
+        draft = DraftFinding("member-added", Effect.WIDER, place, place.name, None, title, keyword="anyOf")
     visitor.add(draft)
     if not gone:
         return
@@ -182,24 +184,24 @@ def _speaks(visitor: Explaining, node: Node, other: Node) -> bool:
     return not subjects or bool(subjects & types_of(visitor.normal.form(node)))
 
 
-def _report_silence(visitor: Explaining, place: Place, node: Node) -> None:
+def _report_silence(visitor: Explaining, place: SchemaPlace, node: Node) -> None:
     """A member that only an untyped one covers: silence is not consent."""
     title = visitor.title(node)
-    draft = Draft("member-removed", Effect.FACT, place, place.name, title, None, keyword="anyOf")
+    draft = DraftFinding("member-removed", Effect.FACT, place, place.name, title, None, keyword="anyOf")
     if visitor.direction is Direction.RESPONSE:
-        draft = Draft("member-added", Effect.FACT, place, place.name, None, title, keyword="anyOf")
+        draft = DraftFinding("member-added", Effect.FACT, place, place.name, None, title, keyword="anyOf")
     draft.severity, draft.doubtful = Severity.REVIEW, True
     visitor.add(draft)
 
 
-def _check_exactness(visitor: Explaining, place: Place, target: list[Node]) -> None:
+def _check_exactness(visitor: Explaining, place: SchemaPlace, target: list[Node]) -> None:
     """`oneOf` refuses what two members accept: fine only if they are seen to be apart."""
     if visitor.apart(target):
         return
     source, accepting = visitor.source(place)
     if visitor.included(source, accepting):
         return
-    draft = Draft(
+    draft = DraftFinding(
         "keyword-undecided",
         Effect.UNKNOWN,
         place,

@@ -3,8 +3,8 @@
 from typing import Any, Protocol
 
 from versions.diff.findings import Direction
-from versions.diff.policy import Policy
-from versions.diff.schema.facets.place import Draft, Place
+from versions.diff.policy import DiffPolicy
+from versions.diff.schema.facets.place import DraftFinding, SchemaPlace
 from versions.diff.schema.reading.node import Node
 from versions.diff.schema.sets.normal import Normal
 from versions.diff.schema.sets.validity import Judge
@@ -18,15 +18,15 @@ class Visitor(Protocol):
 
     normal: Normal
     direction: Direction
-    policy: Policy
+    policy: DiffPolicy
     exact_one_of: bool
     hides: str
-    drafts: list[Draft]
+    drafts: list[DraftFinding]
 
-    def add(self, draft: Draft) -> None:
+    def add(self, draft: DraftFinding) -> None:
         """Take a difference."""
 
-    def compare(self, place: Place) -> None:
+    def compare(self, place: SchemaPlace) -> None:
         """Compare the two nodes of a place."""
 
     def settled(self, old: Node, new: Node) -> bool:
@@ -44,13 +44,13 @@ class Explaining(Visitor, Protocol):
 
     judge: Judge
 
-    def source(self, place: Place) -> tuple[Node, Node]:
+    def source(self, place: SchemaPlace) -> tuple[Node, Node]:
         """The side that makes the values and the side that must accept them."""
 
     def pick(self, old: Any, new: Any) -> Any:
         """What belongs to the side that makes the values."""
 
-    def pointer(self, place: Place) -> str:
+    def pointer(self, place: SchemaPlace) -> str:
         """Where the newer node of a place stands in its document."""
 
     def named(self, node: Node) -> bool:
@@ -59,7 +59,7 @@ class Explaining(Visitor, Protocol):
     def title(self, node: Node) -> str:
         """What a person would call a node."""
 
-    def plain(self, place: Place, old: Node, new: Node) -> None:
+    def plain(self, place: SchemaPlace, old: Node, new: Node) -> None:
         """Compare two nodes without alternatives."""
 
     def opened(self, node: Node) -> None:

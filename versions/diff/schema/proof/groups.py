@@ -9,7 +9,7 @@ from typing import Protocol
 
 from versions.diff.schema.reading.node import Node, is_nothing
 from versions.diff.schema.sets.boxes import Box, Boxes
-from versions.diff.schema.sets.members import Items, Names, asked, item_of, rest_of, speaks_of_others, spoken
+from versions.diff.schema.sets.members import ArrayItems, ObjectNames, asked, item_of, rest_of, speaks_of_others, spoken
 from versions.diff.schema.sets.normal import Normal
 from versions.diff.schema.sets.owned import looks_around, unchanged
 from versions.diff.schema.sets.scalars import decide
@@ -36,16 +36,16 @@ class Proving(Protocol):
 
 def array_fits(prover: Proving, box: Box, node: Node, strict: bool) -> bool:
     """Whether arrays of a box fit the array keywords of a node."""
-    ours = Items(prover.normal, box.parts)
+    ours = ArrayItems(prover.normal, box.parts)
     if ours.least < node.get("minItems", 0) or ours.most > node.get("maxItems", inf):
         return False
     if node.get("uniqueItems") is True and not (ours.unique or ours.most <= 1):
         return False
-    rivals = [Items(prover.normal, rival.parts) for rival in box.rivals]
+    rivals = [ArrayItems(prover.normal, rival.parts) for rival in box.rivals]
     return _items_fit(prover, (ours, rivals), node, strict) and _contains_fits(prover, ours, node)
 
 
-def _items_fit(prover: Proving, sides: tuple[Items, list[Items]], node: Node, strict: bool) -> bool:
+def _items_fit(prover: Proving, sides: tuple[ArrayItems, list[ArrayItems]], node: Node, strict: bool) -> bool:
     ours, rivals = sides
     if looks_around(node, "unevaluatedItems"):
         if not any(unchanged(part, node, "unevaluatedItems") for part in ours.parts):
@@ -59,7 +59,7 @@ def _items_fit(prover: Proving, sides: tuple[Items, list[Items]], node: Node, st
     )
 
 
-def _contains_fits(prover: Proving, ours: Items, node: Node) -> bool:
+def _contains_fits(prover: Proving, ours: ArrayItems, node: Node) -> bool:
     """At least `minContains` (1) items fit, and at most `maxContains`."""
     if "contains" not in node:
         return True
@@ -80,14 +80,14 @@ def _contains_fits(prover: Proving, ours: Items, node: Node) -> bool:
     )
 
 
-def _every_item(prover: Proving, ours: Items, wanted: Node) -> bool:
+def _every_item(prover: Proving, ours: ArrayItems, wanted: Node) -> bool:
     places = range(int(min(ours.fixed + 1, ours.most)))
     return all(prover.below(ours.at(index), wanted, strict=True) for index in places)
 
 
 def object_fits(prover: Proving, box: Box, node: Node, strict: bool) -> bool:
     """Whether objects of a box fit the object keywords of a node."""
-    ours = Names(prover.normal, box.parts, tuple(Names(prover.normal, rival.parts) for rival in box.rivals))
+    ours = ObjectNames(prover.normal, box.parts, tuple(ObjectNames(prover.normal, rival.parts) for rival in box.rivals))
     heard = [node for side in (box, *box.rivals) for node in side.heard]
     ours.heard = {name for node in heard for name in spoken(node)}
     ours.others_heard = any(map(speaks_of_others, heard))
@@ -105,7 +105,7 @@ def object_fits(prover: Proving, box: Box, node: Node, strict: bool) -> bool:
     )
 
 
-def _values_fit(prover: Proving, ours: Names, node: Node, strict: bool) -> bool:
+def _values_fit(prover: Proving, ours: ObjectNames, node: Node, strict: bool) -> bool:
     """`properties`, `patternProperties`, `additionalProperties`, and `unevaluatedProperties` if it is the last."""
     if looks_around(node, "unevaluatedProperties"):
         if not any(unchanged(part, node, "unevaluatedProperties") for part in ours.parts):
@@ -117,7 +117,7 @@ def _values_fit(prover: Proving, ours: Names, node: Node, strict: bool) -> bool:
     return all(_group_fits(prover, ours, node, pattern, strict) for pattern in (*ours.patterns, None))
 
 
-def _value_fits(prover: Proving, ours: Names, node: Node, name: str, strict: bool) -> bool:
+def _value_fits(prover: Proving, ours: ObjectNames, node: Node, name: str, strict: bool) -> bool:
     """One name that either side declares."""
     wanted = node.get("properties", {}).get(name)
     declared = [part["properties"][name] for part in ours.parts if name in part.get("properties", {})]
@@ -137,7 +137,7 @@ def _hidden(prover: Proving, schema: Node) -> bool:
     return schema.get(prover.hides) is True or prover.normal.form(schema).get(prover.hides) is True
 
 
-def _group_fits(prover: Proving, ours: Names, node: Node, pattern: str | None, strict: bool) -> bool:
+def _group_fits(prover: Proving, ours: ObjectNames, node: Node, pattern: str | None, strict: bool) -> bool:
     """Undeclared names that match a pattern of ours, or none (`pattern` is None)."""
     value = ours.rest() if pattern is None else ours.under(pattern)
     if is_nothing(prover.normal.form(value)):
@@ -157,7 +157,7 @@ def _group_fits(prover: Proving, ours: Names, node: Node, pattern: str | None, s
     return prover.below(value, rest, strict, _rival_rests(ours))
 
 
-def _rival_rests(ours: Names) -> tuple[Node, ...]:
+def _rival_rests(ours: ObjectNames) -> tuple[Node, ...]:
     """What the rivals say about names that ours do not declare."""
     named = [rival.value(name) for rival in ours.rivals for name in rival.declared if name not in ours.declared]
     return (
@@ -167,7 +167,7 @@ def _rival_rests(ours: Names) -> tuple[Node, ...]:
     )
 
 
-def _covered(prover: Proving, ours: Names, names: Node, pattern: str | None) -> bool:
+def _covered(prover: Proving, ours: ObjectNames, names: Node, pattern: str | None) -> bool:
     """Whether names are all declared, or belong to a pattern of ours that is looked at by itself."""
     others = [other for other in ours.patterns if pattern is None and other != pattern]
     known = [name for name in ours.declared if isinstance(name, str)]
@@ -181,7 +181,7 @@ def _always(prover: Proving, names: Node, pattern: str) -> bool:
     return prover.kind_fits(names, prover.normal.keep({"pattern": pattern}), "string", True)
 
 
-def _names_fit(prover: Proving, ours: Names, node: Node, strict: bool) -> bool:
+def _names_fit(prover: Proving, ours: ObjectNames, node: Node, strict: bool) -> bool:
     """`propertyNames`."""
     if "propertyNames" not in node:
         return True
@@ -199,7 +199,7 @@ def _names_fit(prover: Proving, ours: Names, node: Node, strict: bool) -> bool:
     return True
 
 
-def _dependencies_fit(prover: Proving, ours: Names, node: Node, strict: bool) -> bool:
+def _dependencies_fit(prover: Proving, ours: ObjectNames, node: Node, strict: bool) -> bool:
     """`dependentRequired`: who has the name has the others, or cannot have the name."""
     for name, others in node.get("dependentRequired", {}).items():
         if _unsent(prover, ours, node, name, strict):
@@ -209,7 +209,7 @@ def _dependencies_fit(prover: Proving, ours: Names, node: Node, strict: bool) ->
     return True
 
 
-def _dependent_schemas_fit(prover: Proving, box: Box, ours: Names, node: Node) -> bool:
+def _dependent_schemas_fit(prover: Proving, box: Box, ours: ObjectNames, node: Node) -> bool:
     """`dependentSchemas`, to the letter: the convention is about names that are always declared."""
     for name, schema in node.get("dependentSchemas", {}).items():
         if _unsent(prover, ours, node, name, strict=True):
@@ -222,7 +222,7 @@ def _dependent_schemas_fit(prover: Proving, box: Box, ours: Names, node: Node) -
     return True
 
 
-def _unsent(prover: Proving, ours: Names, node: Node, name: str, strict: bool) -> bool:
+def _unsent(prover: Proving, ours: ObjectNames, node: Node, name: str, strict: bool) -> bool:
     """Whether objects of ours never have a name: it is forbidden, or by convention nobody sends it."""
     if is_nothing(prover.normal.form(ours.value(name))):
         return True

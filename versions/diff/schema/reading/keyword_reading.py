@@ -12,7 +12,7 @@ NOT_HERE = " (no keyword here)"
 """Behind a keyword that the dialect has not: it means nothing there, and somebody wrote it."""
 
 
-class Reading(Protocol):
+class KeywordReading(Protocol):
     """What the functions below ask of a reader."""
 
     dialect: Dialect
@@ -27,7 +27,7 @@ class Reading(Protocol):
         """A keyword with a number."""
 
 
-def read_type(reader: Reading, node: Node, raw: Node, pointer: str) -> None:
+def read_type(reader: KeywordReading, node: Node, raw: Node, pointer: str) -> None:
     """`type`: a word or a list of words; draft 3 `any` and Swagger's `file` are known, other words are issues."""
     words = raw["type"] if isinstance(raw["type"], list) else [raw["type"]]
     types: list[str] = []
@@ -47,7 +47,7 @@ def read_type(reader: Reading, node: Node, raw: Node, pointer: str) -> None:
         node["type"] = types
 
 
-def read_enum(reader: Reading, node: Node, raw: Node, pointer: str) -> None:
+def read_enum(reader: KeywordReading, node: Node, raw: Node, pointer: str) -> None:
     """`enum`: a list of values."""
     if isinstance(raw["enum"], list):
         node["enum"] = list(raw["enum"])
@@ -55,7 +55,7 @@ def read_enum(reader: Reading, node: Node, raw: Node, pointer: str) -> None:
         reader.issue(join(pointer, "enum"), "enum is not a list", raw["enum"])
 
 
-def read_required(reader: Reading, node: Node, raw: Node, pointer: str) -> None:
+def read_required(reader: KeywordReading, node: Node, raw: Node, pointer: str) -> None:
     """`required`: a list of names; draft 3's boolean is read by the parent object and noted here."""
     value = raw["required"]
     if isinstance(value, list) and all(isinstance(name, str) for name in value):
@@ -66,7 +66,7 @@ def read_required(reader: Reading, node: Node, raw: Node, pointer: str) -> None:
         reader.issue(join(pointer, "required"), "required is a boolean, not a list of names", value)
 
 
-def read_items(reader: Reading, node: Node, raw: Node, pointer: str) -> None:
+def read_items(reader: KeywordReading, node: Node, raw: Node, pointer: str) -> None:
     """`items`: a schema; a list of schemas (to 2019-09) becomes `prefixItems`, `additionalItems` behind."""
     value = raw["items"]
     if not isinstance(value, list):
@@ -83,7 +83,7 @@ def read_items(reader: Reading, node: Node, raw: Node, pointer: str) -> None:
         node["items"] = reader.schema(raw["additionalItems"], join(pointer, "additionalItems"))
 
 
-def read_dependencies(reader: Reading, node: Node, raw: Node, pointer: str) -> None:
+def read_dependencies(reader: KeywordReading, node: Node, raw: Node, pointer: str) -> None:
     """`dependencies` (to draft 7): lists of names or schemas."""
     if not isinstance(raw["dependencies"], dict):
         reader.issue(join(pointer, "dependencies"), "dependencies is not a map", raw["dependencies"])
@@ -96,7 +96,7 @@ def read_dependencies(reader: Reading, node: Node, raw: Node, pointer: str) -> N
             node.setdefault("dependentSchemas", {})[name] = schema
 
 
-def read_dependent(reader: Reading, node: Node, raw: Node, pointer: str) -> None:
+def read_dependent(reader: KeywordReading, node: Node, raw: Node, pointer: str) -> None:
     """`dependentRequired`: lists of names by name."""
     if not isinstance(raw["dependentRequired"], dict):
         reader.issue(join(pointer, "dependentRequired"), "dependentRequired is not a map", raw["dependentRequired"])
@@ -105,17 +105,17 @@ def read_dependent(reader: Reading, node: Node, raw: Node, pointer: str) -> None
         _depend(reader, node, name, value, join(pointer, "dependentRequired", name))
 
 
-def _depend(reader: Reading, node: Node, name: str, value: Any, pointer: str) -> None:
+def _depend(reader: KeywordReading, node: Node, name: str, value: Any, pointer: str) -> None:
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
         node.setdefault("dependentRequired", {})[name] = list(dict.fromkeys(value))
     else:
         reader.issue(pointer, f"what {name} depends on is no list of names", value)
 
 
-def _exclusive(name: str, bound: str) -> Callable[[Reading, Node, Node, str], None]:
+def _exclusive(name: str, bound: str) -> Callable[[KeywordReading, Node, Node, str], None]:
     """`true` beside a bound (draft 4), a number of its own (since draft 6)."""
 
-    def read(reader: Reading, node: Node, raw: Node, pointer: str) -> None:
+    def read(reader: KeywordReading, node: Node, raw: Node, pointer: str) -> None:
         value, generation = raw[name], reader.dialect.generation
         if isinstance(value, bool) is (generation == 4) or not generation:
             _read_exclusive(reader, node, raw, (name, bound, pointer))
@@ -125,7 +125,7 @@ def _exclusive(name: str, bound: str) -> Callable[[Reading, Node, Node, str], No
     return read
 
 
-def _read_exclusive(reader: Reading, node: Node, raw: Node, where: tuple[str, str, str]) -> None:
+def _read_exclusive(reader: KeywordReading, node: Node, raw: Node, where: tuple[str, str, str]) -> None:
     name, bound, pointer = where
     value = raw[name]
     if not isinstance(value, bool):
@@ -136,7 +136,7 @@ def _read_exclusive(reader: Reading, node: Node, raw: Node, where: tuple[str, st
         reader.issue(join(pointer, name), f"{name} is true without a {bound}", value)
 
 
-def _nothing(_reader: Reading, _node: Node, _raw: Node, _pointer: str) -> None:
+def _nothing(_reader: KeywordReading, _node: Node, _raw: Node, _pointer: str) -> None:
     """A keyword that another one reads."""
 
 

@@ -1,8 +1,8 @@
 """Reads JSON Schema of every draft, OpenAPI 3.0/3.1 and Swagger 2 schemas into one form: draft 2020-12 without `$ref`.
 
 A reference becomes the very dict that it points to, so a recursive schema is a cyclic graph; `jsonschema` walks such a
-graph along a value, and `Reader.where` remembers the pointer of every node. What cannot be read is repaired if its
-meaning is plain, left out otherwise, and listed in `issues`.
+graph along a value, and `SchemaReader.where` remembers the pointer of every node. What cannot be read is repaired if
+its meaning is plain, left out otherwise, and listed in `issues`.
 """
 
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ from versions.diff.schema.reading.keywords import (
     SWITCHES,
 )  # fmt: skip
 from versions.diff.schema.reading.node import Node
-from versions.diff.schema.reading.resources import NOWHERE, Found, Resources
+from versions.diff.schema.reading.resources import NOWHERE, Found, SchemaResources
 from versions.diff.unreadable import Issue
 from versions.diff.values import join, short
 from versions.diff.work import spend
@@ -34,7 +34,7 @@ SEEN_OUTSIDE = ("readOnly", "writeOnly", "default", "deprecated")
 
 
 @dataclass(slots=True)
-class Reader:
+class SchemaReader:
     """One document, read for one direction: `readOnly` fields need not be sent, `writeOnly` ones not come back."""
 
     root: Any
@@ -42,7 +42,7 @@ class Reader:
     direction: Direction
     where: dict[int, str] = field(default_factory=dict)
     issues: list[Issue] = field(default_factory=list)
-    resources: Resources = field(init=False)
+    resources: SchemaResources = field(init=False)
     references: tuple[str, ...] = field(init=False)
     _by_ref: dict[tuple[str, str], Node] = field(default_factory=dict)
     _memo: dict[int, Node] = field(default_factory=dict)
@@ -53,7 +53,7 @@ class Reader:
     _parents: dict[str, list[tuple[str, str]]] | None = None
 
     def __post_init__(self) -> None:
-        self.resources = Resources(self.root, self.dialect)
+        self.resources = SchemaResources(self.root, self.dialect)
         self.references = tuple(word for word in REFERENCES if word not in self.dialect.absent)
 
     def schema(self, raw: Any, pointer: str) -> Node:

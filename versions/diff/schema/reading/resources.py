@@ -29,7 +29,7 @@ class Found:
 NOWHERE = Found()
 
 
-class Resources:
+class SchemaResources:
     """The schemas of one document by address and anchor; looked for when the first reference is followed."""
 
     def __init__(self, root: Any, dialect: Dialect) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from versions.diff.schema.reading.node import NOTHING, Node
-from versions.diff.schema.sets.members import Items, Names
+from versions.diff.schema.sets.members import ArrayItems, ObjectNames
 from versions.diff.schema.sets.normal import Normal, finite, types_of
 from versions.diff.schema.sets.owned import FORGOTTEN_WITH_ALTERNATIVES, looks_around
 from versions.diff.schema.sets.scalars import decide
@@ -93,7 +93,7 @@ class Boxes:
         """Whether a name that both boxes require has scalar values that the two do not share."""
         if kind != "object":
             return False
-        ours, theirs = Names(self.normal, left.parts), Names(self.normal, right.parts)
+        ours, theirs = ObjectNames(self.normal, left.parts), ObjectNames(self.normal, right.parts)
         shared = [name for name in ours.required if name in theirs.required]
         return any(self.nothing(self.normal.both(ours.value(name), theirs.value(name))) for name in shared)
 
@@ -184,13 +184,13 @@ class Boxes:
         return may_be(form, kind) and not (set(form) - {"type", "title", "description"})
 
     def _array_empty(self, box: Box, depth: int) -> bool:
-        items = Items(self.normal, box.parts)
+        items = ArrayItems(self.normal, box.parts)
         if items.least > items.most:
             return True
         return any(self.nothing(items.at(index), depth + 1) for index in range(int(min(items.least, items.fixed + 1))))
 
     def _object_empty(self, box: Box, depth: int) -> bool:
-        names = Names(self.normal, box.parts)
+        names = ObjectNames(self.normal, box.parts)
         if names.least > names.most or len(names.required) > names.most:
             return True
         if any(self.judge.surely(limit, name) is False for limit in names.names for name in names.required):

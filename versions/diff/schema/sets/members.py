@@ -29,10 +29,10 @@ def rest_of(node: Node) -> Node:
 ABOUT_OTHERS = ("additionalProperties", "patternProperties", "propertyNames", "unevaluatedProperties")
 
 
-class Names:
+class ObjectNames:
     """Objects that fit every one of some plain nodes; `rivals` may describe the same objects otherwise."""
 
-    def __init__(self, normal: Normal, parts: tuple[Node, ...], rivals: "tuple[Names, ...]" = ()) -> None:
+    def __init__(self, normal: Normal, parts: tuple[Node, ...], rivals: "tuple[ObjectNames, ...]" = ()) -> None:
         self.normal = normal
         self.parts = parts
         self.rivals = rivals
@@ -145,7 +145,7 @@ def asked(part: Node, name: str) -> Iterator[Node]:
         yield rest_of(part)
 
 
-class Items:
+class ArrayItems:
     """Arrays that fit every one of some plain nodes."""
 
     def __init__(self, normal: Normal, parts: tuple[Node, ...]) -> None:
