@@ -32,8 +32,7 @@ format: .venv/.test ## rewrite the code as ruff wants it
 
 messages: .venv/.test ## bring the message catalogue up to date
 	@command -v xgettext >/dev/null || { echo "messages: ask root for: apt-get install gettext" >&2; exit 1; }
-	$(PY) manage.py makemessages -l zh_Hans --no-location --no-obsolete --no-wrap -i .venv -i .data -i tests
-	$(PY) manage.py compilemessages -i .venv
+	$(PY) -m tests.catalogue
 
 train: .venv/.train ## train the learned router on this machine, up to 90 minutes; what was begun goes on
 	$(PY) -m routing.lab.learn.training.train

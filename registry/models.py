@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import Value
 from django.db.models.functions import Concat, Lower
 
+from controlplane.base.message_fields import SentenceTextField
 from registry import reasons
 
 
@@ -39,7 +40,7 @@ class Model(models.Model):
     protocol = models.CharField(max_length=64)
     endpoint = models.CharField(max_length=500)
     state = models.CharField(max_length=16, choices=ModelState.choices, default=ModelState.PROBING)
-    state_reason = models.TextField(blank=True, help_text="the upstream's own words after a failed probe")
+    state_reason = SentenceTextField(blank=True, help_text="the upstream's own words after a failed probe")
     tags = ArrayField(models.CharField(max_length=64), default=list, blank=True)
     owner = models.CharField(max_length=150, blank=True)
     release = models.ForeignKey("Release", null=True, on_delete=models.PROTECT, related_name="+")

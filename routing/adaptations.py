@@ -8,7 +8,7 @@ from typing import Any
 from django.utils.translation import gettext, ngettext
 
 from controlplane.base.web import words
-from controlplane.base.web.retelling import retell
+from controlplane.base.web.telling import told
 
 
 @dataclass(frozen=True)
@@ -112,4 +112,4 @@ def _number(value: Any) -> bool:
 def _shown(value: Any) -> str:
     if value is None:
         return ""
-    return retell(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return told(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -2,6 +2,7 @@
 
 from django.db import models
 
+from controlplane.base.message_fields import SentenceJSONField, SentenceTextField
 from routing import adaptations, outcomes
 
 
@@ -16,7 +17,7 @@ class CallRecord(models.Model):
     endpoint = models.CharField(max_length=500, blank=True)
     status = models.PositiveSmallIntegerField()
     failure = models.CharField(max_length=64, blank=True)
-    message = models.TextField(blank=True)
+    message = SentenceTextField(blank=True)
     stream = models.BooleanField(default=False)
     attempts = models.PositiveSmallIntegerField(default=1)
     duration_ms = models.FloatField()
@@ -24,7 +25,7 @@ class CallRecord(models.Model):
     prompt_tokens = models.IntegerField(null=True)
     completion_tokens = models.IntegerField(null=True)
     usage_basis = models.CharField(max_length=16, blank=True, help_text="reported, estimated or partial")
-    adapted = models.JSONField(default=list)
+    adapted = SentenceJSONField(default=list)
     revision = models.BigIntegerField()
     job_id = models.UUIDField(null=True)
     request_id = models.CharField(

@@ -35,6 +35,7 @@ PURE = (
     "routing.chains",
     "routing.lab.learn",
     "versions.diff",
+    "controlplane.base.messages",
     "controlplane.base.secrets",
     "controlplane.base.egress_rules",
     "controlplane.base.service_loop",

@@ -2,6 +2,8 @@
 
 from typing import Protocol
 
+from controlplane.base.messages import Sentence
+
 ROLES = ("viewer", "engineer", "reviewer", "admin")
 
 _VIEWER = {
@@ -83,7 +85,14 @@ class Forbidden(Exception):
         self.verb, self.role = verb, role
         needed = next((name for name in ROLES if verb in VERBS[name]), "nobody")
         self.needed = needed
-        super().__init__(f"{verb} needs the role {needed}; yours is {role}. Ask an admin to change it.")
+        super().__init__(
+            Sentence(
+                "{verb} needs the role {needed}; yours is {role}. Ask an admin to change it.",
+                verb=verb,
+                needed=needed,
+                role=role,
+            )
+        )
 
 
 def can(actor: Actor | None, verb: str, obj: object = None) -> bool:

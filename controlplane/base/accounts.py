@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from controlplane.base import access, revision
 from controlplane.base.audit import chain as audit
+from controlplane.base.messages import Sentence
 from controlplane.base.models import Role, SetupLink, Theme, User
 from controlplane.base.refusals import Conflict, Invalid, Missing
 from controlplane.base.secrets import token_hash
@@ -32,7 +33,9 @@ def setup_link(role: str, actor: access.Actor | None, ttl: timedelta | None, nam
     if actor is not None:
         access.require(actor, "user.invite")
     elif has_admin():
-        raise Conflict("admin_exists", "an admin exists already: sign in and invite others under Settings > People")
+        raise Conflict(
+            "admin_exists", Sentence("an admin exists already: sign in and invite others under Settings > People")
+        )
     checked_role(role)
     token = secrets.token_urlsafe(32)
     link = SetupLink.objects.create(
@@ -70,7 +73,10 @@ def withdraw(actor: access.Actor | None, link_id: int, request_id: str = "") -> 
     """End an invitation that nobody has used. Raises Forbidden, Missing."""
     access.require(actor, "user.invite")
     if not open_links(timezone.now()).filter(pk=link_id).update(withdrawn_at=timezone.now()):
-        raise Missing("setup_link", f"there is no open invitation {link_id}; it was used, withdrawn or has expired")
+        raise Missing(
+            "setup_link",
+            Sentence("there is no open invitation {link_id}; it was used, withdrawn or has expired", link_id=link_id),
+        )
     link = SetupLink.objects.get(pk=link_id)
     audit.record(actor, "user.withdraw", "setup_link", link.pk, {"name": link.name, "role": link.role}, request_id)
     return link
@@ -80,7 +86,9 @@ def open_setup_link(token: str) -> SetupLink:
     """The unused, unexpired link of `token`. Raises Missing."""
     link = open_links(timezone.now()).filter(token_hash=_hash(token)).first()
     if link is None:
-        raise Missing("setup_link", "this set-up link was used already or has expired; ask an admin for a new one")
+        raise Missing(
+            "setup_link", Sentence("this set-up link was used already or has expired; ask an admin for a new one")
+        )
     return link
 
 
@@ -89,7 +97,7 @@ def use_setup_link(token: str, username: str, password: str, language: str = "en
     """Make the account that the link promises; the link works once. Raises Missing, Invalid, Conflict."""
     link = open_setup_link(token)
     if not open_links(timezone.now()).filter(pk=link.pk).update(used_at=timezone.now()):
-        raise Missing("setup_link", "this set-up link was used already; ask an admin for a new one")
+        raise Missing("setup_link", Sentence("this set-up link was used already; ask an admin for a new one"))
     user = User(username=username, role=link.role, language=checked_language(language))
     _check_account(user, password)
     user.set_password(password)
@@ -97,7 +105,9 @@ def use_setup_link(token: str, username: str, password: str, language: str = "en
         with transaction.atomic():
             user.save()
     except IntegrityError as error:
-        raise Conflict("username_taken", f"the name {username!r} is taken; choose another") from error
+        raise Conflict(
+            "username_taken", Sentence("the name {username} is taken; choose another", username=repr(username))
+        ) from error
     audit.record(user, "user.create", "user", user.pk, {"name": username, "role": user.role, "link": link.pk})
     return user
 
@@ -128,7 +138,7 @@ def find(actor: access.Actor | None, user_id: int) -> User:
     """One account. Raises Forbidden, Missing."""
     found = listing(actor).filter(pk=user_id).first()
     if found is None:
-        raise Missing("user", f"there is no account {user_id}")
+        raise Missing("user", Sentence("there is no account {user_id}", user_id=user_id))
     return found
 
 
@@ -174,7 +184,10 @@ def change_profile(user: User, language: str, theme: str) -> User:
     """The owner's own language and theme. Raises Forbidden, Invalid."""
     access.require(user, "profile.change")
     if theme not in Theme.values:
-        raise Invalid("theme", f"theme {theme[:40]!r} is none of {', '.join(Theme.values)}")
+        raise Invalid(
+            "theme",
+            Sentence("theme {theme} is none of {values}", theme=repr(theme[:40]), values=", ".join(Theme.values)),
+        )
     user.language, user.theme = checked_language(language), theme
     user.save(update_fields=["language", "theme"])
     return user
@@ -185,7 +198,7 @@ def change_password(user: User, old: str, new: str) -> User:
     """The owner's own password. Raises Forbidden, Invalid."""
     access.require(user, "profile.change")
     if not user.check_password(old):
-        raise Invalid("password", "the current password is not right")
+        raise Invalid("password", Sentence("the current password is not right"))
     _check_account(user, new)
     user.set_password(new)
     user.save(update_fields=["password"])
@@ -211,7 +224,10 @@ def has_admin() -> bool:
 def checked_role(role: str) -> str:
     """`role` if it is one. Raises Invalid."""
     if role not in Role.values:
-        raise Invalid("role", f"role {str(role)[:40]!r} is none of {', '.join(Role.values)}")
+        raise Invalid(
+            "role",
+            Sentence("role {role} is none of {values}", role=repr(str(role)[:40]), values=", ".join(Role.values)),
+        )
     return role
 
 
@@ -219,7 +235,9 @@ def checked_invitee(name: str) -> str:
     """`name` if it can stand in a table. Raises Invalid."""
     text = name.strip()
     if len(text) > 150 or not (text.isprintable() or not text):
-        raise Invalid("name", f"the name {name[:60]!r} must be at most 150 printable characters")
+        raise Invalid(
+            "name", Sentence("the name {name} must be at most 150 printable characters", name=repr(name[:60]))
+        )
     return text
 
 
@@ -227,7 +245,12 @@ def checked_language(language: str) -> str:
     """`language` if the console speaks it. Raises Invalid."""
     known = [code for code, _ in settings.LANGUAGES]
     if language not in known:
-        raise Invalid("language", f"language {str(language)[:40]!r} is none of {', '.join(known)}")
+        raise Invalid(
+            "language",
+            Sentence(
+                "language {language} is none of {known}", language=repr(str(language)[:40]), known=", ".join(known)
+            ),
+        )
     return language
 
 
@@ -248,14 +271,17 @@ def _check_account(user: User, password: str) -> None:
 def _locked(user_id: int) -> User:
     user = User.objects.select_for_update().filter(pk=user_id).first()
     if user is None:
-        raise Missing("user", f"there is no account {user_id}")
+        raise Missing("user", Sentence("there is no account {user_id}", user_id=user_id))
     return user
 
 
 def _keep_an_admin(user: User) -> None:
     others = User.objects.select_for_update().filter(role=Role.ADMIN, is_active=True).exclude(pk=user.pk)
     if user.role == Role.ADMIN and user.is_active and not list(others):
-        raise Conflict("last_admin", f"{user.username} is the last admin; make somebody else admin first")
+        raise Conflict(
+            "last_admin",
+            Sentence("{username} is the last admin; make somebody else admin first", username=user.username),
+        )
 
 
 def _set_active(actor: Any, user: User, verb: str, request_id: str) -> None:

@@ -8,6 +8,7 @@ from django.db import transaction
 from controlplane.base import access, revision
 from controlplane.base.audit import chain as audit
 from controlplane.base.egress_rules import parse_rule
+from controlplane.base.messages import Sentence, message_of
 from controlplane.base.models import Setting
 from controlplane.base.refusals import Invalid
 
@@ -40,7 +41,12 @@ def store_egress_allow(actor: Any, entries: Iterable[str], request_id: str = "")
     cleaned = tuple(dict.fromkeys(checked_entry(entry) for entry in entries))
     if len(cleaned) > MAX_ENTRIES:
         raise Invalid(
-            "too_many_entries", f"{len(cleaned)} egress entries were given; at most {MAX_ENTRIES} are allowed"
+            "too_many_entries",
+            Sentence(
+                "{count} egress entries were given; at most {most} are allowed",
+                count=len(cleaned),
+                most=MAX_ENTRIES,
+            ),
         )
     before = egress_allow()
     if cleaned == before:
@@ -56,4 +62,4 @@ def checked_entry(entry: object) -> str:
     try:
         return parse_rule(entry if isinstance(entry, str) else "").text
     except ValueError as error:
-        raise Invalid("egress_entry", str(error), {"entry": str(entry)[:80]}) from error
+        raise Invalid("egress_entry", message_of(error), {"entry": str(entry)[:80]}) from error

@@ -5,6 +5,8 @@ import re
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
+from controlplane.base.messages import Sentence
+
 Address = IPv4Address | IPv6Address
 HOST = re.compile(r"(?!-)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?")
 """A DNS name in lower case."""
@@ -46,7 +48,13 @@ def parse_rule(entry: str) -> Rule:
     if not colon or not (port_text.isascii() and port_text.isdigit()):
         host, port_text = text, ""
     if port_text and not (len(port_text) <= 5 and 1 <= int(port_text) <= 65535):
-        raise ValueError(f"egress entry {entry[:80]!r} has port {port_text[:20]}; expected 1 to 65535")
+        raise ValueError(
+            Sentence(
+                "egress entry {entry} has port {port_text}; expected 1 to 65535",
+                entry=repr(entry[:80]),
+                port_text=port_text[:20],
+            )
+        )
     port = int(port_text) if port_text else None
     if host == "public":
         return Rule(text, "public", port=port)
@@ -56,8 +64,11 @@ def parse_rule(entry: str) -> Rule:
     bare = host.removeprefix("*.")
     if len(bare) > MOST_CHARS or not HOST.fullmatch(bare) or NUMERIC.fullmatch(bare.rstrip(".").rpartition(".")[2]):
         raise ValueError(
-            f"egress entry {entry[:80]!r} is not understood; expected public, 10.0.0.0/8, 10.1.2.3:8000, host, "
-            "host:port or *.domain"
+            Sentence(
+                "egress entry {entry} is not understood; expected public, 10.0.0.0/8, 10.1.2.3:8000, host, "
+                "host:port or *.domain",
+                entry=repr(entry[:80]),
+            )
         )
     name = bare.rstrip(".")
     if bare != host:

@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from controlplane.base import job_outcomes
+from controlplane.base.message_fields import SentenceCharField, SentenceJSONField
 
 
 class Role(models.TextChoices):
@@ -98,7 +99,7 @@ class Change(models.Model):
     verb = models.CharField(max_length=64)
     object_type = models.CharField(max_length=64)
     object_id = models.CharField(max_length=200)
-    detail = models.JSONField(default=dict)
+    detail = SentenceJSONField(default=dict)
     request_id = models.CharField(max_length=64, blank=True)
     previous_hash = models.CharField(max_length=64)
     hash = models.CharField(max_length=64)
@@ -133,11 +134,11 @@ class Job(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     kind = models.CharField(max_length=32)
     state = models.CharField(max_length=16, choices=JobState.choices, default=JobState.QUEUED)
-    title = models.CharField(max_length=200, blank=True)
+    title = SentenceCharField(max_length=200, blank=True)
     input = models.JSONField(default=dict)
-    result: "models.JSONField[Any, Any]" = models.JSONField(null=True)
-    error: "models.JSONField[Any, Any]" = models.JSONField(null=True)
-    progress = models.JSONField(default=dict)
+    result: "models.JSONField[Any, Any]" = SentenceJSONField(null=True)
+    error: "models.JSONField[Any, Any]" = SentenceJSONField(null=True)
+    progress = SentenceJSONField(default=dict)
     attempts = models.PositiveSmallIntegerField(default=0)
     max_attempts = models.PositiveSmallIntegerField(default=3)
     due_at = models.DateTimeField()

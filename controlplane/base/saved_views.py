@@ -8,6 +8,7 @@ from django.db import IntegrityError, transaction
 from django.http import QueryDict
 
 from controlplane.base import access
+from controlplane.base.messages import Sentence
 from controlplane.base.models import SavedView, User
 from controlplane.base.refusals import Conflict, Invalid, Missing
 
@@ -92,7 +93,10 @@ def save(user: User, place: str, name: str, query: str, like: str = "") -> Saved
     name, query = _checked_name(name), _checked_query(query)
     rows = SavedView.objects.filter(user=user, place=_checked_place(place))
     if rows.exclude(name="").count() >= MOST_VIEWS:
-        raise Conflict("too_many_views", f"there are {MOST_VIEWS} views of this list already; delete one first")
+        raise Conflict(
+            "too_many_views",
+            Sentence("there are {most} views of this list already; delete one first", most=MOST_VIEWS),
+        )
     layout = rows.filter(pk=like).first() if _is_id(like) else rows.filter(name="").first()
     columns, dense = (layout.columns, layout.dense) if layout else ([], False)
     view = SavedView(user=user, place=place, name=name, query=query, columns=columns, dense=dense)
@@ -119,7 +123,10 @@ def lay_out(user: User, place: str, columns: Sequence[str], dense: bool, view: s
     access.require(user, "profile.change")
     names = list(dict.fromkeys(columns))
     if len(names) > MOST_COLUMNS or not all(name.isidentifier() and len(name) <= 32 for name in names):
-        raise Invalid("columns", f"columns are {', '.join(names)[:60]!r}; expected names of columns of this list")
+        raise Invalid(
+            "columns",
+            Sentence("columns are {names}; expected names of columns of this list", names=repr(", ".join(names)[:60])),
+        )
     rows = SavedView.objects.filter(user=user, place=_checked_place(place))
     if not (_is_id(view) and rows.filter(pk=view).update(columns=names, dense=dense)):
         wanted = {"columns": names, "dense": dense}
@@ -130,7 +137,9 @@ def _own(user: User, view_id: int) -> SavedView:
     access.require(user, "profile.change")
     view = SavedView.objects.filter(user=user, pk=view_id).exclude(name="").first()
     if view is None:
-        raise Missing("view", f"there is no view {view_id} of yours; it may have been deleted")
+        raise Missing(
+            "view", Sentence("there is no view {view_id} of yours; it may have been deleted", view_id=view_id)
+        )
     return view
 
 
@@ -139,7 +148,10 @@ def _written(view: SavedView) -> SavedView:
         with transaction.atomic():
             view.save()
     except IntegrityError as error:
-        raise Conflict("view_exists", f"a view of this list is called {view.name!r} already; choose another") from error
+        raise Conflict(
+            "view_exists",
+            Sentence("a view of this list is called {view} already; choose another", view=repr(view.name)),
+        ) from error
     return view
 
 
@@ -149,19 +161,35 @@ def _is_id(text: str) -> bool:
 
 def _checked_place(place: str) -> str:
     if place not in PLACES:
-        raise Invalid("list", f"list {place[:40]!r} is none of {', '.join(PLACES)}")
+        raise Invalid(
+            "list", Sentence("list {place} is none of {places}", place=repr(place[:40]), places=", ".join(PLACES))
+        )
     return place
 
 
 def _checked_name(name: str) -> str:
     name = " ".join(name.replace("\x00", "").split())
     if not 0 < len(name) <= LONGEST_NAME:
-        raise Invalid("view_name", f"the name has {len(name)} characters; expected 1 to {LONGEST_NAME}")
+        raise Invalid(
+            "view_name",
+            Sentence(
+                "the name has {count} characters; expected 1 to {most}",
+                count=len(name),
+                most=LONGEST_NAME,
+            ),
+        )
     return name
 
 
 def _checked_query(query: str) -> str:
     text = canonical(QueryDict(query.replace("\x00", "").lstrip("?")))
     if len(text) > LONGEST_QUERY:
-        raise Invalid("view_query", f"the filter has {len(text)} characters; at most {LONGEST_QUERY} can be kept")
+        raise Invalid(
+            "view_query",
+            Sentence(
+                "the filter has {count} characters; at most {most} can be kept",
+                count=len(text),
+                most=LONGEST_QUERY,
+            ),
+        )
     return text

@@ -7,6 +7,8 @@ import secrets
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from controlplane.base.messages import Sentence
+
 KEY_PREFIX = "pb-"
 _NONCE = 12
 _WRAPPED = 32 + 16
@@ -39,7 +41,10 @@ def unseal(sealed: bytes, master_key: bytes, bound_to: str) -> str:
         return AESGCM(data_key).decrypt(rest[:_NONCE], rest[_NONCE:], aad).decode()
     except (InvalidTag, ValueError) as error:
         raise SecretError(
-            f"the stored secret for {bound_to!r} does not open with this master key; enter it again"
+            Sentence(
+                "the stored secret for {bound_to} does not open with this master key; enter it again",
+                bound_to=repr(bound_to),
+            )
         ) from error
 
 

@@ -22,6 +22,7 @@ from controlplane.base.refusals import Conflict, Invalid, Missing, Refused
 from controlplane.base.rest import reference
 from controlplane.base.web.doors import PersonRequest, go, open_page, page, page_of, partial, request_id, safe_back
 from controlplane.base.web.paging import page_of_rows
+from controlplane.base.web.telling import told
 
 MOST_INVITATIONS = 50
 BACKEND = "django.contrib.auth.backends.ModelBackend"
@@ -70,7 +71,7 @@ def set_up(request: HttpRequest, token: str) -> HttpResponse:
         except Refused as refusal:
             at_name = [{"path": "username", "message": refusal.message}]
             for error in refusal.detail if refusal.code == "account" else at_name:
-                form.add_error(error["path"] if error["path"] in form.fields else None, error["message"])
+                form.add_error(error["path"] if error["path"] in form.fields else None, told(error["message"]))
         else:
             login(request, user, backend=BACKEND)
             return with_language(redirect("overview"), user.language)
@@ -115,7 +116,7 @@ def password(request: PersonRequest) -> HttpResponse:
         try:
             accounts.change_password(request.user, form.cleaned_data["old"], form.cleaned_data["new"])
         except Refused as refusal:
-            form.add_error("old" if refusal.code == "password" else "new", refusal.message)
+            form.add_error("old" if refusal.code == "password" else "new", told(refusal.message))
         else:
             update_session_auth_hash(request, request.user)
             messages.success(request, gettext("Password changed. Other sessions have ended."))
@@ -135,7 +136,7 @@ def egress(request: PersonRequest) -> HttpResponse:
     try:
         config.set_egress_allow(request.user, [line for line in lines if line], request_id(request))
     except Refused as refusal:
-        form.add_error("entries", refusal.message)
+        form.add_error("entries", told(refusal.message))
         return render(request, "base/settings.html", {**settings_context(request), "egress": form}, status=422)
     messages.success(request, gettext("Saved. The data plane follows within two seconds."))
     return go(request, "/settings#egress")
@@ -195,7 +196,7 @@ def view_save(request: PersonRequest, place: str) -> HttpResponse:
     try:
         view = saved_views.save(request.user, place, **given, like=request.POST.get("view", ""))
     except (Conflict, Invalid) as refusal:
-        messages.error(request, refusal.message)
+        messages.error(request, told(refusal.message))
         return go(request, safe_back(request, "/"))
     messages.success(request, gettext("Saved. The view is above the list, for you alone."))
     return go(request, view.address)
@@ -207,7 +208,7 @@ def view_change(request: PersonRequest, view_id: int) -> HttpResponse:
     try:
         view = saved_views.change(request.user, view_id, request.POST.get("name"), request.POST.get("query"))
     except (Conflict, Invalid) as refusal:
-        messages.error(request, refusal.message)
+        messages.error(request, told(refusal.message))
         return go(request, safe_back(request, "/"))
     messages.success(request, gettext("Saved."))
     return go(request, view.address)

@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from controlplane.base.messages import Sentence, message_of
 from registry.spec import Constraint, Parameter, Resources, Spec, Timeouts
 from registry.specfile.errors import Finding, SpecError, SpecInvalid, dotted, show
 from registry.specfile.reading import examine
@@ -54,8 +55,12 @@ class Taken:
         findings = []
         for path, name in [(("name",), spec.name), *((("aliases", i), alias) for i, alias in enumerate(spec.aliases))]:
             if name in self.lines:
-                message = f"the name {name!r} is already taken in line {self.lines[name]}; give every model its own"
-                findings.append(Finding(path, show(name), "a name that occurs once in the file", message))
+                message = Sentence(
+                    "the name {name} is already taken in line {lines}; give every model its own",
+                    name=repr(name),
+                    lines=self.lines[name],
+                )
+                findings.append(Finding(path, show(name), Sentence("a name that occurs once in the file"), message))
             self.lines.setdefault(name, line)
         return findings
 
@@ -65,7 +70,7 @@ def parse(text: str | bytes, file: str = "<paste>") -> SpecFile:
     try:
         tree = load(text)
     except TextInvalid as error:
-        return SpecFile((), (SpecError(file, error.line, "", error.given, error.expected, str(error)),))
+        return SpecFile((), (SpecError(file, error.line, "", error.given, error.expected, message_of(error)),))
     findings = file_findings(tree)
     if not isinstance(tree.value, dict) or not isinstance(tree.value.get("models"), list):
         return SpecFile((), tuple(item.at(file, tree.line(item.path), "") for item in findings))
@@ -89,30 +94,61 @@ def parse(text: str | bytes, file: str = "<paste>") -> SpecFile:
 
 
 def _too_wrong(rows: int) -> Finding:
-    expected = f"at most {MAX_ERRORS} errors"
-    message = f"over {MAX_ERRORS} errors in the first {rows:,} rows; the rest was not looked at, so correct these first"
-    return Finding(("models",), f"over {MAX_ERRORS} errors", expected, message)
+    expected = Sentence("at most {most} errors", most=MAX_ERRORS)
+    message = Sentence(
+        "over {most} errors in the first {rows} rows; the rest was not looked at, so correct these first",
+        most=MAX_ERRORS,
+        rows=f"{rows:,}",
+    )
+    return Finding(("models",), Sentence("over {most} errors", most=MAX_ERRORS), expected, message)
 
 
 def file_findings(tree: Tree) -> list[Finding]:
     """What is wrong with the file's outermost level."""
-    expected = "a mapping with the key models: and a list of model specs"
+    expected = Sentence("a mapping with the key models: and a list of model specs")
     value = tree.value
     if not isinstance(value, dict):
-        what = "is empty" if value is None else f"holds {show(value)}"
-        return [Finding((), show(value), expected, f"the file {what}; expected {expected}")]
+        message = (
+            Sentence("the file is empty; expected {expected}", expected=expected)
+            if value is None
+            else Sentence("the file holds {given}; expected {expected}", given=show(value), expected=expected)
+        )
+        return [Finding((), show(value), expected, message)]
     findings = [
-        Finding((str(key),), str(key)[:60], "models", f"unknown key {str(key)[:60]!r}; the file's only key is models")
+        Finding(
+            (str(key),),
+            str(key)[:60],
+            "models",
+            Sentence("unknown key {key}; the file's only key is models", key=repr(str(key)[:60])),
+        )
         for key in value
         if key != "models"
     ]
     models = value.get("models")
     if not isinstance(models, list) or not models:
-        given = show(models) if "models" in value else "no models key"
-        findings.append(Finding(("models",), given, expected, f"models is {given}; expected {expected}"))
+        given = show(models) if "models" in value else Sentence("no models key")
+        findings.append(
+            Finding(
+                ("models",),
+                given,
+                expected,
+                Sentence("models is {given}; expected {expected}", given=given, expected=expected),
+            )
+        )
     elif len(models) > MAX_ROWS:
-        message = f"{len(models):,} models in one file; at most {MAX_ROWS:,} are accepted, so split it"
-        findings.append(Finding(("models",), f"{len(models)} models", f"at most {MAX_ROWS} models", message))
+        message = Sentence(
+            "{models} models in one file; at most {most} are accepted, so split it",
+            models=f"{len(models):,}",
+            most=f"{MAX_ROWS:,}",
+        )
+        findings.append(
+            Finding(
+                ("models",),
+                Sentence("{models} models", models=len(models)),
+                Sentence("at most {most} models", most=MAX_ROWS),
+                message,
+            )
+        )
     return findings
 
 

@@ -4,8 +4,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from controlplane.base.messages import Sentence
 from registry.spec import Constraint, Parameter, UnitConversion
-from registry.specfile.errors import Findings, Path, show, suggestion
+from registry.specfile.errors import Findings, Path, show, suggested
 from registry.specfile.values import PARAMETER, UPSTREAM, boolean, bounds, finite, known_keys, storable, text
 
 TYPES = {
@@ -26,7 +27,9 @@ PLAIN = {"float": (int, float), "int": (int,), "bool": (bool,), "string": (str,)
 def parameters(value: Any, path: Path, findings: Findings) -> tuple[Parameter, ...]:
     """The mapping of parameter names to their descriptions."""
     if not isinstance(value, dict) or len(value) > MAX_PARAMETERS:
-        findings.add(path, value, f"a mapping of at most {MAX_PARAMETERS} parameters, each name: {{type: ...}}")
+        findings.add(
+            path, value, Sentence("a mapping of at most {most} parameters, each name: {type: ...}", most=MAX_PARAMETERS)
+        )
         return ()
     found = [parameter(str(name), body, (*path, str(name)), findings) for name, body in value.items()]
     return tuple(item for item in found if item is not None)
@@ -36,11 +39,16 @@ def parameter(name: str, body: Any, path: Path, findings: Findings) -> Parameter
     """One parameter; None if it has no usable type."""
     before = len(findings)
     if not re.fullmatch(PARAMETER, name):
-        findings.add(path, name, "a name of letters, digits, _ and -, at most 64")
+        findings.add(path, name, Sentence("a name of letters, digits, _ and -, at most 64"))
     if name in RESERVED:
-        findings.add(path, name, "another name", f"{name!r} is part of every call and cannot be a parameter")
+        findings.add(
+            path,
+            name,
+            Sentence("another name"),
+            Sentence("{name} is part of every call and cannot be a parameter", name=repr(name)),
+        )
     if not isinstance(body, dict):
-        findings.add(path, body, "a mapping such as {type: float, range: [0, 1]}")
+        findings.add(path, body, Sentence("a mapping such as {type: float, range: [0, 1]}"))
         return None
     known_keys(body, PARAMETER_KEYS, path, findings)
     kind = parameter_type(body, path, findings)
@@ -74,15 +82,14 @@ def parameter_type(body: Mapping[str, Any], path: Path, findings: Findings) -> s
     given = body.get("type")
     kind = TYPES.get(given.lower()) if isinstance(given, str) else None
     if kind is None:
-        expected = "one of float, int, bool, string, array, object"
+        expected = Sentence("one of float, int, bool, string, array, object")
         where = (*path, "type") if "type" in body else path
-        hint = suggestion(given, list(TYPES))
-        findings.add(
-            where,
-            given,
-            expected,
-            f"type is {show(given) if 'type' in body else 'missing'}; expected {expected}.{hint}",
+        message = (
+            Sentence("type is {given}; expected {expected}.", given=show(given), expected=expected)
+            if "type" in body
+            else Sentence("type is missing; expected {expected}.", expected=expected)
         )
+        findings.add(where, given, expected, suggested(message, given, list(TYPES)))
     return kind
 
 
@@ -93,7 +100,12 @@ def parameter_range(
     if "range" not in body:
         return None, None
     if kind not in ("float", "int"):
-        findings.add((*path, "range"), body["range"], "no range", f"range is for float and int, not for {kind}")
+        findings.add(
+            (*path, "range"),
+            body["range"],
+            Sentence("no range"),
+            Sentence("range is for float and int, not for {kind}", kind=kind),
+        )
         return None, None
     return bounds(body["range"], (*path, "range"), findings)
 
@@ -111,14 +123,18 @@ def parameter_options(body: Mapping[str, Any], kind: str, path: Path, findings: 
         return ()
     given, where = body["options"], (*path, "options")
     if not isinstance(given, list) or not 0 < len(given) <= 200 or kind in ("array", "object"):
-        findings.add(where, given, f"a list of 1 to 200 values of a float, int, bool or string (this one is {kind})")
+        findings.add(
+            where,
+            given,
+            Sentence("a list of 1 to 200 values of a float, int, bool or string (this one is {kind})", kind=kind),
+        )
         return ()
     kept: list[Any] = []
     for index, item in enumerate(given):
         if not fits(item, kind):
-            findings.add((*where, index), item, f"a value of type {kind}")
+            findings.add((*where, index), item, Sentence("a value of type {kind}", kind=kind))
         elif item in kept:
-            findings.add((*where, index), item, "each option once")
+            findings.add((*where, index), item, Sentence("each option once"))
         else:
             kept.append(normal(item, kind))
     return tuple(kept)
@@ -132,15 +148,15 @@ def parameter_values(
         return ()
     given, where = body["values"], (*path, "values")
     if not isinstance(given, dict) or not 0 < len(given) <= 200 or kind in ("array", "object"):
-        findings.add(where, given, "a mapping from the caller's value to the upstream's")
+        findings.add(where, given, Sentence("a mapping from the caller's value to the upstream's"))
         return ()
     kept: list[tuple[Any, Any]] = []
     for key, target in given.items():
         source = typed_key(str(key), kind)
         if source is None or (options and source not in options):
-            findings.add((*where, str(key)), key, f"one of the options, of type {kind}")
+            findings.add((*where, str(key)), key, Sentence("one of the options, of type {kind}", kind=kind))
         elif isinstance(target, dict | list) or target is None or not storable(target):
-            findings.add((*where, str(key)), target, "text, a number, true or false")
+            findings.add((*where, str(key)), target, Sentence("text, a number, true or false"))
         else:
             kept.append((source, target))
     return tuple(kept)
@@ -167,7 +183,7 @@ def upstream_name(body: Mapping[str, Any], name: str, path: Path, findings: Find
         findings.add(
             (*path, "upstream"),
             given,
-            "the upstream's name, such as top_k or options.top_k, not " + ", ".join(RESERVED),
+            Sentence("the upstream's name, such as top_k or options.top_k, not {reserved}", reserved=RESERVED),
         )
         return None
     return given
@@ -181,16 +197,19 @@ def conversion(
         return None
     given, where = body["convert"], (*path, "convert")
     if not isinstance(given, dict) or set(given) != {"range"}:
-        findings.add(where, given, "{range: [low, high]}, the upstream's range")
+        findings.add(where, given, Sentence("{range: [low, high]}, the upstream's range"))
         return None
     target, source = given["range"], limits
     numbers = [finite(item) for item in target] if isinstance(target, list) else []
     if len(numbers) != 2 or numbers[0] is None or numbers[1] is None or numbers[0] == numbers[1]:
-        findings.add((*where, "range"), target, "two different numbers")
+        findings.add((*where, "range"), target, Sentence("two different numbers"))
         return None
     if kind not in ("float", "int") or source[0] is None or source[1] is None or source[0] == source[1]:
         findings.add(
-            where, given, "a numeric parameter with a range of its own", "convert needs `range: [low, high]` beside it"
+            where,
+            given,
+            Sentence("a numeric parameter with a range of its own"),
+            Sentence("convert needs `range: [low, high]` beside it"),
         )
         return None
     return UnitConversion(numbers[0], numbers[1])
@@ -200,10 +219,8 @@ def outside(body: Mapping[str, Any], path: Path, findings: Findings) -> str:
     """`outside`: refuse or clamp."""
     given = body.get("outside", "refuse")
     if given not in OUTSIDE:
-        hint = suggestion(given, OUTSIDE)
-        findings.add(
-            (*path, "outside"), given, "refuse or clamp", f"outside is {show(given)}; expected refuse or clamp.{hint}"
-        )
+        message = Sentence("outside is {given}; expected refuse or clamp.", given=show(given))
+        findings.add((*path, "outside"), given, Sentence("refuse or clamp"), suggested(message, given, OUTSIDE))
         return "refuse"
     return str(given)
 
@@ -216,19 +233,24 @@ def normal(value: Any, kind: str) -> Any:
 def checked(found: Parameter, path: Path, findings: Findings) -> Parameter:
     """Check the default against type, range and options, and that a clamp has something to go to."""
     if found.values and {given for given, _ in found.values} != set(found.options):
-        findings.add((*path, "values"), dict(found.values), "an entry for every option")
+        findings.add((*path, "values"), dict(found.values), Sentence("an entry for every option"))
     if found.outside == "clamp" and found.options and not found.has_default:
-        findings.add((*path, "outside"), "clamp", "a default to fall back to", "clamp with options needs a default")
+        findings.add(
+            (*path, "outside"),
+            "clamp",
+            Sentence("a default to fall back to"),
+            Sentence("clamp with options needs a default"),
+        )
     if not found.has_default:
         return found
     where, value = (*path, "default"), found.default
     if not fits(value, found.type):
-        findings.add(where, value, f"a value of type {found.type}")
+        findings.add(where, value, Sentence("a value of type {type}", type=found.type))
     elif found.options and value not in found.options:
-        findings.add(where, value, f"one of the options {show(list(found.options))}")
+        findings.add(where, value, Sentence("one of the options {options}", options=show(list(found.options))))
     elif (found.low is not None and value < found.low) or (found.high is not None and value > found.high):
         low, high = (f"{bound:g}" if bound is not None else "any" for bound in (found.low, found.high))
-        findings.add(where, value, f"a value within the range {low} to {high}")
+        findings.add(where, value, Sentence("a value within the range {low} to {high}", low=low, high=high))
     else:
         return with_default(found, normal(value, found.type))
     return found
@@ -242,7 +264,9 @@ def with_default(found: Parameter, value: Any) -> Parameter:
 def constraints(value: Any, path: Path, findings: Findings) -> tuple[Constraint, ...]:
     """The list of conditions over parameters."""
     if not isinstance(value, list) or len(value) > 50:
-        findings.add(path, value, "a list of at most 50 constraints, such as {exclusive: [temperature, top_p]}")
+        findings.add(
+            path, value, Sentence("a list of at most 50 constraints, such as {exclusive: [temperature, top_p]}")
+        )
         return ()
     found = [constraint(item, (*path, index), findings) for index, item in enumerate(value)]
     return tuple(item for item in found if item is not None)
@@ -250,7 +274,7 @@ def constraints(value: Any, path: Path, findings: Findings) -> tuple[Constraint,
 
 def constraint(body: Any, path: Path, findings: Findings) -> Constraint | None:
     """One condition: `exclusive` parameters, or `requires` a range `when` another parameter is `above` a value."""
-    expected = "{exclusive: [a, b]} or {when: a, above: 1, requires: b, range: [low, high]}"
+    expected = Sentence("{exclusive: [a, b]} or {when: a, above: 1, requires: b, range: [low, high]}")
     if not isinstance(body, dict) or ("exclusive" in body) == ("requires" in body):
         findings.add(path, body, expected)
         return None
@@ -261,7 +285,7 @@ def constraint(body: Any, path: Path, findings: Findings) -> Constraint | None:
         alone = set(body) <= {"exclusive", "outside"}
         names = given if isinstance(given, list) and all(is_parameter(item) for item in given) else []
         if not alone or len(set(names)) < 2 or len(set(names)) != len(names):
-            expected = "at least two different parameter names, and no other key but outside"
+            expected = Sentence("at least two different parameter names, and no other key but outside")
             findings.add((*path, "exclusive"), given, expected)
             return None
         return Constraint("exclusive", tuple(names), outside=mode)

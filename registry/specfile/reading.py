@@ -3,12 +3,13 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from controlplane.base.messages import Sentence
 from registry.addresses import base_of
 from registry.protocols.compiler.catalog import ALIASES, PROTOCOLS, canonical_name
 from registry.protocols.compiler.mapping import collision
 from registry.spec import TASKS_BY_TYPE, Parameter, Resources, Spec, Timeouts
 from registry.specfile import params, values
-from registry.specfile.errors import Findings, Path, show, suggestion
+from registry.specfile.errors import Findings, Path, show, suggested
 
 Reader = Callable[[Any, Path, Findings], Any]
 REQUIRED = ("name", "type", "protocol", "endpoint")
@@ -27,12 +28,12 @@ def examine(document: Any) -> tuple[Spec | None, Findings]:
     """The spec in `document` and everything that is wrong with it; the spec is None if anything is."""
     findings = Findings()
     if not isinstance(document, Mapping):
-        findings.add((), document, "a mapping with name, type, protocol and endpoint")
+        findings.add((), document, Sentence("a mapping with name, type, protocol and endpoint"))
         return None, findings
     values.known_keys(document, tuple(READERS), (), findings)
     for key in REQUIRED:
         if document.get(key) is None:
-            findings.add((key,), None, "a value", f"{key} is missing")
+            findings.add((key,), None, Sentence("a value"), Sentence("{key} is missing", key=key))
     read: dict[str, Any] = {}
     for key, (attribute, reader) in READERS.items():
         if document.get(key) is not None:
@@ -51,7 +52,7 @@ def bases(endpoints: tuple[str, ...], protocol: str, findings: Findings) -> tupl
     found = tuple(base_of(endpoint, protocol) for endpoint in endpoints)
     for index, endpoint in enumerate(found):
         if endpoint in found[:index] and endpoints[index] not in endpoints[:index]:
-            findings.add(("endpoint", index), endpoints[index], "each replica's address once")
+            findings.add(("endpoint", index), endpoints[index], Sentence("each replica's address once"))
     return found
 
 
@@ -61,13 +62,21 @@ def cross_check(read: Mapping[str, Any], findings: Findings) -> None:
     if protocol and kind and kind not in PROTOCOLS[protocol].types:
         served = ", ".join(PROTOCOLS[protocol].types)
         findings.add(
-            ("type",), kind, f"one of {served}", f"protocol {protocol} does not serve type {kind}; it serves {served}"
+            ("type",),
+            kind,
+            Sentence("one of {served}", served=served),
+            Sentence(
+                "protocol {protocol} does not serve type {kind}; it serves {served}",
+                protocol=protocol,
+                kind=kind,
+                served=served,
+            ),
         )
     elif protocol and kind:
         colliding(protocol, kind, read.get("params", ()), findings)
     for index, alias in enumerate(read.get("aliases", ())):
         if alias == name:
-            findings.add(("aliases", index), alias, "another name than the model's own")
+            findings.add(("aliases", index), alias, Sentence("another name than the model's own"))
 
 
 def colliding(protocol: str, kind: str, found: tuple[Parameter, ...], findings: Findings) -> None:
@@ -80,8 +89,13 @@ def colliding(protocol: str, kind: str, found: tuple[Parameter, ...], findings: 
             findings.add(
                 ("params", second),
                 path,
-                "an upstream name of its own",
-                f"{second!r} and {first!r} would both be sent as {path!r}; remove one or change its `upstream`",
+                Sentence("an upstream name of its own"),
+                Sentence(
+                    "{second} and {first} would both be sent as {path}; remove one or change its `upstream`",
+                    second=repr(second),
+                    first=repr(first),
+                    path=repr(path),
+                ),
             )
             return
 
@@ -91,9 +105,9 @@ def model_type(value: Any, path: Path, findings: Findings) -> str:
     given = value.strip().lower().replace("_", "-") if isinstance(value, str) else ""
     kind = TYPE_ALIASES.get(given, given)
     if kind not in TASKS_BY_TYPE:
-        expected = f"one of {', '.join(TASKS_BY_TYPE)}"
-        hint = suggestion(value, [*TASKS_BY_TYPE, *TYPE_ALIASES])
-        findings.add(path, value, expected, f"type is {show(value)}; expected {expected}.{hint}")
+        expected = Sentence("one of {known}", known=list(TASKS_BY_TYPE))
+        message = Sentence("type is {given}; expected {expected}.", given=show(value), expected=expected)
+        findings.add(path, value, expected, suggested(message, value, [*TASKS_BY_TYPE, *TYPE_ALIASES]))
         return ""
     return kind
 
@@ -102,9 +116,9 @@ def protocol_name(value: Any, path: Path, findings: Findings) -> str:
     """The canonical protocol, from any case or alias."""
     name = canonical_name(value) if isinstance(value, str) else None
     if name is None:
-        expected = f"one of {', '.join(PROTOCOLS)}"
-        hint = suggestion(value, list(ALIASES))
-        findings.add(path, value, expected, f"protocol is {show(value)}; expected {expected}.{hint}")
+        expected = Sentence("one of {known}", known=list(PROTOCOLS))
+        message = Sentence("protocol is {given}; expected {expected}.", given=show(value), expected=expected)
+        findings.add(path, value, expected, suggested(message, value, list(ALIASES)))
         return ""
     return name
 
@@ -122,13 +136,13 @@ def quantities(
 
 def resources(value: Any, path: Path, findings: Findings) -> Resources:
     """`resources`: what one replica needs."""
-    expected = "a mapping such as {gpu_memory: 12GB}"
+    expected = Sentence("a mapping such as {gpu_memory: 12GB}")
     return Resources(**quantities(value, path, findings, Resources.__slots__, values.size, expected))
 
 
 def timeouts(value: Any, path: Path, findings: Findings) -> Timeouts:
     """`timeouts`, in seconds."""
-    expected = "a mapping such as {connect: 3, total: 600}"
+    expected = Sentence("a mapping such as {connect: 3, total: 600}")
     return Timeouts(**quantities(value, path, findings, Timeouts.__slots__, values.seconds, expected))
 
 

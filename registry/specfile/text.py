@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from controlplane.base.messages import Sentence
 from registry.specfile.errors import Finding, Path, show
 
 MAX_BYTES = 20_000_000
@@ -27,13 +28,30 @@ CONSTANTS: dict[str, Any] = {
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
+PROBLEMS = (
+    Sentence("while parsing a flow mapping: did not find expected ',' or '}'"),
+    Sentence("while parsing a flow sequence: did not find expected ',' or ']'"),
+    Sentence("while parsing a flow node: did not find expected node content"),
+    Sentence("while parsing a block node: did not find expected node content"),
+    Sentence("while parsing a block mapping: did not find expected key"),
+    Sentence("while parsing a block collection: did not find expected '-' indicator"),
+    Sentence("mapping values are not allowed in this context"),
+    Sentence("while scanning a simple key: could not find expected ':'"),
+    Sentence("while scanning a quoted scalar: found unexpected end of stream"),
+    Sentence("while scanning for the next token: found character that cannot start any token"),
+    Sentence("did not find expected <document start>"),
+)
+"""What the YAML parser says most."""
 NO_KEY = object()
+
+
+A_FILE = Sentence("a YAML file")
 
 
 class TextInvalid(Exception):
     """Text that is not acceptable YAML at all. `line` counts from 1, 0 if unknown."""
 
-    def __init__(self, message: str, line: int = 0, given: str = "", expected: str = "a YAML file") -> None:
+    def __init__(self, message: str, line: int = 0, given: str = "", expected: str = A_FILE) -> None:
         super().__init__(message)
         self.line, self.given, self.expected = line, given, expected
 
@@ -90,7 +108,9 @@ class Builder:
             self.frames.pop()
         elif isinstance(event, yaml.AliasEvent):
             raise TextInvalid(
-                f"the alias *{event.anchor} is not accepted; write the value out", line_of(event), f"*{event.anchor}"
+                Sentence("the alias *{anchor} is not accepted; write the value out", anchor=str(event.anchor)),
+                line_of(event),
+                f"*{event.anchor}",
             )
         elif isinstance(event, yaml.DocumentStartEvent):
             self.document(event)
@@ -100,7 +120,7 @@ class Builder:
         self.documents += 1
         if self.documents > 1:
             raise TextInvalid(
-                "the file holds several YAML documents; put all models in one list", line_of(event), "---"
+                Sentence("the file holds several YAML documents; put all models in one list"), line_of(event), "---"
             )
 
     def scalar(self, event: yaml.ScalarEvent) -> None:
@@ -118,11 +138,18 @@ class Builder:
         self.count(event)
         line = line_of(event)
         if len(self.frames) >= MAX_DEPTH:
-            raise TextInvalid(f"nested deeper than {MAX_DEPTH} levels", line, "a nested value", "a flatter file")
+            raise TextInvalid(
+                Sentence("nested deeper than {most} levels", most=MAX_DEPTH),
+                line,
+                Sentence("a nested value"),
+                Sentence("a flatter file"),
+            )
         container: Any = {} if isinstance(event, yaml.MappingStartEvent) else []
         frame = self.frames[-1] if self.frames else None
         if frame is not None and isinstance(frame.container, dict) and frame.key is NO_KEY:
-            raise TextInvalid("a list or mapping cannot be a key", line, "a complex key", "a plain name")
+            raise TextInvalid(
+                Sentence("a list or mapping cannot be a key"), line, Sentence("a complex key"), Sentence("a plain name")
+            )
         under = "" if frame is None else len(frame.container) if isinstance(frame.container, list) else frame.key
         self.place(container, line)
         lines: dict[str | int, int] = {}
@@ -133,14 +160,21 @@ class Builder:
         """Hold the bounds on nodes and refuse anchors and tags."""
         self.nodes += 1
         if self.nodes > MAX_NODES:
-            raise TextInvalid(f"more than {MAX_NODES:,} values; split the file", line_of(event))
+            raise TextInvalid(
+                Sentence("more than {most} values; split the file", most=f"{MAX_NODES:,}"), line_of(event)
+            )
         if event.anchor:
             raise TextInvalid(
-                f"the anchor &{event.anchor} is not accepted; write the value out", line_of(event), f"&{event.anchor}"
+                Sentence("the anchor &{anchor} is not accepted; write the value out", anchor=str(event.anchor)),
+                line_of(event),
+                f"&{event.anchor}",
             )
         if event.tag is not None and event.tag != "!":
             raise TextInvalid(
-                f"the tag {event.tag} is not accepted; leave it out", line_of(event), show(event.tag), "a plain value"
+                Sentence("the tag {tag} is not accepted; leave it out", tag=event.tag),
+                line_of(event),
+                show(event.tag),
+                Sentence("a plain value"),
             )
 
     def place(self, value: Any, line: int) -> None:
@@ -159,9 +193,13 @@ class Builder:
             self.findings.append(
                 Finding(
                     (*self.path(), key),
-                    f"{key!r} twice"[:80],
-                    "each key once",
-                    f"the key {key[:40]!r} is already set in line {first}; remove one of the two",
+                    Sentence("{key} twice", key=repr(key)[:74]),
+                    Sentence("each key once"),
+                    Sentence(
+                        "the key {key} is already set in line {first}; remove one of the two",
+                        key=repr(key[:40]),
+                        first=first,
+                    ),
                     frame.line,
                 )
             )
@@ -187,7 +225,9 @@ def load(text: str | bytes) -> Tree:
     except yaml.YAMLError as error:
         position = getattr(error, "position", 0)
         line = source.count("\n", 0, position if isinstance(position, int) else 0) + 1
-        raise TextInvalid("the file holds a control character; remove it", line, "a control character") from error
+        raise TextInvalid(
+            Sentence("the file holds a control character; remove it"), line, Sentence("a control character")
+        ) from error
     return Tree(builder.value, builder.lines, tuple(builder.findings))
 
 
@@ -201,21 +241,29 @@ def decoded(text: str | bytes) -> str:
     """`text` as str. Raises TextInvalid if it is too large, not UTF-8 or holds NUL."""
     if len(text) > MAX_BYTES:
         raise TextInvalid(
-            f"the file is larger than {MAX_BYTES // 1_000_000} MB, the most that is accepted; split it",
-            given=f"{MAX_BYTES + 1} bytes or more",
-            expected=f"at most {MAX_BYTES} bytes",
+            Sentence(
+                "the file is larger than {most} MB, the most that is accepted; split it", most=MAX_BYTES // 1_000_000
+            ),
+            given=Sentence("{most} bytes or more", most=MAX_BYTES + 1),
+            expected=Sentence("at most {most} bytes", most=MAX_BYTES),
         )
     try:
         raw = text if isinstance(text, bytes) else text.encode()
         source = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
-        raise TextInvalid("the file is not UTF-8; save it as UTF-8", line, "other bytes", "UTF-8 text") from error
+        raise TextInvalid(
+            Sentence("the file is not UTF-8; save it as UTF-8"), line, Sentence("other bytes"), Sentence("UTF-8 text")
+        ) from error
     except UnicodeEncodeError as error:
-        raise TextInvalid("the text holds half a surrogate pair", 0, "a lone surrogate", "UTF-8 text") from error
+        raise TextInvalid(
+            Sentence("the text holds half a surrogate pair"), 0, Sentence("a lone surrogate"), Sentence("UTF-8 text")
+        ) from error
     if "\0" in source:
         line = source.count("\n", 0, source.index("\0")) + 1
-        raise TextInvalid("the file holds a NUL character; is it a binary file?", line, "NUL", "UTF-8 text")
+        raise TextInvalid(
+            Sentence("the file holds a NUL character; is it a binary file?"), line, "NUL", Sentence("UTF-8 text")
+        )
     return source
 
 
@@ -226,9 +274,14 @@ def explain(error: yaml.MarkedYAMLError, source: str, line: int) -> tuple[str, i
     line = min(line, max(len(lines), 1))
     start = lines[line - 1][: len(lines[line - 1]) - len(lines[line - 1].lstrip())] if lines else ""
     if "\t" in start:
-        return "a tab is used for indentation; YAML allows spaces only", line, given, "spaces"
-    context = f"{error.context}: " if error.context else ""
-    return f"not valid YAML: {context}{error.problem}", line, given, "valid YAML"
+        return Sentence("a tab is used for indentation; YAML allows spaces only"), line, given, Sentence("spaces")
+    return Sentence("not valid YAML: {problem}", problem=problem_of(error)), line, given, Sentence("valid YAML")
+
+
+def problem_of(error: yaml.MarkedYAMLError) -> str:
+    """What the parser says of an error; its most frequent words are sentences, which pages tell in any language."""
+    said = f"{error.context}: {error.problem}" if error.context else str(error.problem)
+    return next((sentence for sentence in PROBLEMS if sentence == said), said)
 
 
 def line_of(event: Any) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from controlplane.base.messages import Sentence
 from registry.specfile.errors import USERINFO, Findings, Path
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,199}"
@@ -25,15 +26,16 @@ HOST = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})(\.[A-Za-z0-9
 
 def name(value: Any, path: Path, findings: Findings) -> str:
     """A public name of a model: letters, digits and . _ : / @ + -, at most 200."""
-    expected = "1 to 200 of the characters A-Z a-z 0-9 . _ : / @ + -, starting with a letter or digit"
+    expected = Sentence("1 to 200 of the characters A-Z a-z 0-9 . _ : / @ + -, starting with a letter or digit")
     if not isinstance(value, str) or not re.fullmatch(NAME, value):
-        hint = " Put it in quotes." if isinstance(value, int | float) and not isinstance(value, bool) else ""
-        findings.add(
-            path, value, expected, "" if not hint else f"{path[-1]} is the number {value!r:.60}, not text.{hint}"
-        )
+        message = ""
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            number = f"{value!r:.60}"
+            message = Sentence("{key} is the number {number}, not text. Put it in quotes.", key=path[-1], number=number)
+        findings.add(path, value, expected, message)
         return ""
     if any(part in ("", ".", "..") for part in value.split("/")):
-        findings.add(path, value, "a name whose parts between slashes are neither empty nor . nor ..")
+        findings.add(path, value, Sentence("a name whose parts between slashes are neither empty nor . nor .."))
         return ""
     return value
 
@@ -41,10 +43,10 @@ def name(value: Any, path: Path, findings: Findings) -> str:
 def text(value: Any, path: Path, findings: Findings, limit: int = 2000) -> str:
     """Free text of at most `limit` characters."""
     if not isinstance(value, str):
-        findings.add(path, value, "text")
+        findings.add(path, value, Sentence("text"))
         return ""
     if len(value) > limit or re.search(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]", value):
-        findings.add(path, value, f"at most {limit} characters, none of them a control character")
+        findings.add(path, value, Sentence("at most {limit} characters, none of them a control character", limit=limit))
         return ""
     return value
 
@@ -52,7 +54,7 @@ def text(value: Any, path: Path, findings: Findings, limit: int = 2000) -> str:
 def upstream_model(value: Any, path: Path, findings: Findings) -> str:
     """The upstream's own name of the model: any printable text without spaces at its ends, at most 200."""
     if not isinstance(value, str) or not value.strip() or value != value.strip():
-        findings.add(path, value, "the model's name at the upstream, as text")
+        findings.add(path, value, Sentence("the model's name at the upstream, as text"))
         return ""
     return text(value, path, findings, 200)
 
@@ -60,28 +62,32 @@ def upstream_model(value: Any, path: Path, findings: Findings) -> str:
 def boolean(value: Any, path: Path, findings: Findings) -> bool:
     """true or false."""
     if not isinstance(value, bool):
-        findings.add(path, value, "true or false")
+        findings.add(path, value, Sentence("true or false"))
         return False
     return value
 
 
 def credential(value: Any, path: Path, findings: Findings) -> str | None:
     """The name of a stored credential; a secret itself is refused and not repeated."""
-    expected = "the name of a credential stored under Credentials"
+    expected = Sentence("the name of a credential stored under Credentials")
     if isinstance(value, str) and re.fullmatch(NAME, value) and not SECRET.match(value):
         return value
-    findings.hide(path, expected, f"credential is not {expected}; never write the secret itself into a spec")
+    findings.hide(
+        path,
+        expected,
+        Sentence("credential is not {expected}; never write the secret itself into a spec", expected=expected),
+    )
     return None
 
 
 def names(value: Any, path: Path, findings: Findings) -> tuple[str, ...]:
     """A list of public names without repeats."""
-    return listed(value, path, findings, NAME, "a list of names")
+    return listed(value, path, findings, NAME, Sentence("a list of names"))
 
 
 def tags(value: Any, path: Path, findings: Findings) -> tuple[str, ...]:
     """A list of tags without repeats: each at most 64 characters, no commas."""
-    return listed(value, path, findings, TAG, "a list of tags, each at most 64 characters without commas")
+    return listed(value, path, findings, TAG, Sentence("a list of tags, each at most 64 characters without commas"))
 
 
 def listed(value: Any, path: Path, findings: Findings, pattern: str, expected: str) -> tuple[str, ...]:
@@ -93,10 +99,13 @@ def listed(value: Any, path: Path, findings: Findings, pattern: str, expected: s
     for index, item in enumerate(value):
         if not isinstance(item, str) or not re.fullmatch(pattern, item):
             findings.add(
-                (*path, index), item, f"one item of {expected}", f"{path[-1]}[{index}] is not part of {expected}"
+                (*path, index),
+                item,
+                Sentence("one item of {expected}", expected=expected),
+                Sentence("{path}[{index}] is not part of {expected}", path=path[-1], index=index, expected=expected),
             )
         elif item in kept:
-            findings.add((*path, index), item, "each item once")
+            findings.add((*path, index), item, Sentence("each item once"))
         else:
             kept.append(item)
     return tuple(kept)
@@ -106,11 +115,11 @@ def endpoints(value: Any, path: Path, findings: Findings) -> tuple[str, ...]:
     """One base address or a list of them, one a replica."""
     if isinstance(value, list):
         if not 0 < len(value) <= MAX_ENDPOINTS:
-            findings.add(path, value, f"an address, or a list of 1 to {MAX_ENDPOINTS} addresses")
+            findings.add(path, value, Sentence("an address, or a list of 1 to {most} addresses", most=MAX_ENDPOINTS))
         found = [endpoint(item, (*path, index), findings) for index, item in enumerate(value[:MAX_ENDPOINTS])]
         for index, item in enumerate(found):
             if item and item in found[:index]:
-                findings.add((*path, index), item, "each replica's address once")
+                findings.add((*path, index), item, Sentence("each replica's address once"))
         return tuple(item for item in found if item)
     found_one = endpoint(value, path, findings)
     return (found_one,) if found_one else ()
@@ -118,13 +127,14 @@ def endpoints(value: Any, path: Path, findings: Findings) -> tuple[str, ...]:
 
 def endpoint(value: Any, path: Path, findings: Findings) -> str:
     """A base address: http or https, host, perhaps port and path; no user, query or fragment. End slashes are cut."""
-    expected = "an address such as https://host:8000/v1"
+    expected = Sentence("an address such as https://host:8000/v1")
     if not isinstance(value, str) or len(value) > 500:
         findings.add(path, value, expected)
         return ""
     problem = endpoint_problem(value)
     if problem:
-        findings.add(path, value, expected, f"the endpoint {USERINFO.sub('***@', value)[:80]!r} {problem}")
+        shown = repr(USERINFO.sub("***@", value)[:80])
+        findings.add(path, value, expected, Sentence("the endpoint {shown} {problem}", shown=shown, problem=problem))
         return ""
     return value.rstrip("/")
 
@@ -132,25 +142,25 @@ def endpoint(value: Any, path: Path, findings: Findings) -> str:
 def endpoint_problem(value: str) -> str:
     """Why `value` is no acceptable base address, or nothing."""
     if not re.fullmatch(r"[\x21-\x7e]+", value) or "\\" in value:
-        return (
+        return Sentence(
             "holds a space, a backslash or a character outside ASCII; percent-encode paths and write hosts in punycode"
         )
     try:
         parts = urlsplit(value)
         port = parts.port
     except ValueError as error:
-        return f"is malformed ({error})"
+        return Sentence("is malformed ({error})", error=str(error))
     if parts.scheme not in ("http", "https"):
-        return "must start with http:// or https://"
+        return Sentence("must start with http:// or https://")
     if "@" in parts.netloc:
-        return "holds a user or password; store the secret under Credentials"
+        return Sentence("holds a user or password; store the secret under Credentials")
     if parts.query or parts.fragment or value.endswith(("?", "#")):
-        return "must not hold a query or a fragment"
+        return Sentence("must not hold a query or a fragment")
     if port == 0 or parts.netloc.endswith(":"):
-        return "must have a port between 1 and 65535"
+        return Sentence("must have a port between 1 and 65535")
     if any(part in (".", "..") for part in parts.path.lower().replace("%2e", ".").split("/")):
-        return "must not hold . or .. in its path"
-    return "" if host_is_valid(parts.hostname or "") else "has no valid host"
+        return Sentence("must not hold . or .. in its path")
+    return "" if host_is_valid(parts.hostname or "") else Sentence("has no valid host")
 
 
 def host_is_valid(host: str) -> bool:
@@ -165,7 +175,7 @@ def host_is_valid(host: str) -> bool:
 
 def size(value: Any, path: Path, findings: Findings) -> int | None:
     """Bytes from `12GB`, `0.003GB`, `512MiB` or a plain number of bytes."""
-    expected = "a size such as 12GB, 512MiB or a number of bytes"
+    expected = Sentence("a size such as 12GB, 512MiB or a number of bytes")
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**18:
         return value
     found = re.fullmatch(SIZE, value.strip(), re.IGNORECASE) if isinstance(value, str) and len(value) < 40 else None
@@ -188,7 +198,7 @@ def seconds(value: Any, path: Path, findings: Findings) -> float:
     """A positive number of seconds, at most a day."""
     number = finite(value)
     if number is None or not 0 < number <= MAX_SECONDS:
-        findings.add(path, value, f"seconds, more than 0 and at most {MAX_SECONDS}")
+        findings.add(path, value, Sentence("seconds, more than 0 and at most {most}", most=MAX_SECONDS))
         return 1.0
     return number
 
@@ -219,14 +229,24 @@ def storable(value: Any, depth: int = 16) -> bool:
 def bounds(value: Any, path: Path, findings: Findings) -> tuple[float | None, float | None]:
     """`[low, high]`, either of them null for open; both None if it is wrong."""
     if not isinstance(value, list) or len(value) != 2:
-        findings.add(path, value, "two numbers [low, high]")
+        findings.add(path, value, Sentence("two numbers [low, high]"))
         return None, None
     low, high = (None if item is None else finite(item) for item in value)
     if (low is None and value[0] is not None) or (high is None and value[1] is not None) or value == [None, None]:
-        findings.add(path, value, "two numbers [low, high] below 2**63; null leaves one side open")
+        findings.add(path, value, Sentence("two numbers [low, high] below 2**63; null leaves one side open"))
         return None, None
     if low is not None and high is not None and low > high:
-        findings.add(path, value, "low before high", f"range {value} is reversed; write [{value[1]}, {value[0]}]")
+        findings.add(
+            path,
+            value,
+            Sentence("low before high"),
+            Sentence(
+                "range {given} is reversed; write [{low}, {high}]",
+                given=str(value),
+                low=str(value[1]),
+                high=str(value[0]),
+            ),
+        )
         return None, None
     return low, high
 

@@ -13,6 +13,7 @@ from controlplane.base import access as roles
 from controlplane.base.refusals import Refused
 from controlplane.base.web.doors import PersonRequest, go, page, page_of, request_id
 from controlplane.base.web.paging import page_of_rows
+from controlplane.base.web.telling import told
 from registry import snippets
 from registry.access import callers, credentials
 from registry.catalog import verbs as catalog
@@ -43,7 +44,7 @@ def key_create(request: PersonRequest) -> HttpResponse:
                 request.user, given["name"], given["scopes"], limits, request_id=request_id(request)
             )
         except Refused as refusal:
-            form.add_error(refusal.code if refusal.code in form.fields else None, refusal.message)
+            form.add_error(refusal.code if refusal.code in form.fields else None, told(refusal.message))
         else:
             base = request.build_absolute_uri("/").rstrip("/")
             model = catalog.first(request.user, matching=row.model_patterns)
@@ -94,7 +95,7 @@ def credential_create(request: PersonRequest) -> HttpResponse:
             row = credentials.create(request.user, **form.cleaned_data, request_id=request_id(request))
         except Refused as refusal:
             field = "name" if refusal.code == "credential_exists" else refusal.code
-            form.add_error(field if field in form.fields else None, refusal.message)
+            form.add_error(field if field in form.fields else None, told(refusal.message))
         else:
             messages.success(request, gettext("%(name)s is stored.") % {"name": row.name})
             return go(request, reverse("credentials"))

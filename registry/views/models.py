@@ -12,6 +12,7 @@ from django.utils.translation import gettext, ngettext
 
 from controlplane.base import access, saved_views
 from controlplane.base.audit import history
+from controlplane.base.messages import message_of
 from controlplane.base.refusals import Invalid, Refused
 from controlplane.base.saved_views import Column, ordered
 from controlplane.base.web.doors import (
@@ -26,6 +27,7 @@ from controlplane.base.web.doors import (
     safe_back,
 )
 from controlplane.base.web.paging import Page, page_of_list, page_of_rows
+from controlplane.base.web.telling import told
 from registry import highlighting, reasons, snippets
 from registry.catalog import cures
 from registry.catalog import verbs as catalog
@@ -45,7 +47,7 @@ def models(request: PersonRequest) -> HttpResponse:
     try:
         listing = catalog.search(request.user, wanted, request.GET.get("sort", "name"), page_of(request))
     except Invalid as refusal:
-        messages.error(request, refusal.message)
+        messages.error(request, told(refusal.message))
         wanted = catalog.ModelFilter()
         listing = catalog.search(request.user, wanted)
     chosen = {name: getattr(wanted, name) for name in catalog.FACETS}
@@ -216,7 +218,7 @@ def spec_of(model: Model) -> tuple[Spec | None, str]:
     try:
         return spec_file.read(model.release.spec), ""
     except SpecInvalid as error:
-        return None, str(error)
+        return None, message_of(error)
 
 
 def tab_context(request: PersonRequest, model: Model, spec: Spec | None, tab: str) -> dict[str, Any]:
@@ -239,7 +241,7 @@ def adapter_context(spec: Spec) -> dict[str, Any]:
     try:
         adapter = compile_adapter(spec)
     except CompileError as error:
-        return {"problem": str(error)}
+        return {"problem": message_of(error)}
     return {"adapter": adapter, "pieces": highlighting.pieces(adapter.source), "lines": adapter.source.count("\n")}
 
 

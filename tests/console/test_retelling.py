@@ -23,12 +23,6 @@ from tests.upstreams import Upstreams
 Visitor = Callable[..., Client]
 FOLDER = Path(settings.BASE_DIR)
 TALKING = [
-    "registry/specfile/errors",
-    "registry/specfile/file",
-    "registry/specfile/params",
-    "registry/specfile/reading",
-    "registry/specfile/text",
-    "registry/specfile/values",
     "registry/detection/detect",
     "registry/upstreams/looking",
     "registry/detection/drafts",
@@ -57,12 +51,6 @@ TALKING = [
     "registry/protocols/codecs/anthropic_settings",
     "registry/protocols/codecs/huggingface",
     "registry/protocols/codecs/ollama",
-    "controlplane/base/accounts",
-    "controlplane/base/access",
-    "controlplane/base/config",
-    "controlplane/base/egress_rules",
-    "controlplane/base/secrets",
-    "controlplane/base/jobs/verbs",
     "routing/calls/jobs",
     "routing/lab/races",
     "routing/dataplane/limits",

@@ -13,7 +13,7 @@ from django.utils.translation.template import templatize
 FOLDER = Path(settings.BASE_DIR)
 LOCALE = FOLDER / "templates/locale/zh_Hans/LC_MESSAGES"
 PACKAGES = ("controlplane", "registry", "routing", "versions")
-CALLS = {"gettext", "gettext_lazy", "ngettext", "ngettext_lazy", "_"}
+CALLS = {"gettext", "gettext_lazy", "ngettext", "ngettext_lazy", "_", "Sentence"}
 SAME_IN_BOTH = re.compile(
     r"Patchbay|CSV|JSON Lines|OpenAI( SDK)?|UTC|Python|curl|English|temperature|max_tokens|x-patchbay-adapted:?"
     r"|team-a -old|data-[a-z-]+=|/live|https://[^ ]+"

@@ -22,6 +22,7 @@ from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
 from controlplane.base.jobs import verbs as jobs
+from controlplane.base.messages import Sentence, restored, stored
 from controlplane.base.models import Job, JobState
 from controlplane.base.redaction import redact
 
@@ -115,7 +116,14 @@ class Lease:
     def retry(self, error: dict[str, Any]) -> bool:
         """Give the job back for a later attempt, or end it when its attempts are used up."""
         if self.job.attempts >= self.job.max_attempts:
-            return self.fail({**error, "message": f"gave up after {self.job.attempts} attempts: {error['message']}"})
+            return self.fail(
+                {
+                    **error,
+                    "message": Sentence(
+                        "gave up after {attempts} attempts: {error}", attempts=self.job.attempts, error=error["message"]
+                    ),
+                }
+            )
         seconds = BACKOFF_SECONDS * 2 ** (self.job.attempts - 1)
         moved = self._mine().update(
             state=JobState.QUEUED, due_at=Now() + timedelta(seconds=seconds), lease_until=None, error=_storable(error)
@@ -128,7 +136,14 @@ class Lease:
         age = timezone.now() - self.job.created_at
         if age >= HORIZON:
             minutes = int(age.total_seconds() // 60)
-            return self.fail({**why.error, "message": f"gave up after {minutes} minutes: {why.error['message']}"})
+            return self.fail(
+                {
+                    **why.error,
+                    "message": Sentence(
+                        "gave up after {minutes} minutes: {error}", minutes=minutes, error=why.error["message"]
+                    ),
+                }
+            )
         left = (HORIZON - age).total_seconds()
         rest = max(why.retry_after, min(why.longest, age.total_seconds() / 4), SOONEST_SECONDS)
         seconds = min(rest * _SPREAD.uniform(1.0, 1.5), max(left, SOONEST_SECONDS))
@@ -208,7 +223,12 @@ def run(lease: Lease, handlers: Handlers) -> BaseException | None:
     if handler is None:
         known = ", ".join(sorted(handlers))
         lease.fail(
-            {"code": "unknown_kind", "message": f"no handler for jobs of kind {lease.job.kind!r}; known: {known}"}
+            {
+                "code": "unknown_kind",
+                "message": Sentence(
+                    "no handler for jobs of kind {kind}; known: {known}", kind=repr(lease.job.kind), known=known
+                ),
+            }
         )
         return None
     with ThreadPoolExecutor(1, thread_name_prefix=f"job-{lease.job.kind}") as pool:
@@ -240,8 +260,8 @@ def _take(job: Job) -> Lease | None:
         _bury(job, JobState.CANCELLED, job.error)
         return None
     if job.attempts >= job.max_attempts:
-        last = (job.error or {}).get("message", "the worker died or was away for more than 20 s each time")
-        message = f"gave up after {job.attempts} attempts: {last}"
+        last = (job.error or {}).get("message", Sentence("the worker died or was away for more than 20 s each time"))
+        message = Sentence("gave up after {attempts} attempts: {last}", attempts=job.attempts, last=last)
         _bury(job, JobState.FAILED, {"code": "dead_letter", "message": message})
         return None
     Job.objects.filter(pk=job.pk).update(
@@ -291,5 +311,5 @@ def _renew(lease: Lease) -> None:
 
 def _storable(value: Any) -> Any:
     """`value` as JSON that PostgreSQL takes: no NUL characters, no NaN."""
-    text = json.dumps(value, cls=DjangoJSONEncoder)
-    return json.loads(text.replace("\\u0000", "\\ufffd"), parse_constant=str)
+    text = json.dumps(stored(value), cls=DjangoJSONEncoder)
+    return restored(json.loads(text.replace("\\u0000", "\\ufffd"), parse_constant=str))

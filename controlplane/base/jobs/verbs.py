@@ -16,12 +16,14 @@ from django.db.models.functions import Now
 from controlplane.base import access, events
 from controlplane.base.audit import chain as audit
 from controlplane.base.jobs import queue
+from controlplane.base.messages import Sentence, cut
 from controlplane.base.models import Job, JobState, User
 from controlplane.base.refusals import Conflict, Invalid, Missing
 
 FINAL = (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
 KEPT = timedelta(days=30)
 MAX_KEY = 200
+LONGEST_TITLE = 200
 LIST_FIELDS = ("input", "result")
 
 
@@ -38,7 +40,9 @@ def once(key: str | None, *parts: str) -> Idempotency | None:
     if not key:
         return None
     if len(key) > MAX_KEY or not key.isprintable() or not key.isascii():
-        raise Invalid("idempotency_key", f"Idempotency-Key must be 1 to {MAX_KEY} printable ASCII characters")
+        raise Invalid(
+            "idempotency_key", Sentence("Idempotency-Key must be 1 to {most} printable ASCII characters", most=MAX_KEY)
+        )
     text = "\n".join(parts).encode("utf-8", "replace")
     return Idempotency(key, hashlib.sha256(text).hexdigest())
 
@@ -59,7 +63,7 @@ def enqueue(
     """
     draft = Job(
         kind=kind,
-        title=title[:200],
+        title=cut(title, LONGEST_TITLE),
         input=input,
         input_digest=idempotency.digest if idempotency else "",
         idempotency_key=idempotency.key if idempotency else None,
@@ -100,7 +104,7 @@ def get(actor: Any, job_id: uuid.UUID | str) -> Job:
     access.require(actor, "job.read")
     job = Job.objects.filter(pk=_uuid(job_id)).first()
     if job is None or not access.can(actor, "job.read", job):
-        raise Missing("job", f"there is no job {str(job_id)[:60]!r} that you may see")
+        raise Missing("job", Sentence("there is no job {job_id} that you may see", job_id=repr(str(job_id)[:60])))
     return job
 
 
@@ -115,7 +119,9 @@ def cancel(actor: Any, job_id: uuid.UUID | str, request_id: str = "") -> Job:
     )
     asked = stopped or Job.objects.filter(pk=job.pk, state=JobState.RUNNING).update(cancel_requested=True)
     if not asked:
-        raise Conflict("job_over", f"job {job.pk} is {job.state} already", {"state": job.state})
+        raise Conflict(
+            "job_over", Sentence("job {job} is {state} already", job=str(job.pk), state=job.state), {"state": job.state}
+        )
     job.refresh_from_db()
     audit.record(
         actor, "job.cancel", "job", job.pk, {"name": job.title, "kind": job.kind, "state": job.state}, request_id
@@ -176,7 +182,11 @@ def _earlier(draft: Job) -> Job | None:
     if found is not None and found.input_digest != draft.input_digest:
         raise Conflict(
             "idempotency_key_reused",
-            f"Idempotency-Key {draft.idempotency_key!r} was used for another request (job {found.pk}); send a new key",
+            Sentence(
+                "Idempotency-Key {idempotency_key} was used for another request (job {found}); send a new key",
+                idempotency_key=repr(draft.idempotency_key),
+                found=str(found.pk),
+            ),
             {"job": str(found.pk)},
         )
     return found
@@ -192,4 +202,4 @@ def _uuid(value: uuid.UUID | str) -> uuid.UUID:
     try:
         return uuid.UUID(value)
     except ValueError as error:
-        raise Missing("job", f"{value[:60]!r} is not a job's id (a UUID)") from error
+        raise Missing("job", Sentence("{value} is not a job's id (a UUID)", value=repr(value[:60]))) from error

@@ -7,6 +7,8 @@ from typing import IO, Any
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import BaseParser
 
+from controlplane.base.messages import Sentence
+
 MAX_BYTES = 32 * 1024 * 1024
 
 
@@ -34,4 +36,4 @@ class StrictJSONParser(BaseParser):
 
 
 def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is not JSON")
+    raise ValueError(Sentence("{constant} is not JSON", constant=constant))

@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 
 from controlplane.base import access
-from controlplane.base.web import icons, retelling, words
+from controlplane.base.web import icons, telling, words
 
 register = template.Library()
 
@@ -43,8 +43,8 @@ def word(value: object, family: str) -> str:
 
 @register.filter
 def told(value: object) -> str:
-    """What a verb, a spec reader or a transport said in English, in the reader's language."""
-    return retelling.retell(str(value))
+    """A sentence in the reader's language; any other text as it is."""
+    return telling.told(value)
 
 
 @register.filter

@@ -17,7 +17,7 @@ from django.utils.translation import gettext
 from controlplane.base import access
 from controlplane.base.models import User
 from controlplane.base.refusals import Conflict, Missing, Refused, Stale
-from controlplane.base.web.retelling import retell
+from controlplane.base.web.telling import told
 
 View = Callable[..., HttpResponseBase]
 OPEN, UNDO = "open", "undo"
@@ -140,7 +140,7 @@ def not_found(request: HttpRequest, text: str = "") -> HttpResponse:
 
 
 def _refused(request: HttpRequest, refusal: Refused, status: int) -> HttpResponse:
-    text = retell(refusal.message)
+    text = told(refusal.message)
     if partial(request):
         return only_toast(text, 422 if status == 400 else status)
     return _fault(request, status, text)

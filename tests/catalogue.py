@@ -1,0 +1,28 @@
+"""Collects what pages show into the message catalogue: `python -m tests.catalogue`, which `make messages` calls."""
+
+import os
+
+import django
+from django.core.management import call_command
+from django.core.management.commands import makemessages
+
+IGNORED = [".venv", ".data", "tests"]
+
+
+class Collector(makemessages.Command):
+    """Django's own, which also takes the templates of sentences."""
+
+    xgettext_options = [*makemessages.Command.xgettext_options, "--keyword=Sentence"]
+
+
+def main() -> None:
+    """Bring the Chinese catalogue up to date and compile it."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlplane.settings")
+    django.setup()
+    options = {"no_location": True, "no_obsolete": True, "no_wrap": True, "ignore_patterns": IGNORED}
+    call_command(Collector(), locale=["zh_Hans"], **options)
+    call_command("compilemessages", ignore_patterns=[".venv"])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+"""Who switches the language reads every error in it: what code says to people is a sentence of the catalogue."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.utils import translation
+
+from controlplane.base.messages import Sentence
+from controlplane.base.web.telling import told
+
+FOLDER = Path(settings.BASE_DIR)
+SPEAKING = [
+    *(
+        f"controlplane/base/{name}"
+        for name in ("accounts", "access", "config", "egress_rules", "saved_views", "secrets")
+    ),
+    "controlplane/base/jobs/verbs",
+    *(f"registry/specfile/{name}" for name in ("errors", "file", "params", "reading", "text", "values")),
+]
+SENTENCE = re.compile(r"[a-z]{2,} .*[a-z]{2,}|[a-z]{2,} \{|\} [a-z]{2,}")
+MARKED = {"Sentence", "gettext", "ngettext", "gettext_lazy", "ngettext_lazy", "re.compile"}
+
+
+def unmarked(tree: ast.AST) -> Iterator[str]:
+    """Every text like a sentence that is neither a docstring nor marked for the catalogue; what differs as {}."""
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            continue
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in MARKED:
+            waiting += [*node.args[1:], *node.keywords]
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+        elif isinstance(node, ast.JoinedStr):
+            yield "".join(str(part.value) if isinstance(part, ast.Constant) else "{}" for part in node.values)
+            waiting += [part.value for part in node.values if isinstance(part, ast.FormattedValue)]
+        else:
+            waiting += ast.iter_child_nodes(node)
+
+
+@pytest.mark.parametrize("module", SPEAKING)
+def test_everything_a_module_says_is_marked(module: str) -> None:
+    tree = ast.parse((FOLDER / f"{module}.py").read_text())
+    assert [text for text in unmarked(tree) if SENTENCE.search(text)] == []
+
+
+def test_what_is_not_marked_is_found() -> None:
+    found = set(unmarked(ast.parse('"""A docstring."""\nraise Wrong(f"{x} is not known")\nsay(Sentence("it is so"))')))
+    assert found == {"{} is not known"}
+
+
+def test_a_sentence_is_told_in_the_language_of_the_reader() -> None:
+    sentence = Sentence("{path} is {shown}; expected {expected}", path="a", shown="3", expected=Sentence("text"))
+    assert told(sentence) == "a is 3; expected text"
+    with translation.override("zh-hans"):
+        assert told(sentence) == "a 的值是 3；应为：文本"
+
+
+def test_words_of_others_stay_as_they_are() -> None:
+    with translation.override("zh-hans"):
+        assert told("CUDA out of memory") == "CUDA out of memory"
