@@ -24,7 +24,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.classifier_words import REASONS, page  # noqa: E402
+from benchmarks.classifier_page import REASONS, page  # noqa: E402
 from benchmarks.large_document import large  # noqa: E402
 from versions.diff.classify import classify  # noqa: E402
 from versions.diff.findings import DiffFinding, Report, Severity  # noqa: E402

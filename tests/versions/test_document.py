@@ -1,10 +1,12 @@
 """docs/change-classifier.md speaks of the code that is here, of every rule, and of no miss."""
 
 import re
+from collections import Counter
 
 import pytest
 
-from benchmarks.classifier import PAGE, code_digest, doing
+from benchmarks.classifier import PAGE, Results, Tally, code_digest, doing
+from benchmarks.classifier_page import REASONS, page
 from versions.diff.rules import table
 
 TEXT = PAGE.read_text(encoding="utf-8")
@@ -55,3 +57,24 @@ def test_the_page_promises_what_the_targets_ask() -> None:
 @pytest.mark.parametrize("word", ["breaking", "review", "compatible"])
 def test_the_page_explains_its_words(word: str) -> None:
     assert f"**{word}**" in TEXT
+
+
+def test_the_page_is_filled_with_what_was_measured() -> None:
+    tally = Tally(
+        "peer", Counter({("breaking", "review"): 1, ("breaking", "compatible"): 2, ("non-breaking", "compatible"): 1})
+    )
+    tally.disagreements.append(("pair-7", "breaking", "compatible", "nothing", REASONS["nothing"]))
+    results = Results(
+        {"peer": tally}, {"site": Counter(breaking=3, adaptable=1)}, renames=[(0.7, "old_name", "new_name")]
+    )
+    text = page(results, "c0de", "da7a")
+    assert "code `c0de` · data `da7a`" in text
+    assert "**Misses: 2** labelled breaks called compatible, of 4 labelled pairs" in text
+    assert "| peer | 4 | 2 | 1 of 1 (100.0%) | 2 of 4 (50.0%) | 2 of 4 (50.0%) | – |" in text
+    assert (
+        "### peer (1)\n\n| pair | label | ours | finding | reason |\n| --- | --- | --- | --- | --- |\n| pair-7 |"
+        in text
+    )
+    assert "| site | 3 | 3 | 0 | 0 | 1 |" in text
+    assert "`old_name` → `new_name` (0.7)" in text
+    assert "{{" not in text

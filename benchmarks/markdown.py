@@ -1,0 +1,22 @@
+"""Pages of figures: a template of Markdown under benchmarks/templates, filled with texts and tables."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from django.template import Context, Engine
+
+TEMPLATES = Path(__file__).with_name("templates")
+
+
+def render(name: str, facts: dict[str, Any]) -> str:
+    """The template `name` with `{{ facts }}` filled in; what a fact's text says is left as it is."""
+    engine = Engine(dirs=[str(TEMPLATES)], autoescape=False)
+    return engine.get_template(name).render(Context(facts, autoescape=False, use_l10n=False))
+
+
+def table(head: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
+    """A table of Markdown, without a line break at its end."""
+    names = list(head)
+    lines = [names, ["---" for _ in names], *([str(cell) for cell in row] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
