@@ -8,7 +8,7 @@ import pytest
 from registry.canon import CallContext, Task
 from registry.protocols.compiler.adapters import compile_adapter
 from registry.specfile.file import read
-from tests.registry.protocols.test_foreign_requests import RESULT, TEN, USER, call, refusal, send
+from tests.registry.protocols.codecs.test_foreign_requests import RESULT, TEN, USER, call, refusal, send
 
 
 @pytest.mark.parametrize("protocol", ["anthropic", "ollama"])
