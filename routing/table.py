@@ -44,6 +44,11 @@ class ServedModel:
     state: str = "ready"
     unavailable: str = ""
 
+    @property
+    def shown_state(self) -> str:
+        """`state`, or "unavailable" since its adapter could not be compiled at the first call."""
+        return "unavailable" if self.adapter is not None and self.adapter.trouble else self.state
+
 
 @dataclass(frozen=True, slots=True)
 class Table:

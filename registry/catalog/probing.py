@@ -24,7 +24,8 @@ from registry.access import credentials
 from registry.canon import Failure, FailureKind
 from registry.catalog import releases
 from registry.models import Model, ModelState
-from registry.protocols.compiler.adapters import CompileError, compile_adapter
+from registry.protocols.adapter import CompileError
+from registry.protocols.compiler.adapters import compile_adapter
 from registry.specfile.errors import SpecInvalid
 from registry.transports.egress import Egress, EndpointInvalid
 from registry.transports.http import Client

@@ -9,7 +9,8 @@ from django.utils import timezone
 
 from controlplane.base.refusals import Invalid
 from registry.models import Credential, Model, ModelState, Release
-from registry.protocols.compiler.adapters import CompileError, compile_adapter
+from registry.protocols.adapter import CompileError
+from registry.protocols.compiler.adapters import compile_adapter
 from registry.spec import Spec
 from registry.specfile import file as spec_file
 from registry.specfile.errors import SpecError, SpecInvalid

@@ -1,8 +1,10 @@
 """What the compiler produces: an Adapter, one Operation a task."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Protocol as Interface
+from typing import Self
 from urllib.parse import quote
 
 from msgspec.json import encode
@@ -84,23 +86,69 @@ class Verb:
         return replace(self.wire, path=path, body=self.wire.body.replace(b'"$model"', encode(upstream_model)))
 
 
+class CompileError(Exception):
+    """A protocol or spec that cannot be compiled; the message names the thing and what to do."""
+
+
 @dataclass(frozen=True, slots=True)
+class Code:
+    """Generated code: the Python text that runs, its SHA-256 in hex, and the functions that it defines, by task."""
+
+    source: str
+    digest: str
+    operations: Mapping[Task, Operation]
+
+
+@dataclass(frozen=True)
 class Adapter:
-    """Generated code for one protocol and one spec's type and parameters. `source` is the Python text that runs.
+    """Generated code for one protocol and one spec's type and parameters, made when it is first asked for.
 
     `base_path` is the path that belongs to the protocol (for example /v1) and comes before every wire's path, unless
     the endpoint ends with it, or with another version, itself. `init` and `terminate` are the wires of those verbs,
-    empty if the protocol has none; `health` is used by probes and detection.
+    empty if the protocol has none; `health` is used by probes and detection. `make` raises CompileError.
     """
 
     protocol: str
-    digest: str
-    source: str
     base_path: str
     authorize: AuthKind
     headers: tuple[tuple[bytes, bytes], ...]
-    operations: Mapping[Task, Operation]
+    make: Callable[[], Code] = field(repr=False)
     init: tuple[Verb, ...] = ()
     terminate: tuple[Verb, ...] = ()
     health: tuple[Verb, ...] = ()
     describe: Verb | None = None
+
+    @property
+    def code(self) -> Code:
+        """The code, made once; that takes milliseconds. Raises CompileError."""
+        if isinstance(self._made, CompileError):
+            raise CompileError(str(self._made)) from self._made
+        return self._made
+
+    @cached_property
+    def _made(self) -> Code | CompileError:
+        try:
+            return self.make()
+        except CompileError as error:
+            return error
+
+    def compile(self) -> Self:
+        """This adapter, once its code is made. Raises CompileError."""
+        _ = self.code
+        return self
+
+    @cached_property
+    def operations(self) -> Mapping[Task, Operation]:
+        """The operations of `code`. Raises CompileError."""
+        return self.code.operations
+
+    @property
+    def compiled(self) -> bool:
+        """Whether the code was made, or could not be made."""
+        return "_made" in vars(self)
+
+    @property
+    def trouble(self) -> str:
+        """Why the code could not be made; empty if it was made or never asked for."""
+        made = vars(self).get("_made")
+        return str(made) if isinstance(made, CompileError) else ""

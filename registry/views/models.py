@@ -32,7 +32,8 @@ from registry import highlighting, reasons, snippets
 from registry.catalog import cures
 from registry.catalog import verbs as catalog
 from registry.models import Model, ModelState
-from registry.protocols.compiler.adapters import CompileError, compile_adapter
+from registry.protocols.adapter import CompileError
+from registry.protocols.compiler.adapters import compile_adapter
 from registry.spec import Spec
 from registry.specfile import file as spec_file
 from registry.specfile.errors import SpecInvalid
@@ -242,7 +243,8 @@ def adapter_context(spec: Spec) -> dict[str, Any]:
         adapter = compile_adapter(spec)
     except CompileError as error:
         return {"problem": message_of(error)}
-    return {"adapter": adapter, "pieces": highlighting.pieces(adapter.source), "lines": adapter.source.count("\n")}
+    source = adapter.code.source
+    return {"adapter": adapter, "pieces": highlighting.pieces(source), "lines": source.count("\n")}
 
 
 @page("model.change", "GET", "POST")

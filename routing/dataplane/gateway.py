@@ -11,7 +11,6 @@ from msgspec.json import encode
 from registry import predict_form, resolve
 from registry.access import keys
 from registry.canon import Failure, FailureKind, Request
-from registry.protocols.adapter import Adapter
 from registry.upstreams.exchange import operation_for
 from routing.dataplane import endpoints
 from routing.dataplane.call import Call, new_id
@@ -19,6 +18,7 @@ from routing.dataplane.caller import CallerLeft, Collected, Connection, Message,
 from routing.dataplane.endpoints import JSON, Address, Headers, address, read_head
 from routing.dataplane.fields import flag, take, text
 from routing.dataplane.fields import read_fields as fields_of
+from routing.dataplane.first_calls import FirstCalls, adapter_of
 from routing.dataplane.forwarding import Forwarder, reply_headers
 from routing.dataplane.limits import Limits
 from routing.dataplane.measures import Measures
@@ -78,6 +78,7 @@ class Gateway:
         self._measures = measures
         self._pepper = pepper
         self._limits = Limits(time.monotonic)
+        self._first_calls = FirstCalls()
         self._listings: dict[tuple[str, ...], bytes] = {}
         self._known: dict[bytes, Caller] = {}
         self.table: Table | None = None
@@ -175,7 +176,10 @@ class Gateway:
         assert caller is not None
         model = await self._resolve(call, caller, body)
         assert call.request is not None
-        operation = operation_for(_adapter_of(model), call.request)
+        adapter = adapter_of(model)
+        if not adapter.compiled:
+            await self._first_calls.compile(model, adapter)
+        operation = operation_for(adapter, call.request)
         self._limits.admit(caller)
         try:
             if call.head.respond_async:
@@ -326,14 +330,6 @@ async def _tell(call: Call, failure: Failure, send: Send) -> None:
         return
     headers = [JSON, *reply_headers(call), *endpoints.error_headers(failure)]
     await answer(send, endpoints.status_of(failure)[0], headers, endpoints.error_body(failure))
-
-
-def _adapter_of(model: ServedModel) -> Adapter:
-    if model.adapter is None:
-        code = "model_disabled" if model.state == "disabled" else "model_unavailable"
-        kind = FailureKind.NOT_FOUND if model.state == "disabled" else FailureKind.UNAVAILABLE
-        raise Failure(kind, model.unavailable, parameter="model", code=code)
-    return model.adapter
 
 
 def _scope_missing(caller: Caller, scope: str) -> Failure:

@@ -171,7 +171,7 @@ class PlaneCollector(Collector):
         models = GaugeMetricFamily("patchbay_models", "Models in service by state", labels=["state"])
         states: dict[str, int] = {}
         for served in watcher.table.models.values() if watcher.table is not None else ():
-            states[served.state] = states.get(served.state, 0) + 1
+            states[served.shown_state] = states.get(served.shown_state, 0) + 1
         for state, count in states.items():
             models.add_metric([state], count)
         yield models

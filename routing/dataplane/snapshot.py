@@ -10,8 +10,8 @@ import msgspec
 
 from controlplane.base.egress_rules import parse_rule
 from controlplane.base.secrets import SecretError, unseal
-from registry.protocols.adapter import Adapter
-from registry.protocols.compiler.adapters import CompileError, compile_adapter
+from registry.protocols.adapter import Adapter, CompileError
+from registry.protocols.compiler.adapters import adapter_of
 from registry.spec import Spec
 from registry.specfile.errors import SpecInvalid
 from registry.specfile.file import read as read_spec
@@ -135,9 +135,9 @@ class Builder:
         unavailable = f"model {row.name!r} is disabled; an engineer can enable it" if row.state == "disabled" else ""
         try:
             spec = self._spec(row)
-            compiled = compile_adapter(spec)
-            replicas = self._replicas(row, spec, compiled, credential)
-            adapter = None if unavailable else compiled
+            shared = adapter_of(spec)
+            replicas = self._replicas(row, spec, shared, credential)
+            adapter = None if unavailable else shared
         except (SpecInvalid, CompileError, EndpointInvalid, UnsealFailed, ValueError, msgspec.DecodeError) as error:
             unavailable = unavailable or f"model {row.name!r} cannot be called: {error}"
             log.warning("%s", unavailable)

@@ -3,15 +3,18 @@
 import hashlib
 import importlib.abc
 import importlib.util
-import linecache
+from collections import deque
 from collections.abc import Mapping
-from types import MappingProxyType, ModuleType
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from types import CodeType, MappingProxyType, ModuleType
+from weakref import WeakValueDictionary
 
 import msgspec
 
 from registry.canon import Task
 from registry.protocols import codecs
-from registry.protocols.adapter import Adapter, Operation, Verb, Wire
+from registry.protocols.adapter import Adapter, Code, CompileError, Operation, Verb, Wire
 from registry.protocols.auth import MINTED, authorization
 from registry.protocols.compiler import generate
 from registry.protocols.compiler.catalog import PROTOCOLS
@@ -21,14 +24,10 @@ from registry.protocols.document import Call, Document, Framing, Probe, Transpor
 from registry.protocols.document import Operation as Described
 from registry.protocols.runtime.opening import opening
 from registry.protocols.runtime.own_format import STARTS
-from registry.spec import Constraint, Parameter, Spec
+from registry.spec import TASKS_BY_TYPE, Constraint, Parameter, Spec
 
-CACHED = 4096
-ADAPTERS: dict[bytes, Adapter] = {}
-
-
-class CompileError(Exception):
-    """A protocol or spec that cannot be compiled; the message names the thing and what to do."""
+RECENT = 256
+"""Adapters that are kept although nobody holds them: an import of many models compiles each shape once."""
 
 
 class Shape(msgspec.Struct, frozen=True):
@@ -40,46 +39,95 @@ class Shape(msgspec.Struct, frozen=True):
     constraints: tuple[Constraint, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What the adapters of one protocol for one type of model share. `document` has paths below its base path."""
+
+    document: Document
+    tasks: tuple[Task, ...]
+    blank: Adapter
+
+
+_adapters: WeakValueDictionary[bytes, Adapter] = WeakValueDictionary()
+_recent: deque[Adapter] = deque(maxlen=RECENT)
+
+
 def compile_adapter(spec: Spec) -> Adapter:
-    """The adapter of `spec`, from the cache if its shape was compiled before. Raises CompileError."""
+    """The adapter of `spec` with its code, shared by all specs of its shape. Raises CompileError."""
+    return adapter_of(spec).compile()
+
+
+def adapter_of(spec: Spec) -> Adapter:
+    """The adapter of `spec`, shared by all specs of its shape; its code is made when it is first asked for.
+
+    Raises CompileError for all that a person can do wrong in a document or spec.
+    """
     shape = msgspec.json.encode(Shape(spec.protocol, spec.type, spec.params, spec.constraints))
-    adapter = ADAPTERS.get(shape)
+    key = hashlib.blake2b(shape, digest_size=16).digest()
+    adapter = _adapters.get(key)
     if adapter is None:
-        if spec.protocol not in PROTOCOLS:
-            raise CompileError(f"protocol {spec.protocol!r} is unknown; expected one of {', '.join(PROTOCOLS)}")
-        adapter = compile_document(PROTOCOLS[spec.protocol], spec)
-        if len(ADAPTERS) >= CACHED:
-            ADAPTERS.clear()
-        ADAPTERS[shape] = adapter
+        adapter = _adapters[key] = unmade(ground_of(spec.protocol, spec.type), spec)
+    _recent.append(adapter)
     return adapter
 
 
+@cache
+def ground_of(protocol: str, kind: str) -> Ground:
+    """The ground of a protocol that we speak. Raises CompileError."""
+    if protocol not in PROTOCOLS:
+        raise CompileError(f"protocol {protocol!r} is unknown; expected one of {', '.join(PROTOCOLS)}")
+    return ground(PROTOCOLS[protocol], kind)
+
+
 def compile_document(document: Document, spec: Spec) -> Adapter:
-    """The adapter of `spec` under `document`. Raises CompileError."""
-    tasks = tuple(task for task in spec.tasks if task in document.operations)
-    if not tasks or spec.type not in document.types:
+    """The adapter of `spec` under `document`, with its code. Raises CompileError."""
+    return unmade(ground(document, spec.type), spec).compile()
+
+
+def ground(document: Document, kind: str) -> Ground:
+    """What `document` says for models of type `kind`, checked. Raises CompileError."""
+    tasks = tuple(task for task in TASKS_BY_TYPE[kind] if task in document.operations)
+    if not tasks or kind not in document.types:
         served = ", ".join(document.types)
-        raise CompileError(f"protocol {document.name} does not serve type {spec.type}; it serves {served}")
+        raise CompileError(f"protocol {document.name} does not serve type {kind}; it serves {served}")
     refuse_unbuilt(document, tasks)
-    for task in tasks:
-        refuse_collisions(document, document.operations[task], spec)
     document = below_base(document)
-    source = layout(generate.module(document, spec, tasks))
-    digest = hashlib.sha256(source.encode()).hexdigest()
-    module = load(source, f"<adapter {document.name} {digest[:12]}>")
-    return Adapter(
+    blank = Adapter(
         protocol=document.name,
-        digest=digest,
-        source=source,
         base_path=document.base_path,
         authorize=authorization(document.auth),
         headers=tuple((key.lower().encode(), value.encode()) for key, value in document.headers.items()),
-        operations=operations(module, document, tasks),
+        make=not_bound,
         init=tuple(verb(item) for item in document.control.init),
         terminate=tuple(verb(item) for item in document.control.terminate),
         health=tuple(verb(item) for item in document.health),
         describe=described_by(document),
     )
+    return Ground(document, tasks, blank)
+
+
+def not_bound() -> Code:
+    """The code of an adapter without a spec. Always raises CompileError."""
+    raise CompileError("an adapter needs a spec before it can be compiled")
+
+
+def unmade(found: Ground, spec: Spec) -> Adapter:
+    """The adapter of `spec` without its code. Raises CompileError if two parameters would be sent under one name."""
+    for task in found.tasks:
+        refuse_collisions(found.document, found.document.operations[task], spec)
+    return replace(found.blank, make=partial(compiled, found, spec))
+
+
+def compiled(found: Ground, spec: Spec) -> Code:
+    """The code of `spec`'s shape. Raises CompileError, which nothing that passed the checks should cause."""
+    document, tasks = found.document, found.tasks
+    try:
+        source = layout(generate.module(document, spec, tasks))
+        digest = hashlib.sha256(source.encode()).hexdigest()
+        module = load(source, f"adapter {document.name} {digest[:12]}")
+    except (SyntaxError, ValueError, RecursionError, ImportError) as error:
+        raise CompileError(f"protocol {document.name}: its code does not load: {error}") from error
+    return Code(source, digest, operations(module, document, tasks))
 
 
 def below(document: Document, path: str) -> str:
@@ -195,18 +243,21 @@ class GeneratedLoader(importlib.abc.InspectLoader):
         """The module's text."""
         return self.source
 
+    def get_code(self, fullname: str) -> CodeType:
+        """The module's code under a name of its own, by which tracebacks ask for the text."""
+        return self.source_to_code(self.source, self.filename)
+
     def is_package(self, fullname: str) -> bool:
         """Never a package."""
         return False
 
 
 def load(source: str, filename: str) -> ModuleType:
-    """The module that `source` defines. Tracebacks show its lines."""
+    """The module that `source` defines. Tracebacks show its lines: they ask its loader for them."""
     loader = GeneratedLoader(source, filename)
     described = importlib.util.spec_from_loader("registry.protocols.generated", loader, origin=filename)
     if described is None:
         raise CompileError(f"{filename} cannot be loaded")
     module = importlib.util.module_from_spec(described)
     loader.exec_module(module)
-    linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
     return module

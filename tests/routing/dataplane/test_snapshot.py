@@ -73,6 +73,17 @@ def test_unchanged_models_are_reused_and_aliases_never_shadow_names() -> None:
     assert first.aliases == {"nick": "a"}
 
 
+def test_a_table_makes_no_code_and_models_of_one_shape_share_an_adapter() -> None:
+    alike = [model_row(f"alike-{number}", params={"top_k": {"type": "int"}}) for number in range(100)]
+    apart = [
+        model_row(f"apart-{number}", params={"top_k": {"type": "int", "default": number}}) for number in range(100)
+    ]
+    models = builder().build(snapshot([*alike, *apart])).models
+    adapters = {id(served.adapter): served.adapter for served in models.values()}
+    assert len(adapters) == 101
+    assert not [adapter for adapter in adapters.values() if adapter is None or adapter.compiled]
+
+
 def test_the_last_good_copy_is_private_and_a_damaged_one_is_refused(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -222,7 +233,7 @@ def replace_rows(rows: Snapshot, *callers: object) -> Snapshot:
     return msgspec.structs.replace(rows, revision=rows.revision + 1, callers=(*rows.callers, *callers))
 
 
-async def test_redis_takes_packed_records_and_tells_of_revisions() -> None:
+async def test_redis_takes_packed_records_and_tells_of_revisions(stores: None) -> None:
     link = Link(os.environ["REDIS_URL"])
     noticed = asyncio.Event()
     listening = asyncio.create_task(link.listen(noticed.set))

@@ -1,7 +1,9 @@
 """Protocol documents and specs become Python that reads well, the same text each time."""
 
 import ast
+import traceback
 from typing import Any
+from weakref import ref
 
 import msgspec
 import pytest
@@ -10,8 +12,9 @@ from msgspec.structs import replace
 
 from registry.canon import FailureKind, Request, Task
 from registry.protocols import codecs
+from registry.protocols.adapter import CompileError
 from registry.protocols.auth import SecretInvalid
-from registry.protocols.compiler.adapters import CompileError, compile_adapter, compile_document
+from registry.protocols.compiler.adapters import RECENT, adapter_of, compile_adapter, compile_document
 from registry.protocols.compiler.catalog import ALIASES, PROTOCOLS, aliases_of, canonical_name
 from registry.protocols.document import (
     Auth,
@@ -54,7 +57,8 @@ def spec_of(protocol: str, kind: str = "llm", params: dict[str, Any] | None = No
 @pytest.mark.parametrize(("protocol", "kind"), SHAPES)
 def test_source_is_deterministic_straight_and_well_formed(protocol: str, kind: str) -> None:
     spec = spec_of(protocol, kind)
-    first, second = (compile_document(PROTOCOLS[protocol], spec) for _ in range(2))
+    made, again = (compile_document(PROTOCOLS[protocol], spec) for _ in range(2))
+    first, second = made.code, again.code
     assert (first.source, first.digest) == (second.source, second.digest)
     tree = ast.parse(first.source)
     branches = (ast.If, ast.For, ast.While, ast.Try, ast.Lambda, ast.ListComp)
@@ -73,6 +77,22 @@ def test_models_of_one_shape_share_an_adapter() -> None:
     assert compile_adapter(spec_of("openai", name="a")) is compile_adapter(spec_of("openai", name="b"))
     other = {**PARAMS, "style": {"type": "string"}}
     assert compile_adapter(spec_of("openai", name="a")) is not compile_adapter(spec_of("openai", params=other))
+
+
+def test_adapters_that_nobody_holds_are_let_go() -> None:
+    first = ref(adapter_of(spec_of("openai", params={"top_k": {"type": "int", "default": 0}})))
+    for number in range(1, RECENT + 1):
+        adapter_of(spec_of("openai", params={"top_k": {"type": "int", "default": number}}))
+    assert first() is None
+
+
+def test_an_error_in_generated_code_shows_its_line() -> None:
+    encode = compile_adapter(spec_of("openai")).operations[Task.CHAT].encode
+    nothing: Any = None
+    with pytest.raises(AttributeError) as caught:
+        encode(nothing, "up")
+    shown = "".join(traceback.format_exception(caught.value))
+    assert "draft = Draft(request)" in shown
 
 
 @pytest.mark.parametrize(
@@ -146,7 +166,7 @@ def test_every_document_names_codecs_and_kinds_that_exist() -> None:
         codec
         for protocol, kind in SHAPES
         for codec in codecs.known()
-        if codec in compile_adapter(spec_of(protocol, kind, {})).source
+        if codec in compile_adapter(spec_of(protocol, kind, {})).code.source
     }
     assert named == set(codecs.known()), "codecs that no document uses"
 
