@@ -12,6 +12,7 @@ from typing import Any
 from msgspec import DecodeError, Raw
 from msgspec.json import Decoder, encode
 
+from controlplane.base.messages import Sentence
 from registry.canon import Failure, FailureKind, Reply, Request, Task
 from registry.spec import Spec
 
@@ -45,14 +46,19 @@ def to_request(spec: Spec, body: dict[str, Raw], *, strict: bool = False) -> Req
         if key not in KEYS:
             known = ", ".join(KEYS)
             raise refused(
-                key, f"{key!r:.80} is no part of a predict call; expected {known}. Parameters go inside parameters."
+                key,
+                Sentence(
+                    "{key} is no part of a predict call; expected {known}. Parameters go inside parameters.",
+                    key=f"{key!r:.80}",
+                    known=known,
+                ),
             )
     if "inputs" not in body:
-        raise refused("inputs", "'inputs' is missing; give what the model is to work on.")
+        raise refused("inputs", Sentence("'inputs' is missing; give what the model is to work on."))
     task = task_of(spec, value_of(body, "task"))
     stream = value_of(body, "stream")
     if stream not in (None, True, False):
-        raise refused("stream", f"'stream' is {stream!r:.60}; expected true or false.")
+        raise refused("stream", Sentence("'stream' is {stream}; expected true or false.", stream=f"{stream!r:.60}"))
     fields = parameters_of(body)
     fields.update(inputs_of(task, body["inputs"]))
     return Request(task, fields, stream is True, strict or spec.strict)
@@ -64,7 +70,15 @@ def task_of(spec: Spec, given: Any) -> Task:
         return spec.tasks[0]
     if given not in [task.value for task in spec.tasks]:
         known = ", ".join(task.value for task in spec.tasks)
-        raise refused("task", f"'task' is {given!r:.60}; a model of type {spec.type} answers {known}.")
+        raise refused(
+            "task",
+            Sentence(
+                "'task' is {given}; a model of type {type} answers {known}.",
+                given=f"{given!r:.60}",
+                type=spec.type,
+                known=known,
+            ),
+        )
     return Task(given)
 
 
@@ -76,7 +90,7 @@ def parameters_of(body: dict[str, Raw]) -> dict[str, Raw]:
     try:
         return decode_fields(given)
     except (DecodeError, RecursionError) as error:
-        raise refused("parameters", f"'parameters' is not an object ({error}).") from error
+        raise refused("parameters", Sentence("'parameters' is not an object ({error}).", error=error)) from error
 
 
 def inputs_of(task: Task, raw: Raw) -> dict[str, Raw]:
@@ -88,7 +102,7 @@ def inputs_of(task: Task, raw: Raw) -> dict[str, Raw]:
     if task is Task.RERANK:
         value = value_of({"inputs": raw}, "inputs")
         if not isinstance(value, dict) or set(value) != {"query", "documents"}:
-            raise refused("inputs", "'inputs' of a rerank call is an object with query and documents.")
+            raise refused("inputs", Sentence("'inputs' of a rerank call is an object with query and documents."))
         return {"query": Raw(encode(value["query"])), "documents": Raw(encode(value["documents"]))}
     return {FIELD.get(task, "inputs"): raw}
 
@@ -99,7 +113,7 @@ def value_of(body: dict[str, Raw], key: str) -> Any:
     try:
         return None if raw is None else decode(raw)
     except (DecodeError, RecursionError) as error:
-        raise refused(key, f"{key!r} is not valid JSON ({error}).") from error
+        raise refused(key, Sentence("{key} is not valid JSON ({error}).", key=repr(key), error=error)) from error
 
 
 def refused(key: str, words: str) -> Failure:
@@ -112,7 +126,9 @@ def to_reply(task: Task, model: str, reply: Reply) -> Reply:
     try:
         answer = decode(reply.body)
     except (DecodeError, RecursionError) as error:
-        raise Failure(FailureKind.UPSTREAM_INVALID, f"The upstream's answer is not JSON ({error}).") from error
+        raise Failure(
+            FailureKind.UPSTREAM_INVALID, Sentence("The upstream's answer is not JSON ({error}).", error=error)
+        ) from error
     found = answer.get(OUTPUTS.get(task, "data"), answer.get("outputs"))
     part = PART.get(task)
     outputs = found if isinstance(found, list) else []

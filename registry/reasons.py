@@ -1,6 +1,6 @@
-"""Why models fail, in words: the cause without names and numbers, and the cure that the words hold.
+"""Why models fail, in words: the cause without names and numbers, and the cure that a reason asks for.
 
-A reason is stored as it was said. What this module writes into one (`offer`, `asks_for_key`) it also finds again.
+A reason is a sentence. Which cure it asks for is told by the sentences in it, never by an upstream's own words.
 """
 
 import hashlib
@@ -8,17 +8,20 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from controlplane.base.messages import CUT, Filling, Sentence, mapped, rebuilt, sentences
+from registry.transports.egress import NOT_ALLOWED
+
 GAP = "…"
 NAME, ALLOW, KEY = "name", "allow", "key"
 OFFERED = 10
 
-_MODEL = re.compile(r"(^|\| )((?:https?://\S+: )?)Model (?:'[^'\n]*'|\"[^\"\n]*\"): (the\b)?")
-_OFFER = re.compile(r"\(asked for .*?; it offers: (.*?)( and [\d,]+ more)?; set upstream_model to one of them\)")
-_ALLOW = re.compile(
-    r"(?:^|\| )(?:https?://\S+: )?[^\s|]+(?: \([^\s|]+\))?:\d+ is refused: no allow entry covers it\."
-    r" An admin can add it under Settings > Egress, for example (\S+)"
+_MODEL = Sentence("Model {name}: {words}")
+_OFFER = Sentence("{message} (asked for {asked}; it offers: {names}; set upstream_model to one of them)")
+_OFFER_MORE = Sentence(
+    "{message} (asked for {asked}; it offers: {names} and {more} more; set upstream_model to one of them)"
 )
-_KEY = re.compile(r"\(it answered (?:401|403); store a key that it accepts under Credentials\)")
+_KEY = Sentence("{message} (it answered {status}; store a key that it accepts under Credentials)")
+_THE = ("The ", "the ")
 _NAMED = (
     re.compile(r"(?<!\w)'[^'\n]{0,300}'(?!\w)|(?<!\w)\"[^\"\n]{0,300}\"(?!\w)|`[^`\n]{0,300}`|“[^”\n]{0,300}”"),
     re.compile(r"https?://[^\s,;|()<>]*[^\s,;|()<>.:]"),
@@ -90,30 +93,40 @@ class Group:
         return tuple(dict.fromkeys(entry for entry in found if entry))
 
 
-def offer(asked: str, names: Sequence[str]) -> str:
-    """What an upstream offers instead of the name that it was asked for, as the end of a sentence."""
-    more = f" and {len(names) - OFFERED} more" if len(names) > OFFERED else ""
-    shown = ", ".join(names[:OFFERED])
-    return f" (asked for {asked!r}; it offers: {shown}{more}; set upstream_model to one of them)"
+def of_model(name: str, words: str) -> str:
+    """What went wrong with a model, its name in front."""
+    return _MODEL.given(name=repr(name), words=_beginning(words, *_THE))
 
 
-def asks_for_key(status: int) -> str:
-    """That an upstream refuses the key or the lack of one, as the end of a sentence."""
-    return f" (it answered {status}; store a key that it accepts under Credentials)"
+def offering(message: str, asked: str, names: Sequence[str]) -> str:
+    """`message`, and what an upstream offers instead of the name that it was asked for."""
+    told = {"message": message, "asked": repr(asked), "names": list(names[:OFFERED])}
+    return _OFFER_MORE.given(**told, more=len(names) - OFFERED) if len(names) > OFFERED else _OFFER.given(**told)
+
+
+def asking_for_key(message: str, status: int) -> str:
+    """`message`, and that an upstream refuses the key or the lack of one."""
+    return _KEY.given(message=message, status=status)
 
 
 def cure(reason: str) -> Cure:
-    """What would help against `reason`, as far as its words say. They may be an upstream's: nothing here is proven."""
-    if found := _OFFER.search(reason):
-        return Cure(NAME, offered=tuple(found[1].split(", ")))
-    if found := _ALLOW.search(without_name(reason)):
-        return Cure(ALLOW, entry=found[1])
-    return Cure(KEY) if _KEY.search(reason) else Cure()
+    """What would help against `reason`, as far as the sentences in it say."""
+    for part in sentences(reason):
+        names = part.params.get("names", ())
+        if part.template in (_OFFER.template, _OFFER_MORE.template) and not isinstance(names, str | int | float):
+            return Cure(NAME, offered=tuple(str(name) for name in names if not str(name).endswith(CUT)))
+        if part.template == NOT_ALLOWED.template:
+            return Cure(ALLOW, entry=str(part.params["entry"]))
+    return Cure(KEY) if any(part.template == _KEY.template for part in sentences(reason)) else Cure()
 
 
 def without_name(reason: str) -> str:
     """`reason` without "Model 'x': " in front, also behind the address of a replica."""
-    return _MODEL.sub(lambda found: found[1] + found[2] + ("The" if found[3] else ""), reason)
+
+    def bare(part: Sentence) -> str:
+        return _beginning(_text(part.params["words"]), *reversed(_THE)) if part.template == _MODEL.template else part
+
+    return rebuilt(reason, bare)
 
 
 def cause(reason: str) -> str:
@@ -121,10 +134,31 @@ def cause(reason: str) -> str:
 
     A status and an error number stay: they are the cause.
     """
-    text = _OFFER.sub(f"(asked for {GAP}; it offers: {GAP}; set upstream_model to one of them)", without_name(reason))
+    return mapped(rebuilt(without_name(reason), _without_names), _without_what_differs)
+
+
+def _without_names(part: Sentence) -> str:
+    if part.template in (_OFFER.template, _OFFER_MORE.template):
+        return _OFFER.given(message=part.params["message"], asked=GAP, names=GAP)
+    return part
+
+
+def _without_what_differs(text: str) -> str:
     for pattern in _NAMED:
         text = pattern.sub(GAP, text)
     return _NUMBER.sub(lambda found: found[0] if found[1] else GAP, text).strip()
+
+
+def _text(value: Filling) -> str:
+    return value if isinstance(value, str) else str(value)
+
+
+def _beginning(words: str, old: str, new: str) -> str:
+    """`words` with another first word, if it is `old`."""
+    if isinstance(words, Sentence):
+        begun = words.template.startswith(old)
+        return Sentence(new + words.template.removeprefix(old), **words.params) if begun else words
+    return new + words.removeprefix(old) if words.startswith(old) else words
 
 
 def grouped(rows: Iterable[Failing]) -> list[Group]:

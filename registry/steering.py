@@ -9,6 +9,7 @@ from typing import Any
 
 from msgspec import Raw
 
+from controlplane.base.messages import Sentence
 from registry.canon import Failure, FailureKind, plain
 
 ANYWHERE = frozenset(
@@ -57,8 +58,11 @@ def refuse_steering(fields: Iterable[tuple[str, Any]]) -> None:
         if found is not None:
             raise Failure(
                 FailureKind.INVALID_REQUEST,
-                f"Parameter {found[:200]!r} would tell the upstream where to call, with which key or which model; a "
-                "call may not carry that. Remove it, or have an engineer declare it in the model's spec.",
+                Sentence(
+                    "Parameter {found} would tell the upstream where to call, with which key or which model; a call may"
+                    " not carry that. Remove it, or have an engineer declare it in the model's spec.",
+                    found=repr(found[:200]),
+                ),
                 parameter=found[:200],
                 code="parameter_not_allowed",
             )

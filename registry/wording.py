@@ -5,26 +5,32 @@ from typing import Any
 from msgspec import Raw
 from msgspec.json import encode
 
+from controlplane.base.messages import Sentence
+
 LONGEST_SHOWN = 60
 
 
 def within(low: float | None, high: float | None) -> str:
     """A range in words."""
     if low is None:
-        return f"a number of at most {high:g}"
-    return f"a number of at least {low:g}" if high is None else f"a number from {low:g} to {high:g}"
+        return Sentence("a number of at most {high}", high=f"{high:g}")
+    return (
+        Sentence("a number of at least {low}", low=f"{low:g}")
+        if high is None
+        else Sentence("a number from {low} to {high}", low=f"{low:g}", high=f"{high:g}")
+    )
 
 
 def a_type(kind: str) -> str:
     """A type in words."""
     words = {
         "float": "a number",
-        "int": "a whole number",
-        "bool": "true or false",
+        "int": Sentence("a whole number"),
+        "bool": Sentence("true or false"),
         "string": "a string",
         "array": "a list",
     }
-    return words.get(kind, "an object")
+    return words.get(kind, Sentence("an object"))
 
 
 def shown(value: Any) -> str:

@@ -3,8 +3,11 @@
 import os
 
 import django
+import polib
 from django.core.management import call_command
 from django.core.management.commands import makemessages
+
+from registry.protocols.compiler.catalog import PROTOCOLS
 
 IGNORED = [".venv", ".data", "tests"]
 
@@ -13,6 +16,20 @@ class Collector(makemessages.Command):
     """Django's own, which also takes the templates of sentences."""
 
     xgettext_options = [*makemessages.Command.xgettext_options, "--keyword=Sentence"]
+
+    def build_potfiles(self) -> list[str]:
+        """Add what protocol documents say."""
+        files: list[str] = super().build_potfiles()
+        for file in files:
+            words = polib.pofile(file)
+            words.extend(polib.POEntry(msgid=text) for text in sorted(evidence()) if words.find(text) is None)
+            words.save(file)
+        return files
+
+
+def evidence() -> set[str]:
+    """What probes of protocol documents say of an answer that fits."""
+    return {probe.evidence for document in PROTOCOLS.values() for probe in document.detection if probe.evidence}
 
 
 def main() -> None:

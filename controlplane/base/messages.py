@@ -6,7 +6,7 @@ in the reader's language (`controlplane.base.web.telling`). `make messages` coll
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 from typing import Any, TypeAlias
@@ -19,7 +19,8 @@ MARK = "\x1e"
 LONGEST = 4000
 """The most characters of a stored message: the parameters of a longer one are cut."""
 _GAP = re.compile(r"\{([a-z][a-z0-9_]*)\}")
-_CUT = "..."
+CUT = "..."
+"""What stands at the end of words that were cut."""
 
 
 class Sentence(str):
@@ -29,8 +30,8 @@ class Sentence(str):
     template: str
     params: Mapping[str, Filling]
 
-    def __new__(cls, template: str, /, **params: Filling) -> "Sentence":
-        """Make the English sentence. A gap without a parameter stays as it is written."""
+    def __new__(cls, template: str, /, **params: object) -> "Sentence":
+        """Make the English sentence. A gap without a parameter stays as it is written; an error is what it says."""
         plain = {name: _plain(value) for name, value in params.items()}
         message = super().__new__(cls, filled(template, plain))
         message.template, message.params = template, MappingProxyType(plain)
@@ -47,6 +48,10 @@ class Sentence(str):
             return part.told(translate, other) if isinstance(part, Sentence) else other(part)
 
         return filled(translate(self.template), self.params, tell)
+
+    def given(self, **params: object) -> "Sentence":
+        """The same sentence with these parameters, beside those that it has."""
+        return _made(self.template, {**self.params, **params})
 
     def mapped(self, change: Callable[[str], str]) -> "Sentence":
         """The same sentence with `change` applied to all words in its gaps, for example to hide secrets."""
@@ -76,6 +81,25 @@ def message_of(error: BaseException) -> str:
     """What an error was raised with, a Sentence if it was one: `str(error)` is the English sentence alone."""
     first = error.args[0] if len(error.args) == 1 else None
     return first if isinstance(first, Sentence) else str(error)
+
+
+def sentences(value: Filling) -> Iterator[Sentence]:
+    """A sentence and every one inside it, the outermost first; none of other text."""
+    if isinstance(value, Sentence):
+        yield value
+        for part in value.params.values():
+            yield from sentences(part)
+    elif not isinstance(value, str | int | float):
+        for part in value:
+            yield from sentences(part)
+
+
+def rebuilt(text: str, change: Callable[[Sentence], str]) -> str:
+    """`text` with `change` applied to each sentence in it, the innermost first."""
+    if not isinstance(text, Sentence):
+        return text
+    parts = {name: _rebuilt(part, change) for name, part in text.params.items()}
+    return change(_made(text.template, parts))
 
 
 def mapped(text: str, change: Callable[[str], str]) -> str:
@@ -114,10 +138,12 @@ def restored(value: Any) -> Any:
 def _plain(value: object) -> Filling:
     if isinstance(value, str | int | float):
         return value
+    if isinstance(value, BaseException):
+        return message_of(value)
     return [_plain(item) for item in value] if isinstance(value, list | tuple) else str(value)
 
 
-def _made(template: str, params: Mapping[str, Filling]) -> Sentence:
+def _made(template: str, params: Mapping[str, object]) -> Sentence:
     return Sentence(template, **params)
 
 
@@ -127,19 +153,25 @@ def _changed(value: Filling, change: Callable[[str], str]) -> Filling:
     return value if isinstance(value, int | float) else [_changed(item, change) for item in value]
 
 
+def _rebuilt(value: Filling, change: Callable[[Sentence], str]) -> Filling:
+    if isinstance(value, str):
+        return rebuilt(value, change)
+    return value if isinstance(value, int | float) else [_rebuilt(part, change) for part in value]
+
+
 def _fitting(message: Sentence, most: int, length: Callable[[Sentence], int]) -> Sentence | None:
     """`message` with its longest words shortened until its `length` is at most `most`; None if that cannot be."""
     longest = max(map(len, _words(message)), default=0)
     while length(message) > most:
         longest = longest * 3 // 4
-        if longest <= len(_CUT):
+        if longest <= len(CUT):
             return None
         message = message.mapped(partial(_shortened, most=longest))
     return message
 
 
 def _shortened(text: str, most: int) -> str:
-    return text if len(text) <= most else text[: most - len(_CUT)] + _CUT
+    return text if len(text) <= most else text[: most - len(CUT)] + CUT
 
 
 def _words(value: Filling) -> list[str]:

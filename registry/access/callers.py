@@ -17,6 +17,7 @@ from django.utils import timezone
 from controlplane.base import access, accounts, events, revision
 from controlplane.base.audit import chain as audit
 from controlplane.base.jobs.verbs import Idempotency
+from controlplane.base.messages import Sentence
 from controlplane.base.models import User
 from controlplane.base.refusals import Conflict, Invalid, Missing
 from controlplane.base.secrets import KEY_PREFIX, key_hash, new_api_key
@@ -108,7 +109,9 @@ def _saved_once(draft: ApiKey) -> ApiKey:
         made = ApiKey.objects.filter(created_by_id=draft.created_by_id, idempotency_key=draft.idempotency_key).first()
         if draft.idempotency_key is None or made is None:
             raise
-        words = f"this Idempotency-Key made key {made.pk} before, whose secret was shown then; send a new one"
+        words = Sentence(
+            "this Idempotency-Key made key {made} before, whose secret was shown then; send a new one", made=made.pk
+        )
         raise Conflict("key_made_before", words) from None
     return draft
 
@@ -119,9 +122,14 @@ def revoke(actor: access.Actor | None, key_id: int, *, request_id: str = "") -> 
     access.require(actor, "key.revoke")
     row = ApiKey.objects.select_for_update().filter(pk=key_id).first()
     if row is None or not access.can(actor, "key.revoke", row):
-        raise Missing("key", f"there is no key {key_id} that you may revoke")
+        raise Missing("key", Sentence("there is no key {key_id} that you may revoke", key_id=key_id))
     if row.revoked_at is not None:
-        raise Conflict("key_revoked", f"key {row.prefix}… was revoked at {row.revoked_at.isoformat()}")
+        raise Conflict(
+            "key_revoked",
+            Sentence(
+                "key {prefix}… was revoked at {isoformat}", prefix=row.prefix, isoformat=row.revoked_at.isoformat()
+            ),
+        )
     row.revoked_at = timezone.now()
     row.save(update_fields=["revoked_at"])
     revision.bump()
@@ -187,11 +195,16 @@ def checked_scopes(actor: access.Actor, scopes: Sequence[str]) -> list[str]:
     """`scopes` if the actor's own role covers every one. Raises Invalid, Forbidden."""
     for scope in scopes:
         if scope not in access.SCOPES:
-            raise Invalid("scope", f"scope {str(scope)[:40]!r} is none of {', '.join(access.SCOPES)}")
+            raise Invalid(
+                "scope",
+                Sentence(
+                    "scope {scope} is none of {scopes}", scope=repr(str(scope)[:40]), scopes=", ".join(access.SCOPES)
+                ),
+            )
         for verb in access.SCOPES[scope] - access.VERBS[actor.role]:
             raise access.Forbidden(verb, actor.role)
     if not scopes:
-        raise Invalid("scope", f"a key needs at least one scope of {', '.join(access.SCOPES)}")
+        raise Invalid("scope", Sentence("a key needs at least one scope of {scopes}", scopes=", ".join(access.SCOPES)))
     return sorted(set(scopes))
 
 
@@ -210,19 +223,30 @@ def _actor(row: ApiKey | None) -> KeyActor | None:
 def _checked_name(name: str) -> str:
     text = name.strip()
     if not 0 < len(text) <= 200 or not text.isprintable() or text.startswith(_PLAYGROUND):
-        raise Invalid("name", f"the name {name[:60]!r} must be 1 to 200 printable characters")
+        raise Invalid("name", Sentence("the name {name} must be 1 to 200 printable characters", name=repr(name[:60])))
     return text
 
 
 def _checked_pattern(pattern: Any) -> str:
     if not isinstance(pattern, str) or not _PATTERN.fullmatch(pattern):
-        raise Invalid("models", f"{str(pattern)[:60]!r} is no model name or pattern such as practice-*")
+        raise Invalid(
+            "models",
+            Sentence("{pattern} is no model name or pattern such as practice-*", pattern=repr(str(pattern)[:60])),
+        )
     return pattern
 
 
 def _checked_limit(name: str, value: int | None) -> int | None:
     if value is not None and not 0 < value <= _MAX_LIMIT:
-        raise Invalid(name, f"{name} is {value}; expected 1 to {_MAX_LIMIT:,}, or nothing for no limit")
+        raise Invalid(
+            name,
+            Sentence(
+                "{name} is {value}; expected 1 to {most}, or nothing for no limit",
+                name=name,
+                value=value,
+                most=f"{_MAX_LIMIT:,}",
+            ),
+        )
     return value
 
 
@@ -231,5 +255,5 @@ def _checked_end(moment: datetime | None) -> datetime | None:
         return None
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     if aware <= timezone.now():
-        raise Invalid("expires_at", f"expires_at {aware.isoformat()} is in the past")
+        raise Invalid("expires_at", Sentence("expires_at {isoformat} is in the past", isoformat=aware.isoformat()))
     return aware

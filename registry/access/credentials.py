@@ -6,6 +6,7 @@ from django.db.models import Count, QuerySet
 
 from controlplane.base import access, revision
 from controlplane.base.audit import chain as audit
+from controlplane.base.messages import Sentence, message_of
 from controlplane.base.refusals import Conflict, Invalid, Missing
 from controlplane.base.secrets import seal, unseal
 from registry.models import Credential
@@ -25,7 +26,7 @@ def get(actor: access.Actor | None, credential_id: int) -> Credential:
     """One credential of the listing. Raises Forbidden, Missing."""
     found = listing(actor).filter(pk=credential_id).first()
     if found is None:
-        raise Missing("credential", f"there is no credential {credential_id}")
+        raise Missing("credential", Sentence("there is no credential {credential_id}", credential_id=credential_id))
     return found
 
 
@@ -44,7 +45,10 @@ def create(actor: access.Actor | None, name: str, origin: str, secret: str, *, r
         with transaction.atomic():
             row.save(force_insert=True)
     except IntegrityError as error:
-        raise Conflict("credential_exists", f"a credential named {name!r} exists; change its secret instead") from error
+        raise Conflict(
+            "credential_exists",
+            Sentence("a credential named {name} exists; change its secret instead", name=repr(name)),
+        ) from error
     row.ciphertext = seal(secret, settings.MASTER_KEY, bound_to(row))
     row.save(update_fields=["ciphertext"])
     audit.record(actor, "credential.create", "credential", row.pk, {"name": row.name, "origin": row.origin}, request_id)
@@ -71,7 +75,12 @@ def delete(actor: access.Actor | None, credential_id: int, *, request_id: str = 
     row = _locked(credential_id)
     users = list(row.models.order_by("name").values_list("name", flat=True)[:5])
     if users:
-        raise Conflict("credential_used", f"credential {row.name!r} is used by {', '.join(users)}; change those first")
+        raise Conflict(
+            "credential_used",
+            Sentence(
+                "credential {row} is used by {users}; change those first", row=repr(row.name), users=", ".join(users)
+            ),
+        )
     row.delete()
     audit.record(actor, "credential.delete", "credential", credential_id, {"name": row.name}, request_id)
 
@@ -91,20 +100,23 @@ def checked_origin(address: str) -> str:
     try:
         return parse_endpoint(address.strip()).origin
     except EndpointInvalid as error:
-        raise Invalid("origin", str(error)) from error
+        raise Invalid("origin", message_of(error)) from error
 
 
 def checked_secret(secret: str) -> str:
     """`secret` if it can travel in a header: printable ASCII. Raises Invalid without repeating it."""
     if not secret or len(secret) > MAX_SECRET or not all(" " <= char <= "~" for char in secret):
-        raise Invalid("secret", f"a secret must be 1 to {MAX_SECRET} printable ASCII characters without line breaks")
+        raise Invalid(
+            "secret",
+            Sentence("a secret must be 1 to {most} printable ASCII characters without line breaks", most=MAX_SECRET),
+        )
     return secret
 
 
 def _checked_name(name: str) -> str:
     text = name.strip()
     if not 0 < len(text) <= 200 or not text.isprintable():
-        raise Invalid("name", f"the name {name[:60]!r} must be 1 to 200 printable characters")
+        raise Invalid("name", Sentence("the name {name} must be 1 to 200 printable characters", name=repr(name[:60])))
     return text
 
 
@@ -115,5 +127,5 @@ def _hint(secret: str) -> str:
 def _locked(credential_id: int) -> Credential:
     row = Credential.objects.select_for_update().filter(pk=credential_id).first()
     if row is None:
-        raise Missing("credential", f"there is no credential {credential_id}")
+        raise Missing("credential", Sentence("there is no credential {credential_id}", credential_id=credential_id))
     return row

@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import F, OuterRef, QuerySet, Subquery
 
 from controlplane.base import access, config
+from controlplane.base.messages import Sentence
 from controlplane.base.models import Job
 from controlplane.base.refusals import Invalid
 from registry import guard, reasons
@@ -95,8 +96,10 @@ def allow(actor: access.Actor | None, ids: Sequence[int], entries: Sequence[str]
     missed = asyncio.run(_missed(guard.egress(), _endpoints(ids)))
     for entry in entries:
         if entry not in missed:
-            message = (
-                f"{entry[:80]!r} is not what these models lack; the guard asks for {', '.join(missed) or 'nothing'}"
+            message = Sentence(
+                "{entry} is not what these models lack; the guard asks for {missed}",
+                entry=repr(entry[:80]),
+                missed=", ".join(missed) or "nothing",
             )
             raise Invalid("egress_entry", message, {"entry": entry[:80]})
     with transaction.atomic():
@@ -141,7 +144,14 @@ def _entry(model: Model, wanted: str, known: releases.World) -> releases.Entry:
 
 def _rows(ids: Sequence[int]) -> QuerySet[Model]:
     if len(ids) > catalog.MAX_BULK:
-        raise Invalid("too_many", f"{len(ids):,} models at once; at most {catalog.MAX_BULK:,} are allowed")
+        raise Invalid(
+            "too_many",
+            Sentence(
+                "{count} models at once; at most {most} are allowed",
+                count=f"{len(ids):,}",
+                most=f"{catalog.MAX_BULK:,}",
+            ),
+        )
     return Model.objects.filter(pk__in=ids)
 
 

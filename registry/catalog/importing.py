@@ -13,6 +13,7 @@ from controlplane.base import access, events, revision
 from controlplane.base.audit import chain as audit
 from controlplane.base.jobs import verbs as jobs
 from controlplane.base.jobs.engine import JobFailed, Lease
+from controlplane.base.messages import Sentence, cut, joined
 from controlplane.base.models import Job, User
 from controlplane.base.redaction import redact
 from controlplane.base.refusals import Conflict, Invalid
@@ -67,7 +68,7 @@ def start(
     Raises Forbidden, and Invalid with every error where the file, or in atomic mode any row, cannot be imported.
     """
     if mode not in MODES:
-        raise Invalid("mode", f"mode {mode[:40]!r} is none of {', '.join(MODES)}")
+        raise Invalid("mode", Sentence("mode {mode} is none of {modes}", mode=repr(mode[:40]), modes=", ".join(MODES)))
     found = plan(actor, text, file)
     _refuse(found, mode)
     body = _without_secrets(text.decode("utf-8-sig") if isinstance(text, bytes) else text, found)
@@ -77,7 +78,7 @@ def start(
             "import",
             {"text": body, "file": shown, "mode": mode},
             actor=actor,
-            title=f"Import {shown}",
+            title=Sentence("Import {shown}", shown=shown),
             idempotency=idempotency,
         )
         detail = {"name": job.title, "file": shown, "mode": mode, **found.counts}
@@ -104,7 +105,12 @@ def run(lease: Lease) -> dict[str, Any]:
 def failed_yaml(job: Job) -> str:
     """The invalid and unreachable rows of a finished import, as a file to mend and import again. Raises Conflict."""
     if job.kind != "import" or not job.result:
-        raise Conflict("no_result", f"job {job.pk} is no finished import; it is {job.kind}, {job.state}")
+        raise Conflict(
+            "no_result",
+            Sentence(
+                "job {job} is no finished import; it is {kind}, {state}", job=job.pk, kind=job.kind, state=job.state
+            ),
+        )
     reasons = {item["line"]: f"{item['name']}: {item['reason']}" for item in job.result["failed"]}
     return _taken_out(spec_file.parse(job.input["text"], job.input["file"]), reasons)
 
@@ -147,8 +153,16 @@ def _refuse(found: Plan, mode: str) -> None:
     errors = [*found.errors, *(error for row in found.rows for error in row.errors)]
     if found.errors or (mode == "atomic" and errors):
         bad = found.counts["invalid"]
-        what = f"{bad} of {found.counts['total']} rows are invalid" if not found.errors else "the file cannot be read"
-        raise Invalid("import_invalid", f"{what}, nothing was imported: {errors[0]}", [str(error) for error in errors])
+        what = (
+            Sentence("{bad} of {total} rows are invalid", bad=bad, total=found.counts["total"])
+            if not found.errors
+            else Sentence("the file cannot be read")
+        )
+        raise Invalid(
+            "import_invalid",
+            Sentence("{what}, nothing was imported: {first}", what=what, first=errors[0].placed),
+            [error.placed for error in errors],
+        )
 
 
 def _without_secrets(text: str, found: Plan) -> str:
@@ -181,7 +195,7 @@ def _apply(lease: Lease, parsed: spec_file.SpecFile, mode: str) -> None:
             {
                 "name": row.name,
                 "line": row.line,
-                "reason": "; ".join(str(error) for error in row.errors)[: probing.MAX_KEPT_WORDS],
+                "reason": cut(joined([error.placed for error in row.errors], "; "), probing.MAX_KEPT_WORDS),
             }
             for row in found.rows
             if row.action == "invalid"
@@ -190,7 +204,7 @@ def _apply(lease: Lease, parsed: spec_file.SpecFile, mode: str) -> None:
             releases.store(entries, lease.job.created_by_id)
             revision.bump()
             detail = {"job": str(lease.job.pk), **found.counts}
-            audit.record(actor, "model.import", "model", f"{len(entries)} models", detail)
+            audit.record(actor, "model.import", "model", Sentence("{count} models", count=len(entries)), detail)
             events.publish("models", {"count": len(entries), "names": []})
         lease.progress(phase="probe", counts=found.counts, invalid=invalid)
         lease.flush()
@@ -203,7 +217,9 @@ def _actor(job: Job) -> User | callers.KeyActor:
     else:
         actor = job.created_by
     if actor is None or not access.can(actor, "model.import"):
-        raise JobFailed("forbidden", "whoever started this import may not import any more; nothing was written")
+        raise JobFailed(
+            "forbidden", Sentence("whoever started this import may not import any more; nothing was written")
+        )
     return actor
 
 
@@ -239,7 +255,7 @@ def _result(lease: Lease, parsed: spec_file.SpecFile, counts: dict[str, int]) ->
     failed = [
         *lease.job.progress["invalid"],
         *(
-            {"name": name, "line": lines[name], "reason": reason[: probing.MAX_KEPT_WORDS]}
+            {"name": name, "line": lines[name], "reason": cut(reason, probing.MAX_KEPT_WORDS)}
             for name, reason in unreachable
         ),
     ]

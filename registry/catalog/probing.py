@@ -10,12 +10,14 @@ from datetime import timedelta
 from typing import Any
 
 import msgspec
-from django.db.models import Case, F, FloatField, JSONField, Q, TextField, Value, When
+from django.db.models import Case, F, FloatField, JSONField, Q, Value, When
 from django.db.models.functions import Now
 
 from controlplane.base import events, revision
 from controlplane.base.jobs import verbs as jobs
 from controlplane.base.jobs.engine import Lease
+from controlplane.base.message_fields import SentenceTextField
+from controlplane.base.messages import Sentence, cut, joined, mapped, message_of
 from controlplane.base.models import Job, JobState
 from controlplane.base.redaction import redact
 from controlplane.base.secrets import SecretError
@@ -37,7 +39,7 @@ BATCH_SECONDS = 0.25
 MAX_WORDS = 2000
 MAX_KEPT_WORDS = 500
 """Of a reason, in the result of a job of thousands of models."""
-RECOVERY = "Probe what was unreachable"
+RECOVERY = Sentence("Probe what was unreachable")
 _LOAD = 500
 _FIRST_WAIT, _LONGEST_WAIT = timedelta(seconds=30), timedelta(minutes=15)
 _WAITS = (*(_FIRST_WAIT * 2**step for step in range(5)), _LONGEST_WAIT)
@@ -85,7 +87,7 @@ def run(lease: Lease) -> dict[str, Any]:
     return {
         "counts": {"ready": ready, "unreachable": failed, "total": len(ids)},
         "failed": [
-            {"name": name, "reason": reason[:MAX_KEPT_WORDS]}
+            {"name": name, "reason": cut(reason, MAX_KEPT_WORDS)}
             for name, reason in away.order_by("name").values_list("name", "state_reason")
         ],
     }
@@ -131,7 +133,7 @@ def store(batch: Sequence[Outcome]) -> bool:
     moved = any((state, reason) != found[pk] for pk, state, reason in before)
     unchanged = Q(*(Q(pk=item.model_id, release=item.release_id) for item in batch), _connector=Q.OR)
     times = [When(pk=item.model_id, then=Value(item.ms, FloatField())) for item in batch]
-    words = [When(pk=item.model_id, then=Value(item.words, TextField())) for item in batch]
+    words = [When(pk=item.model_id, then=Value(item.words, SentenceTextField())) for item in batch]
     ready = [item.model_id for item in batch if item.ready]
     examples = [When(pk=item.model_id, then=_json(item.example)) for item in batch if item.ready]
     Model.objects.filter(unchanged).exclude(state=ModelState.DISABLED).update(
@@ -218,13 +220,13 @@ async def _attempt(client: Client, subject: Subject) -> Outcome:
         return Outcome(subject.model_id, subject.release_id, False, subject.words, None)
     exchanges = await asyncio.gather(*(upstream.probe(client, endpoint) for endpoint in subject.endpoints))
     failed = [
-        (f"{endpoint.target.origin}: " if len(exchanges) > 1 else "") + _words(exchange.failure)
+        joined([*([endpoint.target.origin] if len(exchanges) > 1 else []), _words(exchange.failure)], ": ")
         for endpoint, exchange in zip(subject.endpoints, exchanges, strict=True)
         if exchange.failure is not None
     ]
     ready = len(failed) < len(exchanges)
     fastest = min((item for item in exchanges if item.failure is None), key=lambda item: item.duration_ms, default=None)
-    words = " | ".join(failed)[:MAX_WORDS]
+    words = cut(joined(failed, " | "), MAX_WORDS)
     if fastest is None:
         return Outcome(subject.model_id, subject.release_id, ready, words, None)
     return Outcome(subject.model_id, subject.release_id, ready, words, fastest.duration_ms, fastest.example)
@@ -235,10 +237,14 @@ def _words(failure: Failure) -> str:
     told = failure.message.removesuffix(failure.detail.get("offer", "")).partition(": ")[2].partition(": ")[2]
     said = failure.upstream_words.strip()
     known = not said or said in failure.message or (told and told in said)
-    text = failure.message if known else f"{failure.message}: {said}"
+    text = failure.message if known else joined([failure.message, said], ": ")
     if failure.kind is FailureKind.UPSTREAM_AUTHENTICATION and failure.upstream_status is not None:
-        text += reasons.asks_for_key(failure.upstream_status)
-    return redact(text).replace("\x00", "\ufffd")[:MAX_WORDS]
+        text = reasons.asking_for_key(text, failure.upstream_status)
+    return cut(mapped(text, _presentable), MAX_WORDS)
+
+
+def _presentable(text: str) -> str:
+    return redact(text).replace("\x00", "\ufffd")
 
 
 def _gather(outcomes: "queue.SimpleQueue[Outcome | None]") -> tuple[list[Outcome], bool]:
@@ -268,4 +274,4 @@ def _subject(row: Model) -> Subject:
         secret = credentials.reveal(row.credential) if row.credential else ""
         return Subject(row.pk, row.release_id, bind(spec, compile_adapter(spec), secret or None))
     except (SpecInvalid, CompileError, EndpointInvalid, SecretError, ValueError) as error:
-        return Subject(row.pk, row.release_id, (), str(error)[:MAX_WORDS])
+        return Subject(row.pk, row.release_id, (), cut(message_of(error), MAX_WORDS))

@@ -7,6 +7,7 @@ from typing import Any
 from django.db.models import Max, OuterRef, Subquery
 from django.utils import timezone
 
+from controlplane.base.messages import Sentence, message_of
 from controlplane.base.refusals import Invalid
 from registry.models import Credential, Model, ModelState, Release
 from registry.protocols.adapter import CompileError
@@ -66,7 +67,7 @@ def problems(spec: Spec, known: World) -> list[SpecError]:
     try:
         compile_adapter(spec)
     except CompileError as error:
-        found.append(_error("", spec.name, "a spec that compiles", str(error)))
+        found.append(_error("", spec.name, Sentence("a spec that compiles"), message_of(error)))
     return found
 
 
@@ -88,8 +89,9 @@ def spec_refusal(errors: Sequence[SpecError]) -> Invalid:
         {"line": item.line, "path": item.path, "given": item.given, "expected": item.expected, "message": item.message}
         for item in errors
     ]
-    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-    return Invalid("spec_invalid", f"{errors[0]}{more}", detail)
+    first = errors[0].placed
+    more = Sentence("{first} (and {more} more)", first=first, more=len(errors) - 1) if len(errors) > 1 else first
+    return Invalid("spec_invalid", more, detail)
 
 
 def store(entries: Sequence[Entry], user_id: int | None) -> Stored:
@@ -168,11 +170,20 @@ def _name_problems(spec: Spec, known: World) -> list[SpecError]:
     found = []
     for path, name in [("name", spec.name), *((f"aliases[{i}]", alias) for i, alias in enumerate(spec.aliases))]:
         if name in RESERVED_NAMES or name.rpartition("/")[2] in RESERVED_ENDINGS:
-            found.append(_error(path, name, "another name", f"the name {name!r} is an address of the console"))
+            found.append(
+                _error(
+                    path,
+                    name,
+                    Sentence("another name"),
+                    Sentence("the name {name} is an address of the console", name=repr(name)),
+                )
+            )
         owner = known.owners.get(name, spec.name)
         if owner != spec.name:
-            message = f"{name!r} is a name of the model {owner!r} already; choose another"
-            found.append(_error(path, name, "a name that no other model has", message))
+            message = Sentence(
+                "{name} is a name of the model {owner} already; choose another", name=repr(name), owner=repr(owner)
+            )
+            found.append(_error(path, name, Sentence("a name that no other model has"), message))
     return found
 
 
@@ -181,11 +192,22 @@ def _credential_problems(spec: Spec, known: World) -> list[SpecError]:
         return []
     origin = known.origins.get(spec.credential)
     if origin is None:
-        message = f"there is no credential named {spec.credential!r}; create it under Credentials first"
-        return [_error("credential", spec.credential, "the name of a credential", message)]
+        message = Sentence(
+            "there is no credential named {credential}; create it under Credentials first",
+            credential=repr(spec.credential),
+        )
+        return [_error("credential", spec.credential, Sentence("the name of a credential"), message)]
     return [
         _error(
-            "endpoint", address, origin, f"credential {spec.credential!r} is for {origin} and is not sent to {address}"
+            "endpoint",
+            address,
+            origin,
+            Sentence(
+                "credential {credential} is for {origin} and is not sent to {address}",
+                credential=repr(spec.credential),
+                origin=origin,
+                address=address,
+            ),
         )
         for address in spec.endpoints
         if _origin(address) != origin

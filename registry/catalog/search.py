@@ -8,6 +8,7 @@ from django.db.models import Count, Q, QuerySet, Value
 from django.db.models.functions import Lower
 
 from controlplane.base import access
+from controlplane.base.messages import Sentence
 from controlplane.base.refusals import Invalid
 from controlplane.base.web.patience import at_most
 from registry.models import Model, ModelState
@@ -96,7 +97,14 @@ def count_tagged(actor: access.Actor | None, tag: str) -> int:
 def checked_sort(sort: str) -> str:
     """`sort` as a column, "-" in front for descending. Raises Invalid."""
     if sort.removeprefix("-") not in SORTS:
-        raise Invalid("sort", f"sort {sort[:40]!r} is none of {', '.join(SORTS)} (with - in front for descending)")
+        raise Invalid(
+            "sort",
+            Sentence(
+                "sort {sort} is none of {sorts} (with - in front for descending)",
+                sort=repr(sort[:40]),
+                sorts=", ".join(SORTS),
+            ),
+        )
     return sort
 
 
@@ -145,7 +153,12 @@ def checked(filter: ModelFilter) -> ModelFilter:
     chosen = {name: getattr(filter, name) for name in FACETS}
     for name, values in chosen.items():
         if len(values) > MAX_VALUES:
-            message = f"the filter {name} has {len(values)} values; at most {MAX_VALUES} are allowed"
+            message = Sentence(
+                "the filter {name} has {count} values; at most {most} are allowed",
+                name=name,
+                count=len(values),
+                most=MAX_VALUES,
+            )
             raise Invalid("too_many_values", message)
     clean = {name: tuple(_comparable(name, value) for value in values) for name, values in chosen.items()}
     return ModelFilter(_comparable("q", filter.q), **clean)
@@ -153,6 +166,11 @@ def checked(filter: ModelFilter) -> ModelFilter:
 
 def _comparable(name: str, text: str) -> str:
     if len(text) > MAX_QUERY:
-        message = f"the filter {name} has {len(text)} characters; at most {MAX_QUERY} are allowed"
+        message = Sentence(
+            "the filter {name} has {count} characters; at most {most} are allowed",
+            name=name,
+            count=len(text),
+            most=MAX_QUERY,
+        )
         raise Invalid("query_too_long", message)
     return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()

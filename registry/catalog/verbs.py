@@ -11,6 +11,7 @@ from django.utils import timezone
 from controlplane.base import access, events, revision
 from controlplane.base.audit import chain as audit
 from controlplane.base.jobs import verbs as jobs
+from controlplane.base.messages import Sentence
 from controlplane.base.models import Job
 from controlplane.base.refusals import Conflict, Invalid, Missing, Stale
 from registry.catalog import releases
@@ -92,7 +93,9 @@ def create(actor: access.Actor | None, document: Mapping[str, Any], *, request_i
     access.require(actor, "model.create")
     spec = releases.checked_spec(document)
     if Model.objects.filter(name=spec.name).exists():
-        raise Conflict("model_exists", f"a model named {spec.name!r} exists; open it to change it")
+        raise Conflict(
+            "model_exists", Sentence("a model named {spec} exists; open it to change it", spec=repr(spec.name))
+        )
     return _written(actor, spec, "model.create", request_id)
 
 
@@ -113,10 +116,21 @@ def change(
     model = _found(Model.objects.select_for_update(of=("self",)).select_related("release"), name_or_id)
     current = model.release.digest if model.release else ""
     if expected_digest is not None and expected_digest != current:
-        raise Stale("model_changed", f"{model.name} was changed since you read it; load it again", {"digest": current})
+        raise Stale(
+            "model_changed",
+            Sentence("{model} was changed since you read it; load it again", model=model.name),
+            {"digest": current},
+        )
     spec = releases.checked_spec(document)
     if spec.name != model.name:
-        raise Invalid("name", f"the name {spec.name!r} differs from {model.name!r}: a name is for good, add an alias")
+        raise Invalid(
+            "name",
+            Sentence(
+                "the name {spec} differs from {model}: a name is for good, add an alias",
+                spec=repr(spec.name),
+                model=repr(model.name),
+            ),
+        )
     if spec_file.digest(document) == current:
         return model
     return _written(actor, spec, "model.change", request_id, model.release.spec if model.release else {})
@@ -177,7 +191,7 @@ def probe(actor: access.Actor | None, ids: Sequence[int], *, request_id: str = "
     access.require(actor, "model.probe")
     rows = dict(_rows(ids).exclude(state=ModelState.DISABLED).order_by("pk").values_list("pk", "name"))
     if not rows:
-        raise Missing("model", "none of these models exists and is enabled; a disabled model is not probed")
+        raise Missing("model", Sentence("none of these models exists and is enabled; a disabled model is not probed"))
     names = list(rows.values())
     audit.record(actor, "model.probe", "model", label(names), {"names": names[:_NAMED]}, request_id)
     return enqueue_probe(actor, list(rows), label(names))
@@ -196,13 +210,13 @@ def ids_of(actor: access.Actor | None, names: Sequence[str]) -> list[int]:
     found = dict(Model.objects.filter(name__in=[_text(name) for name in names]).values_list("name", "pk"))
     for name in names:
         if name not in found:
-            raise Missing("model", f"there is no model named {name[:80]!r}")
+            raise Missing("model", Sentence("there is no model named {name}", name=repr(name[:80])))
     return list(found.values())
 
 
 def enqueue_probe(actor: Any, model_ids: list[int], title: str) -> Job:
     """A job that probes these models."""
-    return jobs.enqueue("probe", {"models": model_ids}, actor=actor, title=f"Probe {title}")
+    return jobs.enqueue("probe", {"models": model_ids}, actor=actor, title=Sentence("Probe {title}", title=title))
 
 
 def _written(actor: Any, spec: Spec, verb: str, request_id: str, before: Mapping[str, Any] | None = None) -> Model:
@@ -238,12 +252,15 @@ def record_change(actor: Any, verb: str, names: list[str], detail: dict[str, Any
 
 
 def label(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{len(names)} models"
+    return names[0] if len(names) == 1 else Sentence("{count} models", count=len(names))
 
 
 def _rows(ids: Sequence[int]) -> QuerySet[Model]:
     if len(ids) > MAX_BULK:
-        raise Invalid("too_many", f"{len(ids):,} models at once; at most {MAX_BULK:,} are allowed")
+        raise Invalid(
+            "too_many",
+            Sentence("{count} models at once; at most {most} are allowed", count=f"{len(ids):,}", most=f"{MAX_BULK:,}"),
+        )
     return Model.objects.filter(pk__in=ids)
 
 
@@ -251,7 +268,7 @@ def _found(rows: QuerySet[Model], name_or_id: str | int) -> Model:
     by_id = isinstance(name_or_id, int)
     found = rows.filter(pk=name_or_id).first() if by_id else rows.filter(name=_text(str(name_or_id))).first()
     if found is None:
-        raise Missing("model", f"there is no model {str(name_or_id)[:80]!r}")
+        raise Missing("model", Sentence("there is no model {name_or_id}", name_or_id=repr(str(name_or_id)[:80])))
     return found
 
 

@@ -8,11 +8,13 @@ A status alone proves nothing: a protocol is found only if some answer has the c
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
 import msgspec
 
+from controlplane.base.messages import Sentence, joined, mapped
 from registry.addresses import base_of
 from registry.detection.suggest import suggest
 from registry.protocols.adapter import Wire
@@ -113,7 +115,7 @@ async def detect(client: Client, address: str, secret: str | None = None) -> Det
         (document, probe, sight, fits(probe, sight)) for (document, probe), sight in zip(asked, sights, strict=True)
     ]
     told = (_evidence(document, probe, sight, fit) for document, probe, sight, fit in judged)
-    evidence = tuple(replace(item, words=masked(item.words, place.secret)) for item in told)
+    evidence = tuple(replace(item, words=mapped(item.words, partial(masked, secret=place.secret))) for item in told)
     known_by = {document.name for document, probe, _, fit in judged if fit and (probe.has or probe.equals)}
     scores: dict[str, float] = {}
     for document, probe, _, fit in judged:
@@ -123,9 +125,13 @@ async def detect(client: Client, address: str, secret: str | None = None) -> Det
     best = PROTOCOLS[ranked[0]] if ranked else None
     locked = [(document, sight) for document, _, sight, _ in judged if sight.status in (401, 403)]
     asked_by = [sight for document, sight in locked if best in (None, document)]
-    key_words = f"{asked_by[0].status}{_said(asked_by[0])}" if asked_by else ""
+    key_words = _with_words(str(asked_by[0].status), asked_by[0]) if asked_by else ""
     found = Detection(
-        None, _once(evidence), needs_key=bool(locked), endpoint=place.url, key_words=masked(key_words, secret or "")
+        None,
+        _once(evidence),
+        needs_key=bool(locked),
+        endpoint=place.url,
+        key_words=mapped(key_words, partial(masked, secret=secret or "")),
     )
     if best is None:
         return found
@@ -172,29 +178,53 @@ def _evidence(document: Document, probe: Probe, sight: Sight, fit: bool) -> Evid
     """A probe's outcome as a sentence."""
     time = f"{sight.ms:.0f} ms" if sight.ms >= 1 else f"{sight.ms:g} ms"
     listing = document.discovery
+    words: str
     if fit and sight.status == 200 and listing and listing.path == probe.path and listing.items:
         count = len(listed(listing, sight.value))
-        words = f"{sight.path} returned {count} {'model' if count == 1 else 'models'} in {time}"
+        words = _listing(sight.path, count, time)
     elif sight.status is None:
-        words = f"{sight.path}: {sight.trouble}"
+        words = joined([sight.path, sight.trouble], ": ")
     elif sight.trouble:
-        words = f"{sight.path} answered {sight.status} in {time}: {sight.trouble}"
+        words = Sentence(
+            "{path} answered {status} in {time}: {trouble}",
+            path=sight.path,
+            status=sight.status,
+            time=time,
+            trouble=sight.trouble,
+        )
     elif fit and sight.status == 200:
-        words = f"{sight.path} answered {sight.status} in {time}: {probe.evidence or document.title}"
+        words = Sentence(
+            "{path} answered {status} in {time}: {evidence}",
+            path=sight.path,
+            status=sight.status,
+            time=time,
+            evidence=Sentence(probe.evidence) if probe.evidence else document.title,
+        )
     else:
-        words = f"{sight.path} answered {sight.status} in {time}{_said(sight)}"
+        words = _answered(sight, time)
     return Evidence(sight.path, sight.status, sight.ms, words, document.name if fit else "", fit)
 
 
-def _said(sight: Sight) -> str:
-    """The upstream's own words about an error, cut short; nothing if the answer merely has another shape."""
+def _listing(path: str, count: int, time: str) -> Sentence:
+    if count == 1:
+        return Sentence("{path} returned {count} model in {time}", path=path, count=count, time=time)
+    return Sentence("{path} returned {count} models in {time}", path=path, count=count, time=time)
+
+
+def _answered(sight: Sight, time: str) -> str:
+    told = Sentence("{path} answered {status} in {time}", path=sight.path, status=sight.status or 0, time=time)
+    return _with_words(told, sight)
+
+
+def _with_words(told: str, sight: Sight) -> str:
+    """`told`, and the upstream's own words about an error, cut short, or that its answer has another shape."""
     for path in ("error.message", "message", "error", "detail"):
         words = at(sight.value, path)
         if isinstance(words, str) and words:
-            return f": {words[:200]}"
+            return joined([told, words[:200]], ": ")
     if sight.status == 200:
-        return ", but not as this protocol does"
-    return ""
+        return Sentence("{answered}, but not as this protocol does", answered=told)
+    return told
 
 
 def _once(evidence: tuple[Evidence, ...]) -> tuple[Evidence, ...]:
@@ -218,8 +248,9 @@ async def _with_models(
         if sight is None or listing.method != "GET":
             sight = await look(client, place.target(best), Wire(listing.method, listing.path))
             count = len(listed(listing, sight.value))
-            words = sight.trouble or f"returned {count} {'model' if count == 1 else 'models'} in {sight.ms:.0f} ms"
-            evidence += (Evidence(sight.path, sight.status, sight.ms, f"{sight.path} {words}", best.name, count > 0),)
+            trouble = Sentence("{path} {trouble}", path=sight.path, trouble=sight.trouble)
+            words = trouble if sight.trouble else _listing(sight.path, count, f"{sight.ms:.0f} ms")
+            evidence += (Evidence(sight.path, sight.status, sight.ms, words, best.name, count > 0),)
         cards = listed(listing, sight.value)
     pages = await _pages(client, place, best, list(cards))
     drafts = [suggest(best.name, place.url, name, card, pages.get(name)) for name, card in cards.items()]

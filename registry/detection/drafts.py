@@ -5,6 +5,7 @@ import math
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from controlplane.base.messages import Sentence
 from controlplane.base.refusals import Invalid
 
 MOST = 200
@@ -17,7 +18,7 @@ def documents(given: Mapping[str, Any]) -> list[dict[str, Any]]:
     suggested = _suggested(given.get("draft", ""))
     picked = [index for index in range(len(suggested)) if given.get(f"m{index}-pick")]
     if not picked:
-        raise Invalid("nothing_picked", "no model is ticked; tick at least one")
+        raise Invalid("nothing_picked", Sentence("no model is ticked; tick at least one"))
     return [_edited(suggested[index], f"m{index}-", given) for index in picked]
 
 
@@ -63,13 +64,13 @@ def _parameter_row(name: str, facts: Mapping[str, Any], origin: str) -> dict[str
 
 def _suggested(text: Any) -> list[dict[str, Any]]:
     if not isinstance(text, str) or len(text) > _LONGEST:
-        raise Invalid("draft", "the form's draft is missing or too large; detect the address again")
+        raise Invalid("draft", Sentence("the form's draft is missing or too large; detect the address again"))
     try:
         found = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise Invalid("draft", "the form's draft cannot be read; detect the address again") from error
+        raise Invalid("draft", Sentence("the form's draft cannot be read; detect the address again")) from error
     if not isinstance(found, list) or not all(isinstance(item, dict) for item in found) or len(found) > MOST:
-        raise Invalid("draft", "the form's draft is no list of models; detect the address again")
+        raise Invalid("draft", Sentence("the form's draft is no list of models; detect the address again"))
     return found
 
 
@@ -126,7 +127,7 @@ def _number(name: str, text: str) -> int | float:
     try:
         number = float(text)
     except ValueError as error:
-        raise Invalid("params", f"{name}: {text[:40]!r} is no number") from error
+        raise Invalid("params", Sentence("{name}: {text} is no number", name=name, text=repr(text[:40]))) from error
     if not math.isfinite(number):
-        raise Invalid("params", f"{name}: {text[:40]!r} is no finite number")
+        raise Invalid("params", Sentence("{name}: {text} is no finite number", name=name, text=repr(text[:40])))
     return int(number) if number.is_integer() else number

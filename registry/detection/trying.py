@@ -13,6 +13,7 @@ from msgspec import Raw
 
 from controlplane.base import access
 from controlplane.base.audit import chain as audit
+from controlplane.base.messages import Sentence, message_of
 from controlplane.base.refusals import Invalid, Missing
 from controlplane.base.secrets import SecretError
 from registry import guard, predict_form
@@ -58,7 +59,7 @@ def detect(actor: access.Actor | None, address: str, secret: str = "", *, reques
     try:
         endpoint = parse_endpoint(address.strip())
     except EndpointInvalid as error:
-        raise Invalid("address", str(error)) from error
+        raise Invalid("address", message_of(error)) from error
     detail = {"with_secret": bool(secret)}
     with transaction.atomic():
         if not audit.known(actor, "model.detect", "address", endpoint.origin, detail, LOOKED):
@@ -72,10 +73,18 @@ def stored_secret(actor: access.Actor | None, name: str, address: str) -> str:
     row = _credential(name)
     try:
         if row.origin != parse_endpoint(address.strip()).origin:
-            raise Invalid("credential", f"the credential {name!r} is sent to {row.origin} only, not to {address!r}")
+            raise Invalid(
+                "credential",
+                Sentence(
+                    "the credential {name} is sent to {origin} only, not to {address}",
+                    name=repr(name),
+                    origin=row.origin,
+                    address=repr(address),
+                ),
+            )
         return credentials.reveal(row)
     except (EndpointInvalid, SecretError) as error:
-        raise Invalid("credential", str(error)) from error
+        raise Invalid("credential", message_of(error)) from error
 
 
 def try_call(
@@ -122,7 +131,7 @@ def _attempt(document: Mapping[str, Any], secret: str, body: Mapping[str, Any] |
     try:
         endpoint = bind(spec, compile_adapter(spec), used or None)[0]
     except ValueError as error:
-        raise Invalid("endpoint", str(error)) from error
+        raise Invalid("endpoint", message_of(error)) from error
     return Attempt(endpoint, _request(spec, body) if body else None, used)
 
 
@@ -169,10 +178,12 @@ async def _detect(egress: Egress, endpoint: Endpoint, address: str, secret: str)
         await egress.resolve(endpoint.host, endpoint.port)
     except EgressRefused as refused:
         if refused.entry:
-            raise NotAllowed(str(refused), refused.entry) from refused
-        raise Invalid("egress", str(refused)) from refused
+            raise NotAllowed(message_of(refused), refused.entry) from refused
+        raise Invalid("egress", message_of(refused)) from refused
     except OSError as error:
-        words = f"the name {endpoint.host} does not resolve: {error.strerror or error}"
+        words = Sentence(
+            "the name {host} does not resolve: {strerror}", host=endpoint.host, strerror=error.strerror or error
+        )
         return Detection(None, (Evidence("", None, 0.0, words),), endpoint=endpoint.origin)
     client = Client(lambda: egress)
     try:
@@ -204,7 +215,7 @@ def _request(spec: Spec, body: Mapping[str, Any]) -> Request:
 def _credential(name: str) -> Credential:
     row = Credential.objects.filter(name=name).first()
     if row is None:
-        raise Missing("credential", f"there is no credential named {name!r}")
+        raise Missing("credential", Sentence("there is no credential named {name}", name=repr(name)))
     return row
 
 
@@ -215,4 +226,4 @@ def _stored(spec: Spec) -> str:
     try:
         return credentials.reveal(row)
     except SecretError as error:
-        raise Invalid("credential", str(error)) from error
+        raise Invalid("credential", message_of(error)) from error

@@ -6,10 +6,11 @@ from typing import cast
 
 import httptools
 
+from controlplane.base.messages import Sentence
 from registry.spec import Timeouts
 from registry.transports.decompress import DecompressionRefused, Decompressor
 from registry.transports.egress import Egress
-from registry.transports.response import Limits, Response, Stale, invalid, timed_out
+from registry.transports.response import Limits, Response, Stale, invalid, refused_body, timed_out
 
 STALE_WITHIN = 1.0
 
@@ -63,14 +64,29 @@ class Connection(asyncio.Protocol):
         except httptools.HttpParserError as error:
             self._surplus = self._finished
             if not self._surplus:
-                response.fail(invalid(response.origin, f"does not speak HTTP/1.1: {error}"))
+                response.fail(
+                    invalid(
+                        response.origin,
+                        Sentence("upstream {origin} does not speak HTTP/1.1: {error}", error=str(error)),
+                    )
+                )
                 return
         if self._surplus:
-            response.fail(invalid(response.origin, "sent bytes after its body's end: its Content-Length is wrong"))
+            response.fail(
+                invalid(
+                    response.origin,
+                    Sentence("upstream {origin} sent bytes after its body's end: its Content-Length is wrong"),
+                )
+            )
         elif self._finished:
             self._release(response)
         elif self._silent > self.limits.silent:
-            response.fail(invalid(response.origin, f"sent over {self.limits.silent} bytes of headers or framing"))
+            response.fail(
+                invalid(
+                    response.origin,
+                    Sentence("upstream {origin} sent over {most} bytes of headers or framing", most=self.limits.silent),
+                )
+            )
         elif response.buffered > self.limits.high_water and not response.gather:
             self._pause()
         response.wake()
@@ -107,7 +123,7 @@ class Connection(asyncio.Protocol):
         try:
             response.begin_body(None if encoding in ("identity", "") else Decompressor(encoding, self.limits.body))
         except DecompressionRefused as error:
-            response.fail(invalid(response.origin, str(error)))
+            response.fail(refused_body(response.origin, error))
         self._bounded = self._bounded or status in (204, 304)
 
     def on_body(self, data: bytes) -> None:
@@ -142,9 +158,13 @@ class Connection(asyncio.Protocol):
         if self._reused and not self._seen and now - self._since < STALE_WITHIN:
             response.fail(Stale())
             return
-        how = f"broke the connection ({error})" if error else "closed the connection"
-        when = "before its whole body was sent" if response.ready else "before it answered"
-        response.fail(invalid(response.origin, f"{how} {when}"))
+        when = Sentence("before its whole body was sent") if response.ready else Sentence("before it answered")
+        words = (
+            Sentence("upstream {origin} broke the connection ({error}) {when}", error=str(error), when=when)
+            if error
+            else Sentence("upstream {origin} closed the connection {when}", when=when)
+        )
+        response.fail(invalid(response.origin, words))
 
     def _release(self, response: Response) -> None:
         """Give a finished connection back for reuse, if the upstream keeps it open."""
@@ -184,10 +204,19 @@ class Connection(asyncio.Protocol):
                 self.abort()
             return
         if now >= self._total:
-            response.fail(timed_out(response, "did not finish within the total limit"))
+            response.fail(timed_out(response, Sentence("upstream {origin} did not finish within the total limit")))
         elif self._paused or (response.buffered and not response.gather) or (response.started_body and self._active):
             self._since, self._active = now, False
         elif not response.started_body and now - self._since > self._timeouts.first_byte:
-            response.fail(timed_out(response, f"sent no body within {self._timeouts.first_byte:g} s"))
+            response.fail(
+                timed_out(
+                    response,
+                    Sentence("upstream {origin} sent no body within {limit} s", limit=f"{self._timeouts.first_byte:g}"),
+                )
+            )
         elif response.started_body and now - self._since > self._timeouts.idle:
-            response.fail(timed_out(response, f"was silent for {self._timeouts.idle:g} s"))
+            response.fail(
+                timed_out(
+                    response, Sentence("upstream {origin} was silent for {limit} s", limit=f"{self._timeouts.idle:g}")
+                )
+            )

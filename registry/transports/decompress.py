@@ -2,6 +2,8 @@
 
 import zlib
 
+from controlplane.base.messages import Sentence
+
 RATIO = 200
 GRACE = 1024 * 1024
 
@@ -17,7 +19,10 @@ class Decompressor:
         """`limit` caps the whole body, decompressed. Raises DecompressionRefused for an unknown encoding."""
         if encoding not in ("gzip", "x-gzip", "deflate"):
             raise DecompressionRefused(
-                f"the upstream answered with Content-Encoding {encoding[:40]!r} although identity was asked for"
+                Sentence(
+                    "the upstream answered with Content-Encoding {encoding} although identity was asked for",
+                    encoding=repr(encoding[:40]),
+                )
             )
         self._inflate = zlib.decompressobj(zlib.MAX_WBITS | 32)
         self._limit = limit
@@ -30,11 +35,17 @@ class Decompressor:
         try:
             output = self._inflate.decompress(data, room + 1)
         except zlib.error as error:
-            raise DecompressionRefused(f"the upstream's compressed body is damaged: {error}") from error
+            raise DecompressionRefused(
+                Sentence("the upstream's compressed body is damaged: {error}", error=error)
+            ) from error
         self._given += len(output)
         if len(output) > room:
             raise DecompressionRefused(
-                f"the upstream's compressed body grew from {self._taken} to more than {self._given - 1} bytes"
+                Sentence(
+                    "the upstream's compressed body grew from {taken} to more than {given} bytes",
+                    taken=self._taken,
+                    given=self._given - 1,
+                )
             )
         return output
 

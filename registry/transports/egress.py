@@ -13,18 +13,23 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network
 from urllib.parse import urlsplit
 
 from controlplane.base.egress_rules import HOST, NUMERIC, Address, Rule, parse_rule
+from controlplane.base.messages import Sentence
 
 DENIED = {
-    "169.254.0.0/16": "link-local and cloud metadata",
-    "100.100.100.200/32": "cloud metadata",
-    "0.0.0.0/8": "this network",
-    "224.0.0.0/4": "multicast",
-    "240.0.0.0/4": "reserved and broadcast",
-    "fd00:ec2::254/128": "cloud metadata",
-    "fe80::/10": "link-local",
-    "ff00::/8": "multicast",
-    "::/128": "unspecified",
+    "169.254.0.0/16": Sentence("link-local and cloud metadata"),
+    "100.100.100.200/32": Sentence("cloud metadata"),
+    "0.0.0.0/8": Sentence("this network"),
+    "224.0.0.0/4": Sentence("multicast"),
+    "240.0.0.0/4": Sentence("reserved and broadcast"),
+    "fd00:ec2::254/128": Sentence("cloud metadata"),
+    "fe80::/10": Sentence("link-local"),
+    "ff00::/8": Sentence("multicast"),
+    "::/128": Sentence("unspecified"),
 }
+NOT_ALLOWED = Sentence(
+    "{where}:{port} is refused: no allow entry covers it."
+    " An admin can add it under Settings > Egress, for example {entry}"
+)
 _DENIED = tuple((ipaddress.ip_network(network), why) for network, why in DENIED.items())
 _NAT64 = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"))
 _COMPATIBLE = IPv6Network("::/96")
@@ -65,26 +70,35 @@ class Endpoint:
 def parse_endpoint(url: str) -> Endpoint:
     """Read `http(s)://host[:port][/path]`. Raises EndpointInvalid for all else (user info, query, odd IPs)."""
     if "@" in url.partition("://")[2].partition("/")[0]:
-        raise EndpointInvalid("an endpoint may not hold a user name or password; store the secret as a credential")
+        raise EndpointInvalid(
+            Sentence("an endpoint may not hold a user name or password; store the secret as a credential")
+        )
     shown = repr(url[:200])
     if not url.isascii() or any(char <= " " or char in '\\"<>^`{|}\x7f' for char in url):
         raise EndpointInvalid(
-            f"endpoint {shown} holds a space, control or non-ASCII character; write the host in punycode"
+            Sentence(
+                "endpoint {shown} holds a space, control or non-ASCII character; write the host in punycode",
+                shown=shown,
+            )
         )
     try:
         parts = urlsplit(url)
         port = parts.port
         host = (parts.hostname or "").rstrip(".")
     except ValueError as error:
-        raise EndpointInvalid(f"endpoint {shown} cannot be read: {error}") from error
+        raise EndpointInvalid(Sentence("endpoint {shown} cannot be read: {error}", shown=shown, error=error)) from error
     if parts.scheme not in ("http", "https"):
-        raise EndpointInvalid(f"endpoint {shown} must start with http:// or https://")
+        raise EndpointInvalid(Sentence("endpoint {shown} must start with http:// or https://", shown=shown))
     if "@" in parts.netloc or "?" in url or "#" in url:
-        raise EndpointInvalid(f"endpoint {shown} may not hold a query or fragment; give scheme, host, port and path")
+        raise EndpointInvalid(
+            Sentence("endpoint {shown} may not hold a query or fragment; give scheme, host, port and path", shown=shown)
+        )
     if port == 0:
-        raise EndpointInvalid(f"endpoint {shown} has port 0; expected 1 to 65535")
+        raise EndpointInvalid(Sentence("endpoint {shown} has port 0; expected 1 to 65535", shown=shown))
     if not _PATH.fullmatch(parts.path) or "/../" in f"{parts.path}/" or "/./" in f"{parts.path}/":
-        raise EndpointInvalid(f"the path of endpoint {shown} holds a character or step that is not plain")
+        raise EndpointInvalid(
+            Sentence("the path of endpoint {shown} holds a character or step that is not plain", shown=shown)
+        )
     return Endpoint(parts.scheme, _host(host, shown), port or _default_port(parts.scheme), parts.path.rstrip("/"))
 
 
@@ -98,19 +112,27 @@ def _host(host: str, shown: str) -> str:
         try:
             return str(IPv6Address(host)) if "%" not in host else _refuse_zone(shown)
         except ValueError as error:
-            raise EndpointInvalid(f"endpoint {shown} holds no valid IPv6 address: {error}") from error
+            raise EndpointInvalid(
+                Sentence("endpoint {shown} holds no valid IPv6 address: {error}", shown=shown, error=error)
+            ) from error
     if NUMERIC.fullmatch(host.rpartition(".")[2]):
         try:
             return str(IPv4Address(host))
         except ValueError as error:
-            raise EndpointInvalid(f"endpoint {shown}: write the IPv4 address as four decimal numbers") from error
+            raise EndpointInvalid(
+                Sentence("endpoint {shown}: write the IPv4 address as four decimal numbers", shown=shown)
+            ) from error
     if len(host) > 253 or not HOST.fullmatch(host):
-        raise EndpointInvalid(f"endpoint {shown} has no valid host; expected a DNS name or an IP address")
+        raise EndpointInvalid(
+            Sentence("endpoint {shown} has no valid host; expected a DNS name or an IP address", shown=shown)
+        )
     return host
 
 
 def _refuse_zone(shown: str) -> str:
-    raise EndpointInvalid(f"endpoint {shown} names a network zone; link-local addresses are not allowed")
+    raise EndpointInvalid(
+        Sentence("endpoint {shown} names a network zone; link-local addresses are not allowed", shown=shown)
+    )
 
 
 def unwrap(address: Address) -> Address:
@@ -151,18 +173,26 @@ class Egress:
         where = host if host == ip else f"{host} ({ip})"
         for network, why in _DENIED:
             if address.version == network.version and address in network:
-                raise EgressRefused(f"{where}:{port} is refused: {network} ({why}) can never be reached")
+                raise EgressRefused(
+                    Sentence(
+                        "{where}:{port} is refused: {network} ({why}) can never be reached",
+                        where=where,
+                        port=str(port),
+                        network=str(network),
+                        why=why,
+                    )
+                )
         for own_ip, own_port in self.own:
             own = ipaddress.ip_address(own_ip)
             if port == own_port and (address == own or (address.is_loopback and own.is_loopback)):
-                raise EgressRefused(f"{where}:{port} is refused: it is one of Patchbay's own services")
+                raise EgressRefused(
+                    Sentence(
+                        "{where}:{port} is refused: it is one of Patchbay's own services", where=where, port=str(port)
+                    )
+                )
         if not any(rule.allows(host, port, address) for rule in self.rules):
             entry = opening(host, port, address)
-            raise EgressRefused(
-                f"{where}:{port} is refused: no allow entry covers it. An admin can add it under Settings > Egress, "
-                f"for example {entry}",
-                entry,
-            )
+            raise EgressRefused(NOT_ALLOWED.given(where=where, port=str(port), entry=entry), entry)
 
     async def resolve(self, host: str, port: int) -> tuple[str, ...]:
         """Every IP of `host`, all of them checked. Raises EgressRefused, or OSError if the name does not resolve."""

@@ -8,6 +8,7 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from controlplane.base.messages import Sentence, message_of
 from registry.canon import Failure, FailureKind
 from registry.protocols.adapter import Wire
 from registry.spec import Timeouts
@@ -26,6 +27,11 @@ class Fetched:
     status: int
     headers: dict[str, str]
     body: bytes
+
+
+REFUSED_AT = "Connect call failed "
+REFUSED = (Sentence("Connection refused"), Sentence("Connection reset by peer"), Sentence("No route to host"))
+"""What the system says most; asyncio adds the address to a refusal."""
 
 
 class Client:
@@ -62,7 +68,7 @@ class Client:
         try:
             return await self._exchange(fresh, target, request, timeouts, total)
         except Stale:
-            raise _unreachable(target, "closed the connection as it was opened") from None
+            raise _unreachable(target, Sentence("upstream {origin} closed the connection as it was opened")) from None
 
     async def fetch(self, target: Target, wire: Wire, timeouts: Timeouts, extra: bytes = b"") -> Fetched:
         """Send `wire` and read the whole answer. Raises Failure."""
@@ -123,7 +129,10 @@ class Client:
     async def _connect(self, target: Target, limit: float) -> Connection:
         """Open a connection to a checked IP of `target`, trying each of its addresses within `limit` seconds."""
         if len(self._all) >= self._limits.connections:
-            raise Failure(FailureKind.UNAVAILABLE, f"all {self._limits.connections} upstream connections are in use")
+            raise Failure(
+                FailureKind.UNAVAILABLE,
+                Sentence("all {connections} upstream connections are in use", connections=self._limits.connections),
+            )
         guard = self._egress()
         try:
             async with asyncio.timeout(limit):
@@ -132,12 +141,18 @@ class Client:
         except EgressRefused as error:
             raise _refused(error) from error
         except TimeoutError as error:
-            words = f"did not accept a connection within {limit:g} s"
-            raise Failure(FailureKind.UPSTREAM_TIMEOUT, f"upstream {target.origin} {words}", retryable=True) from error
+            words = Sentence(
+                "upstream {origin} did not accept a connection within {limit} s",
+                origin=target.origin,
+                limit=f"{limit:g}",
+            )
+            raise Failure(FailureKind.UPSTREAM_TIMEOUT, words, retryable=True) from error
         except ssl.SSLError as error:
             raise _unreachable(target, _tls_words(error)) from error
         except OSError as error:
-            raise _unreachable(target, f"cannot be reached: {_words(error)}") from error
+            raise _unreachable(
+                target, Sentence("upstream {origin} cannot be reached: {error}", error=_words(error))
+            ) from error
 
     async def _open_any(self, target: Target, guard: Egress, addresses: tuple[str, ...], limit: float) -> Connection:
         for ip in addresses[:-1]:
@@ -195,33 +210,47 @@ class Client:
 
 
 def _words(error: OSError) -> str:
-    return error.strerror or str(error) or type(error).__name__
+    words = error.strerror or str(error) or type(error).__name__
+    head, mark, place = words.partition(REFUSED_AT)
+    if mark and not head:
+        return Sentence("Connect call failed {place}", place=place)
+    return next((sentence for sentence in REFUSED if sentence == words), words)
 
 
-def _tls_words(error: ssl.SSLError) -> str:
+def _tls_words(error: ssl.SSLError) -> Sentence:
     if isinstance(error, ssl.SSLCertVerificationError):
         found = error.verify_message.rstrip(".")
-        return (
-            f"shows a certificate that is not trusted: {found}. Give the upstream a valid one for this host; a private "
-            "authority is trusted where the environment's SSL_CERT_FILE names its certificate"
+        return Sentence(
+            "upstream {origin} shows a certificate that is not trusted: {found}. Give the upstream a valid one for this"
+            " host; a private authority is trusted where the environment's SSL_CERT_FILE names its certificate",
+            found=found,
         )
     reason = (error.reason or str(error)).replace("_", " ").lower()
-    return f"does not speak TLS as expected ({reason}); if it speaks plain HTTP, the endpoint must start with http://"
+    return Sentence(
+        "upstream {origin} does not speak TLS as expected ({reason});"
+        " if it speaks plain HTTP, the endpoint must start with http://",
+        reason=reason,
+    )
 
 
-def _unreachable(target: Target, words: str) -> Failure:
-    return Failure(FailureKind.UPSTREAM_UNREACHABLE, f"upstream {target.origin} {words}", retryable=True)
+def _unreachable(target: Target, words: Sentence) -> Failure:
+    return Failure(FailureKind.UPSTREAM_UNREACHABLE, words.given(origin=target.origin), retryable=True)
 
 
 def _refused(error: EgressRefused) -> Failure:
-    return Failure(FailureKind.UPSTREAM_UNREACHABLE, str(error), code="egress_refused")
+    return Failure(FailureKind.UPSTREAM_UNREACHABLE, message_of(error), code="egress_refused")
 
 
 def _redirect(target: Target, response: Response) -> Failure:
     location = response.headers.get("location", "")[:200]
     return Failure(
         FailureKind.UPSTREAM_INVALID,
-        f"upstream {target.origin} answered {response.status} with a redirect to {location!r}; redirects are not "
-        "followed: set the endpoint to the final address",
+        Sentence(
+            "upstream {origin} answered {status} with a redirect to {location}; redirects are not followed:"
+            " set the endpoint to the final address",
+            origin=target.origin,
+            status=response.status,
+            location=repr(location),
+        ),
         upstream_status=response.status,
     )

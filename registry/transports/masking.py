@@ -2,10 +2,12 @@
 
 import base64
 import html
+from functools import partial
 from urllib.parse import quote
 
 from msgspec.json import encode
 
+from controlplane.base.messages import mapped
 from registry.canon import Failure
 
 MASKED = "***"
@@ -32,7 +34,7 @@ def masked(text: str, secret: str) -> str:
 
 def mask_failure(failure: Failure, secret: str) -> None:
     """Take `secret` out of everything that a failure tells."""
-    failure.message = masked(failure.message, secret)
+    failure.message = mapped(failure.message, partial(masked, secret=secret))
     failure.upstream_words = masked(failure.upstream_words, secret)
     failure.code = failure.code and masked(failure.code, secret)
     failure.parameter = failure.parameter and masked(failure.parameter, secret)

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import Protocol
 
+from controlplane.base.messages import Sentence, message_of
 from registry.canon import ANSWER_BYTES, Failure, FailureKind
 from registry.transports.decompress import DecompressionRefused, Decompressor
 
@@ -143,7 +144,7 @@ class Response:
             try:
                 data = self._inflate.feed(data)
             except DecompressionRefused as error:
-                self.fail(invalid(self.origin, str(error)))
+                self.fail(refused_body(self.origin, error))
                 return
             if not data:
                 return
@@ -158,7 +159,7 @@ class Response:
         """Take the end of a whole body; the connection is no longer this response's."""
         self._source = None
         if self._inflate is not None and self.started_body and not self._inflate.complete:
-            self.fail(invalid(self.origin, "ended its compressed body early"))
+            self.fail(invalid(self.origin, Sentence("upstream {origin} ended its compressed body early")))
         else:
             self.complete = True
         self.wake()
@@ -172,7 +173,10 @@ class Response:
 
     def too_large(self) -> Failure:
         """The failure for a body beyond its cap."""
-        return invalid(self.origin, f"sent more than {self._limit} bytes, the most that is accepted")
+        return invalid(
+            self.origin,
+            Sentence("upstream {origin} sent more than {most} bytes, the most that is accepted", most=self._limit),
+        )
 
     def wake(self) -> None:
         """Let a waiting reader go on."""
@@ -188,12 +192,16 @@ class Response:
             self._waiter = None
 
 
-def invalid(origin: str, words: str) -> Failure:
-    """The failure for an upstream that breaks the rules of the wire."""
-    return Failure(FailureKind.UPSTREAM_INVALID, f"upstream {origin} {words}", retryable=True)
+def invalid(origin: str, words: Sentence) -> Failure:
+    """The failure for an upstream that breaks the rules of the wire; `words` have a gap for its `origin`."""
+    return Failure(FailureKind.UPSTREAM_INVALID, words.given(origin=origin), retryable=True)
 
 
-def timed_out(response: Response, words: str) -> Failure:
-    """The failure for an upstream that takes too long."""
-    text = f"upstream {response.origin} {words}"
-    return Failure(FailureKind.UPSTREAM_TIMEOUT, text, retryable=True)
+def refused_body(origin: str, error: DecompressionRefused) -> Failure:
+    """The failure for a compressed body that is not taken."""
+    return invalid(origin, Sentence("upstream {origin} {error}", error=message_of(error)))
+
+
+def timed_out(response: Response, words: Sentence) -> Failure:
+    """The failure for an upstream that takes too long; `words` have a gap for its `origin`."""
+    return Failure(FailureKind.UPSTREAM_TIMEOUT, words.given(origin=response.origin), retryable=True)

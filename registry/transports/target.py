@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from controlplane.base.messages import Sentence
 from registry.protocols.adapter import Wire
 
 
@@ -33,7 +34,9 @@ class Target:
         lines.extend(name + b": " + value for name, value in self.headers)
         for line in lines:
             if b"\r" in line or b"\n" in line or b"\x00" in line:
-                raise ValueError(f"a header for {self.origin} holds a line break; enter the credential again")
+                raise ValueError(
+                    Sentence("a header for {origin} holds a line break; enter the credential again", origin=self.origin)
+                )
         object.__setattr__(self, "pool_key", (self.scheme, self.host, self.port))
         object.__setattr__(self, "_head", b" HTTP/1.1\r\n" + b"\r\n".join(lines) + b"\r\n")
         object.__setattr__(self, "_typed", any(name.lower() == b"content-type" for name, _ in self.headers))

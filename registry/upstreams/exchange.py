@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from msgspec import DecodeError, Raw
 from msgspec.json import decode, encode
 
+from controlplane.base.messages import Sentence
 from registry import reasons
 from registry.canon import Adaptation, CallContext, Failure, FailureKind, Fragment, Reply, Request, Task, Usage
 from registry.protocols.adapter import Adapter, Operation, Verb, Wire
@@ -81,8 +82,7 @@ async def exchange(
 
 def name_model(failure: Failure, name: str) -> None:
     """Begin a failure's message with the model whose upstream it comes from: "Model 'x': the upstream says: ..."."""
-    words = failure.message
-    failure.message = f"Model {name!r}: {'t' + words[1:] if words.startswith('The ') else words}"
+    failure.message = reasons.of_model(name, failure.message)
 
 
 async def _perform(
@@ -127,11 +127,20 @@ def operation_for(adapter: Adapter, request: Request) -> Operation:
         known = ", ".join(sorted(task.value for task in adapter.operations)) or "nothing"
         raise Failure(
             FailureKind.UNSUPPORTED,
-            f"this model does not answer {request.task.value} calls; over {adapter.protocol} it answers {known}",
+            Sentence(
+                "this model does not answer {task} calls; over {protocol} it answers {known}",
+                task=request.task.value,
+                protocol=adapter.protocol,
+                known=known,
+            ),
             code="unsupported_task",
         )
     if request.stream and operation.decoder is None:
-        words = f"{request.task.value} over {adapter.protocol} cannot stream; call it without stream"
+        words = Sentence(
+            "{task} over {protocol} cannot stream; call it without stream",
+            task=request.task.value,
+            protocol=adapter.protocol,
+        )
         raise Failure(FailureKind.UNSUPPORTED, words, parameter="stream", code="unsupported_stream")
     return operation
 
@@ -139,7 +148,7 @@ def operation_for(adapter: Adapter, request: Request) -> Operation:
 def _streamed(operation: Operation, body: bytes, context: CallContext) -> Reply:
     """A whole streamed body, mapped. Raises the stream's own Failure."""
     if operation.decoder is None:
-        raise Failure(FailureKind.UNSUPPORTED, "this operation cannot stream", parameter="stream")
+        raise Failure(FailureKind.UNSUPPORTED, Sentence("this operation cannot stream"), parameter="stream")
     decoder = operation.decoder(context)
     fragments = (decoder.feed(body), decoder.close())
     usage = _checked(fragments)
@@ -202,8 +211,14 @@ async def _run(client: Client, upstream: Upstream, verbs: tuple[Verb, ...]) -> N
             words = masked(fetched.body[:500].decode("utf-8", "replace"), upstream.target.secret)
             raise Failure(
                 FailureKind.UPSTREAM_ERROR,
-                f"{wire.method} {shown_path(upstream, wire)} answered {fetched.status}; expected "
-                f"{' or '.join(map(str, verb.expect_status))}: {words[:200]}",
+                Sentence(
+                    "{method} {path} answered {status}; expected {expected}: {words}",
+                    method=wire.method,
+                    path=shown_path(upstream, wire),
+                    status=fetched.status,
+                    expected=" or ".join(map(str, verb.expect_status)),
+                    words=words[:200],
+                ),
                 upstream_status=fetched.status,
                 upstream_words=words,
             )
@@ -275,8 +290,9 @@ async def _offer(client: Client, upstream: Upstream, failure: Failure) -> None:
     names = await offered(client, upstream)
     asked = upstream.spec.upstream_model
     if names and asked not in names:
-        failure.detail["offer"] = reasons.offer(asked, names)
-        failure.message += failure.detail["offer"]
+        message = reasons.offering(failure.message, asked, names)
+        failure.detail["offer"] = str(message)[len(failure.message) :]
+        failure.message = message
 
 
 async def _fitting(client: Client, upstream: Upstream, timeouts: Timeouts) -> bytes | None:

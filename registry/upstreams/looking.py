@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from controlplane.base.messages import Sentence
 from registry.canon import Failure
 from registry.protocols.adapter import Wire
 from registry.spec import Timeouts
@@ -42,10 +43,10 @@ async def look(client: Client, target: Target, wire: Wire) -> Sight:
             response = await client.send(target, wire, _TIMEOUTS)
             body = await _body(response)
         value, trouble = (
-            (None, "sent more than 1 MiB, so it was left") if body is None else _read(body, response.headers)
+            (None, Sentence("sent more than 1 MiB, so it was left")) if body is None else _read(body, response.headers)
         )
     except TimeoutError:
-        value, trouble = None, f"did not answer within {CAP_S:g} s"
+        value, trouble = None, Sentence("did not answer within {cap_s} s", cap_s=f"{CAP_S:g}")
     except Failure as failure:
         value, trouble = None, failure.message
     finally:
@@ -78,8 +79,8 @@ def _read(body: bytes, headers: Mapping[str, str]) -> tuple[Any, str]:
         pass
     start = body[:200].lstrip().lower()
     if start.startswith((b"<!doctype", b"<html")) or "html" in headers.get("content-type", ""):
-        return None, "a web page, not JSON"
-    return None, f"text that is no JSON: {body[:80].decode('utf-8', 'replace')!r}"
+        return None, Sentence("a web page, not JSON")
+    return None, Sentence("text that is no JSON: {value}", value=repr(body[:80].decode("utf-8", "replace")))
 
 
 def at(value: Any, path: str) -> Any:

@@ -8,6 +8,8 @@ from playwright.sync_api import Browser, Page, expect
 from controlplane.base import saved_views
 from controlplane.base.models import User
 from registry.models import Model
+from registry.reasons import asking_for_key, offering
+from registry.transports.egress import NOT_ALLOWED
 from tests.browser.conftest import Site
 from tests.browser.test_axe import Reach, open_menu, signed_in, violations
 from tests.site import write_models
@@ -16,10 +18,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 ROW = "  - name: new-{n}\n    type: {type}\n    protocol: openai\n    endpoint: http://127.0.0.1:9/m\n"
 FILE = "models:\n" + "".join(ROW.format(n=n, type="nonsense" if n == 2 else "llm") for n in range(4))
 REASONS = (
-    "the upstream says: unknown model (asked for 'acme'; it offers: chat-1; set upstream_model to one of them)",
-    "10.0.1.7:8000 is refused: no allow entry covers it."
-    " An admin can add it under Settings > Egress, for example 10.0.1.7",
-    "the upstream says: no key (it answered 401; store a key that it accepts under Credentials)",
+    offering("the upstream says: unknown model", "acme", ["chat-1"]),
+    NOT_ALLOWED.given(where="10.0.1.7", port="8000", entry="10.0.1.7"),
+    asking_for_key("the upstream says: no key", 401),
     "connection refused",
 )
 """One for each kind of cause, the last one without a cure."""

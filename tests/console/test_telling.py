@@ -14,6 +14,27 @@ from controlplane.base.web.telling import told
 
 FOLDER = Path(settings.BASE_DIR)
 SPEAKING = [
+    "registry/catalog/importing",
+    "registry/catalog/releases",
+    "registry/catalog/verbs",
+    "registry/catalog/search",
+    "registry/access/credentials",
+    "registry/access/callers",
+    "registry/detection/detect",
+    "registry/detection/drafts",
+    "registry/detection/trying",
+    "registry/upstreams/looking",
+    "registry/predict_form",
+    "registry/steering",
+    "registry/wording",
+    "registry/transports/egress",
+    "registry/transports/decompress",
+    "registry/transports/target",
+    "registry/transports/http",
+    "registry/transports/connection",
+    "registry/transports/response",
+    "registry/catalog/cures",
+    "registry/upstreams/exchange",
     *(
         f"controlplane/base/{name}"
         for name in ("accounts", "access", "config", "egress_rules", "saved_views", "secrets")
@@ -22,6 +43,15 @@ SPEAKING = [
     *(f"registry/specfile/{name}" for name in ("errors", "file", "params", "reading", "text", "values")),
 ]
 SENTENCE = re.compile(r"[a-z]{2,} .*[a-z]{2,}|[a-z]{2,} \{|\} [a-z]{2,}")
+UNSEEN = {
+    "{} ms",
+    "key {} ({}…) of {}",
+    "playground {} {}",
+    "credential {} {}",
+    "Connect call failed ",
+    "a black dot",
+}
+"""Not told as sentences: units, names of callers, what the system says, what is sent."""
 MARKED = {"Sentence", "gettext", "ngettext", "gettext_lazy", "ngettext_lazy", "re.compile"}
 
 
@@ -46,7 +76,7 @@ def unmarked(tree: ast.AST) -> Iterator[str]:
 @pytest.mark.parametrize("module", SPEAKING)
 def test_everything_a_module_says_is_marked(module: str) -> None:
     tree = ast.parse((FOLDER / f"{module}.py").read_text())
-    assert [text for text in unmarked(tree) if SENTENCE.search(text)] == []
+    assert [text for text in unmarked(tree) if SENTENCE.search(text) and text not in UNSEEN] == []
 
 
 def test_what_is_not_marked_is_found() -> None:

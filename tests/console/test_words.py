@@ -10,6 +10,8 @@ import pytest
 from django.conf import settings
 from django.utils.translation.template import templatize
 
+from tests.catalogue import evidence
+
 FOLDER = Path(settings.BASE_DIR)
 LOCALE = FOLDER / "templates/locale/zh_Hans/LC_MESSAGES"
 PACKAGES = ("controlplane", "registry", "routing", "versions")
@@ -27,7 +29,8 @@ def catalogue() -> polib.POFile:
 
 
 def marked() -> Iterator[str]:
-    """Every text that code or a template asks to translate."""
+    """Every text that code, a template or a protocol document asks to translate."""
+    yield from evidence()
     for template in TEMPLATES:
         source = templatize(template.read_text(), origin=str(template))
         yield from texts_of(source.replace("\t", " "), template)

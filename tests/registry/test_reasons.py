@@ -4,7 +4,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry.reasons import ALLOW, KEY, NAME, Failing, asks_for_key, cause, cure, grouped, offer, without_name
+from controlplane.base.messages import Sentence, joined, message_of
+from registry.reasons import (
+    ALLOW,
+    KEY,
+    NAME,
+    Failing,
+    asking_for_key,
+    cause,
+    cure,
+    grouped,
+    of_model,
+    offering,
+    without_name,
+)
 from registry.transports.egress import Egress, EgressRefused
 
 MODEL = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,30}", fullmatch=True)
@@ -35,7 +48,12 @@ TEMPLATE = st.lists(PIECE, min_size=1, max_size=8).map(" ".join)
 def filled(template: str, data: st.DataObject) -> str:
     """`template` with a drawn value in each hole."""
     pieces = [data.draw(HOLES[piece[1:-1]]) if piece[1:-1] in HOLES else piece for piece in template.split(" ")]
-    return f"Model {data.draw(MODEL)!r}: {' '.join(pieces)}"
+    return of_model(data.draw(MODEL), " ".join(pieces))
+
+
+def placed(origin: str, words: str) -> str:
+    """What is said of one replica of model m."""
+    return joined([origin, of_model("m", words)], ": ")
 
 
 @given(TEMPLATE, st.data())
@@ -62,9 +80,13 @@ def test_a_cause_is_its_own_cause(reason: str) -> None:
 @pytest.mark.parametrize(
     ("reason", "words"),
     [
-        ("Model 'acme-1': the upstream says: no", "The upstream says: no"),
-        ("Model 'org/m:7b': took too long", "took too long"),
-        ("http://a:1: Model 'm': the x | http://b:2: Model 'm': y", "http://a:1: The x | http://b:2: y"),
+        (of_model("acme-1", Sentence("The upstream says: {words}", words="no")), "The upstream says: no"),
+        (of_model("acme-1", "The upstream says: no"), "The upstream says: no"),
+        (of_model("org/m:7b", "took too long"), "took too long"),
+        (
+            joined([placed("http://a:1", "The x"), placed("http://b:2", "y")], " | "),
+            "http://a:1: The x | http://b:2: y",
+        ),
         ("The upstream says: Model 'm': no", "The upstream says: Model 'm': no"),
         ("fleet.yaml:4: models[0].type: expected text", "fleet.yaml:4: models[0].type: expected text"),
         ("", ""),
@@ -77,13 +99,13 @@ def test_the_name_that_stands_beside_it_is_left_out(reason: str, words: str) -> 
 @pytest.mark.parametrize("count", [1, 3, 10, 11, 30])
 def test_what_an_upstream_offers_is_found_again(count: int) -> None:
     names = [f"practice/chat-{number}:7b" for number in range(count)]
-    found = cure("Model 'm': the upstream says: no such model." + offer("acme-chat-0001", names) + ": more words")
+    found = cure(joined([offering(of_model("m", "no such model."), "acme-chat-0001", names), "more words"], ": "))
     assert found.kind == NAME
     assert list(found.offered) == names[:10]
 
 
 def test_one_offer_and_many_are_one_cause() -> None:
-    said = ["Model 'a': no." + offer("a", [f"m-{n}" for n in range(count)]) for count in (1, 4, 40)]
+    said = [offering(of_model("a", "no."), "a", [f"m-{n}" for n in range(count)]) for count in (1, 4, 40)]
     assert len({cause(reason) for reason in said}) == 1
 
 
@@ -93,9 +115,10 @@ def test_one_offer_and_many_are_one_cause() -> None:
 def test_the_entry_that_the_guard_names_is_found_again(address: tuple[str, int, str]) -> None:
     with pytest.raises(EgressRefused) as refused:
         Egress(()).check(*address)
-    found = cure(f"Model 'm': {refused.value}")
+    reason = of_model("m", message_of(refused.value))
+    found = cure(reason)
     assert (found.kind, found.entry) == (ALLOW, refused.value.entry)
-    assert cure(f"http://h:1: Model 'm': {refused.value}").entry == refused.value.entry
+    assert cure(joined(["http://h:1", reason], ": ")).entry == refused.value.entry
 
 
 def test_an_upstream_cannot_name_an_entry() -> None:
@@ -105,13 +128,13 @@ def test_an_upstream_cannot_name_an_entry() -> None:
 
 
 def test_a_key_that_is_asked_for_is_known() -> None:
-    assert cure("Model 'm': the upstream says: who are you?" + asks_for_key(401)).kind == KEY
-    assert cure("Model 'm': the upstream says: 401, the key is wrong").kind == ""
+    assert cure(asking_for_key(of_model("m", "who are you?"), 401)).kind == KEY
+    assert cure(str(asking_for_key(of_model("m", "who are you?"), 401))).kind == ""
 
 
 def test_groups_come_with_the_most_frequent_first() -> None:
-    rows = [Failing(f"m-{n}", f"Model 'm-{n}': the upstream says: no such model `m-{n}`", n) for n in range(400)]
-    rows += [Failing("x", "Model 'x': upstream http://10.0.0.1:8000 closed the connection before it answered")]
+    rows = [Failing(f"m-{n}", of_model(f"m-{n}", f"The upstream says: no such model `m-{n}`"), n) for n in range(400)]
+    rows += [Failing("x", of_model("x", "upstream http://10.0.0.1:8000 closed the connection before it answered"))]
     groups = grouped(rows)
     assert [(group.cause, len(group.rows), len(group.ids)) for group in groups] == [
         ("The upstream says: no such model …", 400, 400),

@@ -6,8 +6,18 @@ from controlplane.base.messages import Sentence
 from controlplane.base.web.retelling import retell
 
 
+def translated(template: str) -> str:
+    """A template in the active language; one that begins small inside another sentence is listed with a capital."""
+    here = gettext(template) if template else ""
+    if here == template and template[:1].islower():
+        listed = template[0].upper() + template[1:]
+        other = gettext(listed)
+        return template if other == listed else other
+    return here
+
+
 def told(value: object) -> str:
     """`value` in the active language if it is a sentence; any other text, such as an upstream's words, as it is."""
     if isinstance(value, Sentence):
-        return value.told(gettext, retell)
+        return value.told(translated, retell)
     return retell(str(value))

@@ -11,9 +11,11 @@ from django.test import Client
 
 from controlplane.base import config
 from controlplane.base.jobs import engine
+from controlplane.base.messages import Sentence
 from controlplane.base.models import Change, Job, Setting
 from registry.catalog import probing, releases
 from registry.models import Model
+from registry.reasons import of_model
 from registry.specfile import file as spec_file
 from tests.site import write_models
 from tests.upstreams import Upstreams
@@ -42,8 +44,9 @@ def ids_on(body: str) -> list[str]:
 
 def test_a_job_of_hundreds_of_equal_failures_is_a_short_page(visitor: Visitor) -> None:
     models = write_models(437)
-    said = "Model '{0}': the upstream says: The model `{0}` does not exist."
-    rows = [{"name": m.name, "line": n, "reason": said.format(m.name)} for n, m in enumerate(models, 1)]
+    said = Sentence("The upstream says: {text}")
+    reasons = [of_model(m.name, said.given(text=f"The model `{m.name}` does not exist.")) for m in models]
+    rows = [{"name": m.name, "line": n, "reason": reasons[n - 1]} for n, m in enumerate(models, 1)]
     engineer = visitor("engineer")
     job = Job.objects.create(
         kind="import",
