@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from controlplane.base.messages import Sentence, message_of
 from registry.specfile import text as spec_text
-from registry.specfile.errors import Path, dotted, show, suggestion
+from registry.specfile.errors import Path, dotted, show, suggested
 from routing.policies.choice import BIND
 from routing.scheduler.compiled import compiled, inlined
 from routing.scheduler.core import Point
@@ -96,18 +97,27 @@ def measured(fleet: Fleet, device: int, measure: float) -> float:
 def rows_of(text: str | bytes) -> dict[str, float]:
     """Weights for pick() from a document of at most 64 KiB and 64 rules. Raises RulesInvalid."""
     if len(text) > MAX_BYTES:
-        raise RulesInvalid(f"the rules are {len(text):,} characters long; expected at most {MAX_BYTES:,}")
+        raise RulesInvalid(
+            Sentence(
+                "the rules are {count} characters long; expected at most {most}",
+                count=f"{len(text):,}",
+                most=f"{MAX_BYTES:,}",
+            )
+        )
     try:
         tree = spec_text.load(text)
     except spec_text.TextInvalid as error:
-        raise RulesInvalid(f"line {error.line}: {error}; given {error.given or 'nothing'}") from error
+        given = error.given or Sentence("nothing")
+        raise RulesInvalid(
+            Sentence("line {line}: {error}; given {given}", line=error.line, error=message_of(error), given=given)
+        ) from error
     for finding in tree.findings:
-        raise RulesInvalid(f"line {finding.line}: {finding.message}")
+        raise RulesInvalid(Sentence("line {line}: {message}", line=finding.line, message=finding.message))
     reading = Reading(tree)
     body = reading.fields(tree.value, (), ("rules", "else"))
     rules = body.get("rules") or []
     if not isinstance(rules, list) or len(rules) > MAX_RULES:
-        raise reading.wrong(("rules",), rules, f"a list of at most {MAX_RULES} rules")
+        raise reading.wrong(("rules",), rules, Sentence("a list of at most {most} rules", most=MAX_RULES))
     rows = [reading.rule(rule, ("rules", number)) for number, rule in enumerate(rules)]
     rows.append((-np.inf, np.inf, float(NONE), *reading.target(body.get("else"), ("else",))))
     return {f"{number}.{name}": value for number, row in enumerate(rows) for name, value in zip(ROW, row, strict=True)}
@@ -122,23 +132,29 @@ class Reading:
     def wrong(self, path: Path, given: Any, expected: str) -> RulesInvalid:
         """What to raise: the line, the field, its value and what was expected."""
         return RulesInvalid(
-            f"line {self.tree.line(path)}: {dotted(path) or 'the document'} is {show(given)}; expected {expected}"
+            Sentence(
+                "line {line}: {path} is {given}; expected {expected}",
+                line=self.tree.line(path),
+                path=dotted(path) or Sentence("the document"),
+                given=show(given),
+                expected=expected,
+            )
         )
 
     def fields(self, given: Any, path: Path, known: tuple[str, ...]) -> dict[str, Any]:
         """A mapping of known keys."""
         if not isinstance(given, dict) or not given:
-            raise self.wrong(path, given, f"a mapping of {', '.join(known)}")
+            raise self.wrong(path, given, Sentence("a mapping of {known}", known=known))
         for key in given:
             if key not in known:
-                hint = suggestion(key, known)
-                raise self.wrong((*path, key), given[key], f"one of the keys {', '.join(known)}.{hint}")
+                expected = suggested(Sentence("one of the keys {known}.", known=known), key, known)
+                raise self.wrong((*path, key), given[key], expected)
         return given
 
     def number(self, given: Any, path: Path) -> float:
         """A number from 0 on."""
         if isinstance(given, bool) or not isinstance(given, int | float) or not 0 <= given < 1e12:
-            raise self.wrong(path, given, "a number from 0 on")
+            raise self.wrong(path, given, Sentence("a number from 0 on"))
         return float(given)
 
     def word(self, given: Any, path: Path, known: Mapping[str, int]) -> float:
@@ -146,7 +162,8 @@ class Reading:
         for word, number in known.items():
             if isinstance(given, str) and word.lower() == given.strip().lower():
                 return float(number)
-        raise self.wrong(path, given, f"one of {', '.join(known)}.{suggestion(given, tuple(known))}")
+        expected = suggested(Sentence("one of {known}.", known=list(known)), given, list(known))
+        raise self.wrong(path, given, expected)
 
     def rule(self, given: Any, path: Path) -> tuple[float, ...]:
         """One `when` and `then` as a row."""
@@ -167,7 +184,7 @@ class Reading:
         if given == "fastest available":
             given = {"highest": "speed"}
         if not isinstance(given, dict) or len({"lowest", "highest"} & set(given)) != 1:
-            raise self.wrong(path, given, "'fastest available', or a mapping with either lowest or highest")
+            raise self.wrong(path, given, Sentence("'fastest available', or a mapping with either lowest or highest"))
         then = self.fields(given, path, ("lowest", "highest", "free_gb"))
         way, sign = ("lowest", 1.0) if "lowest" in then else ("highest", -1.0)
         free = self.number(then.get("free_gb", 0), (*path, "free_gb"))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry.specfile.errors import SpecError, SpecInvalid, dotted, show, suggestion
+from registry.specfile.errors import SpecError, SpecInvalid, dotted, nearest, show, suggested
 from registry.specfile.file import parse, to_yaml
 from tests.registry.specfile.rows import ROW
 
@@ -59,17 +59,18 @@ def test_a_path_reads_like_code(path: tuple[str | int, ...], text: str) -> None:
 @pytest.mark.parametrize(
     ("given", "known", "text"),
     [
-        ("nam", ["name", "type"], " Did you mean 'name'?"),
-        ("TYPE", ["name", "type"], " Did you mean 'type'?"),
+        ("nam", ["name", "type"], "name"),
+        ("TYPE", ["name", "type"], "type"),
         ("zzz", ["name", "type"], ""),
         (7, ["name"], ""),
         (None, ["name"], ""),
-        ("x" * 10_000, ["x" * 64], " Did you mean '" + "x" * 64 + "'?"),
+        ("x" * 10_000, ["x" * 64], "x" * 64),
         ("name", [], ""),
     ],
 )
 def test_a_near_miss_is_suggested(given: Any, known: list[str], text: str) -> None:
-    assert suggestion(given, known) == text
+    assert nearest(given, known) == text
+    assert suggested("no.", given, known) == (f"no. Did you mean {text!r}?" if text else "no.")
 
 
 def test_an_error_reads_like_a_compiler_s() -> None:
