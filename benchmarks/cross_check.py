@@ -38,6 +38,7 @@ from routing.lab.learn.simulator import lineup
 from routing.lab.learn.simulator.play import Entrant
 from routing.lab.learn.training import ppo, train
 from routing.lab.learn.training.environment import FleetEnvironment, Terms, tuned_heuristic
+from routing.lab.learn.training.rollout import LogTotal
 from routing.lab.learn.training.situation import SITUATION
 from routing.lab.learn.workloads.curriculum import TRAINING_SEEDS
 from routing.lab.learn.workloads.traffic import SCENARIOS, Scenario, at_size, synthetic
@@ -182,7 +183,7 @@ def ours(scenario: Scenario, plan: train.Plan, decisions: float, seconds: float)
             )
         ]
         ppo.update(learner, ppo.batch_of(plays, plan.horizon_s), plan.entropy)
-        done += sum(log.total[3] for several in plays for log in several)
+        done += sum(log.total[LogTotal.CHOICES] for several in plays for log in several)
         seed, updates = seed + plan.workloads, updates + 1
     return Trained(learner.actor.vector(), round(done), time.monotonic() - began, {"updates": updates})
 

@@ -10,9 +10,27 @@ from routing.policies.choice import BIND
 from routing.scheduler.compiled import compiled
 from routing.scheduler.core import Point
 from routing.scheduler.fleet import NONE, Fleet
+from routing.scheduler.indices import NamedIndex, defaults, names
 
-WEIGHTS = {"away_s": 120.0, "crowded_s_per_gb": 0.01}
-PARTS = {BIND: ("outstanding", "away", "crowded")}
+
+class AffinityWeight(NamedIndex):
+    """Seconds that a device without the model counts as, and seconds for each GB of weights there."""
+
+    AWAY_S = 120.0
+    CROWDED_S_PER_GB = 0.01
+
+
+class AffinityPart(NamedIndex):
+    """The score's parts, all in seconds."""
+
+    OUTSTANDING = "s"
+    AWAY = "s"
+    CROWDED = "s"
+
+
+WEIGHTS = defaults(AffinityWeight)
+PARTS = {BIND: names(AffinityPart)}
+ALL_PARTS = len(AffinityPart)
 
 
 @compiled
@@ -30,10 +48,11 @@ def pick(
         device = candidates[place]
         one = fleet.devices[device]
         here = fleet.places[point.model, device] != NONE or fleet.queues[device, point.model].count > 0
-        parts[place, 0] = one.outstanding_s + one.queued_s
-        parts[place, 1] = 0.0 if here else weights[0]
-        parts[place, 2] = 0.0 if here else weights[1] * one.used_weights_gb
-        score = parts[place, 0] + parts[place, 1] + parts[place, 2]
+        crowded = weights[AffinityWeight.CROWDED_S_PER_GB] * one.used_weights_gb
+        parts[place, AffinityPart.OUTSTANDING] = one.outstanding_s + one.queued_s
+        parts[place, AffinityPart.AWAY] = 0.0 if here else weights[AffinityWeight.AWAY_S]
+        parts[place, AffinityPart.CROWDED] = 0.0 if here else crowded
+        score = parts[place, :ALL_PARTS].sum()
         if score < lowest:
             best, lowest = device, score
     return best

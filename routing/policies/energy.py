@@ -10,13 +10,26 @@ from routing.scheduler.compiled import compiled, inlined
 from routing.scheduler.core import BIND, LOAD, START, Point
 from routing.scheduler.features import joules_per_unit, response_ratio
 from routing.scheduler.fleet import NONE, Fleet
+from routing.scheduler.indices import NamedIndex, defaults
 from routing.scheduler.picks import plain
 from routing.scheduler.queueing import work_of
 from routing.scheduler.residency import load_s, slots_allowed
 
-WEIGHTS = {"batch": 1.0, "load": 2.0, "loading_w": 115.0, "outstanding": 0.01}
-"""How much a factor of energy counts against a factor of response ratio; a device's power while it only loads (an idle
-H100 with a context, arXiv 2605.23918); what a second of work under way counts where a call joins a replica."""
+
+class EnergyWeight(NamedIndex):
+    """How much a factor of energy counts against a factor of response ratio; a device's power while it only loads (an
+    idle H100 with a context, arXiv 2605.23918); what a second of work under way counts if a call joins a replica.
+    """
+
+    BATCH = 1.0
+    LOAD = 2.0
+    LOADING_W = 115.0
+    OUTSTANDING = 0.01
+
+
+WEIGHTS = defaults(EnergyWeight)
+FIRST, SECOND = 0, 1
+"""Places of the two parts that PARTS names for each decision."""
 PARTS = {BIND: ("joules", "outstanding"), START: ("response_ratio", "joules"), LOAD: ("response_ratio", "joules")}
 
 
@@ -36,16 +49,17 @@ def pick(
     for place in range(len(candidates)):
         one = candidates[place]
         if point.kind == BIND:
-            parts[place, 0] = weights[0] * batch_factor(fleet, point.model, running_on(fleet, one, point.model) + 1)
-            parts[place, 1] = weights[3] * fleet.devices[one].outstanding_s
+            batch = running_on(fleet, one, point.model) + 1
+            parts[place, FIRST] = weights[EnergyWeight.BATCH] * batch_factor(fleet, point.model, batch)
+            parts[place, SECOND] = weights[EnergyWeight.OUTSTANDING] * fleet.devices[one].outstanding_s
         elif point.kind == START:
             batch = running_on(fleet, point.device, one) + fleet.models[one].waiting
-            parts[place, 0] = -np.log(start_ratio(fleet, one, point.now))
-            parts[place, 1] = weights[0] * batch_factor(fleet, one, batch)
+            parts[place, FIRST] = -np.log(start_ratio(fleet, one, point.now))
+            parts[place, SECOND] = weights[EnergyWeight.BATCH] * batch_factor(fleet, one, batch)
         else:
-            parts[place, 0] = -np.log(load_ratio(fleet, one, point.now))
-            parts[place, 1] = weights[1] * load_factor(fleet, one, weights[2])
-        score = parts[place, 0] + parts[place, 1]
+            parts[place, FIRST] = -np.log(load_ratio(fleet, one, point.now))
+            parts[place, SECOND] = weights[EnergyWeight.LOAD] * load_factor(fleet, one, weights[EnergyWeight.LOADING_W])
+        score = parts[place, FIRST] + parts[place, SECOND]
         if score < lowest:
             best, lowest = one, score
     return best

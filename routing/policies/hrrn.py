@@ -11,17 +11,23 @@ from routing.scheduler.compiled import compiled, inlined
 from routing.scheduler.core import EVICT, LOAD, START, Point
 from routing.scheduler.features import solo_s
 from routing.scheduler.fleet import NONE, Fleet
+from routing.scheduler.indices import SCORE, NamedIndex, defaults
 from routing.scheduler.picks import least_loaded, least_recent
 from routing.scheduler.residency import load_s
 
-WEIGHTS = {
-    "size_offset": 1.0,
-    "size_power": 1.0,
-    "age_in_demand": 1.0,
-    "load_power": 1.0,
-    "memory_power": 0.0,
-    "backlog": 1.0,
-}
+
+class RatioWeight(NamedIndex):
+    """The rule's weights, each with the textbook's value."""
+
+    SIZE_OFFSET = 1.0
+    SIZE_POWER = 1.0
+    AGE_IN_DEMAND = 1.0
+    LOAD_POWER = 1.0
+    MEMORY_POWER = 0.0
+    BACKLOG = 1.0
+
+
+WEIGHTS = defaults(RatioWeight)
 PARTS = {START: ("response_ratio",), LOAD: ("demand",), EVICT: ("last_use",)}
 
 
@@ -45,7 +51,7 @@ def pick(
             score = -urgency(fleet, candidates[place], weights)
         else:
             score = -demand(fleet, candidates[place], weights)
-        parts[place, 0] = score
+        parts[place, SCORE] = score
         if score < lowest:
             best, lowest = candidates[place], score
     return best
@@ -56,7 +62,10 @@ def urgency(fleet: Fleet, model: int, weights: NDArray[np.float64]) -> float:
     """(waited + offset * size) / size ** power of the model's first waiting call, sizes in predicted seconds."""
     head, one = fleet.calls[fleet.queues[0, model].head], fleet.models[model]
     size = solo_s(head.predicted_units, one.step_a, one.step_b)
-    return float((fleet.state[0].now - head.arrived + weights[0] * size) / power(size, weights[1]))
+    return float(
+        (fleet.state[0].now - head.arrived + weights[RatioWeight.SIZE_OFFSET] * size)
+        / power(size, weights[RatioWeight.SIZE_POWER])
+    )
 
 
 @inlined
@@ -66,9 +75,10 @@ def demand(fleet: Fleet, model: int, weights: NDArray[np.float64]) -> float:
     waited = fleet.state[0].now - fleet.calls[fleet.queues[0, model].head].arrived
     load = load_s(fleet, model)
     mean = one.waiting_work / one.waiting
-    cost = power(load, weights[3]) + weights[5] * one.waiting_work / (1.0 + one.replicas + one.loading)
-    gain = one.waiting * (1.0 + weights[2] * waited / (load + mean))
-    return float(gain / (cost * power(one.memory_gb, weights[4])))
+    backlog = weights[RatioWeight.BACKLOG] * one.waiting_work / (1.0 + one.replicas + one.loading)
+    cost = power(load, weights[RatioWeight.LOAD_POWER]) + backlog
+    gain = one.waiting * (1.0 + weights[RatioWeight.AGE_IN_DEMAND] * waited / (load + mean))
+    return float(gain / (cost * power(one.memory_gb, weights[RatioWeight.MEMORY_POWER])))
 
 
 @inlined

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from math import inf
 
 from routing.policies.choice import BIND, Busy, Candidate, Choice, DecisionPoint, Listed, Numbered, Parts, chosen
+from routing.scheduler.indices import SCORE
 from routing.table import Table
 
 WEIGHTS: dict[str, float] = {}
@@ -18,7 +19,7 @@ def pick(fleet: Busy, point: Numbered, candidates: Listed, weights: object, memo
         place = (point.call + step) % count
         device = fleet.devices[candidates[place]]
         score = device.outstanding_s + device.queued_s
-        parts[place, 0] = score
+        parts[place, SCORE] = score
         if score < lowest:
             best, lowest = place, score
     return int(candidates[best])

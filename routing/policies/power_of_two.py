@@ -4,12 +4,22 @@ from collections.abc import Sequence
 from math import inf
 
 from routing.policies.choice import BIND, Busy, Candidate, Choice, DecisionPoint, Listed, Numbered, Parts, chosen
+from routing.scheduler.indices import NamedIndex, names
 from routing.table import Table
 
 PRIME, STEP = 2**31 - 1, 69_621
 NOT_DRAWN_S = 1e9
 WEIGHTS: dict[str, float] = {}
-PARTS = {BIND: ("outstanding", "not_drawn")}
+
+
+class DrawnPart(NamedIndex):
+    """The score's parts."""
+
+    OUTSTANDING = "s"
+    NOT_DRAWN = "0 or NOT_DRAWN_S"
+
+
+PARTS = {BIND: names(DrawnPart)}
 
 
 def pick(fleet: Busy, point: Numbered, candidates: Listed, weights: object, memory: object, parts: Parts) -> int:
@@ -27,8 +37,8 @@ def pick(fleet: Busy, point: Numbered, candidates: Listed, weights: object, memo
     best, lowest = first, inf
     for place in range(count):
         device = fleet.devices[candidates[place]]
-        parts[place, 0] = device.outstanding_s + device.queued_s
-        parts[place, 1] = 0.0 if place in (first, second) else NOT_DRAWN_S
+        parts[place, DrawnPart.OUTSTANDING] = device.outstanding_s + device.queued_s
+        parts[place, DrawnPart.NOT_DRAWN] = 0.0 if place in (first, second) else NOT_DRAWN_S
         score = device.outstanding_s + device.queued_s + (0.0 if place in (first, second) else NOT_DRAWN_S)
         if score < lowest:
             best, lowest = place, score

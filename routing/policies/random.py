@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from routing.policies.choice import BIND, Busy, Candidate, Choice, DecisionPoint, Listed, Numbered, Parts, chosen
+from routing.scheduler.indices import SCORE
 from routing.table import Table
 
 PRIME, STEP = 2**31 - 1, 48_271
@@ -23,7 +24,7 @@ def pick(fleet: Busy, point: Numbered, candidates: Listed, weights: object, memo
         mixed = square * square % PRIME * mixed % PRIME
     drawn = mixed % count
     for place in range(count):
-        parts[place, 0] = 0.0 if place == drawn else 1.0
+        parts[place, SCORE] = 0.0 if place == drawn else 1.0
     return int(candidates[drawn])
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from routing.policies.choice import BIND, Busy, Candidate, Choice, DecisionPoint, Listed, Numbered, Parts, chosen
+from routing.scheduler.indices import SCORE
 from routing.table import Table
 
 WEIGHTS: dict[str, float] = {}
@@ -13,7 +14,7 @@ def pick(fleet: Busy, point: Numbered, candidates: Listed, weights: object, memo
     """The candidate whose turn the call's number is; the part says how many turns away each one is."""
     count = len(candidates)
     for place in range(count):
-        parts[place, 0] = (place - point.call) % count
+        parts[place, SCORE] = (place - point.call) % count
     return int(candidates[point.call % count])
 
 

@@ -25,6 +25,7 @@ from routing.policies.choice import BIND
 from routing.scheduler.compiled import compiled, inlined
 from routing.scheduler.core import Point
 from routing.scheduler.fleet import NONE, Fleet
+from routing.scheduler.indices import NamedIndex, names
 
 SEED = """\
 rules:
@@ -32,13 +33,34 @@ rules:
     then: {lowest: utilisation, free_gb: 15}
 else: fastest available
 """
-ROW = ("above", "below", "type", "measure", "sign", "free_gb")
 TYPES = {"LLM": 0, "perception": 1, "picture": 2}
 MEASURES = {"utilisation": 0, "work": 1, "memory": 2, "temperature": 3, "power": 4, "speed": 5}
 """Share of the compute slots in use; seconds of work; share of the memory in use; Celsius; watts; times an H100."""
 MAX_BYTES, MAX_RULES = 65_536, 64
 NO_ROOM, DRAW = 1e6, 1e-6
-PARTS = {BIND: ("no_room", "measure", "work")}
+
+
+class RuleColumn(NamedIndex):
+    """A rule as numbers: its conditions, then what it takes."""
+
+    ABOVE = "units of the call, more than"
+    BELOW = "units of the call, less than"
+    TYPE = "of TYPES, or -1 for any"
+    MEASURE = "of MEASURES"
+    SIGN = "1 for the lowest, -1 for the highest"
+    FREE_GB = "GB, at least"
+
+
+class RulePart(NamedIndex):
+    """The score's parts."""
+
+    NO_ROOM = "0 or NO_ROOM"
+    MEASURE = "of MEASURES, as the rule asks"
+    WORK = "s, times DRAW"
+
+
+COLUMNS = len(RuleColumn)
+PARTS = {BIND: names(RulePart)}
 
 
 class RulesInvalid(ValueError):
@@ -55,7 +77,7 @@ def pick(
     parts: NDArray[np.float64],
 ) -> int:
     """The device with the best measure of those with enough free memory, or of all; of equals the least busy."""
-    rows = weights.reshape(-1, 6)
+    rows = weights.reshape(-1, COLUMNS)
     chosen = 0
     while not meets(fleet, point, rows[chosen]):
         chosen += 1
@@ -63,10 +85,12 @@ def pick(
     best, lowest = NONE, np.inf
     for place in range(len(candidates)):
         one = fleet.devices[candidates[place]]
-        parts[place, 0] = NO_ROOM if one.weights_gb - one.used_weights_gb < row[5] else 0.0
-        parts[place, 1] = row[4] * measured(fleet, candidates[place], row[3])
-        parts[place, 2] = DRAW * (one.outstanding_s + one.queued_s)
-        score = parts[place, 0] + parts[place, 1] + parts[place, 2]
+        has_room = one.weights_gb - one.used_weights_gb >= row[RuleColumn.FREE_GB]
+        value = measured(fleet, candidates[place], row[RuleColumn.MEASURE])
+        parts[place, RulePart.NO_ROOM] = 0.0 if has_room else NO_ROOM
+        parts[place, RulePart.MEASURE] = row[RuleColumn.SIGN] * value
+        parts[place, RulePart.WORK] = DRAW * (one.outstanding_s + one.queued_s)
+        score = parts[place, RulePart.NO_ROOM] + parts[place, RulePart.MEASURE] + parts[place, RulePart.WORK]
         if score < lowest:
             best, lowest = candidates[place], score
     return best
@@ -76,7 +100,10 @@ def pick(
 def meets(fleet: Fleet, point: Point, row: NDArray[np.float64]) -> bool:
     """Whether the arriving call meets the rule's conditions."""
     units = fleet.calls[point.call].predicted_units
-    return bool(row[0] < units < row[1] and row[2] in (NONE, fleet.models[point.model].kind))
+    return bool(
+        row[RuleColumn.ABOVE] < units < row[RuleColumn.BELOW]
+        and row[RuleColumn.TYPE] in (NONE, fleet.models[point.model].kind)
+    )
 
 
 @inlined
@@ -120,7 +147,11 @@ def rows_of(text: str | bytes) -> dict[str, float]:
         raise reading.wrong(("rules",), rules, Sentence("a list of at most {most} rules", most=MAX_RULES))
     rows = [reading.rule(rule, ("rules", number)) for number, rule in enumerate(rules)]
     rows.append((-np.inf, np.inf, float(NONE), *reading.target(body.get("else"), ("else",))))
-    return {f"{number}.{name}": value for number, row in enumerate(rows) for name, value in zip(ROW, row, strict=True)}
+    return {
+        f"{number}.{name}": value
+        for number, row in enumerate(rows)
+        for name, value in zip(names(RuleColumn), row, strict=True)
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,29 @@ from routing.scheduler.compiled import compiled, inlined
 from routing.scheduler.core import Point
 from routing.scheduler.features import step_s
 from routing.scheduler.fleet import NONE, Fleet
+from routing.scheduler.indices import NamedIndex, defaults, names
 from routing.scheduler.residency import load_s, slots_allowed
 
-WEIGHTS = {"eviction": 1.0}
-PARTS = {BIND: ("queue", "load_in_progress", "eviction", "load", "service")}
+
+class CompletionWeight(NamedIndex):
+    """What a second of loading again counts."""
+
+    EVICTION = 1.0
+
+
+class CompletionPart(NamedIndex):
+    """The score's parts, all in seconds."""
+
+    QUEUE = "s"
+    LOAD_IN_PROGRESS = "s"
+    EVICTION = "s"
+    LOAD = "s"
+    SERVICE = "s"
+
+
+WEIGHTS = defaults(CompletionWeight)
+PARTS = {BIND: names(CompletionPart)}
+ALL_PARTS = len(CompletionPart)
 
 
 @compiled
@@ -34,12 +53,14 @@ def pick(
         running = fleet.residents[device, slot].running if slot != NONE else 0
         coming = slot != NONE or fleet.queues[device, point.model].count > 0
         joins = 0 < running < slots_allowed(fleet.models[point.model].slots)
-        parts[place, 0] = 0.0 if joins else (one.outstanding_s + one.queued_s) / one.speed
-        parts[place, 1] = 0.0 if running > 0 else loader_s(fleet, device, point)
-        parts[place, 2] = 0.0 if coming else weights[0] * lost_s(fleet, device, point.model)
-        parts[place, 3] = 0.0 if coming else load_s(fleet, point.model)
-        parts[place, 4] = service_s(fleet, point, device, running)
-        score = parts[place, :5].sum()
+        parts[place, CompletionPart.QUEUE] = 0.0 if joins else (one.outstanding_s + one.queued_s) / one.speed
+        parts[place, CompletionPart.LOAD_IN_PROGRESS] = 0.0 if running > 0 else loader_s(fleet, device, point)
+        parts[place, CompletionPart.EVICTION] = (
+            0.0 if coming else weights[CompletionWeight.EVICTION] * lost_s(fleet, device, point.model)
+        )
+        parts[place, CompletionPart.LOAD] = 0.0 if coming else load_s(fleet, point.model)
+        parts[place, CompletionPart.SERVICE] = service_s(fleet, point, device, running)
+        score = parts[place, :ALL_PARTS].sum()
         if score < lowest:
             best, lowest = device, score
     return best

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from routing.scheduler.compiled import compiled, inlined
 from routing.scheduler.core import LOAD, START, Point
 from routing.scheduler.fleet import NONE, Fleet
+from routing.scheduler.indices import SCORE
 from routing.scheduler.picks import plain
 from routing.scheduler.queueing import work_of
 from routing.scheduler.residency import load_s
@@ -30,7 +31,7 @@ def pick(
     for place in range(len(candidates)):
         model = candidates[place]
         score = shortest_s(fleet, model) if point.kind == START else seconds_a_call(fleet, model)
-        parts[place, 0] = score
+        parts[place, SCORE] = score
         if score < lowest:
             best, lowest = model, score
     return best

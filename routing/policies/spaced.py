@@ -9,23 +9,10 @@ from numpy.typing import NDArray
 from routing.scheduler.compiled import compiled
 from routing.scheduler.core import BIND, EVICT, LOAD, PLACE, START, Point
 from routing.scheduler.fleet import NONE, Fleet
-from routing.scheduler.merits import eviction_price, held_back, merit
+from routing.scheduler.indices import defaults
+from routing.scheduler.merits import MeritWeight, eviction_price, held_back, merit
 
-WEIGHTS = {
-    "size_offset": 1.0,
-    "size_power": 1.0,
-    "age_in_demand": 1.0,
-    "load_power": 1.0,
-    "memory_power": 0.0,
-    "backlog": 1.0,
-    "heavy_above_s": 0.9,
-    "hold_above_s": 0.5,
-    "keep_by_rate": 1.0,
-    "keep_by_load": 1.0,
-    "keep_by_memory": -1.0,
-    "keep_by_use": 1.0,
-    "eviction_price": 1.0,
-}
+WEIGHTS = defaults(MeritWeight)
 PARTS = {
     START: ("response_ratio", "held_back"),
     LOAD: ("demand",),
@@ -33,6 +20,8 @@ PARTS = {
     BIND: ("room", "held_back"),
     PLACE: ("room", "eviction"),
 }
+MERIT, PENALTY = 0, 1
+"""Places of the two parts, whatever their names at a decision."""
 
 
 @compiled
@@ -49,10 +38,10 @@ def pick(
     for place in range(len(candidates)):
         score = merit(fleet, point, candidates[place], weights)
         price = eviction_price(fleet, point, candidates[place], weights)
-        parts[place, 0], parts[place, 1] = -score, price
+        parts[place, MERIT], parts[place, PENALTY] = -score, price
         score -= price
         if held_back(fleet, point, candidates[place], weights):
-            parts[place, 1] = np.inf
+            parts[place, PENALTY] = np.inf
         elif score > highest:
             best, highest = candidates[place], score
     return best

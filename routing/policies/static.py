@@ -6,6 +6,7 @@ Which device is home is settled before the start: routing.lab.learn.workloads.ho
 from typing import TYPE_CHECKING, Any
 
 from routing.policies.choice import BIND
+from routing.scheduler.indices import SCORE
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,7 +31,7 @@ def pick(
     best, lowest = 0, len(fleet.devices)
     for place in range(len(candidates)):
         away = (candidates[place] - fleet.models[point.model].home) % len(fleet.devices)
-        parts[place, 0] = away
+        parts[place, SCORE] = away
         if away < lowest:
             best, lowest = place, away
     return int(candidates[best])

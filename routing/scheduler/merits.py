@@ -1,6 +1,6 @@
 """The merits of candidates under the best heuristic: response ratio, demand, room and its price, what is worth keeping.
 
-`weights` are those of routing/policies/spaced.py, in its order. The learned policy starts from the same scores.
+`weights` are in the order of `MeritWeight`. The learned policy starts from the same scores.
 """
 
 from math import log
@@ -12,6 +12,7 @@ from routing.scheduler.compiled import compiled
 from routing.scheduler.core import BIND, EVICT, LOAD, PLACE, START, Point
 from routing.scheduler.features import faded, pooled_s, solo_s
 from routing.scheduler.fleet import Fleet
+from routing.scheduler.indices import NamedIndex
 from routing.scheduler.queueing import SLOW_S
 from routing.scheduler.residency import evictable, free_gb, load_s, slots_allowed
 
@@ -19,6 +20,24 @@ FULLNESS = 1e-3
 """Seconds of work under way that a GB in use counts for, so that equals are told apart."""
 LEAST_LOSS = 0.01
 """Of a loader's time: losses below are told apart by their size, losses above by their ratio."""
+
+
+class MeritWeight(NamedIndex):
+    """The heuristic's weights, each with the textbook's value."""
+
+    SIZE_OFFSET = 1.0
+    SIZE_POWER = 1.0
+    AGE_IN_DEMAND = 1.0
+    LOAD_POWER = 1.0
+    MEMORY_POWER = 0.0
+    BACKLOG = 1.0
+    HEAVY_ABOVE_S = 0.9
+    HOLD_ABOVE_S = 0.5
+    KEEP_BY_RATE = 1.0
+    KEEP_BY_LOAD = 1.0
+    KEEP_BY_MEMORY = -1.0
+    KEEP_BY_USE = 1.0
+    EVICTION_PRICE = 1.0
 
 
 @compiled
@@ -33,7 +52,10 @@ def held_back(fleet: Fleet, point: Point, candidate: int, weights: NDArray[np.fl
     one = fleet.calls[call]
     model = fleet.models[one.model]
     cost = pooled_s(one.predicted_units, model.step_a, model.step_b, float(slots_allowed(model.slots)))
-    return bool(cost > weights[6] and fleet.devices[device].outstanding_s > weights[7])
+    return bool(
+        cost > weights[MeritWeight.HEAVY_ABOVE_S]
+        and fleet.devices[device].outstanding_s > weights[MeritWeight.HOLD_ABOVE_S]
+    )
 
 
 @compiled
@@ -42,7 +64,10 @@ def merit(fleet: Fleet, point: Point, candidate: int, weights: NDArray[np.float6
     if point.kind == START:
         head, one = fleet.calls[fleet.queues[0, candidate].head], fleet.models[candidate]
         size = solo_s(head.predicted_units, one.step_a, one.step_b)
-        return float(log(point.now - head.arrived + weights[0] * size + 1e-3) - weights[1] * log(size + 1e-3))
+        return float(
+            log(point.now - head.arrived + weights[MeritWeight.SIZE_OFFSET] * size + 1e-3)
+            - weights[MeritWeight.SIZE_POWER] * log(size + 1e-3)
+        )
     if point.kind == LOAD:
         return log_demand(fleet, candidate, point.now, weights)
     if point.kind == EVICT:
@@ -56,7 +81,7 @@ def eviction_price(fleet: Fleet, point: Point, candidate: int, weights: NDArray[
     """What to take off the merit of a device on which others must make room, in the merit's unit; else 0."""
     if point.kind != PLACE:
         return 0.0
-    return float(weights[12] * log_loss(fleet, point.model, candidate, point.now))
+    return float(weights[MeritWeight.EVICTION_PRICE] * log_loss(fleet, point.model, candidate, point.now))
 
 
 @compiled
@@ -105,9 +130,10 @@ def log_demand(fleet: Fleet, model: int, now: float, weights: NDArray[np.float64
     waited = now - fleet.calls[fleet.queues[0, model].head].arrived
     load = load_s(fleet, model)
     mean = max(0.0, one.waiting_work / one.waiting)
-    gain = log(one.waiting * (1.0 + weights[2] * waited / (load + mean)))
-    cost = load ** weights[3] + weights[5] * mean * one.waiting / (1.0 + one.replicas + one.loading)
-    return float(gain - log(cost) - weights[4] * log(one.memory_gb))
+    gain = log(one.waiting * (1.0 + weights[MeritWeight.AGE_IN_DEMAND] * waited / (load + mean)))
+    backlog = weights[MeritWeight.BACKLOG] * mean * one.waiting / (1.0 + one.replicas + one.loading)
+    cost = load ** weights[MeritWeight.LOAD_POWER] + backlog
+    return float(gain - log(cost) - weights[MeritWeight.MEMORY_POWER] * log(one.memory_gb))
 
 
 @compiled
@@ -117,8 +143,8 @@ def worth_keeping(fleet: Fleet, model: int, point: Point, weights: NDArray[np.fl
     rate = faded(one.rate_slow, point.now - one.rate_at, SLOW_S)
     resident = fleet.residents[point.device, fleet.places[model, point.device]]
     return float(
-        weights[8] * log(rate + 1e-3)
-        + weights[9] * log(one.load_s)
-        + weights[10] * log(one.memory_gb)
-        - weights[11] * log(point.now - resident.used_at + 1.0)
+        weights[MeritWeight.KEEP_BY_RATE] * log(rate + 1e-3)
+        + weights[MeritWeight.KEEP_BY_LOAD] * log(one.load_s)
+        + weights[MeritWeight.KEEP_BY_MEMORY] * log(one.memory_gb)
+        - weights[MeritWeight.KEEP_BY_USE] * log(point.now - resident.used_at + 1.0)
     )

@@ -7,6 +7,7 @@ from routing.scheduler import queueing
 from routing.scheduler.compiled import compiled
 from routing.scheduler.core import BIND, EVICT, LOAD, PLACE, START, Point
 from routing.scheduler.fleet import NONE, Fleet
+from routing.scheduler.indices import SCORE
 
 PARTS = {
     BIND: ("outstanding", "crowded"),
@@ -16,6 +17,8 @@ PARTS = {
     EVICT: ("last_use",),
 }
 """What the parts of plain()'s scores mean: seconds of work and GB of weights / 1,000; seconds since, negative."""
+OUTSTANDING, CROWDED = 0, 1
+"""Places of a device's two parts."""
 
 
 @compiled
@@ -35,7 +38,7 @@ def oldest(fleet: Fleet, point: Point, candidates: NDArray[np.int64], parts: NDA
     best, lowest = NONE, np.inf
     for place in range(len(candidates)):
         score = fleet.calls[fleet.queues[scope, candidates[place]].head].arrived - point.now
-        parts[place, 0] = score
+        parts[place, SCORE] = score
         if score < lowest:
             best, lowest = candidates[place], score
     return best
@@ -48,7 +51,7 @@ def least_recent(fleet: Fleet, point: Point, candidates: NDArray[np.int64], part
     for place in range(len(candidates)):
         slot = fleet.places[candidates[place], point.device]
         score = fleet.residents[point.device, slot].used_at - point.now
-        parts[place, 0] = score
+        parts[place, SCORE] = score
         if score < lowest:
             best, lowest = candidates[place], score
     return best
@@ -60,9 +63,9 @@ def least_loaded(fleet: Fleet, candidates: NDArray[np.int64], parts: NDArray[np.
     best, lowest = NONE, np.inf
     for place in range(len(candidates)):
         device = fleet.devices[candidates[place]]
-        parts[place, 0] = device.outstanding_s + device.queued_s
-        parts[place, 1] = 1e-3 * device.used_weights_gb
-        score = parts[place, 0] + parts[place, 1]
+        parts[place, OUTSTANDING] = device.outstanding_s + device.queued_s
+        parts[place, CROWDED] = 1e-3 * device.used_weights_gb
+        score = parts[place, OUTSTANDING] + parts[place, CROWDED]
         if score < lowest:
             best, lowest = candidates[place], score
     return best

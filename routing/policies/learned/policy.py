@@ -9,20 +9,22 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from routing.policies.learned.observation import COUNT, observe
+from routing.policies.learned.observation import COUNT, Feature, observe
 from routing.scheduler.compiled import compiled
 from routing.scheduler.core import BIND, EVICT, LOAD, PLACE, START, Point, may_hold
 from routing.scheduler.fleet import NONE, Fleet
-from routing.scheduler.merits import eviction_price, held_back, merit
+from routing.scheduler.indices import NamedIndex, names
+from routing.scheduler.merits import MeritWeight, eviction_price, held_back, merit
 
 HIDDEN = 32
 SHORTLIST = 16
 ROWS = SHORTLIST + 1
 """Most options that are scored: the shortlist, and to hold."""
-BASE = 13
-"""Weights of the heuristic, before the network's (routing/policies/spaced.py)."""
-INPUTS = COUNT - 1
-"""The network sees all of a row but the heuristic's score, which is added to its own."""
+BASE = len(MeritWeight)
+"""Weights of the heuristic, before the network's."""
+SEEN = Feature.BASE_SCORE + 1
+INPUTS = COUNT - SEEN
+"""The network sees all of a row behind the heuristic's score, which is added to its own."""
 LAYERS = (INPUTS * HIDDEN, HIDDEN, HIDDEN * HIDDEN, HIDDEN, HIDDEN)
 SIZE = BASE + sum(LAYERS)
 SHARPNESS = 4.0
@@ -33,7 +35,16 @@ HELD_BACK, HOLD = 40.0, 6.0
 """Nats by which a candidate falls behind that the heuristic holds back; nats by which holding falls behind the best
 candidate that it does not, before anything is learned."""
 MEMORY = ROWS * (COUNT + 2) + 2 * HIDDEN
-PARTS = dict.fromkeys((BIND, START, PLACE, LOAD, EVICT), ("heuristic", "learned"))
+
+
+class LearnedPart(NamedIndex):
+    """The score's parts, in nats."""
+
+    HEURISTIC = "nats"
+    LEARNED = "nats"
+
+
+PARTS = dict.fromkeys((BIND, START, PLACE, LOAD, EVICT), names(LearnedPart))
 
 
 @compiled
@@ -52,11 +63,11 @@ def pick(
     count = prepare(fleet, point, candidates, weights, rows, options)
     best, highest = 0, -np.inf
     for place in range(count):
-        learned = network(rows[place], weights[BASE:], hidden)
+        heuristic, learned = rows[place, Feature.BASE_SCORE], network(rows[place], weights[BASE:], hidden)
         if place < len(parts):
-            parts[place, 0], parts[place, 1] = -rows[place, 0], -learned
-        if rows[place, 0] + learned > highest:
-            best, highest = place, rows[place, 0] + learned
+            parts[place, LearnedPart.HEURISTIC], parts[place, LearnedPart.LEARNED] = -heuristic, -learned
+        if heuristic + learned > highest:
+            best, highest = place, heuristic + learned
     return int(options[best])
 
 
@@ -73,15 +84,15 @@ def prepare(
     count = shortlist(fleet, point, candidates, weights, options)
     for place in range(count):
         observe(fleet, point, int(options[place]), rows[place])
-        rows[place, 0] = base_score(fleet, point, int(options[place]), weights)
+        rows[place, Feature.BASE_SCORE] = base_score(fleet, point, int(options[place]), weights)
     if may_hold(fleet, point, candidates):
         options[count] = NONE
         observe(fleet, point, NONE, rows[count])
-        rows[count, 0] = hold_score(fleet, point, options[:count], rows, weights)
+        rows[count, Feature.BASE_SCORE] = hold_score(fleet, point, options[:count], rows, weights)
         count += 1
-    best = rows[:count, 0].max()
+    best = rows[:count, Feature.BASE_SCORE].max()
     for place in range(count):
-        rows[place, 1] = max(-NEAR, rows[place, 0] - best) / NEAR
+        rows[place, Feature.BEHIND_BEST] = max(-NEAR, rows[place, Feature.BASE_SCORE] - best) / NEAR
     return count
 
 
@@ -94,9 +105,9 @@ def hold_score(
     weights: NDArray[np.float64],
 ) -> float:
     """Holding as the heuristic sees it: before those that it holds back, behind everybody else."""
-    best = rows[: len(options), 0].max()
+    best = rows[: len(options), Feature.BASE_SCORE].max()
     for place in range(len(options)):
-        if rows[place, 0] == best and held_back(fleet, point, int(options[place]), weights):
+        if rows[place, Feature.BASE_SCORE] == best and held_back(fleet, point, int(options[place]), weights):
             return float(best + HOLD)
     return float(best - HOLD)
 
@@ -144,7 +155,7 @@ def network(row: NDArray[np.float64], weights: NDArray[np.float64], hidden: NDAr
     start = INPUTS * HIDDEN
     first[:] = weights[start : start + HIDDEN]
     for given in range(INPUTS):
-        value = row[1 + given]
+        value = row[SEEN + given]
         if value != 0.0:
             for unit in range(HIDDEN):
                 first[unit] += value * weights[given * HIDDEN + unit]
@@ -168,7 +179,7 @@ def learned_scores(rows: NDArray[np.float64], weights: NDArray[np.float64]) -> N
     """
     ends = np.cumsum([BASE, *LAYERS])
     first, bias, second, bias_two, last = (weights[start:end] for start, end in pairwise(ends))
-    hidden = np.maximum(0.0, rows[:, 1:] @ first.reshape(INPUTS, HIDDEN) + bias)
+    hidden = np.maximum(0.0, rows[:, SEEN:] @ first.reshape(INPUTS, HIDDEN) + bias)
     hidden = np.maximum(0.0, hidden @ second.reshape(HIDDEN, HIDDEN) + bias_two)
-    scores: NDArray[np.float64] = rows[:, 0] + hidden @ last
+    scores: NDArray[np.float64] = rows[:, Feature.BASE_SCORE] + hidden @ last
     return scores

@@ -81,7 +81,9 @@ def bounds(workload: Workload) -> Bounds:
     at, sizes, (busy, speed) = workload.at, sizes_of(workload), capacity(workload)
     clairvoyant, online = releases(workload, sizes.load)
     work, solo = float(sizes.work.sum()), float(sizes.solo.sum())
-    pooled = [pooled_bound(at, release, sizes, speed) for release in (at, clairvoyant, online)]
+    pooled_warm, pooled_clairvoyant, pooled_online = (
+        pooled_bound(at, release, sizes, speed) for release in (at, clairvoyant, online)
+    )
     makespan = makespan_bound(online, sizes, speed)
     full = float(online.min()) + float(sizes.slowest.sum()) / busy
     span = float(at.max() - at.min())
@@ -95,11 +97,11 @@ def bounds(workload: Workload) -> Bounds:
         offered=work / (speed * span) if span > 0.0 else 0.0,
         warm_floor_s=solo / len(at),
         cold_floor_s=float(np.mean(online + sizes.solo - at)),
-        pooled_warm_s=pooled[0],
-        pooled_clairvoyant_s=pooled[1],
-        pooled_online_s=pooled[2],
-        latency_clairvoyant_s=max(pooled[1], float(np.mean(clairvoyant + sizes.solo - at))),
-        latency_online_s=max(pooled[2], float(np.mean(online + sizes.solo - at))),
+        pooled_warm_s=pooled_warm,
+        pooled_clairvoyant_s=pooled_clairvoyant,
+        pooled_online_s=pooled_online,
+        latency_clairvoyant_s=max(pooled_clairvoyant, float(np.mean(clairvoyant + sizes.solo - at))),
+        latency_online_s=max(pooled_online, float(np.mean(online + sizes.solo - at))),
         makespan_clairvoyant_s=makespan_bound(clairvoyant, sizes, speed),
         makespan_online_s=makespan,
         utilisation=float(sizes.slowest.sum()) / (len(workload.devices) * max(makespan, full)),

@@ -28,8 +28,8 @@ from routing.lab.learn.workloads.curriculum import TRAINING_SEEDS, VALIDATION_SE
 from routing.lab.learn.workloads.traffic import Scenario, synthetic
 from routing.policies import spaced
 from routing.policies.learned import policy as learned
-from routing.policies.learned.observation import COUNT
-from routing.policies.learned.policy import INPUTS, MEMORY, ROWS
+from routing.policies.learned.observation import COUNT, Feature
+from routing.policies.learned.policy import INPUTS, MEMORY, ROWS, SEEN
 from routing.scheduler.core import Point
 from routing.scheduler.fleet import NONE, Limits
 
@@ -158,7 +158,7 @@ class FleetEnvironment(gymnasium.Env[Observation, np.int64]):
         return run.desk.memory[ROWS * COUNT : ROWS * (COUNT + 1)][: run.count]
 
     def _favourite(self, run: Episode) -> int:
-        return int(self._rows(run)[:, 0].argmax()) if run.count else 0
+        return int(self._rows(run)[:, Feature.BASE_SCORE].argmax()) if run.count else 0
 
     def _left(self, run: Episode) -> int:
         return int(run.account.sums[INSIDE])
@@ -166,7 +166,11 @@ class FleetEnvironment(gymnasium.Env[Observation, np.int64]):
     def _seen(self, run: Episode) -> Observation:
         rows = np.zeros((ROWS, COUNT), np.float32)
         rows[: run.count] = self._rows(run)
-        return {"rows": rows[:, 1:].copy(), "heuristic": rows[:, 0].copy(), "situation": run.account.situation.copy()}
+        return {
+            "rows": rows[:, SEEN:].copy(),
+            "heuristic": rows[:, Feature.BASE_SCORE].copy(),
+            "situation": run.account.situation.copy(),
+        }
 
     def _told(self, run: Episode) -> dict[str, Any]:
         return {

@@ -12,8 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from routing.lab.learn.training.rollout import Log
-from routing.policies.learned.policy import HIDDEN, INPUTS
+from routing.lab.learn.training.rollout import Log, LogTotal, recorded
+from routing.policies.learned.observation import Feature
+from routing.policies.learned.policy import HIDDEN, INPUTS, SEEN
 
 CLIP, MOST_KL, EPOCHS = 0.2, 0.02, 2
 
@@ -30,8 +31,8 @@ class Actor(nn.Module):
 
     def forward(self, rows: Tensor, options: Tensor) -> Tensor:
         """Log probabilities of all options (rows of one decision after the other; `options` says how many each)."""
-        learned = self.last(torch.relu(self.second(torch.relu(self.first(rows[:, 1:]))))).squeeze(-1)
-        scores = self.sharper * (rows[:, 0] + learned)
+        learned = self.last(torch.relu(self.second(torch.relu(self.first(rows[:, SEEN:]))))).squeeze(-1)
+        scores = self.sharper * (rows[:, Feature.BASE_SCORE] + learned)
         owner = torch.repeat_interleave(options)
         empty = torch.full_like(options, -torch.inf, dtype=scores.dtype)
         highest = empty.scatter_reduce(0, owner, scores.detach(), "amax")
@@ -73,8 +74,8 @@ def learner(rate: float, device: str, sharper: float = 1.0) -> Learner:
 
 def gains(log: Log, horizon_s: float) -> NDArray[np.float64]:
     """Minus what a play cost from each of its decisions on; `horizon_s` later a second counts e times less."""
-    count = int(log.total[0])
-    at, cost = log.at[:count], np.append(log.cost[:count], log.total[2])
+    count = recorded(log)
+    at, cost = log.at[:count], np.append(log.cost[:count], log.total[LogTotal.COST])
     paid, kept = np.diff(cost), np.exp(-np.append(np.diff(at), 0.0) / horizon_s)
     gathered = np.zeros(count)
     running = 0.0
@@ -107,13 +108,16 @@ def batch_of(plays: list[list[Log]], horizon_s: float, device: str = "cpu") -> B
     """All decisions of the plays of each workload, advantages of equal spread so that none drowns the others."""
     logs = [log for several in plays for log in several]
     parts: dict[str, NDArray[np.generic]] = {
-        name: np.concatenate([getattr(log, name)[: int(log.total[0])] for log in logs])
+        name: np.concatenate([getattr(log, name)[: recorded(log)] for log in logs])
         for name in ("options", "taken", "likelihood")
     }
-    parts["rows"] = np.concatenate([log.rows[: int(log.total[1])] for log in logs])
+    parts["rows"] = np.concatenate([log.rows[: int(log.total[LogTotal.ROWS])] for log in logs])
     told: list[NDArray[np.float64]] = []
     for several in plays:
-        told += compared([log.at[: int(log.total[0])] for log in several], [gains(log, horizon_s) for log in several])
+        told += compared(
+            [log.at[: recorded(log)] for log in several],
+            [gains(log, horizon_s) for log in several],
+        )
     parts["advantage"] = np.concatenate(told).astype(np.float32)
     return Batch(**{name: torch.from_numpy(part).to(device) for name, part in parts.items()})
 

@@ -18,21 +18,30 @@ from routing.lab.learn.simulator import events as simulator
 from routing.lab.learn.simulator.events import Clock, Desk
 from routing.lab.learn.simulator.machine import Machine
 from routing.policies.learned import policy as learned
-from routing.policies.learned.observation import COUNT
+from routing.policies.learned.observation import COUNT, Feature
 from routing.policies.learned.policy import BASE, ROWS
 from routing.scheduler import core as scheduler
 from routing.scheduler.compiled import KEPT, compiled, typeof
 from routing.scheduler.core import REST
+from routing.scheduler.indices import NamedIndex
 
 SURE = 0.98
 """A decision whose best option is more likely than this is not recorded: hardly anything can be learned from it."""
 
 
+class LogTotal(NamedIndex):
+    """What a log sums up."""
+
+    DECISIONS = "recorded"
+    ROWS = "recorded"
+    COST = "s, so far"
+    CHOICES = "decisions with more than one option, recorded or not"
+
+
 class Log(NamedTuple):
     """What was recorded of K decisions: their options' rows one after the other, how many, which was taken.
 
-    `total` has the number of decisions, of rows, the cost so far, and the number of all choices that there were;
-    `chance` the random state.
+    `total` has the sums by `LogTotal`, `chance` the random state.
     """
 
     rows: NDArray[np.float32]
@@ -52,6 +61,11 @@ class Exploring(NamedTuple):
     sharper: float
 
 
+def recorded(log_: Log) -> int:
+    """How many decisions were recorded."""
+    return int(log_.total[LogTotal.DECISIONS])
+
+
 def log_of(most: int, seed: int) -> Log:
     """An empty log for at most `most` decisions."""
     return Log(
@@ -61,7 +75,7 @@ def log_of(most: int, seed: int) -> Log:
         likelihood=np.zeros(most, np.float32),
         at=np.zeros(most),
         cost=np.zeros(most),
-        total=np.zeros(4),
+        total=np.zeros(len(LogTotal)),
         chance=np.array([(seed * 2 + 1) * 0x9E3779B97F4A7C15 % 2**64], np.uint64),
     )
 
@@ -89,7 +103,7 @@ def explore(machine: Machine, desk: Desk, log_: Log, exploring: Exploring, point
         return int(options[0])
     best = 0
     for place in range(count):
-        scores[place] = rows[place, 0] + learned.network(rows[place], desk.weights[BASE:], hidden)
+        scores[place] = rows[place, Feature.BASE_SCORE] + learned.network(rows[place], desk.weights[BASE:], hidden)
         scores[place] *= exploring.sharper
         if scores[place] > scores[best]:
             best = place
@@ -103,24 +117,24 @@ def explore(machine: Machine, desk: Desk, log_: Log, exploring: Exploring, point
         if left < 0.0:
             break
         taken += 1
-    record, row = int(log_.total[0]), int(log_.total[1])
+    record, row = int(log_.total[LogTotal.DECISIONS]), int(log_.total[LogTotal.ROWS])
     full = record >= len(log_.at) or row + count > len(log_.rows)
-    log_.total[3] += 1.0
+    log_.total[LogTotal.CHOICES] += 1.0
     if full or total * SURE < 1.0:
         return int(options[taken])
-    log_.total[0] += 1
-    log_.total[1] += count
+    log_.total[LogTotal.DECISIONS] += 1
+    log_.total[LogTotal.ROWS] += count
     log_.rows[row : row + count] = rows[:count]
     log_.options[record], log_.taken[record] = count, taken
     log_.likelihood[record] = scores[taken] - scores[best] - log(total)
-    log_.at[record], log_.cost[record] = point.now, log_.total[2]
+    log_.at[record], log_.cost[record] = point.now, log_.total[LogTotal.COST]
     return int(options[taken])
 
 
 def _episode(machine: Machine, clock: Clock, desk: Desk, log_: Log, exploring: Exploring) -> float:
     sums = sums_of()
     while happen(machine, clock, sums, exploring.ageing):
-        log_.total[2] = sums[COST]
+        log_.total[LogTotal.COST] = sums[COST]
         point = scheduler.next_point(machine.fleet, desk.candidates)
         while point.kind != REST:
             simulator.carry_out(machine, point, explore(machine, desk, log_, exploring, point))

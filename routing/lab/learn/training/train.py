@@ -9,7 +9,7 @@ import json
 import os
 import platform
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -96,6 +96,11 @@ def recorded(workload: Workload, player: Entrant, plan: Plan, chance: int) -> ro
     return log
 
 
+def cost_of(logs: Iterable[rollout.Log]) -> float:
+    """What several plays cost together."""
+    return float(sum(log.total[rollout.LogTotal.COST] for log in logs))
+
+
 class Course:
     """One training in progress."""
 
@@ -140,7 +145,11 @@ class Course:
         plays = [logs[first : first + self.plan.plays] for first in range(0, len(logs), self.plan.plays)]
         steady = replace(self.plan, sharper=CERTAIN)
         against = pool.map(lambda workload: recorded(workload, heuristic, steady, 0), workloads)
-        explored = sum(log.total[2] for log in logs) / self.plan.plays / sum(log.total[2] for log in against)
+        explored = (
+            sum(log.total[rollout.LogTotal.COST] for log in logs)
+            / self.plan.plays
+            / sum(log.total[rollout.LogTotal.COST] for log in against)
+        )
         played = time.monotonic() - began
         batch = ppo.batch_of(plays, self.plan.horizon_s, self.plan.device)
         seen = {**ppo.update(self.learner, batch, self.plan.entropy * left), "explored": explored}

@@ -140,12 +140,12 @@ def _sizes(
     language = np.array([kind.kind == LANGUAGE for kind in kinds])[model]
     spread = np.array([kind.spread for kind in kinds])[model]
     typical = np.array([kind.units for kind in kinds])[model]
-    normal = chance.standard_normal((3, len(model)))
-    answer = ANSWER_MEDIAN * np.exp(ANSWER_SPREAD * normal[0])
-    prompt = PROMPT_MEDIAN * np.exp(PROMPT_SPREAD * normal[1])
-    other = typical * np.exp(spread * normal[0] - spread**2 / 2)
+    of_size, of_prompt, of_guess = chance.standard_normal((3, len(model)))
+    answer = ANSWER_MEDIAN * np.exp(ANSWER_SPREAD * of_size)
+    prompt = PROMPT_MEDIAN * np.exp(PROMPT_SPREAD * of_prompt)
+    other = typical * np.exp(spread * of_size - spread**2 / 2)
     prefill = prompt / PREFILL_TOKENS_PER_UNIT
-    guess = answer * np.exp(scenario.guess * normal[2] - scenario.guess**2 / 2)
+    guess = answer * np.exp(scenario.guess * of_guess - scenario.guess**2 / 2)
     units = np.where(language, np.clip(answer, 1.0, 4096.0) + prefill, other)
     predicted = np.where(language, np.clip(guess, 1.0, 4096.0) + prefill, other)
     return units, predicted

@@ -16,6 +16,7 @@ from routing.lab.learn.simulator import lineup
 from routing.lab.learn.simulator.play import Outcome, play, staged
 from routing.lab.learn.training import rollout, train
 from routing.lab.learn.training.environment import FleetEnvironment, Observation, Terms, heuristic, tuned_heuristic
+from routing.lab.learn.training.rollout import LogTotal
 from routing.lab.learn.workloads.catalogue import KINDS
 from routing.lab.learn.workloads.traffic import Scenario, synthetic
 from routing.policies import spaced
@@ -120,7 +121,7 @@ def test_training_counts_the_same_cost(sharper: float) -> None:
     log = rollout.log_of(len(workload.at), 0)
     makespan = rollout.episode(machine, clock, desk, log, rollout.Exploring(0.7, sharper))
     latency = machine.fleet.calls["finished"] - workload.at
-    assert log.total[2] == pytest.approx(latency.sum() + 0.7 * (latency**2).sum() / 2.0 / AGE_S, rel=1e-9)
+    assert log.total[LogTotal.COST] == pytest.approx(latency.sum() + 0.7 * (latency**2).sum() / 2.0 / AGE_S, rel=1e-9)
     assert makespan >= machine.fleet.calls["finished"].max()
 
 

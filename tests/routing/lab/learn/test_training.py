@@ -19,12 +19,12 @@ from routing.lab.learn.simulator import lineup
 from routing.lab.learn.simulator.lineup import MAX_ACTIVE
 from routing.lab.learn.simulator.play import play
 from routing.lab.learn.training import ppo, rollout, train
-from routing.lab.learn.training.rollout import Log
+from routing.lab.learn.training.rollout import Log, LogTotal
 from routing.lab.learn.workloads.curriculum import TRAINING_SEEDS, VALIDATION_SEEDS
 from routing.lab.learn.workloads.traffic import Scenario, synthetic
 from routing.policies import spaced
 from routing.policies.learned import policy as learned
-from routing.policies.learned.observation import COUNT, NAMES
+from routing.policies.learned.observation import COUNT, Feature
 from routing.policies.learned.policy import HIDDEN, INPUTS
 from routing.policies.learned.weights import WeightsError, load
 from routing.scheduler.fleet import Limits
@@ -33,7 +33,7 @@ TINY = Scenario("tiny", calls=150, seconds=40.0, models=24, devices=3)
 PLAN = train.Plan(minutes=0.05, threads=1, workloads=2, plays=2, check_every=1)
 BASE, LIMITS = np.array(list(spaced.WEIGHTS.values())), Limits(max_active=MAX_ACTIVE)
 SCENARIOS = {name: replace(TINY, calls=100 + 20 * place) for place, name in enumerate("ABCD")}
-FEATURE = NAMES.index("waiting")
+FEATURE = Feature.WAITING
 pytestmark = pytest.mark.timeout(600)
 """The first run after a change compiles the simulator, which takes minutes on a busy machine."""
 
@@ -200,7 +200,7 @@ def test_the_network_sees_all_but_the_heuristics_score() -> None:
 def test_what_was_recorded_is_what_torch_says_of_it() -> None:
     actor = learning_actor(2, PLAN.sharper)
     log = train.recorded(synthetic(TINY, TRAINING_SEEDS), train.entrant(BASE, LIMITS, actor.vector()), PLAN, 0)
-    count, row = int(log.total[0]), int(log.total[1])
+    count, row = int(log.total[LogTotal.DECISIONS]), int(log.total[LogTotal.ROWS])
     options = log.options[:count]
     assert count > 20
     assert row == options.sum()
@@ -230,12 +230,12 @@ def test_what_is_nearly_sure_is_not_recorded() -> None:
     player, workload = train.entrant(BASE, LIMITS, ppo.Actor().vector()), synthetic(TINY, TRAINING_SEEDS)
     for sharper in (0.5, PLAN.sharper):
         log = train.recorded(workload, player, replace(PLAN, sharper=sharper), 0)
-        rows, options = log.rows[: int(log.total[1]), 0], log.options[: int(log.total[0])]
+        rows, options = log.rows[: int(log.total[LogTotal.ROWS]), 0], log.options[: int(log.total[LogTotal.DECISIONS])]
         for scores in np.split(sharper * rows.astype(np.float64), options.cumsum()[:-1]):
             assert np.exp(scores.max() - np.logaddexp.reduce(scores)) <= rollout.SURE + 1e-6
-        assert 20 < log.total[0] < log.total[3]
+        assert 20 < log.total[LogTotal.DECISIONS] < log.total[LogTotal.CHOICES]
     certain = train.recorded(workload, player, replace(PLAN, sharper=train.CERTAIN), 0)
-    assert certain.total[0] < 0.05 * certain.total[3], "ties alone"
+    assert certain.total[LogTotal.DECISIONS] < 0.05 * certain.total[LogTotal.CHOICES], "ties alone"
 
 
 def test_plays_of_one_workload_are_compared_at_the_same_time() -> None:
