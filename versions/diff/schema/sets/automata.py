@@ -4,8 +4,10 @@ A pattern is searched for, as JSON Schema says: it may match anywhere unless it 
 ECMA 262 (ASCII). Look-around, back references and word boundaries raise NotRegular.
 """
 
+import re
 from dataclasses import dataclass, field
 from functools import lru_cache
+from string import hexdigits
 
 from versions.diff.work import spend
 
@@ -146,6 +148,8 @@ class _Parser:
         low, high = self._count()
         if (low, high) == (1, 1):
             return fragment
+        if self.pattern[begin] in "^$":
+            raise NotRegular("nothing to repeat")
         if max(low, high or 0) > MAX_REPEAT:
             raise NotRegular("repeats too often")
         return self._repeat(begin, end, low, high)
@@ -176,13 +180,12 @@ class _Parser:
         if char in simple and char:
             self.at += 1
             low, high = simple[char]
-        elif char == "{" and "}" in self.pattern[self.at :]:
-            body = self.pattern[self.at + 1 : self.pattern.index("}", self.at)]
-            first, comma, second = body.partition(",")
-            if not first.isdigit() or (second and not second.isdigit()):
-                return 1, 1
-            self.at += len(body) + 2
+        elif braced := _BRACED.match(self.pattern, self.at):
+            self.at = braced.end()
+            first, comma, second = braced.groups()
             low, high = int(first), (int(second) if second else None) if comma else int(first)
+            if high is not None and high < low:
+                raise NotRegular("repeats from more to less")
         else:
             return 1, 1
         if self._peek() == "?":
@@ -203,7 +206,7 @@ class _Parser:
             return self._edge(inverted(((10, 10), (13, 13), (0x2028, 0x2029))))
         if char == "\\":
             return self._edge(frozenset(self._escape()))
-        if char in "*+?":
+        if char in "*+?" or _BRACED.match(self.pattern, self.at - 1):
             raise NotRegular("nothing to repeat")
         return self._edge(frozenset({(ord(char), ord(char))}))
 
@@ -246,11 +249,12 @@ class _Parser:
             width = 2 if char == "x" else 4
             digits = self.pattern[self.at : self.at + width]
             self.at += width
-            try:
-                return ((int(digits, 16), int(digits, 16)),)
-            except ValueError as error:
-                raise NotRegular("bad escape") from error
+            if len(digits) < width or not set(digits) <= set(hexdigits):
+                raise NotRegular("bad escape")
+            return ((int(digits, 16), int(digits, 16)),)
         plain = {"t": 9, "n": 10, "v": 11, "f": 12, "r": 13, "0": 0}
+        if char == "0" and self._peek().isdigit():
+            raise NotRegular("octal escape")
         if char in plain:
             return ((plain[char], plain[char]),)
         if char.isalnum():
@@ -263,9 +267,11 @@ class _Parser:
         ranges: list[tuple[int, int]] = []
         while self._peek() != "]":
             item = self._set_item()
-            if self._peek() == "-" and self.pattern[self.at + 1 : self.at + 2] not in ("]", "") and len(item) == 1:
+            if self._peek() == "-" and self.pattern[self.at + 1 : self.at + 2] not in ("]", ""):
                 self.at += 1
-                item = ((item[0][0], self._set_item()[0][1]),)
+                item = ((_only(item), _only(self._set_item())),)
+                if item[0][0] > item[0][1]:
+                    raise NotRegular("range from more to less")
             ranges += item
         self.at += 1
         return inverted(frozenset(ranges)) if negative else frozenset(ranges)
@@ -278,6 +284,16 @@ class _Parser:
                 return ((8, 8),)
             return self._escape()
         return ((ord(char), ord(char)),)
+
+
+_BRACED = re.compile(r"\{([0-9]{1,9})(,)?((?<=,)[0-9]{1,9})?\}")
+
+
+def _only(item: tuple[tuple[int, int], ...]) -> int:
+    """The character of an end of a range; readers differ about a class there."""
+    if len(item) != 1 or item[0][0] != item[0][1]:
+        raise NotRegular("a class as the end of a range")
+    return item[0][0]
 
 
 @lru_cache(maxsize=128)

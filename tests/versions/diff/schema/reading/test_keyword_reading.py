@@ -214,14 +214,16 @@ def test_a_switch_is_true_or_false(word: str) -> None:
 
 @pytest.mark.parametrize("word", ["allOf", "anyOf", "oneOf", "prefixItems"])
 def test_alternatives_are_a_list_that_is_not_empty(word: str) -> None:
-    for written in ([], {}, "a", None):
+    unreadable: list[Any] = [[], {}, "a", None]
+    for written in unreadable:
         assert issues({word: written}) == [(f"/{word}", f"{word} is not a list of schemas")]
     assert read({word: [{"type": "string"}]}) == {word: [{"type": ["string"]}]}
 
 
 @pytest.mark.parametrize("word", ["properties", "patternProperties", "dependentSchemas"])
 def test_maps_of_schemas_are_maps(word: str) -> None:
-    for written in ([], "a", None):
+    unreadable: list[Any] = [[], "a", None]
+    for written in unreadable:
         assert issues({word: written}) == [(f"/{word}", f"{word} is not a map of schemas")]
     assert read({word: {"a": True, "b": False}}) == {word: {"a": {}, "b": {"type": []}}}
 
