@@ -20,9 +20,10 @@ test: .venv/.test lint ## set up what the tests need, run everything, name the s
 check: .venv/.test lint ## the inner loop: lint, types, laws and the fast tests
 	$(PY) -m pytest -q -n 2 --dist loadfile -m "not slow and not browser" $(FAST)
 
-lint: .venv/.test ## ruff, mypy, import-linter, migrations
+lint: .venv/.test ## ruff, djlint, mypy, import-linter
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
+	$(PY) -m djlint --lint --quiet templates
 	$(PY) -m mypy .
 	$(PY) -c 'from importlinter.cli import lint_imports_command; lint_imports_command()'
 

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import PurePosixPath
 
 MOST_LINES, MOST_FUNCTION_LINES, MOST_PARAMETERS, MOST_NESTING = 350, 50, 6, 3
+MOST_COLUMNS = 120
 APPS = ("controlplane", "controlplane/base", "registry", "routing", "versions")
 PACKAGES = ("controlplane", "registry", "routing", "versions")
 TOP_LEVEL = {
@@ -83,6 +84,18 @@ def short_files(source: Source) -> Iterator[str]:
     lines = source.text.count("\n")
     if source.place.suffix in {".py", ".js", ".html", ".sh"} and lines > MOST_LINES:
         yield f"{lines} lines"
+
+
+def narrow_pages(source: Source) -> Iterator[str]:
+    """A line of a page has at most 120 columns."""
+    if source.place.suffix == ".html":
+        yield from _wide(source.text)
+
+
+def _wide(text: str) -> Iterator[str]:
+    for number, line in enumerate(text.splitlines(), 1):
+        if len(line) > MOST_COLUMNS:
+            yield f"line {number} has {len(line)} columns"
 
 
 def short_functions(source: Source) -> Iterator[str]:
@@ -259,7 +272,7 @@ def nothing_skipped(source: Source) -> Iterator[str]:
 
 
 LAWS: tuple[Law, ...] = (
-    short_files, short_functions, few_parameters, shallow, imports_on_top, telling_names, narrow_excepts, typed_returns,
-    no_waivers, only_urls_import_skin, no_siblings, no_evaluation, no_unsafe_loading, escaped_pages, orm_only,
-    nothing_skipped,
+    short_files, narrow_pages, short_functions, few_parameters, shallow, imports_on_top, telling_names, narrow_excepts,
+    typed_returns, no_waivers, only_urls_import_skin, no_siblings, no_evaluation, no_unsafe_loading, escaped_pages,
+    orm_only, nothing_skipped,
 )  # fmt: skip

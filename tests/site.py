@@ -1,5 +1,6 @@
 """Fixtures: the console's static files, people signed in, programs with keys, and many models at once."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -97,6 +98,11 @@ def write_models(count: int) -> list[Model]:
         model.release = release
     Model.objects.bulk_update(saved, ["release"], batch_size=1000)
     return saved
+
+
+def bare(markup: str) -> str:
+    """A page without the white space beside its tags, which says nothing."""
+    return re.sub(r"\s*(<[^>]*>)\s*", r"\1", markup)
 
 
 def furnish(owner: User) -> None:

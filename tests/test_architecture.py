@@ -30,6 +30,7 @@ SOURCES = tuple(
 LONG = "\n".join(f"    x = {number}" for number in range(60))
 BROKEN: dict[str, tuple[str, str]] = {
     "short_files": ("registry/a.py", "x = 1\n" * 351),
+    "narrow_pages": ("templates/a.html", f"<p>{'x' * 114}</p>\n"),
     "short_functions": ("registry/a.py", f"def f() -> None:\n{LONG}\n"),
     "few_parameters": ("registry/a.py", "def f(a, b, c, d, *, e, f, g) -> None: ...\n"),
     "shallow": (

@@ -17,7 +17,7 @@ from registry.access import callers
 from registry.catalog import verbs as catalog
 from registry.models import ApiKey
 from routing.models import CallRecord
-from tests.site import furnish, write_models
+from tests.site import bare, furnish, write_models
 
 Visitor = Callable[..., Client]
 Person = Callable[..., User]
@@ -53,7 +53,7 @@ def test_chart_shows_the_span_that_the_address_names(
 ) -> None:
     called(7, ago=ago)
     called(3, ago=ago, status=502, failure="upstream_error", message="no route")
-    body = page(visitor, f"/?span={span}")
+    body = bare(page(visitor, f"/?span={span}"))
     assert unit in body
     assert unit_zh in page(visitor, f"/?span={span}", language="zh-hans")
     assert re.search(rf'href="\?span={span}" aria-current="true"', body)

@@ -16,6 +16,13 @@ from controlplane.base.web import icons, telling, words
 register = template.Library()
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
+TONES = {
+    **{"done": "good", "partly_failed": "warn", "failed": "bad"},
+    **{"new": "good", "changed": "accent"},
+    **{"better": "good", "worse": "warn"},
+    **{"open": "queued", "used": "good"},
+}
+"""The colour family of how a job ended, of what an import does, of who won, of an invitation."""
 
 
 @register.simple_tag
@@ -166,6 +173,12 @@ def as_json(value: object) -> str:
 def get(mapping: Any, key: object) -> Any:
     """`mapping[key]`, or nothing."""
     return mapping.get(key) if hasattr(mapping, "get") else None
+
+
+@register.filter
+def tone(value: str) -> str:
+    """The colour family of a stored value; nothing if it has none."""
+    return TONES.get(value, "")
 
 
 @register.filter
