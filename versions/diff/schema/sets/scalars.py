@@ -28,9 +28,10 @@ FORMATTED = ("number", "string")
 WIDENING_FORMATS = {
     ("int32", "int64"), ("float", "double"), ("int8", "int16"), ("int8", "int32"), ("int8", "int64"),
     ("int16", "int32"), ("int16", "int64"), ("uint8", "uint16"), ("uint8", "uint32"), ("uint16", "uint32"),
-    ("uint32", "uint64"), ("uint32", "int64"), ("int32", "double"),
+    ("uint32", "uint64"), ("uint32", "int64"), ("int32", "double"), ("int8", "double"), ("int16", "double"),
+    ("uint8", "uint64"), ("uint8", "int64"), ("uint16", "uint64"), ("uint16", "int64"),
 }  # fmt: skip
-"""Formats of numbers, each with a wider one."""
+"""Formats of numbers, each with every wider one."""
 
 
 class Undecidable(ValueError):
