@@ -11,7 +11,7 @@ from tests.house import PURE, circles, imports, modules, rooms
 from tests.laws import APPS, LAWS, TOP_LEVEL, Law, Source
 
 ROOT = Path(__file__).resolve().parent.parent
-READ = {".py", ".js", ".html", ".sh"}
+READ = {".py", ".js", ".html", ".sh", ".md"}
 
 
 def repository() -> tuple[str, ...]:
@@ -31,6 +31,7 @@ LONG = "\n".join(f"    x = {number}" for number in range(60))
 BROKEN: dict[str, tuple[str, str]] = {
     "short_files": ("registry/a.py", "x = 1\n" * 351),
     "narrow_pages": ("templates/a.html", f"<p>{'x' * 114}</p>\n"),
+    "narrow_prose": ("docs/a.md", f"{'words ' * 21}\n"),
     "short_functions": ("registry/a.py", f"def f() -> None:\n{LONG}\n"),
     "few_parameters": ("registry/a.py", "def f(a, b, c, d, *, e, f, g) -> None: ...\n"),
     "shallow": (
@@ -67,6 +68,7 @@ ALSO_BROKEN = (
     ("only_urls_import_skin", "routing/calls/jobs.py", "from registry.api import models\n"),
 )
 SOUND = (
+    ("narrow_prose", "docs/a.md", f"| {'cell ' * 30} |\n\n```\n{'x' * 121}\n```\n\nRun `{'x' * 121}`.\n"),
     ("narrow_excepts", "registry/a.py", "try:\n    f()\nexcept BaseException:\n    close()\n    raise\n"),
     ("narrow_excepts", "routing/dataplane/gateway.py", "try:\n    f()\nexcept Exception:\n    answer()\n"),
     ("shallow", "registry/a.py", "def f() -> None:\n if a: pass\n elif b: pass\n elif c: pass\n elif d: pass\n"),

@@ -9,6 +9,7 @@ import pytest
 from django.test import Client
 
 from tests.rest.test_access import ROWS
+from tests.site import bare
 
 pytestmark = pytest.mark.django_db
 Visitor = Callable[..., Client]
@@ -40,7 +41,7 @@ def test_every_operation_is_on_the_page(visitor: Visitor, document: Any) -> None
 
 def test_a_body_is_told_with_types_and_what_is_required(visitor: Visitor) -> None:
     page = visitor("viewer").get("/api/docs").content.decode()
-    article = unescape(page.split('id="post-keys"', 1)[1].split("</article>", 1)[0])
+    article = bare(unescape(page.split('id="post-keys"', 1)[1].split("</article>", 1)[0]))
     assert re.search(r"strong\">name</code><span[^>]*>string</span><span class=\"tag\">required", article)
     assert re.search(
         r"strong\">calls_per_minute</code><span[^>]*>integer or null</span><span class=\"note-line", article
