@@ -23,14 +23,14 @@ from routing.chains.chain import (
     FASTEST,
     LEAST_ENERGY,
     MOST_ACCURATE,
-    Candidate,
     Chain,
+    ChainLimits,
+    ChainMeasures,
     Combination,
     Infeasible,
-    Limits,
-    Measures,
     Objective,
     Stage,
+    StageCandidate,
 )
 from routing.chains.pareto import TooManyCombinations
 
@@ -44,7 +44,7 @@ SHAPES: dict[str, dict[str, tuple[str, ...]]] = {
     "12 in a tangle": {f"s{n:02}": tuple(f"s{n - back:02}" for back in (1, 3, 4) if n >= back) for n in range(12)},
 }
 Array = npt.NDArray[np.float64]
-Maker = Callable[[np.random.Generator, int], list[Candidate]]
+Maker = Callable[[np.random.Generator, int], list[StageCandidate]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +53,9 @@ class Instance:
 
     chain: Chain
     wish: Objective
-    limits: Limits
+    limits: ChainLimits
 
-    def judged(self, measures: Measures) -> tuple[float, float]:
+    def judged(self, measures: ChainMeasures) -> tuple[float, float]:
         """The sum of the shares by which limits are overrun (0: within them), and the score; less is better."""
         over, score = self.judged_all(*(np.array([one]) for one in asdict(measures).values()))
         return float(over[0]), float(score[0])
@@ -73,7 +73,7 @@ class Instance:
         return over, weights[0] * latency + weights[1] * energy - weights[2] * accuracy
 
 
-def realistic(random: np.random.Generator, count: int) -> list[Candidate]:
+def realistic(random: np.random.Generator, count: int) -> list[StageCandidate]:
     """Models of many sizes: 2 to 40 ms, 0.05 to 2 J and 2 to 25 % wrong answers, with noise on each."""
     size = random.uniform(0, 1, count)
     latency = 0.002 * np.exp(3 * size + random.normal(0, 0.35, count))
@@ -82,16 +82,16 @@ def realistic(random: np.random.Generator, count: int) -> list[Candidate]:
     return _candidates(latency, energy, 1 - wrong)
 
 
-def hard(random: np.random.Generator, count: int) -> list[Candidate]:
+def hard(random: np.random.Generator, count: int) -> list[StageCandidate]:
     """Models on a sphere of trade-offs: whatever is better in one number is worse in another."""
     good = np.abs(random.normal(0, 1, (count, 3)))
     bad = 1 - good / np.linalg.norm(good, axis=1, keepdims=True)
     return _candidates(0.002 + 0.06 * bad[:, 0], 0.05 + 2 * bad[:, 1], 0.99 - 0.4 * bad[:, 2])
 
 
-def _candidates(*numbers: Array) -> list[Candidate]:
+def _candidates(*numbers: Array) -> list[StageCandidate]:
     rows = zip(*(one.tolist() for one in numbers), strict=True)
-    return [Candidate(f"m{number:03}", *row) for number, row in enumerate(rows)]
+    return [StageCandidate(f"m{number:03}", *row) for number, row in enumerate(rows)]
 
 
 def instance(random: np.random.Generator, shape: str, maker: Maker, wish: Objective, count: int) -> Instance:
@@ -107,7 +107,7 @@ def instance(random: np.random.Generator, shape: str, maker: Maker, wish: Object
         bad = max(found) if good is min else min(found)
         values.append(good(found) + float(random.uniform(0.15, 0.75)) * (bad - good(found)))
     set_ = [value if random.uniform() < 0.8 else None for value in values]
-    return Instance(chain, wish, Limits(*set_))
+    return Instance(chain, wish, ChainLimits(*set_))
 
 
 def instances(seed: int, shape: str, maker: Maker, count: int, candidates: int = CANDIDATES) -> list[Instance]:
@@ -152,7 +152,7 @@ def brute(instance: Instance) -> float | None:
     return float(within.min()) if within.size else None
 
 
-def weighted(instance: Instance, weights: Sequence[float]) -> tuple[float, float, Measures]:
+def weighted(instance: Instance, weights: Sequence[float]) -> tuple[float, float, ChainMeasures]:
     """The usual heuristic: each stage takes its least weighted sum of latency, energy and loss, each as a share of the
     chain's spread; then single swaps, the best first, until within the limits and no swap makes the score better.
     """
@@ -166,7 +166,7 @@ def weighted(instance: Instance, weights: Sequence[float]) -> tuple[float, float
         over, score, at, pick = min(swaps)
         if (over, score) >= now:
             chosen = [stage[:, [pick]] for stage, pick in zip(stages, picks, strict=True)]
-            return *now, Measures(*(float(one[0]) for one in measures_of(instance.chain, chosen)))
+            return *now, ChainMeasures(*(float(one[0]) for one in measures_of(instance.chain, chosen)))
         now = (over, score)
         picks[at] = pick
 
@@ -275,7 +275,7 @@ def savings(shape: str, maker: Maker, answered: list[tuple[Instance, Combination
     weights = tuned(shape, maker)
     for wish in {one.wish: None for one, _ in answered}:
         own = [(one, answer) for one, answer in answered if one.wish == wish]
-        baselines: dict[str, Callable[[Instance], Measures]] = {
+        baselines: dict[str, Callable[[Instance], ChainMeasures]] = {
             "each stage's own best": lambda one: stagewise(one.chain, one.wish).measures,
             "each stage's most accurate": lambda one: stagewise(one.chain, MOST_ACCURATE).measures,
             f"tuned weights {weights[wish]}, repaired": lambda one: weighted(one, weights[one.wish])[2],
@@ -288,7 +288,7 @@ def savings(shape: str, maker: Maker, answered: list[tuple[Instance, Combination
             yield Saving(shape, maker.__name__, _said(wish), name, len(inside) / len(rows), *means, *anyhow)
 
 
-def _compared(one: Instance, exact: Measures, other: Measures) -> tuple[bool, float, float, float]:
+def _compared(one: Instance, exact: ChainMeasures, other: ChainMeasures) -> tuple[bool, float, float, float]:
     """Whether the other is within the limits, and the shares of its latency, energy and score that the exact saves."""
     over, score = one.judged(other)
     latency, energy = 1 - exact.latency_s / other.latency_s, 1 - exact.energy_j / other.energy_j

@@ -4,11 +4,11 @@
         [--plays 16] [--rate R] [--horizon-s SECONDS] [--out docs/routing-lab/cross-check.json]
 
 MaskablePPO trains in FleetEnvironment for the minutes; ours trains for as many simulated decisions, then once more from
-the start for as many minutes. All start from the heuristic's score in the logits. Afterwards each plays the test seeds
-greedily in the same simulator. What stays different: ours plays each workload several times and compares the plays, has
-no critic, learns from the decisions in doubt, samples sharper and discounts by time; MaskablePPO has a critic that sees
-the coming arrivals, learns from all decisions and discounts by step, here by as much as the mean step lasts. Neither
-lowers its rate, and the last weights count: neither chooses by validation.
+the start for as many minutes. All start from the heuristic's score in the logits. Afterwards each runs greedily on the
+test seeds in the same simulator. What stays different: ours simulates each workload several times, compares the
+rollouts, has no critic, learns from the decisions in doubt, samples sharper and discounts by time; MaskablePPO has a
+critic that sees the coming arrivals, learns from all decisions and discounts by step, here by as much as the mean step
+lasts. Neither lowers its rate, and the last weights count: neither chooses by validation.
 """
 
 import argparse
@@ -34,8 +34,8 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 from torch import Tensor, nn
 
 from routing.lab.learn.evaluation import evaluate
-from routing.lab.learn.simulator import lineup
-from routing.lab.learn.simulator.play import Entrant
+from routing.lab.learn.simulator import entries
+from routing.lab.learn.simulator.simulation import Entrant
 from routing.lab.learn.training import ppo, train
 from routing.lab.learn.training.environment import FleetEnvironment, Terms, tuned_heuristic
 from routing.lab.learn.training.rollout import LogTotal
@@ -70,7 +70,7 @@ class SharedScorer(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.actor = ppo.Actor()
+        self.actor = ppo.ScoreNetwork()
         self.critic = nn.Sequential(nn.Linear(SITUATION, CRITIC), nn.Tanh(), nn.Linear(CRITIC, CRITIC), nn.Tanh())
 
     def forward(self, flat: Tensor) -> tuple[Tensor, Tensor]:
@@ -122,7 +122,7 @@ class Trained:
 
 def environment(scenario: Scenario) -> FleetEnvironment:
     """The scenario, with a new workload each episode."""
-    return FleetEnvironment(tuned_heuristic(), LOSSLESS, lambda chance: scenario)
+    return FleetEnvironment(tuned_heuristic(), LOSSLESS, lambda rng: scenario)
 
 
 def step_s(scenario: Scenario) -> float:
@@ -135,7 +135,7 @@ def step_s(scenario: Scenario) -> float:
     return float(info["now"]) / steps
 
 
-def maskable(scenario: Scenario, plan: train.Plan, seconds: float) -> Trained:
+def maskable(scenario: Scenario, plan: train.TrainingPlan, seconds: float) -> Trained:
     """MaskablePPO with our settings if it has them."""
     kept = exp(-step_s(scenario) / (2.0 * plan.horizon_s))
     torch.manual_seed(plan.seed)
@@ -169,34 +169,34 @@ def in_environment(scenario: Scenario, model: MaskablePPO) -> float:
     return float(info["cost"]) / scenario.calls
 
 
-def ours(scenario: Scenario, plan: train.Plan, decisions: float, seconds: float) -> Trained:
+def ours(scenario: Scenario, plan: train.TrainingPlan, decisions: float, seconds: float) -> Trained:
     """Our PPO, until it has simulated so many choices or trained for so long."""
     torch.manual_seed(plan.seed)
-    learner, start, began = ppo.learner(plan.rate, "cpu", plan.sharper), tuned_heuristic(), time.monotonic()
+    learner, start, began = ppo.learner(plan.rate, "cpu", plan.inverse_temperature), tuned_heuristic(), time.monotonic()
     base, seed, done, updates = start.weights[:BASE], TRAINING_SEEDS, 0.0, 0
     while done < decisions and time.monotonic() - began < seconds:
-        player = train.entrant(base, start.limits, learner.actor.vector())
-        plays = [
-            [train.recorded(workload, player, plan, first + number) for number in range(plan.plays)]
+        contender = train.entrant(base, start.limits, learner.actor.vector())
+        rollouts = [
+            [train.recorded(workload, contender, plan, first + number) for number in range(plan.rollouts)]
             for workload, first in (
-                (synthetic(scenario, one), one * plan.plays) for one in range(seed, seed + plan.workloads)
+                (synthetic(scenario, one), one * plan.rollouts) for one in range(seed, seed + plan.workloads)
             )
         ]
-        ppo.update(learner, ppo.batch_of(plays, plan.horizon_s), plan.entropy)
-        done += sum(log.total[LogTotal.CHOICES] for several in plays for log in several)
+        ppo.update(learner, ppo.batch_of(rollouts, plan.horizon_s), plan.entropy)
+        done += sum(log.total[LogTotal.CHOICES] for several in rollouts for log in several)
         seed, updates = seed + plan.workloads, updates + 1
     return Trained(learner.actor.vector(), round(done), time.monotonic() - began, {"updates": updates})
 
 
 def player_of(vector: NDArray[np.float64]) -> Entrant:
-    """The greedy policy with these weights, ready to play."""
+    """The greedy policy with these weights, ready to run."""
     start = tuned_heuristic()
-    return train.entrant(start.weights[:BASE], start.limits, vector, lineup.machine_code(learned))
+    return train.entrant(start.weights[:BASE], start.limits, vector, entries.machine_code(learned))
 
 
 def played(scenario: Scenario, seed: int, vector: NDArray[np.float64]) -> dict[str, float]:
     """The figures of one test seed."""
-    return evaluate.played(synthetic(scenario, seed), player_of(vector))
+    return evaluate.simulated(synthetic(scenario, seed), player_of(vector))
 
 
 def table(scenario: Scenario, seeds: int, trained: dict[str, Trained]) -> list[dict[str, Any]]:
@@ -220,17 +220,17 @@ def table(scenario: Scenario, seeds: int, trained: dict[str, Trained]) -> list[d
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Train, play, print."""
+    """Train, simulate, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    usual = train.Plan(workloads=4)
+    usual = train.TrainingPlan(workloads=4)
     defaults = {"minutes": 1.5, "seeds": 30, "models": 63, "devices": 8, "workloads": usual.workloads}
-    defaults |= {"plays": usual.plays, "rate": usual.rate, "horizon-s": usual.horizon_s}
+    defaults |= {"plays": usual.rollouts, "rate": usual.rate, "horizon-s": usual.horizon_s}
     for name, value in defaults.items():
         parser.add_argument(f"--{name}", type=type(value), default=value)
     parser.add_argument("--out", type=Path, help="file for what is printed; the lab's page shows it")
     options = parser.parse_args(arguments)
     scenario = at_size(SCENARIOS["A"], options.models, options.devices)
-    given = {"workloads": options.workloads, "plays": options.plays, "rate": options.rate}
+    given = {"workloads": options.workloads, "rollouts": options.plays, "rate": options.rate}
     plan = replace(usual, horizon_s=options.horizon_s, **given)
     torch.set_num_threads(1)
     theirs = maskable(scenario, plan, 60.0 * options.minutes)
@@ -241,7 +241,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     }
     found = {
         "scenario": scenario.name, "calls": scenario.calls, "machine": evaluate.machine(), "seeds": options.seeds,
-        "plan": {name: getattr(plan, name) for name in ("rate", "entropy", "workloads", "plays", "horizon_s")},
+        "plan": {name: train.named(plan)[name] for name in ("rate", "entropy", "workloads", "plays", "horizon_s")},
         "policies": table(scenario, options.seeds, trained),
     }  # fmt: skip
     print(json.dumps(found, indent=2))

@@ -22,7 +22,7 @@ from benchmarks.lab_page import page
 from benchmarks.lab_pictures import draw
 from benchmarks.simulator import late, pick_times, ready, throughput
 from routing.lab.learn.evaluation.evaluate import machine
-from routing.lab.learn.simulator.lineup import names
+from routing.lab.learn.simulator.entries import names
 from routing.lab.learn.workloads.curriculum import TRAINING_SEEDS
 
 OUT = Path("docs/routing-lab")

@@ -17,11 +17,11 @@ import numpy as np
 from routing.lab.learn.evaluation import bounds, paging
 from routing.lab.learn.evaluation.evaluate import Question, best_heuristic, evaluate, means, row, versus
 from routing.lab.learn.simulator import machine
-from routing.lab.learn.simulator.lineup import LEARNED, ORACLE, WEIGHTS, entrant, seen_by
-from routing.lab.learn.simulator.play import play
+from routing.lab.learn.simulator.entries import LEARNED, ORACLE, WEIGHTS, entrant, seen_by
 from routing.lab.learn.simulator.race import Lane, race
+from routing.lab.learn.simulator.simulation import simulate
 from routing.lab.learn.workloads import catalogue, traffic
-from routing.lab.learn.workloads.scenes import Source, reshaped, scene
+from routing.lab.learn.workloads.scenarios import Source, reshaped, scenario_source
 from routing.lab.learn.workloads.traffic import SCENARIOS, Workload, synthetic
 from routing.policies.learned import weights as learned_weights
 from routing.scheduler.fleet import NONE
@@ -63,7 +63,7 @@ class Setting:
 def source(setting: Setting) -> Source:
     """The setting's workloads by seed; a recording is read once a process."""
     if setting.loader is None:
-        return scene(setting.scenario, dict(setting.shape), setting.trace, setting.folder)[1]
+        return scenario_source(setting.scenario, dict(setting.shape), setting.trace, setting.folder)[1]
     rate, start = setting.loader
     other = replace(reshaped(SCENARIOS[setting.scenario], dict(setting.shape)), load_gb_s=rate, load_start_s=start)
     return partial(synthetic, other)
@@ -131,7 +131,7 @@ def joined(setting: Setting, documents: Sequence[Mapping[str, Any]]) -> dict[str
 def least_loads(setting: Setting, name: str, seed: int) -> dict[str, Any]:
     """Seconds of loading against the least that answering every call as soon as this run did needs (HiGHS)."""
     workload = setting.workload(seed)
-    run = play(seen_by(entrant(name), workload), entrant(name))
+    run = simulate(seen_by(entrant(name), workload), entrant(name))
     least = paging.least_loads(workload, run.latency)
     return {
         "scenario": setting.label,
@@ -203,7 +203,7 @@ def course(policies: Sequence[str], seed: int) -> dict[str, Any]:
 def latencies(name: str, seeds: Sequence[int]) -> list[float]:
     """Quantiles, at SHARES, of the latencies of all seeds in scenario A together."""
     one = entrant(name)
-    runs = [play(workload, one).latency for workload in (synthetic(SCENARIOS["A"], seed) for seed in seeds)]
+    runs = [simulate(workload, one).latency for workload in (synthetic(SCENARIOS["A"], seed) for seed in seeds)]
     return [float(f"{value:.4g}") for value in np.quantile(np.concatenate(runs), SHARES)]
 
 

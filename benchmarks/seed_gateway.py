@@ -50,7 +50,7 @@ def main(port: int, name: str = "") -> None:
     for wanted in [plain(name, port)] if name else [document(number, port) for number in range(MODELS)]:
         catalog.create(person, wanted)
     Model.objects.update(state="ready")
-    _, secret = callers.create(person, "bench", ["call", "read"], callers.Limits(calls_per_minute=1_000_000))
+    _, secret = callers.create(person, "bench", ["call", "read"], callers.KeyLimits(calls_per_minute=1_000_000))
     print(secret)
 
 

@@ -19,8 +19,8 @@ import numpy as np
 
 from routing.lab.learn.evaluation.evaluate import machine
 from routing.lab.learn.simulator import events as simulator
-from routing.lab.learn.simulator.lineup import entrant, names
-from routing.lab.learn.simulator.play import staged
+from routing.lab.learn.simulator.entries import entrant, names
+from routing.lab.learn.simulator.simulation import prepared
 from routing.lab.learn.workloads.traffic import SCENARIOS, Scenario, Workload, synthetic
 from routing.scheduler import core as scheduler
 from routing.scheduler.core import REST, Point
@@ -41,7 +41,7 @@ def requests_per_s(name: str, workload: Workload, rounds: int) -> dict[str, Any]
     """The median and the range over the rounds; each plays the whole workload from a cold fleet."""
     one, speeds = entrant(name), []
     for number in range(rounds + 1):
-        fleet, clock, desk = staged(workload, one)
+        fleet, clock, desk = prepared(workload, one)
         began = time.process_time()
         simulator.run(fleet, clock, one.pick, desk)
         took = time.process_time() - began
@@ -70,7 +70,7 @@ def pick_times(name: str, picks: int = PICKS) -> dict[str, Any]:
     Raises ValueError if the policy meets none: one that binds early never chooses among so many.
     """
     one = entrant(name)
-    fleet, clock, desk = staged(synthetic(CROWD, 0), one)
+    fleet, clock, desk = prepared(synthetic(CROWD, 0), one)
     while simulator.step(fleet, clock):
         point = scheduler.next_point(fleet.fleet, desk.candidates)
         while point.kind != REST and point.count < CANDIDATES:

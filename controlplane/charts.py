@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import floor, log10
 
-from routing.calls.steps import Bucket
+from routing.calls.steps import StepSums
 
 COLUMN, HEIGHT = 10.0, 100.0
 LEAST_PERCENT = 5.0
@@ -14,7 +14,7 @@ LABELS = 4
 
 
 @dataclass(frozen=True)
-class Column:
+class ChartColumn:
     """One step in a panel. `y` and `height` are its bar's, 0 at the top; `value` is None if there is nothing."""
 
     x: float
@@ -29,7 +29,7 @@ class Panel:
     """One quantity. `ticks` are values from the top down; `line` joins the tops of the columns that have a value."""
 
     name: str
-    columns: tuple[Column, ...]
+    columns: tuple[ChartColumn, ...]
     ticks: tuple[float, ...]
     line: str
 
@@ -41,10 +41,10 @@ class Chart:
     width: float
     panels: tuple[Panel, ...]
     labels: tuple[datetime, ...]
-    steps: tuple[tuple[Column, Bucket, datetime], ...]
+    steps: tuple[tuple[ChartColumn, StepSums, datetime], ...]
 
 
-def chart(buckets: Sequence[Bucket], current: Bucket, step: timedelta) -> Chart:
+def chart(buckets: Sequence[StepSums], current: StepSums, step: timedelta) -> Chart:
     """Calls, failures in percent and p95 of each step; the last one is not over."""
     steps = (*buckets, current)
     calls = panel("calls", steps, lambda one: float(one.calls), least=4.0)
@@ -55,18 +55,18 @@ def chart(buckets: Sequence[Bucket], current: Bucket, step: timedelta) -> Chart:
     return Chart(COLUMN * len(steps), (calls, failures, latency), labels, tuple(whole))
 
 
-def panel(name: str, steps: Sequence[Bucket], value: Callable[[Bucket], float | None], least: float) -> Panel:
+def panel(name: str, steps: Sequence[StepSums], value: Callable[[StepSums], float | None], least: float) -> Panel:
     """The columns of one quantity, scaled to the next round number."""
     values = [value(one) for one in steps]
     top = rounded_up(max([least, *(one for one in values if one is not None)]))
     columns = []
     for number, one in enumerate(values):
         height = HEIGHT * (one or 0.0) / top
-        columns.append(Column(COLUMN * number, HEIGHT - height, height, one, number == len(values) - 1))
+        columns.append(ChartColumn(COLUMN * number, HEIGHT - height, height, one, number == len(values) - 1))
     return Panel(name, tuple(columns), (top, top / 2, 0.0), line(columns))
 
 
-def line(columns: Sequence[Column]) -> str:
+def line(columns: Sequence[ChartColumn]) -> str:
     """A path over the tops of the columns, a step each; it breaks if there is no value."""
     parts, drawing = [], False
     for column in columns:

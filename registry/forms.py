@@ -7,7 +7,7 @@ from controlplane.base import access
 from controlplane.base.web import words
 
 
-class NewKey(forms.Form):
+class NewKeyForm(forms.Form):
     """A caller."""
 
     name = forms.CharField(
@@ -36,7 +36,7 @@ class NewKey(forms.Form):
     strict = forms.BooleanField(label=_("Strict"), required=False)
 
 
-class NewCredential(forms.Form):
+class NewCredentialForm(forms.Form):
     """A secret for an upstream."""
 
     name = forms.CharField(

@@ -143,5 +143,5 @@ class OneRace(Endpoint):
 
     @described(RaceWhole)
     def get(self, request: Request, job_id: uuid.UUID) -> Response:
-        """The race with its figures and its course."""
+        """The race with its figures and its series."""
         return Response(RaceWhole(lab.get(who(request), job_id)).data)

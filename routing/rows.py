@@ -10,7 +10,7 @@ from controlplane.base import config, revision
 from controlplane.base.own_connection import connect_alone
 from registry.access.credentials import bound_to
 from registry.models import ApiKey, Credential, Model, Release
-from routing.dataplane.snapshot import CallerRow, CredentialRow, ModelRow, Snapshot
+from routing.dataplane.snapshot import Snapshot, StoredCaller, StoredCredential, StoredModel
 from routing.dataplane.watcher import RowsUnavailable
 
 _MODEL_FIELDS = (
@@ -55,9 +55,11 @@ class Rows:
             models=tuple(self._row(*row) for row in models),
         )
 
-    def _row(self, name: str, created: datetime, release_id: int, credential_id: int | None, *copied: str) -> ModelRow:
+    def _row(
+        self, name: str, created: datetime, release_id: int, credential_id: int | None, *copied: str
+    ) -> StoredModel:
         kind, protocol, state, state_reason, owner = copied
-        return ModelRow(
+        return StoredModel(
             name=name,
             type=kind,
             protocol=protocol,
@@ -78,11 +80,11 @@ class Rows:
         self._specs.update(fetched.values_list("id", "text"))
 
 
-def _callers() -> list[CallerRow]:
+def _callers() -> list[StoredCaller]:
     """Keys that are not revoked and whose account is active; what ended is told apart at the call."""
     keys = ApiKey.objects.filter(revoked_at=None, created_by__is_active=True)
     return [
-        CallerRow(
+        StoredCaller(
             key_id=key.pk,
             key_hash=key.key_hash,
             name=key.name,
@@ -97,6 +99,6 @@ def _callers() -> list[CallerRow]:
     ]
 
 
-def _credentials() -> list[CredentialRow]:
+def _credentials() -> list[StoredCredential]:
     rows = Credential.objects.filter(models__isnull=False).distinct()
-    return [CredentialRow(row.pk, row.name, row.origin, bound_to(row), bytes(row.ciphertext)) for row in rows]
+    return [StoredCredential(row.pk, row.name, row.origin, bound_to(row), bytes(row.ciphertext)) for row in rows]

@@ -138,6 +138,16 @@ def floors(arrows: Graph) -> int:
     return max(known.values(), default=0)
 
 
+def shared_class_names(texts: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    """Names that several classes bear, with their modules; `Command` and `Meta` are the names that Django asks for."""
+    owners: dict[str, list[str]] = defaultdict(list)
+    for name, text in texts.items():
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.ClassDef) and node.name not in ("Command", "Meta"):
+                owners[node.name].append(name)
+    return {one: tuple(where) for one, where in sorted(owners.items()) if len(where) > 1}
+
+
 def longest_function(texts: Mapping[str, str]) -> tuple[int, str]:
     """Lines and place of the longest function."""
     kinds = (ast.FunctionDef, ast.AsyncFunctionDef)

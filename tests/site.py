@@ -108,7 +108,7 @@ def bare(markup: str) -> str:
 def furnish(owner: User) -> None:
     """One of everything that pages show."""
     models = write_models(12)
-    callers.create(owner, "support bot", ["call"], callers.Limits(models=["chat-*"], calls_per_minute=60))
+    callers.create(owner, "support bot", ["call"], callers.KeyLimits(models=["chat-*"], calls_per_minute=60))
     credentials.create(owner, "gateway", "https://gpu.example:8443", "hf_0123456789abcdef")
     now = timezone.now()
     for number, model in enumerate(models):

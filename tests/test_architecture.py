@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.house import PURE, circles, imports, modules, rooms
+from tests.house import PURE, circles, imports, modules, rooms, shared_class_names
 from tests.laws import APPS, LAWS, TOP_LEVEL, Law, Source
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -138,6 +138,19 @@ def test_a_circle_is_seen_between_packages_and_for_types_alone() -> None:
         ("a", "b", "c")
     ]
     assert circles({"a": frozenset({"b"}), "b": frozenset()}) == []
+
+
+def test_a_class_name_is_borne_by_one_class() -> None:
+    assert shared_class_names(modules()) == {}
+
+
+def test_a_class_name_that_two_modules_share_is_seen_inside_functions_too() -> None:
+    texts = {
+        "registry.one": "class Limits: ...\nclass Command: ...\n",
+        "routing.two": "def made():\n    class Limits: ...\n",
+        "routing.three": "class Command: ...\nclass CallLimits: ...\n",
+    }
+    assert shared_class_names(texts) == {"Limits": ("registry.one", "routing.two")}
 
 
 def test_pure_rooms_are_listed_once_for_the_import_linter_and_for_mypy() -> None:

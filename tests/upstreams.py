@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from controlplane.base import config
-from registry.emulators.fleet import Fleet, start
+from registry.emulators.fleet import EmulatedFleet, start
 from registry.emulators.latency import Latency
 from registry.emulators.specs import specs
 
@@ -18,7 +18,7 @@ class Upstreams:
     """A fleet at `url`; `fleet.counters` counts what arrived."""
 
     url: str
-    fleet: Fleet
+    fleet: EmulatedFleet
 
     def yaml(self, count: int) -> str:
         """Specs of the first `count` models."""

@@ -16,7 +16,7 @@ MOST_CHARS = 253
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class EgressRule:
     """One allow entry: `public`, a network, a host or a `*.domain`; `port` None means every port."""
 
     text: str
@@ -38,12 +38,12 @@ class Rule:
         return host.endswith(self.host) if self.kind == "domain" else host == self.host
 
 
-def parse_rule(entry: str) -> Rule:
+def parse_rule(entry: str) -> EgressRule:
     """Read one allow entry. Raises ValueError that names the entry and the forms that are understood."""
     text = entry.strip().lower()
     network = _network(text)
     if network is not None:
-        return Rule(text, "network", network=network)
+        return EgressRule(text, "network", network=network)
     host, colon, port_text = text.rpartition(":")
     if not colon or not (port_text.isascii() and port_text.isdigit()):
         host, port_text = text, ""
@@ -57,10 +57,10 @@ def parse_rule(entry: str) -> Rule:
         )
     port = int(port_text) if port_text else None
     if host == "public":
-        return Rule(text, "public", port=port)
+        return EgressRule(text, "public", port=port)
     network = _network(host.removeprefix("[").removesuffix("]"))
     if network is not None:
-        return Rule(text, "network", network=network, port=port)
+        return EgressRule(text, "network", network=network, port=port)
     bare = host.removeprefix("*.")
     if len(bare) > MOST_CHARS or not HOST.fullmatch(bare) or NUMERIC.fullmatch(bare.rstrip(".").rpartition(".")[2]):
         raise ValueError(
@@ -72,8 +72,8 @@ def parse_rule(entry: str) -> Rule:
         )
     name = bare.rstrip(".")
     if bare != host:
-        return Rule(text, "domain", host=f".{name}", port=port)
-    return Rule(text, "host", host=name, port=port)
+        return EgressRule(text, "domain", host=f".{name}", port=port)
+    return EgressRule(text, "host", host=name, port=port)
 
 
 def _network(text: str) -> IPv4Network | IPv6Network | None:

@@ -65,7 +65,7 @@ class Password(forms.Form):
     )
 
 
-class Egress(forms.Form):
+class EgressForm(forms.Form):
     """Where upstreams may be, one entry a line."""
 
     entries = forms.CharField(

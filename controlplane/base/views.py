@@ -16,7 +16,7 @@ from django.utils.translation import gettext
 
 from controlplane.base import access, accounts, config, saved_views
 from controlplane.base.audit import exports, history
-from controlplane.base.forms import Egress, Invitation, Password, Profile, SetUp, SignIn
+from controlplane.base.forms import EgressForm, Invitation, Password, Profile, SetUp, SignIn
 from controlplane.base.models import Role, User
 from controlplane.base.refusals import Conflict, Invalid, Missing, Refused
 from controlplane.base.rest import reference
@@ -127,7 +127,7 @@ def password(request: PersonRequest) -> HttpResponse:
 @page("settings.change", "POST")
 def egress(request: PersonRequest) -> HttpResponse:
     """Replace the egress allow-list."""
-    form = Egress(request.POST)
+    form = EgressForm(request.POST)
     form.is_valid()
     if "entries" not in request.POST:
         form.add_error("entries", gettext("The list was missing from what was sent, so nothing was changed."))
@@ -261,7 +261,7 @@ def settings_context(request: PersonRequest) -> dict[str, Any]:
         "roles": Role.values,
     }
     if access.can(user, "settings.read"):
-        context["egress"] = Egress(initial={"entries": "\n".join(config.egress_allow())})
+        context["egress"] = EgressForm(initial={"entries": "\n".join(config.egress_allow())})
     if access.can(user, "user.read"):
         context["people"] = page_of_rows(accounts.people(user), page_of(request))
         context["programs"] = accounts.programs()

@@ -10,7 +10,7 @@ from controlplane.services import home, place, run
 from controlplane.services.console import Console
 from controlplane.services.launcher import Launcher
 from controlplane.services.lock import Lock
-from controlplane.services.place import Refused
+from controlplane.services.place import RunRefused
 
 
 def clean(folder: Path) -> int:
@@ -34,7 +34,7 @@ def main(arguments: list[str]) -> int:
             return run.run(here, Console(), launcher)
         Lock(here).take()
         return clean(here.data)
-    except Refused as problem:
+    except RunRefused as problem:
         print(problem, file=sys.stderr)
         return 1
 

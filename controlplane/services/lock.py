@@ -6,7 +6,7 @@ import json
 import os
 import time
 
-from controlplane.services.place import Place, Refused
+from controlplane.services.place import Place, RunRefused
 
 PATIENCE, PATIENCE_WITH_STOPPING = 1.0, 8.0
 
@@ -28,7 +28,7 @@ class Lock:
             holder = self._holder()
             patience = PATIENCE_WITH_STOPPING if holder.get("stopping") else PATIENCE
             if time.monotonic() - began > patience:
-                raise Refused(_busy(self.place, holder))
+                raise RunRefused(_busy(self.place, holder))
             time.sleep(0.05)
         self.say(stopping=False)
 
@@ -41,7 +41,7 @@ class Lock:
         except OSError:
             return
         if not same:
-            raise Refused(f"{self.place.data} was deleted or replaced while Patchbay ran from it.")
+            raise RunRefused(f"{self.place.data} was deleted or replaced while Patchbay ran from it.")
 
     def say(self, stopping: bool) -> None:
         """Write down who holds it, for the one who comes next; on a full disk that one is told less."""

@@ -11,7 +11,7 @@ DEFAULT_PORT, DEFAULT_PRACTICE = 8000, 500
 MOST_PRACTICE = 20_000
 
 
-class Refused(Exception):
+class RunRefused(Exception):
     """A run that cannot start; the message names what is wrong and what to do."""
 
 
@@ -56,7 +56,7 @@ def from_environment(environment: Mapping[str, str]) -> Place:
             data.chmod(0o711)
         (data / "logs").mkdir(mode=0o700, exist_ok=True)
     except OSError as problem:
-        raise Refused(
+        raise RunRefused(
             f"DATA_DIR {data} cannot be used: {problem.strerror}. Set DATA_DIR to a folder of yours."
         ) from None
     return Place(
@@ -74,5 +74,5 @@ def _number(environment: Mapping[str, str], name: str, default: int, low: int, h
     if not text:
         return default
     if not text.isdecimal() or not low <= int(text) <= high:
-        raise Refused(f"{name}={text!r} is no number from {low} to {high}. Leave it out for {default}.")
+        raise RunRefused(f"{name}={text!r} is no number from {low} to {high}. Leave it out for {default}.")
     return int(text)

@@ -10,7 +10,7 @@ from controlplane.services.files import write_private
 from controlplane.services.home import StoreError
 from controlplane.services.launcher import Launcher
 from controlplane.services.lock import Lock
-from controlplane.services.place import Place, Refused
+from controlplane.services.place import Place, RunRefused
 from controlplane.services.ports import LOOPBACK, Ports, is_free
 from controlplane.services.postgres import Postgres
 from controlplane.services.supervisor import Stopping, Supervisor
@@ -24,7 +24,7 @@ def run(place: Place, console: Console, launcher: Launcher | None) -> int:
     lock = Lock(place)
     try:
         lock.take()
-    except Refused as problem:
+    except RunRefused as problem:
         console.problem(str(problem))
         return 1
     supervisor = Supervisor(place, console, launcher)
@@ -39,7 +39,7 @@ def run(place: Place, console: Console, launcher: Launcher | None) -> int:
         console.plain()
         console.step("stopping")
         return 0
-    except (Refused, StoreError) as problem:
+    except (RunRefused, StoreError) as problem:
         console.problem(str(problem))
         return 1
     except (OSError, subprocess.SubprocessError) as problem:
@@ -80,7 +80,7 @@ def _clear(supervisor: Supervisor) -> None:
     if ended:
         supervisor.console.step(f"ended what an earlier run left behind: {', '.join(ended)}")
     if not is_free(place.port):
-        raise Refused(
+        raise RunRefused(
             f"Port {place.port} on {LOOPBACK} is taken by another program. Stop that program, or choose another port:\n"
             f"  PORT={place.port + 1} make run"
         )
@@ -118,7 +118,7 @@ def _prepare(supervisor: Supervisor, practice_port: int) -> None:
     command = place.manage("prepare", "--practice", address, "--practice-models", str(place.practice))
     if supervisor.finish(command, place.log("prepare"), supervisor.console.step):
         log = place.log("prepare.errors")
-        raise Refused(f"The database could not be prepared. The end of {log}:\n{tail(log)}")
+        raise RunRefused(f"The database could not be prepared. The end of {log}:\n{tail(log)}")
 
 
 def _say_ready(place: Place, console: Console) -> None:

@@ -18,7 +18,7 @@ from controlplane.services.console import Console
 from controlplane.services.files import rotate
 from controlplane.services.home import StoreError
 from controlplane.services.launcher import Launcher
-from controlplane.services.place import Place, Refused
+from controlplane.services.place import Place, RunRefused
 from controlplane.services.postgres import Postgres
 from controlplane.services.programs import Program
 from controlplane.services.valkey import Valkey
@@ -196,6 +196,6 @@ class Supervisor:
             if watched.process is not None and watched.process.poll() is not None:
                 raise self._not_ready(watched.name, f"ended with {in_words(watched.process.returncode)}")
 
-    def _not_ready(self, name: str, what: str) -> Refused:
+    def _not_ready(self, name: str, what: str) -> RunRefused:
         log = self.place.log(name)
-        return Refused(f"{name} {what}. The end of {log}:\n{tail(log)}")
+        return RunRefused(f"{name} {what}. The end of {log}:\n{tail(log)}")

@@ -31,7 +31,7 @@ _MAX_LIMIT = 1_000_000
 
 
 @dataclass(frozen=True)
-class Limits:
+class KeyLimits:
     """What narrows a key: name patterns (empty is every model), strict parameters, rates, an end."""
 
     models: Sequence[str] = ()
@@ -67,7 +67,7 @@ def create(
     actor: access.Actor | None,
     name: str,
     scopes: Sequence[str],
-    limits: Limits = Limits(),
+    limits: KeyLimits = KeyLimits(),
     *,
     once: Idempotency | None = None,
     request_id: str = "",

@@ -32,7 +32,7 @@ class Keys(Endpoint):
         body = checked(payloads.NewKey, request.data)
         name, scopes = body.pop("name"), body.pop("scopes")
         once = jobs.once(request.headers.get("Idempotency-Key"), name)
-        limits = callers.Limits(**body)
+        limits = callers.KeyLimits(**body)
         row, secret = callers.create(who(request), name, scopes, limits, once=once, request_id=request_id(request))
         return Response({**payloads.KeyRow(row).data, "key": secret}, status=201)
 

@@ -40,7 +40,7 @@ class PlanRow:
 
 
 @dataclass(frozen=True)
-class Plan:
+class PlannedImport:
     """A dry run. `errors` are those of the file as a whole; `counts` has each action and the total."""
 
     rows: tuple[PlanRow, ...]
@@ -48,7 +48,7 @@ class Plan:
     errors: tuple[SpecError, ...] = ()
 
 
-def plan(actor: access.Actor | None, text: str | bytes, file: str = "<paste>") -> Plan:
+def plan(actor: access.Actor | None, text: str | bytes, file: str = "<paste>") -> PlannedImport:
     """What importing `text` would do; nothing is written. Raises Forbidden."""
     access.require(actor, "model.import")
     return _planned(spec_file.parse(text, file))
@@ -129,14 +129,14 @@ def _taken_out(parsed: spec_file.SpecFile, reasons: dict[int, str]) -> str:
     return head + spec_file.to_yaml(row.document for row in rows)
 
 
-def _planned(parsed: spec_file.SpecFile) -> Plan:
+def _planned(parsed: spec_file.SpecFile) -> PlannedImport:
     known = releases.world()
     rows = tuple(_plan_row(row, known) for row in parsed.rows)
     found = Counter(row.action for row in rows)
-    return Plan(rows, {**{action: found[action] for action in ACTIONS}, "total": len(rows)}, parsed.errors)
+    return PlannedImport(rows, {**{action: found[action] for action in ACTIONS}, "total": len(rows)}, parsed.errors)
 
 
-def _plan_row(row: spec_file.Row, known: releases.World) -> PlanRow:
+def _plan_row(row: spec_file.SpecRow, known: releases.World) -> PlanRow:
     if row.spec is None:
         return PlanRow(row.index, row.line, row.name, "invalid", row.errors)
     if known.digests.get(row.name) == row.digest:
@@ -149,7 +149,7 @@ def _plan_row(row: spec_file.Row, known: releases.World) -> PlanRow:
     return PlanRow(row.index, row.line, row.name, action, errors)
 
 
-def _refuse(found: Plan, mode: str) -> None:
+def _refuse(found: PlannedImport, mode: str) -> None:
     errors = [*found.errors, *(error for row in found.rows for error in row.errors)]
     if found.errors or (mode == "atomic" and errors):
         bad = found.counts["invalid"]
@@ -165,7 +165,7 @@ def _refuse(found: Plan, mode: str) -> None:
         )
 
 
-def _without_secrets(text: str, found: Plan) -> str:
+def _without_secrets(text: str, found: PlannedImport) -> str:
     """The file as the job keeps it: in rows that are invalid, perhaps because they hold a secret, it is masked."""
     lines = text.split("\n")
     ends = [row.line - 1 for row in found.rows[1:]] + [len(lines)]

@@ -51,7 +51,7 @@ Report = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ProbeOutcome:
     """What one probe found. `words` is empty if the model is ready. `release_id` is the release that was probed.
 
     `example` are the inputs that worked, as JSON, if they were made to fit the upstream's description.
@@ -98,7 +98,7 @@ def probe_models(ids: Sequence[int], report: Report, cancelled: Callable[[], boo
 
     The calls run in an event loop of their own; this thread writes what they found in batches of a quarter second.
     """
-    outcomes: queue.SimpleQueue[Outcome | None] = queue.SimpleQueue()
+    outcomes: queue.SimpleQueue[ProbeOutcome | None] = queue.SimpleQueue()
     subjects = _subjects(ids)
     counts = [0, 0]
     report(0, 0)
@@ -121,7 +121,7 @@ def probe_models(ids: Sequence[int], report: Report, cancelled: Callable[[], boo
     return counts[0], counts[1]
 
 
-def store(batch: Sequence[Outcome]) -> bool:
+def store(batch: Sequence[ProbeOutcome]) -> bool:
     """Write outcomes if the probed release is still the current one and nobody disabled the model meanwhile.
 
     Returns whether a model's state or the reason for it is another one now.
@@ -194,7 +194,7 @@ def _forget_fruitless_rounds() -> None:
 class _Prober:
     """Calls every subject, at most CONCURRENCY at once, and puts each outcome into the queue; None at the end."""
 
-    def __init__(self, egress: Egress, outcomes: "queue.SimpleQueue[Outcome | None]") -> None:
+    def __init__(self, egress: Egress, outcomes: "queue.SimpleQueue[ProbeOutcome | None]") -> None:
         self.outcomes, self.stopped = outcomes, False
         self.egress = egress
 
@@ -215,9 +215,9 @@ class _Prober:
             self.outcomes.put(await _attempt(client, subject))
 
 
-async def _attempt(client: Client, subject: Subject) -> Outcome:
+async def _attempt(client: Client, subject: Subject) -> ProbeOutcome:
     if not subject.endpoints:
-        return Outcome(subject.model_id, subject.release_id, False, subject.words, None)
+        return ProbeOutcome(subject.model_id, subject.release_id, False, subject.words, None)
     exchanges = await asyncio.gather(*(upstream.probe(client, endpoint) for endpoint in subject.endpoints))
     failed = [
         joined([*([endpoint.target.origin] if len(exchanges) > 1 else []), _words(exchange.failure)], ": ")
@@ -228,8 +228,8 @@ async def _attempt(client: Client, subject: Subject) -> Outcome:
     fastest = min((item for item in exchanges if item.failure is None), key=lambda item: item.duration_ms, default=None)
     words = cut(joined(failed, " | "), MAX_WORDS)
     if fastest is None:
-        return Outcome(subject.model_id, subject.release_id, ready, words, None)
-    return Outcome(subject.model_id, subject.release_id, ready, words, fastest.duration_ms, fastest.example)
+        return ProbeOutcome(subject.model_id, subject.release_id, ready, words, None)
+    return ProbeOutcome(subject.model_id, subject.release_id, ready, words, fastest.duration_ms, fastest.example)
 
 
 def _words(failure: Failure) -> str:
@@ -247,9 +247,9 @@ def _presentable(text: str) -> str:
     return redact(text).replace("\x00", "\ufffd")
 
 
-def _gather(outcomes: "queue.SimpleQueue[Outcome | None]") -> tuple[list[Outcome], bool]:
+def _gather(outcomes: "queue.SimpleQueue[ProbeOutcome | None]") -> tuple[list[ProbeOutcome], bool]:
     """What arrives within a quarter second of now, and whether that was the end."""
-    batch: list[Outcome] = []
+    batch: list[ProbeOutcome] = []
     deadline = time.monotonic() + BATCH_SECONDS
     while (left := deadline - time.monotonic()) > 0:
         try:

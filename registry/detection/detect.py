@@ -76,7 +76,7 @@ class Detection:
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class UpstreamAddress:
     """An upstream's address as parts, and the secret to show it."""
 
     scheme: str
@@ -142,17 +142,17 @@ async def detect(client: Client, address: str, secret: str | None = None) -> Det
     return await _with_models(client, place, best, known, found)
 
 
-def _place(address: str, secret: str) -> Address:
+def _place(address: str, secret: str) -> UpstreamAddress:
     """The address without a path that belongs to a protocol, so that one pasted with /v1/chat/completions is
     understood.
     """
     endpoint = parse_endpoint(base_of(address.strip()))
     bases = (document.base_path for document in PROTOCOLS.values())
     own = next((base for base in bases if base and endpoint.path.endswith(base)), "")
-    return Address(endpoint.scheme, endpoint.host, endpoint.port, endpoint.path.removesuffix(own), secret)
+    return UpstreamAddress(endpoint.scheme, endpoint.host, endpoint.port, endpoint.path.removesuffix(own), secret)
 
 
-async def _look_at_all(client: Client, place: Address, asked: list[tuple[Document, Probe]]) -> list[Sight]:
+async def _look_at_all(client: Client, place: UpstreamAddress, asked: list[tuple[Document, Probe]]) -> list[Sight]:
     """One sight a probe; probes that would send the same bytes share one request."""
     tasks: dict[bytes, asyncio.Task[Sight]] = {}
     keys = []
@@ -237,7 +237,7 @@ def _once(evidence: tuple[Evidence, ...]) -> tuple[Evidence, ...]:
 
 
 async def _with_models(
-    client: Client, place: Address, best: Document, known: Mapping[str, Sight], found: Detection
+    client: Client, place: UpstreamAddress, best: Document, known: Mapping[str, Sight], found: Detection
 ) -> Detection:
     """`found` with the upstream's models and a suggestion for each."""
     listing = best.discovery
@@ -263,7 +263,7 @@ async def _with_models(
     )
 
 
-async def _pages(client: Client, place: Address, best: Document, names: list[str]) -> dict[str, Any]:
+async def _pages(client: Client, place: UpstreamAddress, best: Document, names: list[str]) -> dict[str, Any]:
     """Each model's own metadata if the protocol has such a page, for the first 32 models and for 3 s in all."""
     if not best.discovery or not best.discovery.metadata_path:
         return {}

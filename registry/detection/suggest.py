@@ -14,7 +14,7 @@ _RERANK_WORDS = ("rerank",)
 
 
 @dataclass(slots=True)
-class Draft:
+class SpecDraft:
     """A spec document in the making; `origins` says of each parameter, and of `type`, whether it was detected or
     assumed.
     """
@@ -35,17 +35,17 @@ class Draft:
 
 
 Said = Mapping[str, Any]
-Suggester = Callable[[Draft, str, Said, Said], None]
+Suggester = Callable[[SpecDraft, str, Said, Said], None]
 
 
-def suggest(protocol: str, endpoint: str, model: str, card: Any, metadata: Any) -> Draft:
+def suggest(protocol: str, endpoint: str, model: str, card: Any, metadata: Any) -> SpecDraft:
     """A spec document for `model` at `endpoint`.
 
     `card` is the upstream's entry for the model in its list, `metadata` its own page; both are untrusted and may be
     anything.
     """
     name = _public_name(model)
-    draft = Draft({"name": name, "type": "llm", "protocol": protocol, "endpoint": endpoint})
+    draft = SpecDraft({"name": name, "type": "llm", "protocol": protocol, "endpoint": endpoint})
     if name != model:
         draft.document["upstream_model"] = model
     said = SUGGESTERS.get(protocol)
@@ -75,7 +75,7 @@ def _assumed_type(model: str) -> str:
     return "embedding" if any(word in lower for word in _EMBEDDING_WORDS) else "llm"
 
 
-def _openai(draft: Draft, model: str, card: Said, metadata: Said) -> None:
+def _openai(draft: SpecDraft, model: str, card: Said, metadata: Said) -> None:
     """vLLM says max_model_len and llama.cpp meta.n_ctx; OpenAI says nothing but the name."""
     draft.kind(_assumed_type(model), ASSUMED)
     if draft.document["type"] != "llm":
@@ -88,7 +88,7 @@ def _openai(draft: Draft, model: str, card: Said, metadata: Said) -> None:
     draft.parameter("max_tokens", DETECTED if longest else ASSUMED, type="int", range=[1, longest])
 
 
-def _anthropic(draft: Draft, model: str, card: Said, metadata: Said) -> None:
+def _anthropic(draft: SpecDraft, model: str, card: Said, metadata: Said) -> None:
     """Anthropic requires max_tokens in every call, so it gets a default."""
     draft.kind("llm", DETECTED)
     longest = _whole(card.get("max_tokens"))
@@ -102,7 +102,7 @@ def _anthropic(draft: Draft, model: str, card: Said, metadata: Said) -> None:
     draft.parameter("temperature", ASSUMED, type="float", range=[0, 1])
 
 
-def _huggingface(draft: Draft, model: str, card: Said, metadata: Said) -> None:
+def _huggingface(draft: SpecDraft, model: str, card: Said, metadata: Said) -> None:
     """TGI says its limits in /info; its temperature must be above 0 and its top_p below 1."""
     longest = _whole(card.get("max_total_tokens"))
     task = card.get("model_pipeline_tag")
@@ -114,7 +114,7 @@ def _huggingface(draft: Draft, model: str, card: Said, metadata: Said) -> None:
     draft.parameter("top_p", ASSUMED, type="float", range=[0.01, 0.99], outside="clamp")
 
 
-def _ollama(draft: Draft, model: str, card: Said, metadata: Said) -> None:
+def _ollama(draft: SpecDraft, model: str, card: Said, metadata: Said) -> None:
     """/api/show says what a model can do, its context length and its own defaults."""
     abilities = metadata.get("capabilities")
     known = isinstance(abilities, list)
@@ -146,7 +146,7 @@ def _ollama_defaults(text: Any) -> dict[str, float]:
     return found
 
 
-def _kserve(draft: Draft, model: str, card: Said, metadata: Said) -> None:
+def _kserve(draft: SpecDraft, model: str, card: Said, metadata: Said) -> None:
     """V2 metadata names every tensor with its datatype and shape."""
     inputs, outputs = tensors(metadata.get("inputs")), tensors(metadata.get("outputs"))
     draft.kind("tensor", DETECTED if inputs else ASSUMED)

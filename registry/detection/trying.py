@@ -25,10 +25,10 @@ from registry.detection.detect import Detection, Evidence
 from registry.models import Credential
 from registry.protocols.compiler.adapters import compile_adapter
 from registry.spec import Spec
-from registry.transports.egress import Egress, EgressRefused, Endpoint, EndpointInvalid, parse_endpoint
+from registry.transports.egress import Egress, EgressRefused, EndpointInvalid, ParsedEndpoint, parse_endpoint
 from registry.transports.http import Client
 from registry.transports.masking import masked
-from registry.transports.response import Limits
+from registry.transports.response import ResponseLimits
 from registry.upstreams import exchange as upstream
 from registry.upstreams.binding import Upstream, bind
 from registry.upstreams.exchange import Exchange
@@ -173,7 +173,7 @@ def _hidden(body: bytes, secret: str) -> bytes:
     return masked(body.decode("utf-8", "surrogateescape"), secret).encode("utf-8", "surrogateescape")
 
 
-async def _detect(egress: Egress, endpoint: Endpoint, address: str, secret: str) -> Detection:
+async def _detect(egress: Egress, endpoint: ParsedEndpoint, address: str, secret: str) -> Detection:
     try:
         await egress.resolve(endpoint.host, endpoint.port)
     except EgressRefused as refused:
@@ -193,7 +193,7 @@ async def _detect(egress: Egress, endpoint: Endpoint, address: str, secret: str)
 
 
 async def _exchange(egress: Egress, endpoint: Upstream, request: Request | None) -> Exchange:
-    client = Client(lambda: egress, Limits(body=ANSWER_BYTES))
+    client = Client(lambda: egress, ResponseLimits(body=ANSWER_BYTES))
     context = CallContext(endpoint.spec.name, "test-call", int(time.time()))
     timeouts = upstream.client_timeouts(endpoint.spec.timeouts, TEST_SECONDS)
     try:

@@ -9,16 +9,16 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from registry.emulators.answers import Speech, count, seed, speak
-from registry.emulators.tools import Tool, ToolCall, tool_call
+from registry.emulators.tools import MadeToolCall, Tool, tool_call
 from registry.emulators.wire import (
-    Answer,
     Breach,
-    Call,
     Emulated,
-    Refused,
-    Rule,
+    FieldRule,
+    ServedWire,
     Site,
-    Wire,
+    WireAnswer,
+    WireCall,
+    WireRefusal,
     bearer,
     body_object,
     breach,
@@ -37,17 +37,17 @@ _TYPES = {
     529: "overloaded_error",
 }
 _RULES = (
-    Rule("max_tokens", (int,), low=1),
-    Rule("temperature", low=0, high=1),
-    Rule("top_p", low=0, high=1),
-    Rule("top_k", (int,), low=0),
-    Rule("stop_sequences", (list,)),
-    Rule("stream", (bool,)),
-    Rule("system", (str, list)),
-    Rule("tools", (list,)),
-    Rule("tool_choice", (dict,)),
-    Rule("metadata", (dict,)),
-    Rule("thinking", (dict,)),
+    FieldRule("max_tokens", (int,), low=1),
+    FieldRule("temperature", low=0, high=1),
+    FieldRule("top_p", low=0, high=1),
+    FieldRule("top_k", (int,), low=0),
+    FieldRule("stop_sequences", (list,)),
+    FieldRule("stream", (bool,)),
+    FieldRule("system", (str, list)),
+    FieldRule("tools", (list,)),
+    FieldRule("tool_choice", (dict,)),
+    FieldRule("metadata", (dict,)),
+    FieldRule("thinking", (dict,)),
 )
 _KNOWN = frozenset(rule.name for rule in _RULES) | frozenset(
     (
@@ -64,12 +64,12 @@ _KNOWN = frozenset(rule.name for rule in _RULES) | frozenset(
 _NAMES = {int: "integer", float: "number", str: "string", list: "list", dict: "dictionary", bool: "boolean"}
 
 
-def refusal(status: int, words: str) -> Answer:
+def refusal(status: int, words: str) -> WireAnswer:
     """Anthropic's error object; 503 is sent as 529, its own status for "overloaded"."""
     kind = _TYPES.get(status, "api_error")
     body = {"type": "error", "error": {"type": kind, "message": words}, "request_id": "req_practice"}
     headers = (("request-id", "req_practice"), *((("retry-after", "1"),) if status == 429 else ()))
-    return Answer(to_json(body), 529 if status == 503 else status, headers=headers)
+    return WireAnswer(to_json(body), 529 if status == 503 else status, headers=headers)
 
 
 def stream_error(words: str) -> bytes:
@@ -82,50 +82,52 @@ def key(headers: Mapping[str, str]) -> str:
     return headers.get("x-api-key", "") or bearer(headers)
 
 
-def answer(site: Site, call: Call) -> Answer:
+def answer(site: Site, call: WireCall) -> WireAnswer:
     """The server's answer to `call`. Raises Refused."""
     if not call.headers.get("anthropic-version"):
-        raise Refused(refusal(400, "anthropic-version: header is required"))
+        raise WireRefusal(refusal(400, "anthropic-version: header is required"))
     path = call.path.rstrip("/")
     if path == "/v1/models" and call.method == "GET":
         return _models(site)
     if path not in ("/v1/messages", "/v1/messages/count_tokens"):
-        raise Refused(refusal(404, "Not Found"))
+        raise WireRefusal(refusal(404, "Not Found"))
     if call.method != "POST":
-        raise Refused(refusal(405, "Method Not Allowed"))
+        raise WireRefusal(refusal(405, "Method Not Allowed"))
     body = body_object(call, refusal)
     counting = path.endswith("count_tokens")
     _check(body, counting)
     model = site.by_name.get(body["model"])
     if model is None:
-        raise Refused(refusal(404, f"model: {body['model']}"))
+        raise WireRefusal(refusal(404, f"model: {body['model']}"))
     prompt, asked = _conversation(body)
     if counting:
-        return Answer(to_json({"input_tokens": count(prompt)}), inference=True)
+        return WireAnswer(to_json({"input_tokens": count(prompt)}), inference=True)
     return _message(model, body, prompt, asked)
 
 
-def _models(site: Site) -> Answer:
+def _models(site: Site) -> WireAnswer:
     cards = [
         {"type": "model", "id": model.name, "display_name": model.name, "created_at": "2025-10-09T08:53:20Z"}
         for model in site.models
     ]
-    return Answer(to_json({"data": cards, "has_more": False, "first_id": cards[0]["id"], "last_id": cards[-1]["id"]}))
+    return WireAnswer(
+        to_json({"data": cards, "has_more": False, "first_id": cards[0]["id"], "last_id": cards[-1]["id"]})
+    )
 
 
 def _check(body: dict[str, Any], counting: bool) -> None:
     required = ("model", "messages") if counting else ("model", "messages", "max_tokens")
     for name in required:
         if body.get(name) is None:
-            raise Refused(refusal(400, f"{name}: Field required"))
+            raise WireRefusal(refusal(400, f"{name}: Field required"))
     unknown = next((name for name in body if name not in _KNOWN), None)
     if unknown is not None:
-        raise Refused(refusal(400, f"{unknown}: Extra inputs are not permitted"))
+        raise WireRefusal(refusal(400, f"{unknown}: Extra inputs are not permitted"))
     if not isinstance(body["model"], str):
-        raise Refused(refusal(400, "model: Input should be a valid string"))
+        raise WireRefusal(refusal(400, "model: Input should be a valid string"))
     broken = breach(body, _RULES)
     if broken:
-        raise Refused(refusal(400, _broken_words(broken)))
+        raise WireRefusal(refusal(400, _broken_words(broken)))
 
 
 def _broken_words(broken: Breach) -> str:
@@ -141,7 +143,7 @@ def _conversation(body: dict[str, Any]) -> tuple[str, str]:
     """All text of the conversation with the system prompt, and the last user turn's."""
     messages = body["messages"]
     if not isinstance(messages, list) or not messages:
-        raise Refused(refusal(400, "messages: at least one message is required"))
+        raise WireRefusal(refusal(400, "messages: at least one message is required"))
     texts, asked = [_text(body.get("system"), "system")], ""
     for index, message in enumerate(messages):
         role = message.get("role") if isinstance(message, dict) else None
@@ -150,12 +152,12 @@ def _conversation(body: dict[str, Any]) -> tuple[str, str]:
                 'messages: Unexpected role "system". The Messages API accepts a top-level `system` parameter, '
                 'not "system" as an input message role.'
             )
-            raise Refused(refusal(400, words))
+            raise WireRefusal(refusal(400, words))
         if role not in ("user", "assistant"):
-            raise Refused(refusal(400, f"messages.{index}.role: Input should be 'user' or 'assistant'"))
+            raise WireRefusal(refusal(400, f"messages.{index}.role: Input should be 'user' or 'assistant'"))
         text = _text(message.get("content"), f"messages.{index}.content")
         if not text:
-            raise Refused(
+            raise WireRefusal(
                 refusal(
                     400,
                     f"messages.{index}: all messages must have non-empty content except for the optional final "
@@ -171,11 +173,11 @@ def _text(content: Any, place: str) -> str:
     if content is None or isinstance(content, str):
         return content or ""
     if not isinstance(content, list):
-        raise Refused(refusal(400, f"{place}: Input should be a valid list"))
+        raise WireRefusal(refusal(400, f"{place}: Input should be a valid list"))
     parts = []
     for index, block in enumerate(content):
         if not isinstance(block, dict) or "type" not in block:
-            raise Refused(refusal(400, f"{place}.{index}.type: Field required"))
+            raise WireRefusal(refusal(400, f"{place}.{index}.type: Field required"))
         inner = (
             block.get("text") if block["type"] == "text" else f"[{block['type']}] {_text(block.get('content'), place)}"
         )
@@ -183,7 +185,7 @@ def _text(content: Any, place: str) -> str:
     return " ".join(parts)
 
 
-def _message(model: Emulated, body: dict[str, Any], prompt: str, asked: str) -> Answer:
+def _message(model: Emulated, body: dict[str, Any], prompt: str, asked: str) -> WireAnswer:
     wanted = _wanted_tool(model, body, asked)
     speech = speak(
         model.name,
@@ -205,11 +207,13 @@ def _message(model: Emulated, body: dict[str, Any], prompt: str, asked: str) -> 
     headers = (("request-id", f"req_{seed(prompt):016x}"),)
     if body.get("stream"):
         frames = _frames(message, speech, wanted)
-        return Answer(content_type="text/event-stream; charset=utf-8", headers=headers, frames=frames, inference=True)
-    return Answer(to_json(message), headers=headers, inference=True)
+        return WireAnswer(
+            content_type="text/event-stream; charset=utf-8", headers=headers, frames=frames, inference=True
+        )
+    return WireAnswer(to_json(message), headers=headers, inference=True)
 
 
-def _wanted_tool(model: Emulated, body: dict[str, Any], asked: str) -> ToolCall | None:
+def _wanted_tool(model: Emulated, body: dict[str, Any], asked: str) -> MadeToolCall | None:
     choice = body.get("tool_choice") or {}
     last = body["messages"][-1].get("content")
     answered = isinstance(last, list) and any(
@@ -223,13 +227,13 @@ def _wanted_tool(model: Emulated, body: dict[str, Any], asked: str) -> ToolCall 
     return tool_call(tools, model.name, asked, forced)
 
 
-def _block(speech: Speech, wanted: ToolCall | None) -> dict[str, Any]:
+def _block(speech: Speech, wanted: MadeToolCall | None) -> dict[str, Any]:
     if wanted:
         return {"type": "tool_use", "id": f"toolu_{wanted.number:016x}", "name": wanted.name, "input": wanted.arguments}
     return {"type": "text", "text": speech.text}
 
 
-def _stop_reason(speech: Speech, wanted: ToolCall | None) -> str:
+def _stop_reason(speech: Speech, wanted: MadeToolCall | None) -> str:
     return (
         "tool_use"
         if wanted
@@ -250,7 +254,7 @@ def _event(name: str, fields: dict[str, Any]) -> bytes:
     return f"event: {name}\n".encode() + b"data: " + to_json({"type": name, **fields}) + b"\n\n"
 
 
-def _frames(message: dict[str, Any], speech: Speech, wanted: ToolCall | None) -> Iterator[bytes]:
+def _frames(message: dict[str, Any], speech: Speech, wanted: MadeToolCall | None) -> Iterator[bytes]:
     """message_start, one content block with its deltas, message_delta with the stop reason and usage, message_stop."""
     opening = {**message, "content": [], "stop_reason": None, "stop_sequence": None}
     opening["usage"] = {**message["usage"], "output_tokens": 1}
@@ -267,7 +271,7 @@ def _frames(message: dict[str, Any], speech: Speech, wanted: ToolCall | None) ->
     yield _event("message_stop", {})
 
 
-def _deltas(speech: Speech, wanted: ToolCall | None) -> Iterator[dict[str, str]]:
+def _deltas(speech: Speech, wanted: MadeToolCall | None) -> Iterator[dict[str, str]]:
     if wanted is None:
         for token in speech.tokens:
             yield {"type": "text_delta", "text": token}
@@ -278,4 +282,4 @@ def _deltas(speech: Speech, wanted: ToolCall | None) -> Iterator[dict[str, str]]
         yield {"type": "input_json_delta", "partial_json": part}
 
 
-WIRE = Wire(answer, refusal, stream_error, key)
+WIRE = ServedWire(answer, refusal, stream_error, key)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import cache
 from itertools import chain, islice, repeat
 
-from registry.emulators.wire import Answer, Call, Wire
+from registry.emulators.wire import ServedWire, WireAnswer, WireCall
 
 MARK = b"[practice fault="
 CUT_AFTER = 6
@@ -19,7 +19,7 @@ BOMB_BYTES = 64 * 1024 * 1024
 _WORDS = "The practice fleet was asked to fail this call"
 
 
-def asked(call: Call, suffix: str) -> str:
+def asked(call: WireCall, suffix: str) -> str:
     """The fault that a call asks for, empty for none; unknown names are none."""
     name = suffix or call.headers.get("x-practice-fault", "")
     if not name and MARK in call.body:
@@ -28,23 +28,23 @@ def asked(call: Call, suffix: str) -> str:
     return name if name in FAULTS else ""
 
 
-def spoil(name: str, answer: Answer, wire: Wire) -> Answer:
+def spoil(name: str, answer: WireAnswer, wire: ServedWire) -> WireAnswer:
     """`answer` as it looks under the fault `name`."""
     return FAULTS[name](answer, wire)
 
 
-def _status(status: int, words: str) -> Callable[[Answer, Wire], Answer]:
+def _status(status: int, words: str) -> Callable[[WireAnswer, ServedWire], WireAnswer]:
     return lambda answer, wire: replace(wire.refusal(status, words), inference=answer.inference)
 
 
-def _truncated(answer: Answer, wire: Wire) -> Answer:
+def _truncated(answer: WireAnswer, wire: ServedWire) -> WireAnswer:
     """A stream that stops after six frames, or half a body under the whole one's Content-Length."""
     if answer.frames is not None:
         return replace(answer, frames=islice(answer.frames, CUT_AFTER), cut=True)
     return replace(answer, body=answer.body[: len(answer.body) // 2], length=len(answer.body))
 
 
-def _midstream(answer: Answer, wire: Wire) -> Answer:
+def _midstream(answer: WireAnswer, wire: ServedWire) -> WireAnswer:
     """The wire's own error event after six frames of HTTP 200."""
     if answer.frames is None:
         return wire.refusal(500, _WORDS)
@@ -56,16 +56,16 @@ def _bomb() -> bytes:
     return gzip.compress(bytes(BOMB_BYTES), 6)
 
 
-def _page(answer: Answer, wire: Wire) -> Answer:
-    return Answer(b"<!doctype html><html><body><h1>Sign in</h1></body></html>", content_type="text/html")
+def _page(answer: WireAnswer, wire: ServedWire) -> WireAnswer:
+    return WireAnswer(b"<!doctype html><html><body><h1>Sign in</h1></body></html>", content_type="text/html")
 
 
-def _endless(answer: Answer, wire: Wire) -> Answer:
+def _endless(answer: WireAnswer, wire: ServedWire) -> WireAnswer:
     frames: Iterator[bytes] = repeat(b" " * 65536)
     return replace(answer, frames=frames, body=b"", inference=False)
 
 
-FAULTS: Mapping[str, Callable[[Answer, Wire], Answer]] = {
+FAULTS: Mapping[str, Callable[[WireAnswer, ServedWire], WireAnswer]] = {
     "400": _status(400, f"{_WORDS} as a bad request"),
     "401": _status(401, f"{_WORDS} with 401: this key is not known"),
     "404": _status(404, f"{_WORDS} with 404"),
@@ -78,16 +78,16 @@ FAULTS: Mapping[str, Callable[[Answer, Wire], Answer]] = {
     "reset": lambda answer, wire: replace(answer, reset=True),
     "truncate": _truncated,
     "midstream": _midstream,
-    "wronglength": lambda answer, wire: Answer(answer.body or b"{}", length=len(answer.body) + 100),
-    "shortlength": lambda answer, wire: Answer(answer.body or b'{"a": 1}', length=len(answer.body) // 2 + 1),
-    "garbage": lambda answer, wire: Answer(b'{"choices": [{"message": \xff\xfe', content_type=answer.content_type),
-    "wrongjson": lambda answer, wire: Answer(b'{"weather": "fine"}'),
-    "empty": lambda answer, wire: Answer(b""),
+    "wronglength": lambda answer, wire: WireAnswer(answer.body or b"{}", length=len(answer.body) + 100),
+    "shortlength": lambda answer, wire: WireAnswer(answer.body or b'{"a": 1}', length=len(answer.body) // 2 + 1),
+    "garbage": lambda answer, wire: WireAnswer(b'{"choices": [{"message": \xff\xfe', content_type=answer.content_type),
+    "wrongjson": lambda answer, wire: WireAnswer(b'{"weather": "fine"}'),
+    "empty": lambda answer, wire: WireAnswer(b""),
     "html200": _page,
-    "redirect": lambda answer, wire: Answer(
+    "redirect": lambda answer, wire: WireAnswer(
         b"", 302, headers=(("location", "http://169.254.169.254/latest/meta-data/"),)
     ),
-    "gzipbomb": lambda answer, wire: Answer(_bomb(), headers=(("content-encoding", "gzip"),)),
+    "gzipbomb": lambda answer, wire: WireAnswer(_bomb(), headers=(("content-encoding", "gzip"),)),
     "bigheader": lambda answer, wire: replace(answer, headers=(("x-filler", "a" * 300_000),)),
     "endless": _endless,
 }

@@ -19,10 +19,10 @@ from functools import lru_cache
 from registry.emulators import anthropic, faults, huggingface, kserve_v2, ollama, openai
 from registry.emulators.latency import Latency
 from registry.emulators.roster import emulated
-from registry.emulators.server import Connection, Timing, listen
-from registry.emulators.wire import Answer, Call, Refused, Site, Wire, to_json
+from registry.emulators.server import ServedConnection, Timing, listen
+from registry.emulators.wire import ServedWire, Site, WireAnswer, WireCall, WireRefusal, to_json
 
-WIRES: Mapping[str, Wire] = {
+WIRES: Mapping[str, ServedWire] = {
     "openai": openai.WIRE,
     "anthropic": anthropic.WIRE,
     "huggingface": huggingface.WIRE,
@@ -33,14 +33,14 @@ _SPEAK_OPENAI_TOO = ("huggingface", "ollama")
 
 
 @dataclass(slots=True)
-class Fleet:
+class EmulatedFleet:
     """`size` models, numbered from 1."""
 
     size: int
     latency: Latency = field(default_factory=Latency)
     counters: Counter[str] = field(default_factory=Counter)
 
-    def respond(self, call: Call) -> tuple[Answer, Timing]:
+    def respond(self, call: WireCall) -> tuple[WireAnswer, Timing]:
         """The answer to any call; paths outside the fleet get 404 in words."""
         area, _, rest = call.path.lstrip("/").partition("/")
         address, _, path = rest.partition("/")
@@ -52,12 +52,12 @@ class Fleet:
             return self._served(_together(address, self.size), call, f"/{path}", "")
         return self._own(call), Timing()
 
-    def _served(self, site: Site, call: Call, path: str, suffix: str) -> tuple[Answer, Timing]:
+    def _served(self, site: Site, call: WireCall, path: str, suffix: str) -> tuple[WireAnswer, Timing]:
         model = site.models[0]
         wire = WIRES[model.protocol]
         if path.startswith("/v1/") and model.protocol in _SPEAK_OPENAI_TOO:
             wire = openai.WIRE
-        call = Call(call.method, path, call.headers, call.body)
+        call = WireCall(call.method, path, call.headers, call.body)
         answer = _answer(wire, site, call)
         fault = faults.asked(call, suffix)
         if fault:
@@ -72,28 +72,30 @@ class Fleet:
         gap = 0.0 if answer.frames is None else self.latency.gap(model.number)
         return answer, Timing(self.latency.first(model.number), gap)
 
-    def _own(self, call: Call) -> Answer:
+    def _own(self, call: WireCall) -> WireAnswer:
         if call.path in ("/", "/healthz"):
-            return Answer(to_json({"name": "practice fleet (emulated)", "models": self.size, "paths": "/m/<number>/"}))
+            return WireAnswer(
+                to_json({"name": "practice fleet (emulated)", "models": self.size, "paths": "/m/<number>/"})
+            )
         if call.path == "/counters":
-            return Answer(to_json(dict(sorted(self.counters.items()))))
+            return WireAnswer(to_json(dict(sorted(self.counters.items()))))
         words = (
             f"The practice fleet (emulated) has models at /m/1/ to /m/{self.size}/; there is nothing at {call.path}.\n"
         )
-        return Answer(words.encode(), 404, "text/plain")
+        return WireAnswer(words.encode(), 404, "text/plain")
 
 
-def _answer(wire: Wire, site: Site, call: Call) -> Answer:
+def _answer(wire: ServedWire, site: Site, call: WireCall) -> WireAnswer:
     try:
         if site.key and wire.key(call.headers) != site.key:
             given = wire.key(call.headers)
-            raise Refused(
+            raise WireRefusal(
                 wire.refusal(
                     401, f"Incorrect API key provided: {given[:3]}***." if given else "No API key was provided."
                 )
             )
         return wire.answer(site, call)
-    except Refused as refused:
+    except WireRefusal as refused:
         return refused.answer
     except RecursionError:
         return wire.refusal(400, "the request is nested too deeply")
@@ -115,10 +117,12 @@ def latency_from_environment() -> Latency:
     return Latency(float(first) if first else None, float(token) if token else None)
 
 
-async def start(host: str, port: int, size: int, latency: Latency | None = None) -> tuple[asyncio.Server, Fleet]:
+async def start(
+    host: str, port: int, size: int, latency: Latency | None = None
+) -> tuple[asyncio.Server, EmulatedFleet]:
     """A listening fleet; port 0 takes a free one (`server.sockets[0].getsockname()[1]`). Close the server to end it."""
-    fleet = Fleet(size, latency or latency_from_environment())
-    return await listen(lambda: Connection(fleet), host, port), fleet
+    fleet = EmulatedFleet(size, latency or latency_from_environment())
+    return await listen(lambda: ServedConnection(fleet), host, port), fleet
 
 
 async def serve(host: str, port: int, size: int) -> None:

@@ -10,14 +10,14 @@ from typing import Any
 
 from registry.emulators.answers import Speech, count, seed, speak
 from registry.emulators.wire import (
-    Answer,
-    Call,
     Emulated,
+    FieldRule,
     NotJson,
-    Refused,
-    Rule,
+    ServedWire,
     Site,
-    Wire,
+    WireAnswer,
+    WireCall,
+    WireRefusal,
     breach,
     from_json,
     to_json,
@@ -30,29 +30,29 @@ _TYPES = {401: "unauthorized", 404: "not_found", 422: "validation", 429: "overlo
 _POSITIVE = "`{}` must be strictly positive"
 _OPEN_UNIT = "`{}` must be > 0.0 and < 1.0"
 _RULES = (
-    Rule("temperature", low=0, open_low=True),
-    Rule("repetition_penalty", low=0, open_low=True),
-    Rule("frequency_penalty", low=-2, high=2),
-    Rule("top_k", (int,), low=0, open_low=True),
-    Rule("top_p", low=0, high=1, open_low=True, open_high=True),
-    Rule("typical_p", low=0, high=1, open_low=True, open_high=True),
-    Rule("max_new_tokens", (int,), low=0, open_low=True),
-    Rule("best_of", (int,), low=0, open_low=True),
-    Rule("seed", (int,), low=0),
-    Rule("truncate", (int,), low=0, open_low=True),
-    Rule("do_sample", (bool,)),
-    Rule("details", (bool,)),
-    Rule("return_full_text", (bool,)),
-    Rule("stop", (list,)),
+    FieldRule("temperature", low=0, open_low=True),
+    FieldRule("repetition_penalty", low=0, open_low=True),
+    FieldRule("frequency_penalty", low=-2, high=2),
+    FieldRule("top_k", (int,), low=0, open_low=True),
+    FieldRule("top_p", low=0, high=1, open_low=True, open_high=True),
+    FieldRule("typical_p", low=0, high=1, open_low=True, open_high=True),
+    FieldRule("max_new_tokens", (int,), low=0, open_low=True),
+    FieldRule("best_of", (int,), low=0, open_low=True),
+    FieldRule("seed", (int,), low=0),
+    FieldRule("truncate", (int,), low=0, open_low=True),
+    FieldRule("do_sample", (bool,)),
+    FieldRule("details", (bool,)),
+    FieldRule("return_full_text", (bool,)),
+    FieldRule("stop", (list,)),
 )
 _WORDS = {"top_p": _OPEN_UNIT, "typical_p": _OPEN_UNIT, "frequency_penalty": "`{}` must be >= -2.0 and <= 2.0"}
 
 
-def refusal(status: int, words: str) -> Answer:
+def refusal(status: int, words: str) -> WireAnswer:
     """TGI's error object; 500 is sent as 424, its status for a failed generation."""
     status = 424 if status == 500 else status
     body = {"error": words, "error_type": _TYPES.get(status, "generation")}
-    return Answer(to_json(body), status)
+    return WireAnswer(to_json(body), status)
 
 
 def stream_error(words: str) -> bytes:
@@ -64,16 +64,16 @@ def stream_error(words: str) -> bytes:
     )
 
 
-def answer(site: Site, call: Call) -> Answer:
+def answer(site: Site, call: WireCall) -> WireAnswer:
     """The server's answer to `call`. Raises Refused."""
     model = site.models[0]
     path = call.path.rstrip("/")
     if call.method == "GET" and path in ("/info", "/health", "/ping"):
-        return Answer(to_json(_info(model))) if path == "/info" else Answer(b"", content_type="text/plain")
+        return WireAnswer(to_json(_info(model))) if path == "/info" else WireAnswer(b"", content_type="text/plain")
     if path not in ("", "/generate", "/generate_stream", "/tokenize"):
-        raise Refused(Answer(b"", 404, "text/plain"))
+        raise WireRefusal(WireAnswer(b"", 404, "text/plain"))
     if call.method != "POST":
-        raise Refused(Answer(b"", 405, "text/plain", (("allow", "POST"),)))
+        raise WireRefusal(WireAnswer(b"", 405, "text/plain", (("allow", "POST"),)))
     body = _body(call)
     if path == "/tokenize":
         return _tokenized(body["inputs"])
@@ -103,7 +103,7 @@ def _info(model: Emulated) -> dict[str, Any]:
     }
 
 
-def _body(call: Call) -> dict[str, Any]:
+def _body(call: WireCall) -> dict[str, Any]:
     try:
         body = from_json(call.body)
     except NotJson as error:
@@ -119,12 +119,12 @@ def _body(call: Call) -> dict[str, Any]:
     return dict(body)
 
 
-def _undeserialised(status: int, words: str) -> Refused:
-    return Refused(Answer(words.encode(), status, "text/plain; charset=utf-8"))
+def _undeserialised(status: int, words: str) -> WireRefusal:
+    return WireRefusal(WireAnswer(words.encode(), status, "text/plain; charset=utf-8"))
 
 
-def _invalid(words: str) -> Refused:
-    return Refused(refusal(422, f"Input validation error: {words}"))
+def _invalid(words: str) -> WireRefusal:
+    return WireRefusal(refusal(422, f"Input validation error: {words}"))
 
 
 def _parameters(body: dict[str, Any]) -> dict[str, Any]:
@@ -159,27 +159,29 @@ def _check_lengths(inputs: str, parameters: dict[str, Any]) -> None:
         raise _invalid(words)
 
 
-def _tokenized(inputs: str) -> Answer:
+def _tokenized(inputs: str) -> WireAnswer:
     tokens, at = [], 0
     for word in inputs.split():
         start = inputs.index(word, at)
         at = start + len(word)
         tokens.append({"id": seed(word) % 32_000, "text": word, "start": start, "stop": at})
-    return Answer(to_json(tokens))
+    return WireAnswer(to_json(tokens))
 
 
-def _generated(model: Emulated, inputs: str, parameters: dict[str, Any], streaming: bool, *, wrapped: bool) -> Answer:
+def _generated(
+    model: Emulated, inputs: str, parameters: dict[str, Any], streaming: bool, *, wrapped: bool
+) -> WireAnswer:
     stops = [stop for stop in parameters.get("stop") or () if isinstance(stop, str)]
     speech = speak(model.name, inputs, parameters.get("max_new_tokens"), stops)
     text = (inputs if parameters.get("return_full_text") else "") + speech.text
     if streaming:
         frames = _frames(speech, text, parameters, count(inputs))
-        return Answer(content_type="text/event-stream", frames=frames, inference=True)
+        return WireAnswer(content_type="text/event-stream", frames=frames, inference=True)
     reply: dict[str, Any] = {"generated_text": text}
     if parameters.get("details"):
         tokens = [_token(token) for token in speech.tokens]
         reply["details"] = {**_details(speech, parameters), "prefill": [], "tokens": tokens}
-    return Answer(to_json([reply] if wrapped else reply), inference=True)
+    return WireAnswer(to_json([reply] if wrapped else reply), inference=True)
 
 
 def _token(text: str) -> dict[str, Any]:
@@ -200,4 +202,4 @@ def _frames(speech: Speech, text: str, parameters: dict[str, Any], given: int) -
         yield b"data:" + to_json(event) + b"\n\n"
 
 
-WIRE = Wire(answer, refusal, stream_error)
+WIRE = ServedWire(answer, refusal, stream_error)

@@ -7,7 +7,16 @@ BYTES [-1, 1]. Errors are {error: string}, in Triton's words.
 from typing import Any
 
 from registry.emulators.answers import scores
-from registry.emulators.wire import Answer, Call, Emulated, Refused, Site, Wire, body_object, to_json
+from registry.emulators.wire import (
+    Emulated,
+    ServedWire,
+    Site,
+    WireAnswer,
+    WireCall,
+    WireRefusal,
+    body_object,
+    to_json,
+)
 
 LABELS = ("low", "middle", "high")
 EXTENSIONS = (
@@ -19,9 +28,9 @@ EXTENSIONS = (
 )
 
 
-def refusal(status: int, words: str) -> Answer:
+def refusal(status: int, words: str) -> WireAnswer:
     """The protocol's error object."""
-    return Answer(to_json({"error": words}), status)
+    return WireAnswer(to_json({"error": words}), status)
 
 
 def stream_error(words: str) -> bytes:
@@ -29,39 +38,41 @@ def stream_error(words: str) -> bytes:
     return to_json({"error": words})
 
 
-def answer(site: Site, call: Call) -> Answer:
+def answer(site: Site, call: WireCall) -> WireAnswer:
     """The server's answer to `call`. Raises Refused."""
     parts = call.path.strip("/").split("/")
     if parts[0] != "v2":
-        raise Refused(Answer(b"", 404, "text/plain"))
+        raise WireRefusal(WireAnswer(b"", 404, "text/plain"))
     match (call.method, parts[1:]):
         case "GET", []:
-            return Answer(to_json({"name": "triton", "version": "2.51.0", "extensions": EXTENSIONS}))
+            return WireAnswer(to_json({"name": "triton", "version": "2.51.0", "extensions": EXTENSIONS}))
         case "GET", ["health", "live" | "ready"]:
-            return Answer(b"", content_type="text/plain")
+            return WireAnswer(b"", content_type="text/plain")
         case "POST", ["repository", "index"]:
-            return Answer(to_json([{"name": model.name, "version": "1", "state": "READY"} for model in site.models]))
+            return WireAnswer(
+                to_json([{"name": model.name, "version": "1", "state": "READY"} for model in site.models])
+            )
         case method, ["models", name, *rest]:
             return _model(_known(site, name), method, rest[2:] if rest[:1] == ["versions"] else rest, call)
-    raise Refused(Answer(b"", 404, "text/plain"))
+    raise WireRefusal(WireAnswer(b"", 404, "text/plain"))
 
 
 def _known(site: Site, name: str) -> Emulated:
     model = site.by_name.get(name)
     if model is None:
-        raise Refused(refusal(404, f"Request for unknown model: '{name}' is not found"))
+        raise WireRefusal(refusal(404, f"Request for unknown model: '{name}' is not found"))
     return model
 
 
-def _model(model: Emulated, method: str, rest: list[str], call: Call) -> Answer:
+def _model(model: Emulated, method: str, rest: list[str], call: WireCall) -> WireAnswer:
     match (method, rest):
         case "GET", []:
-            return Answer(to_json(_metadata(model)))
+            return WireAnswer(to_json(_metadata(model)))
         case "GET", ["ready"]:
-            return Answer(b"", content_type="text/plain")
+            return WireAnswer(b"", content_type="text/plain")
         case "POST", ["infer"]:
             return _infer(model, call)
-    raise Refused(Answer(b"", 405 if rest in ([], ["ready"], ["infer"]) else 404, "text/plain"))
+    raise WireRefusal(WireAnswer(b"", 405 if rest in ([], ["ready"], ["infer"]) else 404, "text/plain"))
 
 
 def _metadata(model: Emulated) -> dict[str, Any]:
@@ -77,9 +88,9 @@ def _metadata(model: Emulated) -> dict[str, Any]:
     }
 
 
-def _infer(model: Emulated, call: Call) -> Answer:
+def _infer(model: Emulated, call: WireCall) -> WireAnswer:
     if "inference-header-content-length" in call.headers:
-        raise Refused(refusal(400, "binary tensor data is not supported by the practice fleet; send JSON data"))
+        raise WireRefusal(refusal(400, "binary tensor data is not supported by the practice fleet; send JSON data"))
     body = body_object(call, lambda status, words: refusal(status, f"failed to parse the request JSON buffer: {words}"))
     rows = _rows(model, body)
     scored = [scores(model.name, row, len(LABELS)) for row in rows]
@@ -94,7 +105,7 @@ def _infer(model: Emulated, call: Call) -> Answer:
     }
     if body.get("id"):
         reply = {"id": body["id"], **reply}
-    return Answer(to_json(reply), inference=True)
+    return WireAnswer(to_json(reply), inference=True)
 
 
 def _tensor(name: str, datatype: str, shape: list[int], data: list[Any]) -> dict[str, Any]:
@@ -108,7 +119,7 @@ def _wanted(model: Emulated, body: dict[str, Any], outputs: dict[str, Any]) -> l
     names = [part.get("name") for part in asked if isinstance(part, dict)] if isinstance(asked, list) else [None]
     for name in names:
         if name not in outputs:
-            raise Refused(refusal(400, f"unexpected inference output '{name}' for model '{model.name}'"))
+            raise WireRefusal(refusal(400, f"unexpected inference output '{name}' for model '{model.name}'"))
     return [str(name) for name in names]
 
 
@@ -116,7 +127,7 @@ def _rows(model: Emulated, body: dict[str, Any]) -> list[list[float]]:
     """The one input as rows of floats. Raises Refused in Triton's words for a wrong name, datatype, shape or size."""
     inputs = body.get("inputs")
     if not isinstance(inputs, list) or not inputs:
-        raise Refused(
+        raise WireRefusal(
             refusal(
                 400,
                 "Unable to parse 'inputs': attempt to access JSON non-array"
@@ -125,7 +136,7 @@ def _rows(model: Emulated, body: dict[str, Any]) -> list[list[float]]:
             )
         )
     if len(inputs) != 1:
-        raise Refused(
+        raise WireRefusal(
             refusal(
                 400,
                 f"[request id: <id_unknown>] expected 1 inputs but got {len(inputs)} inputs for model '{model.name}'",
@@ -134,12 +145,12 @@ def _rows(model: Emulated, body: dict[str, Any]) -> list[list[float]]:
     tensor = inputs[0] if isinstance(inputs[0], dict) else {}
     name, datatype, shape = tensor.get("name"), tensor.get("datatype"), tensor.get("shape")
     if name != "FEATURES":
-        raise Refused(
+        raise WireRefusal(
             refusal(400, f"[request id: <id_unknown>] unexpected inference input '{name}' for model '{model.name}'")
         )
     if datatype != "FP32":
         words = f"inference input 'FEATURES' data-type is '{datatype}', but model '{model.name}' expects 'FP32'"
-        raise Refused(refusal(400, f"[request id: <id_unknown>] {words}"))
+        raise WireRefusal(refusal(400, f"[request id: <id_unknown>] {words}"))
     if (
         not isinstance(shape, list)
         or len(shape) != 2
@@ -148,17 +159,17 @@ def _rows(model: Emulated, body: dict[str, Any]) -> list[list[float]]:
     ):
         got = "[" + ",".join(map(str, shape if isinstance(shape, list) else [])) + "]"
         words = f"unexpected shape for input 'FEATURES' for model '{model.name}'. Expected [-1,{model.size}], got {got}"
-        raise Refused(refusal(400, f"[request id: <id_unknown>] {words}"))
+        raise WireRefusal(refusal(400, f"[request id: <id_unknown>] {words}"))
     values = _flat(tensor.get("data"))
     if shape[0] < 0 or len(values) != shape[0] * shape[1]:
-        raise Refused(refusal(400, "Unable to parse 'data': Shape does not match true shape of 'data' field"))
+        raise WireRefusal(refusal(400, "Unable to parse 'data': Shape does not match true shape of 'data' field"))
     return [values[start : start + shape[1]] for start in range(0, len(values), shape[1])]
 
 
 def _flat(data: Any) -> list[float]:
     """Numbers of a flat or nested array."""
     if not isinstance(data, list):
-        raise Refused(refusal(400, "Unable to parse 'data': attempt to access JSON non-array"))
+        raise WireRefusal(refusal(400, "Unable to parse 'data': attempt to access JSON non-array"))
     values: list[float] = []
     for value in data:
         if isinstance(value, list):
@@ -166,8 +177,8 @@ def _flat(data: Any) -> list[float]:
         elif isinstance(value, int | float) and not isinstance(value, bool):
             values.append(value)
         else:
-            raise Refused(refusal(400, "Unable to parse 'data': attempt to access JSON non-number"))
+            raise WireRefusal(refusal(400, "Unable to parse 'data': attempt to access JSON non-number"))
     return values
 
 
-WIRE = Wire(answer, refusal, stream_error)
+WIRE = ServedWire(answer, refusal, stream_error)

@@ -9,16 +9,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 from registry.emulators.answers import Speech, count, seed, speak, vector
-from registry.emulators.tools import Tool, ToolCall, example, tool_call
+from registry.emulators.tools import MadeToolCall, Tool, example, tool_call
 from registry.emulators.wire import (
-    Answer,
-    Call,
     Emulated,
+    FieldRule,
     NotJson,
-    Refused,
-    Rule,
+    ServedWire,
     Site,
-    Wire,
+    WireAnswer,
+    WireCall,
+    WireRefusal,
     breach,
     from_json,
     to_json,
@@ -31,7 +31,7 @@ _PARAMETERS = (
 _FLOAT, _INT = (int, float), (int,)
 _OPTIONS = (
     *(
-        Rule(name, _FLOAT)
+        FieldRule(name, _FLOAT)
         for name in (
             "temperature",
             "top_p",
@@ -43,7 +43,7 @@ _OPTIONS = (
         )
     ),
     *(
-        Rule(name, _INT)
+        FieldRule(name, _INT)
         for name in (
             "num_predict",
             "num_ctx",
@@ -56,13 +56,13 @@ _OPTIONS = (
             "num_thread",
         )
     ),
-    Rule("stop", (list,)),
+    FieldRule("stop", (list,)),
 )
 
 
-def refusal(status: int, words: str) -> Answer:
+def refusal(status: int, words: str) -> WireAnswer:
     """Ollama's error object."""
-    return Answer(to_json({"error": words}), status, "application/json; charset=utf-8")
+    return WireAnswer(to_json({"error": words}), status, "application/json; charset=utf-8")
 
 
 def stream_error(words: str) -> bytes:
@@ -70,27 +70,27 @@ def stream_error(words: str) -> bytes:
     return to_json({"error": words}) + b"\n"
 
 
-def answer(site: Site, call: Call) -> Answer:
+def answer(site: Site, call: WireCall) -> WireAnswer:
     """The server's answer to `call`. Raises Refused."""
     path = call.path.rstrip("/")
     if call.method == "GET" and path in _READ:
         return _READ[path](site)
     handler = _CALLED.get(path)
     if handler is None or call.method != "POST":
-        raise Refused(Answer(b"404 page not found", 404, "text/plain"))
+        raise WireRefusal(WireAnswer(b"404 page not found", 404, "text/plain"))
     body = _body(call)
     return handler(_model(site, body), body)
 
 
-def _body(call: Call) -> dict[str, Any]:
+def _body(call: WireCall) -> dict[str, Any]:
     if not call.body:
-        raise Refused(refusal(400, "missing request body"))
+        raise WireRefusal(refusal(400, "missing request body"))
     try:
         body = from_json(call.body)
     except NotJson as error:
-        raise Refused(refusal(400, str(error))) from error
+        raise WireRefusal(refusal(400, str(error))) from error
     if not isinstance(body, dict):
-        raise Refused(
+        raise WireRefusal(
             refusal(400, f"json: cannot unmarshal {type(body).__name__} into Go value of type api.ChatRequest")
         )
     return body
@@ -99,23 +99,23 @@ def _body(call: Call) -> dict[str, Any]:
 def _model(site: Site, body: dict[str, Any]) -> Emulated:
     name = body.get("model") or body.get("name")
     if not isinstance(name, str) or not name:
-        raise Refused(refusal(400, "model is required"))
+        raise WireRefusal(refusal(400, "model is required"))
     model = site.by_name.get(name.removesuffix(":latest"))
     if model is None:
-        raise Refused(refusal(404, f"model '{name}' not found"))
+        raise WireRefusal(refusal(404, f"model '{name}' not found"))
     return model
 
 
-def _banner(site: Site) -> Answer:
-    return Answer(b"Ollama is running", content_type="text/plain; charset=utf-8")
+def _banner(site: Site) -> WireAnswer:
+    return WireAnswer(b"Ollama is running", content_type="text/plain; charset=utf-8")
 
 
-def _version(site: Site) -> Answer:
-    return Answer(to_json({"version": "0.12.6"}))
+def _version(site: Site) -> WireAnswer:
+    return WireAnswer(to_json({"version": "0.12.6"}))
 
 
-def _tags(site: Site) -> Answer:
-    return Answer(to_json({"models": [_tag(model) for model in site.models]}))
+def _tags(site: Site) -> WireAnswer:
+    return WireAnswer(to_json({"models": [_tag(model) for model in site.models]}))
 
 
 def _tag(model: Emulated) -> dict[str, Any]:
@@ -140,14 +140,14 @@ def _details() -> dict[str, Any]:
     }
 
 
-def _show(model: Emulated, body: dict[str, Any]) -> Answer:
+def _show(model: Emulated, body: dict[str, Any]) -> WireAnswer:
     capabilities = ["embedding"] if model.type == "embedding" else ["completion", "tools"]
     information = {
         "general.architecture": "practice",
         "practice.context_length": CONTEXT_LENGTH,
         "practice.embedding_length": model.size or 4096,
     }
-    return Answer(
+    return WireAnswer(
         to_json(
             {
                 "modelfile": f"FROM {model.name}\n",
@@ -165,7 +165,7 @@ def _show(model: Emulated, body: dict[str, Any]) -> Answer:
 def _options(body: dict[str, Any]) -> dict[str, Any]:
     options = body.get("options") or {}
     if not isinstance(options, dict):
-        raise Refused(
+        raise WireRefusal(
             refusal(
                 400, "json: cannot unmarshal into Go struct field ChatRequest.options of type map[string]interface {}"
             )
@@ -173,16 +173,16 @@ def _options(body: dict[str, Any]) -> dict[str, Any]:
     broken = breach(options, _OPTIONS)
     if broken:
         kind = "float32" if float in broken.rule.types else "integer" if int in broken.rule.types else "array"
-        raise Refused(refusal(400, f'option "{broken.rule.name}" must be of type {kind}'))
+        raise WireRefusal(refusal(400, f'option "{broken.rule.name}" must be of type {kind}'))
     return options
 
 
 def _need(model: Emulated, capability: str) -> None:
     if (capability == "embed") != (model.type == "embedding"):
-        raise Refused(refusal(400, f'"{model.name}" does not support {capability}'))
+        raise WireRefusal(refusal(400, f'"{model.name}" does not support {capability}'))
 
 
-def _chat(model: Emulated, body: dict[str, Any]) -> Answer:
+def _chat(model: Emulated, body: dict[str, Any]) -> WireAnswer:
     _need(model, "chat")
     messages = body.get("messages") or []
     if not messages:
@@ -190,7 +190,7 @@ def _chat(model: Emulated, body: dict[str, Any]) -> Answer:
     if not isinstance(messages, list) or not all(
         isinstance(m, dict) and isinstance(m.get("content", ""), str) for m in messages
     ):
-        raise Refused(
+        raise WireRefusal(
             refusal(
                 400, "json: cannot unmarshal array into Go struct field ChatRequest.messages.content of type string"
             )
@@ -209,7 +209,7 @@ def _chat(model: Emulated, body: dict[str, Any]) -> Answer:
     return _played(model, body, spoken, (ending, {"message": whole}), _statistics(speech, count(prompt)))
 
 
-def _wanted_tool(model: Emulated, body: dict[str, Any], messages: list[Any], asked: str) -> ToolCall | None:
+def _wanted_tool(model: Emulated, body: dict[str, Any], messages: list[Any], asked: str) -> MadeToolCall | None:
     if messages[-1].get("role") == "tool":
         return None
     functions = [tool.get("function") for tool in body.get("tools") or () if isinstance(tool, dict)]
@@ -232,11 +232,13 @@ def _said(model: Emulated, body: dict[str, Any], prompt: str) -> Speech:
     return speak(model.name, prompt, limit if limit is not None and limit >= 0 else None, stops)
 
 
-def _generate(model: Emulated, body: dict[str, Any]) -> Answer:
+def _generate(model: Emulated, body: dict[str, Any]) -> WireAnswer:
     _need(model, "generate")
     prompt = body.get("prompt") or ""
     if not isinstance(prompt, str):
-        raise Refused(refusal(400, "json: cannot unmarshal into Go struct field GenerateRequest.prompt of type string"))
+        raise WireRefusal(
+            refusal(400, "json: cannot unmarshal into Go struct field GenerateRequest.prompt of type string")
+        )
     if not prompt:
         return _loaded(model, body, {"response": ""})
     system = body.get("system") or ""
@@ -247,10 +249,10 @@ def _generate(model: Emulated, body: dict[str, Any]) -> Answer:
     )
 
 
-def _loaded(model: Emulated, body: dict[str, Any], content: dict[str, Any]) -> Answer:
+def _loaded(model: Emulated, body: dict[str, Any], content: dict[str, Any]) -> WireAnswer:
     """An empty prompt loads the model, or unloads it if keep_alive is 0."""
     reason = "unload" if body.get("keep_alive") == 0 else "load"
-    return Answer(to_json({**_stamp(model), **content, "done": True, "done_reason": reason}), inference=True)
+    return WireAnswer(to_json({**_stamp(model), **content, "done": True, "done_reason": reason}), inference=True)
 
 
 def _stamp(model: Emulated) -> dict[str, Any]:
@@ -277,18 +279,18 @@ def _played(
     spoken: list[dict[str, Any]],
     endings: tuple[dict[str, Any], dict[str, Any]],
     last: dict[str, Any],
-) -> Answer:
+) -> WireAnswer:
     """Streamed lines and the last one with statistics, or all in one object; `endings` are the last line's content for
     each.
     """
     if body.get("stream") is False:
-        return Answer(
+        return WireAnswer(
             to_json({**_stamp(model), **endings[1], **last}),
             content_type="application/json; charset=utf-8",
             inference=True,
         )
     frames = _lines(model, spoken, {**endings[0], **last})
-    return Answer(content_type="application/x-ndjson", frames=frames, inference=True)
+    return WireAnswer(content_type="application/x-ndjson", frames=frames, inference=True)
 
 
 def _lines(model: Emulated, spoken: list[dict[str, Any]], last: dict[str, Any]) -> Iterator[bytes]:
@@ -300,11 +302,11 @@ def _lines(model: Emulated, spoken: list[dict[str, Any]], last: dict[str, Any]) 
 def _texts(given: Any) -> list[str]:
     texts = given if isinstance(given, list) else [] if given is None else [given]
     if not all(isinstance(text, str) for text in texts):
-        raise Refused(refusal(400, "invalid input type"))
+        raise WireRefusal(refusal(400, "invalid input type"))
     return texts
 
 
-def _embed(model: Emulated, body: dict[str, Any]) -> Answer:
+def _embed(model: Emulated, body: dict[str, Any]) -> WireAnswer:
     _need(model, "embed")
     texts = _texts(body.get("input"))
     size = body.get("dimensions") or model.size
@@ -315,13 +317,15 @@ def _embed(model: Emulated, body: dict[str, Any]) -> Answer:
         "load_duration": 1_000_000,
         "prompt_eval_count": sum(map(count, texts)),
     }
-    return Answer(to_json(reply), inference=True)
+    return WireAnswer(to_json(reply), inference=True)
 
 
-def _embeddings(model: Emulated, body: dict[str, Any]) -> Answer:
+def _embeddings(model: Emulated, body: dict[str, Any]) -> WireAnswer:
     """The older endpoint: one prompt, one vector."""
     _need(model, "embed")
-    return Answer(to_json({"embedding": vector(model.name, str(body.get("prompt") or ""), model.size)}), inference=True)
+    return WireAnswer(
+        to_json({"embedding": vector(model.name, str(body.get("prompt") or ""), model.size)}), inference=True
+    )
 
 
 _READ = {"": _banner, "/api/version": _version, "/api/tags": _tags, "/api/ps": _tags}
@@ -332,4 +336,4 @@ _CALLED = {
     "/api/embeddings": _embeddings,
     "/api/show": _show,
 }
-WIRE = Wire(answer, refusal, stream_error)
+WIRE = ServedWire(answer, refusal, stream_error)

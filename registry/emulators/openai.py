@@ -21,29 +21,39 @@ from registry.emulators.openai_rules import (
     stream_error,
     token_usage,
 )
-from registry.emulators.wire import Answer, Call, Emulated, Refused, Rule, Site, Wire, body_object, to_json
+from registry.emulators.wire import (
+    Emulated,
+    FieldRule,
+    ServedWire,
+    Site,
+    WireAnswer,
+    WireCall,
+    WireRefusal,
+    body_object,
+    to_json,
+)
 
 _COMPLETION = COMMON | frozenset(("prompt", "suffix", "echo", "best_of"))
 _EMBEDDING = frozenset(("model", "input", "encoding_format", "dimensions", "user"))
 
 
-def answer(site: Site, call: Call) -> Answer:
+def answer(site: Site, call: WireCall) -> WireAnswer:
     """The server's answer to `call`. Raises Refused."""
     path = call.path.rstrip("/")
     if path == "/v1/models" or path.startswith("/v1/models/"):
         return _models(site, call, path)
     handler = _OPERATIONS.get(path)
     if handler is None:
-        raise Refused(refusal(404, f"Invalid URL ({call.method} {call.path})"))
+        raise WireRefusal(refusal(404, f"Invalid URL ({call.method} {call.path})"))
     if call.method != "POST":
-        raise Refused(refusal(405, f"Not allowed to {call.method} on {call.path}", code="method_not_supported"))
+        raise WireRefusal(refusal(405, f"Not allowed to {call.method} on {call.path}", code="method_not_supported"))
     body = body_object(call, refusal)
     name = body.get("model")
     if not isinstance(name, str) or not name:
-        raise Refused(refusal(400, "you must provide a model parameter"))
+        raise WireRefusal(refusal(400, "you must provide a model parameter"))
     model = site.by_name.get(name)
     if model is None:
-        raise Refused(
+        raise WireRefusal(
             refusal(
                 404, f"The model `{name}` does not exist or you do not have access to it.", "model", "model_not_found"
             )
@@ -51,25 +61,25 @@ def answer(site: Site, call: Call) -> Answer:
     return handler(model, body)
 
 
-def _models(site: Site, call: Call, path: str) -> Answer:
+def _models(site: Site, call: WireCall, path: str) -> WireAnswer:
     if call.method != "GET":
-        raise Refused(refusal(405, f"Not allowed to {call.method} on {call.path}", code="method_not_supported"))
+        raise WireRefusal(refusal(405, f"Not allowed to {call.method} on {call.path}", code="method_not_supported"))
     if path == "/v1/models":
-        return Answer(to_json({"object": "list", "data": [_card(model) for model in site.models]}))
+        return WireAnswer(to_json({"object": "list", "data": [_card(model) for model in site.models]}))
     model = site.by_name.get(path.removeprefix("/v1/models/"))
     if model is None:
-        raise Refused(refusal(404, "The model does not exist", "model", "model_not_found"))
-    return Answer(to_json(_card(model)))
+        raise WireRefusal(refusal(404, "The model does not exist", "model", "model_not_found"))
+    return WireAnswer(to_json(_card(model)))
 
 
 def _card(model: Emulated) -> dict[str, Any]:
     return {"id": model.name, "object": "model", "created": CREATED, "owned_by": "practice"}
 
 
-def _completion(model: Emulated, body: dict[str, Any]) -> Answer:
+def _completion(model: Emulated, body: dict[str, Any]) -> WireAnswer:
     check(body, _COMPLETION)
     if model.type != "llm":
-        raise Refused(refusal(404, "This model does not support the v1/completions endpoint.", "model"))
+        raise WireRefusal(refusal(404, "This model does not support the v1/completions endpoint.", "model"))
     prompts = [_prompt_text(part) for part in _prompts(body.get("prompt"))]
     limit = body.get("max_tokens") or 16
     texts = [
@@ -88,7 +98,7 @@ def _completion(model: Emulated, body: dict[str, Any]) -> Answer:
         frames = _completion_frames(
             base, [(speech, prompt if echo else "") for speech, prompt in texts], usage if extra else None
         )
-        return Answer(content_type="text/event-stream; charset=utf-8", frames=frames, inference=True)
+        return WireAnswer(content_type="text/event-stream; charset=utf-8", frames=frames, inference=True)
     choices = [
         {
             "index": index,
@@ -98,12 +108,12 @@ def _completion(model: Emulated, body: dict[str, Any]) -> Answer:
         }
         for index, (speech, prompt) in enumerate(texts)
     ]
-    return Answer(to_json({**base, "choices": choices, "usage": usage}), inference=True)
+    return WireAnswer(to_json({**base, "choices": choices, "usage": usage}), inference=True)
 
 
 def _prompts(prompt: Any) -> list[Any]:
     if prompt is None:
-        raise Refused(refusal(400, "Missing required parameter: 'prompt'.", "prompt", "missing_required_parameter"))
+        raise WireRefusal(refusal(400, "Missing required parameter: 'prompt'.", "prompt", "missing_required_parameter"))
     return prompt if isinstance(prompt, list) and prompt and not isinstance(prompt[0], int) else [prompt]
 
 
@@ -129,23 +139,23 @@ def _completion_frames(
     yield b"data: [DONE]\n\n"
 
 
-def _embeddings(model: Emulated, body: dict[str, Any]) -> Answer:
-    check(body, _EMBEDDING, (Rule("dimensions", (int,), low=1, high=model.size or 64),))
+def _embeddings(model: Emulated, body: dict[str, Any]) -> WireAnswer:
+    check(body, _EMBEDDING, (FieldRule("dimensions", (int,), low=1, high=model.size or 64),))
     if model.type != "embedding":
-        raise Refused(refusal(400, f"The model `{model.name}` does not support the Embeddings API.", "model"))
+        raise WireRefusal(refusal(400, f"The model `{model.name}` does not support the Embeddings API.", "model"))
     given = body.get("input")
     if given is None or given in ("", []):
-        raise Refused(refusal(400, "'$.input' is invalid. Please check the API reference.", "input"))
+        raise WireRefusal(refusal(400, "'$.input' is invalid. Please check the API reference.", "input"))
     texts = [_prompt_text(part) for part in _prompts(given)]
     coding = body.get("encoding_format") or "float"
     if coding not in ("float", "base64"):
         words = f"Invalid value: '{coding}'. Supported values are: 'float' and 'base64'."
-        raise Refused(refusal(400, words, "encoding_format", "invalid_value"))
+        raise WireRefusal(refusal(400, words, "encoding_format", "invalid_value"))
     vectors = [vector(model.name, text, body.get("dimensions") or model.size) for text in texts]
     data = [{"object": "embedding", "index": index, "embedding": _coded(v, coding)} for index, v in enumerate(vectors)]
     tokens = sum(map(count, texts))
     usage = {"prompt_tokens": tokens, "total_tokens": tokens}
-    return Answer(to_json({"object": "list", "data": data, "model": model.name, "usage": usage}), inference=True)
+    return WireAnswer(to_json({"object": "list", "data": data, "model": model.name, "usage": usage}), inference=True)
 
 
 def _coded(values: list[float], coding: str) -> list[float] | str:
@@ -154,4 +164,4 @@ def _coded(values: list[float], coding: str) -> list[float] | str:
 
 
 _OPERATIONS = {"/v1/chat/completions": chat, "/v1/completions": _completion, "/v1/embeddings": _embeddings}
-WIRE = Wire(answer, refusal, stream_error)
+WIRE = ServedWire(answer, refusal, stream_error)

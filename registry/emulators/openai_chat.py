@@ -5,8 +5,8 @@ from typing import Any
 
 from registry.emulators.answers import Speech, count, seed
 from registry.emulators.openai_rules import COMMON, CREATED, check, event, finish, refusal, said, token_usage
-from registry.emulators.tools import Tool, ToolCall, tool_call
-from registry.emulators.wire import Answer, Emulated, Refused, to_json
+from registry.emulators.tools import MadeToolCall, Tool, tool_call
+from registry.emulators.wire import Emulated, WireAnswer, WireRefusal, to_json
 
 _CHAT = COMMON | frozenset(
     (
@@ -33,17 +33,17 @@ _CHAT = COMMON | frozenset(
 )
 
 
-def chat(model: Emulated, body: dict[str, Any]) -> Answer:
+def chat(model: Emulated, body: dict[str, Any]) -> WireAnswer:
     check(body, _CHAT)
     if model.type != "llm":
-        raise Refused(
+        raise WireRefusal(
             refusal(
                 404, "This is not a chat model and thus not supported in the v1/chat/completions endpoint.", "model"
             )
         )
     messages = body.get("messages")
     if not isinstance(messages, list) or not messages:
-        raise Refused(
+        raise WireRefusal(
             refusal(400, "Invalid 'messages': empty array. Expected an array with minimum length 1.", "messages")
         )
     prompt, asked = _conversation(messages)
@@ -61,10 +61,10 @@ def chat(model: Emulated, body: dict[str, Any]) -> Answer:
     if body.get("stream"):
         extra = bool((body.get("stream_options") or {}).get("include_usage"))
         frames = _chat_frames({**base, "object": "chat.completion.chunk"}, speeches, wanted, usage if extra else None)
-        return Answer(content_type="text/event-stream; charset=utf-8", frames=frames, inference=True)
+        return WireAnswer(content_type="text/event-stream; charset=utf-8", frames=frames, inference=True)
     choices = [_choice(index, speech, wanted) for index, speech in enumerate(speeches)]
     reply = {**base, "object": "chat.completion", "choices": choices, "usage": usage}
-    return Answer(to_json(reply), inference=True)
+    return WireAnswer(to_json(reply), inference=True)
 
 
 def _conversation(messages: list[Any]) -> tuple[str, str]:
@@ -72,13 +72,13 @@ def _conversation(messages: list[Any]) -> tuple[str, str]:
     texts, asked = [], ""
     for index, message in enumerate(messages):
         if not isinstance(message, dict) or not isinstance(message.get("role"), str):
-            raise Refused(
+            raise WireRefusal(
                 refusal(400, f"Missing required parameter: 'messages[{index}].role'.", f"messages[{index}].role")
             )
         if message["role"] not in ("system", "developer", "user", "assistant", "tool", "function"):
             known = "'system', 'assistant', 'user', 'function', 'tool', and 'developer'"
             words = f"Invalid value: '{message['role']}'. Supported values are: {known}."
-            raise Refused(refusal(400, words, f"messages[{index}].role", "invalid_value"))
+            raise WireRefusal(refusal(400, words, f"messages[{index}].role", "invalid_value"))
         text = _text(message.get("content"))
         texts.append(text)
         asked = text if message["role"] == "user" else asked
@@ -91,11 +91,11 @@ def _text(content: Any) -> str:
     return content if isinstance(content, str) else ""
 
 
-def _wanted_tool(model: Emulated, body: dict[str, Any], messages: list[Any], asked: str) -> ToolCall | None:
+def _wanted_tool(model: Emulated, body: dict[str, Any], messages: list[Any], asked: str) -> MadeToolCall | None:
     choice = body.get("tool_choice")
     offered = body.get("tools") or []
     if choice is not None and not offered:
-        raise Refused(
+        raise WireRefusal(
             refusal(
                 400,
                 "Invalid value for 'tool_choice': 'tool_choice' is only allowed when 'tools' are specified.",
@@ -111,25 +111,25 @@ def _wanted_tool(model: Emulated, body: dict[str, Any], messages: list[Any], ask
         if isinstance(f, dict) and isinstance(f.get("name"), str)
     ]
     if len(tools) != len(offered):
-        raise Refused(refusal(400, "Missing required parameter: 'tools[0].function.name'.", "tools"))
+        raise WireRefusal(refusal(400, "Missing required parameter: 'tools[0].function.name'.", "tools"))
     named = (choice.get("function") or {}).get("name") if isinstance(choice, dict) else None
     return tool_call(tools, model.name, asked, "any" if choice == "required" else named)
 
 
-def _choice(index: int, speech: Speech, wanted: ToolCall | None) -> dict[str, Any]:
+def _choice(index: int, speech: Speech, wanted: MadeToolCall | None) -> dict[str, Any]:
     message: dict[str, Any] = {"role": "assistant", "content": speech.text, "refusal": None}
     if wanted:
         message |= {"content": None, "tool_calls": [_tool_json(wanted)]}
     return {"index": index, "message": message, "logprobs": None, "finish_reason": finish(speech, wanted)}
 
 
-def _tool_json(wanted: ToolCall) -> dict[str, Any]:
+def _tool_json(wanted: MadeToolCall) -> dict[str, Any]:
     function = {"name": wanted.name, "arguments": to_json(wanted.arguments).decode()}
     return {"id": f"call_{wanted.number:016x}", "type": "function", "function": function}
 
 
 def _chat_frames(
-    base: dict[str, Any], speeches: list[Speech], wanted: ToolCall | None, usage: dict[str, int] | None
+    base: dict[str, Any], speeches: list[Speech], wanted: MadeToolCall | None, usage: dict[str, int] | None
 ) -> Iterator[bytes]:
     """A role chunk, content or tool chunks, a chunk with the finish reason, the usage chunk if asked for, [DONE]."""
     extra = {} if usage is None else {"usage": None}
@@ -142,7 +142,7 @@ def _chat_frames(
     yield b"data: [DONE]\n\n"
 
 
-def _deltas(speech: Speech, wanted: ToolCall | None) -> Iterator[tuple[dict[str, Any], str | None]]:
+def _deltas(speech: Speech, wanted: MadeToolCall | None) -> Iterator[tuple[dict[str, Any], str | None]]:
     yield {"role": "assistant", "content": None if wanted else ""}, None
     if wanted:
         whole = _tool_json(wanted)

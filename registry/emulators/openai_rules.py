@@ -9,38 +9,38 @@ from collections.abc import Mapping
 from typing import Any
 
 from registry.emulators.answers import Speech, speak
-from registry.emulators.tools import ToolCall, example
-from registry.emulators.wire import Answer, Breach, Emulated, Refused, Rule, breach, to_json
+from registry.emulators.tools import MadeToolCall, example
+from registry.emulators.wire import Breach, Emulated, FieldRule, WireAnswer, WireRefusal, breach, to_json
 
 CREATED = 1_760_000_000
 _TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 _CODES = {401: "invalid_api_key", 429: "rate_limit_exceeded"}
 SAMPLING = (
-    Rule("temperature", low=0, high=2),
-    Rule("top_p", low=0, high=1),
-    Rule("n", (int,), low=1, high=128),
-    Rule("max_tokens", (int,), low=1),
-    Rule("max_completion_tokens", (int,), low=1),
-    Rule("presence_penalty", low=-2, high=2),
-    Rule("frequency_penalty", low=-2, high=2),
-    Rule("seed", (int,)),
-    Rule("stop", (str, list)),
-    Rule("stream", (bool,)),
-    Rule("stream_options", (dict,)),
-    Rule("top_k", (int,), low=-1),
-    Rule("min_p", low=0, high=1),
-    Rule("repetition_penalty", low=0, open_low=True),
-    Rule("creative_level", low=0, high=10),
+    FieldRule("temperature", low=0, high=2),
+    FieldRule("top_p", low=0, high=1),
+    FieldRule("n", (int,), low=1, high=128),
+    FieldRule("max_tokens", (int,), low=1),
+    FieldRule("max_completion_tokens", (int,), low=1),
+    FieldRule("presence_penalty", low=-2, high=2),
+    FieldRule("frequency_penalty", low=-2, high=2),
+    FieldRule("seed", (int,)),
+    FieldRule("stop", (str, list)),
+    FieldRule("stream", (bool,)),
+    FieldRule("stream_options", (dict,)),
+    FieldRule("top_k", (int,), low=-1),
+    FieldRule("min_p", low=0, high=1),
+    FieldRule("repetition_penalty", low=0, open_low=True),
+    FieldRule("creative_level", low=0, high=10),
 )
 COMMON = frozenset(rule.name for rule in SAMPLING) | frozenset(("model", "logit_bias", "logprobs", "user", "metadata"))
 
 
-def refusal(status: int, words: str, parameter: str | None = None, code: str | None = None) -> Answer:
+def refusal(status: int, words: str, parameter: str | None = None, code: str | None = None) -> WireAnswer:
     """OpenAI's error object."""
     kind = _TYPES.get(status, "invalid_request_error" if status < 500 else "server_error")
     error = {"message": words, "type": kind, "param": parameter, "code": code or _CODES.get(status)}
     headers = (("retry-after", "1"),) if status == 429 else ()
-    return Answer(to_json({"error": error}), status, headers=headers)
+    return WireAnswer(to_json({"error": error}), status, headers=headers)
 
 
 def stream_error(words: str) -> bytes:
@@ -50,26 +50,26 @@ def stream_error(words: str) -> bytes:
     )
 
 
-def check(body: Mapping[str, Any], known: frozenset[str], rules: tuple[Rule, ...] = SAMPLING) -> None:
+def check(body: Mapping[str, Any], known: frozenset[str], rules: tuple[FieldRule, ...] = SAMPLING) -> None:
     unknown = next((name for name in body if name not in known), None)
     if unknown is not None:
-        raise Refused(refusal(400, f"Unrecognized request argument supplied: {unknown}"))
+        raise WireRefusal(refusal(400, f"Unrecognized request argument supplied: {unknown}"))
     broken = breach(body, rules)
     if broken:
-        raise Refused(_broken(broken))
+        raise WireRefusal(_broken(broken))
     if body.get("stream_options") is not None and not body.get("stream"):
         words = "The 'stream_options' parameter is only allowed when 'stream' is enabled."
-        raise Refused(refusal(400, words, "stream_options"))
+        raise WireRefusal(refusal(400, words, "stream_options"))
     stops = body.get("stop")
     if isinstance(stops, list) and len(stops) > 4:
         words = (
             "Invalid 'stop': array too long. Expected an array with maximum length 4, "
             f"but got an array with length {len(stops)} instead."
         )
-        raise Refused(refusal(400, words, "stop", "array_above_max_length"))
+        raise WireRefusal(refusal(400, words, "stop", "array_above_max_length"))
 
 
-def _broken(broken: Breach) -> Answer:
+def _broken(broken: Breach) -> WireAnswer:
     name, kind = broken.rule.name, "decimal" if float in broken.rule.types else "integer"
     if broken.problem == "type":
         wanted = " or ".join(kind.__name__ for kind in broken.rule.types)
@@ -94,7 +94,7 @@ def said(model: Emulated, body: dict[str, Any], prompt: str, index: int, limit: 
     )
 
 
-def finish(speech: Speech, wanted: ToolCall | None) -> str:
+def finish(speech: Speech, wanted: MadeToolCall | None) -> str:
     return "tool_calls" if wanted else "length" if speech.finish == "length" else "stop"
 
 

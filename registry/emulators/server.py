@@ -10,7 +10,7 @@ from typing import cast
 
 import httptools
 
-from registry.emulators.wire import Answer, Call
+from registry.emulators.wire import WireAnswer, WireCall
 
 LARGEST_BODY = 32 * 1024 * 1024
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
@@ -24,16 +24,16 @@ class Timing:
     gap: float = 0.0
 
 
-class Source(Interface):
+class AnswerSource(Interface):
     """What a connection asks for answers, and where it counts what became of them."""
 
     counters: Counter[str]
 
-    def respond(self, call: Call) -> tuple[Answer, Timing]:
+    def respond(self, call: WireCall) -> tuple[WireAnswer, Timing]:
         """The answer to `call` and when to send it."""
 
 
-def head(answer: Answer, closing: bool) -> bytes:
+def head(answer: WireAnswer, closing: bool) -> bytes:
     """Status line and headers of `answer`."""
     lines = [f"HTTP/1.1 {answer.status} {_REASONS.get(answer.status, '')}", f"content-type: {answer.content_type}"]
     if answer.frames is None:
@@ -47,7 +47,7 @@ def head(answer: Answer, closing: bool) -> bytes:
     return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n"
 
 
-class Connection(asyncio.Protocol):
+class ServedConnection(asyncio.Protocol):
     """One caller's connection: calls are answered in order, the next one after the last byte of the one before."""
 
     __slots__ = (
@@ -65,13 +65,13 @@ class Connection(asyncio.Protocol):
         "_url",
     )
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: AnswerSource) -> None:
         self._source = source
         self._loop = asyncio.get_running_loop()
-        self._queue: deque[tuple[Call, bool]] = deque()
+        self._queue: deque[tuple[WireCall, bool]] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._frames: Iterator[bytes] | None = None
-        self._playing: tuple[Answer, Timing, bool] | None = None
+        self._playing: tuple[WireAnswer, Timing, bool] | None = None
         self._paused = False
         self._transport: asyncio.Transport
         self._parser = httptools.HttpRequestParser(self)
@@ -93,7 +93,7 @@ class Connection(asyncio.Protocol):
             self._parser.feed_data(data)
         except httptools.HttpParserError as error:
             words = f"This is no HTTP request: {error}\n".encode()
-            self._transport.write(head(Answer(words, 400, "text/plain"), True) + words)
+            self._transport.write(head(WireAnswer(words, 400, "text/plain"), True) + words)
             self._transport.close()
 
     def on_message_begin(self) -> None:
@@ -116,7 +116,7 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         path = self._url.split(b"?", 1)[0].decode("latin-1")
-        call = Call(self._parser.get_method().decode(), path, self._headers, bytes(self._body))
+        call = WireCall(self._parser.get_method().decode(), path, self._headers, bytes(self._body))
         self._queue.append((call, not self._parser.should_keep_alive()))
         if self._playing is None:
             self._next()
@@ -180,6 +180,6 @@ class Connection(asyncio.Protocol):
             self._next()
 
 
-async def listen(make: Callable[[], Connection], host: str, port: int) -> asyncio.Server:
+async def listen(make: Callable[[], ServedConnection], host: str, port: int) -> asyncio.Server:
     """A server that accepts on `host`:`port` (0 takes a free one) with a backlog for hundreds of callers at once."""
     return await asyncio.get_running_loop().create_server(make, host, port, backlog=2048)

@@ -21,7 +21,7 @@ class Tool:
 
 
 @dataclass(frozen=True, slots=True)
-class ToolCall:
+class MadeToolCall:
     """A call that the model asks for; `number` makes ids."""
 
     name: str
@@ -29,7 +29,7 @@ class ToolCall:
     number: int
 
 
-def tool_call(tools: Sequence[Tool], model: str, prompt: str, forced: str | None) -> ToolCall | None:
+def tool_call(tools: Sequence[Tool], model: str, prompt: str, forced: str | None) -> MadeToolCall | None:
     """The call that `model` answers with, or None for text.
 
     `forced` names a tool, or is "any"; None leaves the choice to the prompt: a tool is called if the prompt
@@ -45,7 +45,7 @@ def tool_call(tools: Sequence[Tool], model: str, prompt: str, forced: str | None
     if wanted is None:
         return None
     arguments = example(wanted.schema)
-    return ToolCall(wanted.name, arguments if isinstance(arguments, dict) else {}, seed(model, prompt, wanted.name))
+    return MadeToolCall(wanted.name, arguments if isinstance(arguments, dict) else {}, seed(model, prompt, wanted.name))
 
 
 def _mentioned(name: str, prompt: str) -> bool:

@@ -22,7 +22,7 @@ class Emulated:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class WireCall:
     """One HTTP request. `path` is relative to the model's address; header names are lower case."""
 
     method: str
@@ -32,7 +32,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class WireAnswer:
     """What to send, and how. `frames` streams in chunks; otherwise `body` goes out whole.
 
     `inference` answers wait for the model's latency; `hold` adds seconds before the first byte (None for ever).
@@ -65,10 +65,10 @@ class Site:
         return {model.name: model for model in self.models}
 
 
-class Refused(Exception):
+class WireRefusal(Exception):
     """A call that the emulated server turns down; carries the whole answer in its wire's own shape."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: WireAnswer) -> None:
         super().__init__(answer.status)
         self.answer = answer
 
@@ -80,13 +80,13 @@ def bearer(headers: Mapping[str, str]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Wire:
+class ServedWire:
     """One protocol's server. `refusal` shapes an error for a status and words; `stream_error` is an error inside a
     stream.
     """
 
-    answer: Callable[[Site, Call], Answer]
-    refusal: Callable[[int, str], Answer]
+    answer: Callable[[Site, WireCall], WireAnswer]
+    refusal: Callable[[int, str], WireAnswer]
     stream_error: Callable[[str], bytes]
     key: Callable[[Mapping[str, str]], str] = bearer
 
@@ -108,19 +108,19 @@ def to_json(value: Any) -> bytes:
     return msgspec.json.encode(value)
 
 
-def body_object(call: Call, refuse: Callable[[int, str], Answer]) -> dict[str, Any]:
+def body_object(call: WireCall, refuse: Callable[[int, str], WireAnswer]) -> dict[str, Any]:
     """The JSON object in the call's body. Raises Refused with 400 for anything else."""
     try:
         value = from_json(call.body)
     except NotJson as error:
-        raise Refused(refuse(400, f"We could not parse the JSON body of your request: {error}")) from error
+        raise WireRefusal(refuse(400, f"We could not parse the JSON body of your request: {error}")) from error
     if not isinstance(value, dict):
-        raise Refused(refuse(400, f"The JSON body must be an object, not {type(value).__name__}"))
+        raise WireRefusal(refuse(400, f"The JSON body must be an object, not {type(value).__name__}"))
     return value
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class FieldRule:
     """A body field's type and bounds. `open_low` and `open_high` leave the bound itself out."""
 
     name: str
@@ -135,12 +135,12 @@ class Rule:
 class Breach:
     """A field that breaks its rule: `problem` is "type", "low" or "high"."""
 
-    rule: Rule
+    rule: FieldRule
     value: Any
     problem: str
 
 
-def breach(body: Mapping[str, Any], rules: tuple[Rule, ...]) -> Breach | None:
+def breach(body: Mapping[str, Any], rules: tuple[FieldRule, ...]) -> Breach | None:
     """The first field of `body` that breaks one of `rules`; absent and null fields are fine."""
     for rule in rules:
         value = body.get(rule.name)
@@ -152,7 +152,7 @@ def breach(body: Mapping[str, Any], rules: tuple[Rule, ...]) -> Breach | None:
     return None
 
 
-def _problem(rule: Rule, value: Any) -> str:
+def _problem(rule: FieldRule, value: Any) -> str:
     if not isinstance(value, rule.types) or (isinstance(value, bool) and bool not in rule.types):
         return "type"
     if not isinstance(value, int | float):

@@ -47,7 +47,7 @@ class StreamDecoder(Interface):
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
+class BoundOperation:
     """One task of one protocol, bound to one spec's parameters.
 
     `encode(request, upstream_model)` raises Failure for a refused parameter. `decode(status, headers, body, context)`
@@ -63,7 +63,7 @@ class Operation:
     optional: tuple[str, ...] = ()
 
 
-class AuthKind(Interface):
+class AuthScheme(Interface):
     """Turns a secret into request headers and a query suffix."""
 
     def __call__(self, secret: str) -> tuple[tuple[tuple[bytes, bytes], ...], bytes]:
@@ -96,7 +96,7 @@ class Code:
 
     source: str
     digest: str
-    operations: Mapping[Task, Operation]
+    operations: Mapping[Task, BoundOperation]
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ class Adapter:
 
     protocol: str
     base_path: str
-    authorize: AuthKind
+    authorize: AuthScheme
     headers: tuple[tuple[bytes, bytes], ...]
     make: Callable[[], Code] = field(repr=False)
     init: tuple[Verb, ...] = ()
@@ -138,7 +138,7 @@ class Adapter:
         return self
 
     @cached_property
-    def operations(self) -> Mapping[Task, Operation]:
+    def operations(self) -> Mapping[Task, BoundOperation]:
         """The operations of `code`. Raises CompileError."""
         return self.code.operations
 

@@ -3,7 +3,7 @@
 import base64
 from urllib.parse import quote
 
-from registry.protocols.adapter import AuthKind
+from registry.protocols.adapter import AuthScheme
 from registry.protocols.document import Auth
 from registry.protocols.document import AuthKind as Kind
 
@@ -15,7 +15,7 @@ class SecretInvalid(ValueError):
     """A secret that cannot travel in a header. The secret is not in the message."""
 
 
-def authorization(auth: Auth) -> AuthKind:
+def authorization(auth: Auth) -> AuthScheme:
     """The function that turns a secret into headers and query. Raises KeyError for a kind that has to mint tokens."""
 
     def nothing(secret: str) -> Authorization:
@@ -33,7 +33,7 @@ def authorization(auth: Auth) -> AuthKind:
     def basic(secret: str) -> Authorization:
         return header_pair("authorization", "Basic ", base64.b64encode(secret.encode()).decode() if secret else ""), b""
 
-    kinds: dict[Kind, AuthKind] = {
+    kinds: dict[Kind, AuthScheme] = {
         Kind.NONE: nothing,
         Kind.BEARER: bearer,
         Kind.HEADER: header,

@@ -104,7 +104,7 @@ class Discovery(Part, frozen=True):
     metadata_path: str = ""
 
 
-class Call(Part, frozen=True):
+class ControlCall(Part, frozen=True):
     """An upstream call of init or terminate. `body` is sent as JSON; the value `$model` stands for its model."""
 
     path: str
@@ -113,7 +113,7 @@ class Call(Part, frozen=True):
     status: tuple[int, ...] = (200,)
 
 
-class Step(Part, frozen=True):
+class MappingStep(Part, frozen=True):
     """One line of a body mapping.
 
     `get` names a caller's field, or several of which the first given is chosen; `put` is the dotted path in the
@@ -163,7 +163,7 @@ class UsagePaths(Part, frozen=True):
     reasoning: tuple[str, ...] = ()
 
 
-class Delta(StrEnum):
+class DeltaMode(StrEnum):
     """Whether each message of a stream holds what is new or everything so far."""
 
     DELTA = "delta"
@@ -183,7 +183,7 @@ class Stream(Part, frozen=True):
     splice: bool = False
     body: dict[str, Any] = {}
     optional: tuple[str, ...] = ()
-    text: Delta = Delta.DELTA
+    text: DeltaMode = DeltaMode.DELTA
     content_type: str = ""
 
 
@@ -255,7 +255,7 @@ class Operation(Part, frozen=True):
     transport: Transport = Transport.HTTP
     query: dict[str, str] = {}
     headers: dict[str, str] = {}
-    body: tuple[Step, ...] = ()
+    body: tuple[MappingStep, ...] = ()
     rest: Rest = Rest.DROP
     home: str = ""
     without_effect: dict[str, tuple[Any, ...]] = {}
@@ -272,8 +272,8 @@ class Operation(Part, frozen=True):
 class Control(Part, frozen=True):
     """Calls that load a model before use and unload it after."""
 
-    init: tuple[Call, ...] = ()
-    terminate: tuple[Call, ...] = ()
+    init: tuple[ControlCall, ...] = ()
+    terminate: tuple[ControlCall, ...] = ()
 
 
 class Document(Part, frozen=True):

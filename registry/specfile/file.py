@@ -15,7 +15,7 @@ from registry.specfile.reading import examine
 from registry.specfile.text import TextInvalid, Tree, load
 from registry.specfile.values import written_size
 
-__all__ = ["Row", "SpecError", "SpecFile", "SpecInvalid", "digest", "document", "parse", "read", "to_yaml"]
+__all__ = ["SpecError", "SpecFile", "SpecInvalid", "SpecRow", "digest", "document", "parse", "read", "to_yaml"]
 
 MAX_ROWS = 20_000
 MAX_ERRORS = 500
@@ -24,7 +24,7 @@ DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class SpecRow:
     """One entry of `models:`. `spec` is None and `digest` empty if `errors` is not empty; `index` counts from 0."""
 
     index: int
@@ -40,7 +40,7 @@ class Row:
 class SpecFile:
     """A file's rows, and the errors of the file as a whole."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[SpecRow, ...]
     errors: tuple[SpecError, ...] = ()
 
 
@@ -82,7 +82,7 @@ def parse(text: str | bytes, file: str = "<paste>") -> SpecFile:
         else:
             findings.append(item)
     taken = Taken()
-    rows: list[Row] = []
+    rows: list[SpecRow] = []
     wrong = 0
     for index in range(min(len(tree.value["models"]), MAX_ROWS)):
         rows.append(row(tree, index, by_row.get(index, []), taken, file))
@@ -152,7 +152,7 @@ def file_findings(tree: Tree) -> list[Finding]:
     return findings
 
 
-def row(tree: Tree, index: int, found: list[Finding], taken: Taken, file: str) -> Row:
+def row(tree: Tree, index: int, found: list[Finding], taken: Taken, file: str) -> SpecRow:
     """One row of the file with every error in it."""
     given = tree.value["models"][index]
     line = tree.line(("models", index))
@@ -164,7 +164,7 @@ def row(tree: Tree, index: int, found: list[Finding], taken: Taken, file: str) -
     kept = given if isinstance(given, dict) else {}
     name = kept.get("name")
     good = spec if not errors else None
-    return Row(index, line, str(name)[:200] if isinstance(name, str) else "", kept, good, spec_digest(good), errors)
+    return SpecRow(index, line, str(name)[:200] if isinstance(name, str) else "", kept, good, spec_digest(good), errors)
 
 
 def read(document: Mapping[str, Any]) -> Spec:

@@ -88,7 +88,7 @@ class Frame:
 
 
 @dataclass(slots=True)
-class Builder:
+class TreeBuilder:
     """Collects events into values."""
 
     frames: list[Frame] = field(default_factory=list)
@@ -215,7 +215,7 @@ class Builder:
 def load(text: str | bytes) -> Tree:
     """Parse YAML `text` of at most 20 MB. Raises TextInvalid."""
     source = decoded(text)
-    builder = Builder()
+    builder = TreeBuilder()
     try:
         for event in events(source):
             builder.take(event)

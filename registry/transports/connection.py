@@ -10,7 +10,7 @@ from controlplane.base.messages import Sentence
 from registry.spec import Timeouts
 from registry.transports.decompress import DecompressionRefused, Decompressor
 from registry.transports.egress import Egress
-from registry.transports.response import Limits, Response, Stale, invalid, refused_body, timed_out
+from registry.transports.response import Response, ResponseLimits, StaleConnection, invalid, refused_body, timed_out
 
 STALE_WITHIN = 1.0
 
@@ -18,7 +18,9 @@ STALE_WITHIN = 1.0
 class Connection(asyncio.Protocol):
     """A socket to one checked IP. At most one response is read at a time."""
 
-    def __init__(self, limits: Limits, egress: Egress, ip: str, on_free: Callable[["Connection", bool], None]) -> None:
+    def __init__(
+        self, limits: ResponseLimits, egress: Egress, ip: str, on_free: Callable[["Connection", bool], None]
+    ) -> None:
         """`on_free(connection, reusable)` is called when a response has ended or the socket is gone."""
         self.limits = limits
         self.egress = egress
@@ -49,7 +51,7 @@ class Connection(asyncio.Protocol):
         if self._transport is not None and not self.closed:
             self._transport.write(request)
         else:
-            response.fail(Stale())
+            response.fail(StaleConnection())
 
     def data_received(self, data: bytes) -> None:
         """asyncio: bytes from the upstream."""
@@ -156,7 +158,7 @@ class Connection(asyncio.Protocol):
             return
         now = asyncio.get_running_loop().time()
         if self._reused and not self._seen and now - self._since < STALE_WITHIN:
-            response.fail(Stale())
+            response.fail(StaleConnection())
             return
         when = Sentence("before its whole body was sent") if response.ready else Sentence("before it answered")
         words = (

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, IPv6Network
 from urllib.parse import urlsplit
 
-from controlplane.base.egress_rules import HOST, NUMERIC, Address, Rule, parse_rule
+from controlplane.base.egress_rules import HOST, NUMERIC, Address, EgressRule, parse_rule
 from controlplane.base.messages import Sentence
 
 DENIED = {
@@ -52,7 +52,7 @@ class EgressRefused(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
+class ParsedEndpoint:
     """A parsed endpoint. `host` is lower case, an IPv6 address without brackets; `path` has no trailing slash."""
 
     scheme: str
@@ -67,7 +67,7 @@ class Endpoint:
         return f"{self.scheme}://{host}:{self.port}"
 
 
-def parse_endpoint(url: str) -> Endpoint:
+def parse_endpoint(url: str) -> ParsedEndpoint:
     """Read `http(s)://host[:port][/path]`. Raises EndpointInvalid for all else (user info, query, odd IPs)."""
     if "@" in url.partition("://")[2].partition("/")[0]:
         raise EndpointInvalid(
@@ -99,7 +99,7 @@ def parse_endpoint(url: str) -> Endpoint:
         raise EndpointInvalid(
             Sentence("the path of endpoint {shown} holds a character or step that is not plain", shown=shown)
         )
-    return Endpoint(parts.scheme, _host(host, shown), port or _default_port(parts.scheme), parts.path.rstrip("/"))
+    return ParsedEndpoint(parts.scheme, _host(host, shown), port or _default_port(parts.scheme), parts.path.rstrip("/"))
 
 
 def _default_port(scheme: str) -> int:
@@ -161,7 +161,7 @@ class Egress:
 
     allow: tuple[str, ...]
     own: frozenset[tuple[str, int]] = frozenset()
-    rules: tuple[Rule, ...] = field(init=False, compare=False, repr=False)
+    rules: tuple[EgressRule, ...] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """Read the allow entries once."""

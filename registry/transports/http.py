@@ -14,7 +14,7 @@ from registry.protocols.adapter import Wire
 from registry.spec import Timeouts
 from registry.transports.connection import Connection
 from registry.transports.egress import Egress, EgressRefused
-from registry.transports.response import Limits, Response, Stale
+from registry.transports.response import Response, ResponseLimits, StaleConnection
 from registry.transports.target import Target
 
 TICK = 0.1
@@ -37,10 +37,10 @@ REFUSED = (Sentence("Connection refused"), Sentence("Connection reset by peer"),
 class Client:
     """A pool of connections to upstreams. One per event loop; `close` it at the end."""
 
-    def __init__(self, egress: Callable[[], Egress], limits: Limits | None = None) -> None:
+    def __init__(self, egress: Callable[[], Egress], limits: ResponseLimits | None = None) -> None:
         """`egress` gives the guard in force now; connections checked by an older one are checked again before reuse."""
         self._egress = egress
-        self._limits = limits or Limits()
+        self._limits = limits or ResponseLimits()
         self._idle: dict[tuple[str, str, int], list[Connection]] = {}
         self._all: set[Connection] = set()
         self._tls: ssl.SSLContext | None = None
@@ -62,12 +62,12 @@ class Client:
         if kept is not None:
             try:
                 return await self._exchange(kept, target, request, timeouts, total)
-            except Stale:
+            except StaleConnection:
                 pass
         fresh = await self._connect(target, min(timeouts.connect, max(total - now, 0.001)))
         try:
             return await self._exchange(fresh, target, request, timeouts, total)
-        except Stale:
+        except StaleConnection:
             raise _unreachable(target, Sentence("upstream {origin} closed the connection as it was opened")) from None
 
     async def fetch(self, target: Target, wire: Wire, timeouts: Timeouts, extra: bytes = b"") -> Fetched:

@@ -10,7 +10,7 @@ from registry.transports.decompress import DecompressionRefused, Decompressor
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ResponseLimits:
     """Caps in bytes, counts and seconds. `silent` bounds bytes without any body byte: headers, trailers, framing.
 
     `high_water` is how much of a stream may wait for its reader; about as much is handed over at once.
@@ -25,7 +25,7 @@ class Limits:
     keep_alive: float = 30.0
 
 
-class Source(Protocol):
+class ResponseSource(Protocol):
     """The connection behind a response."""
 
     def abort(self) -> None:
@@ -35,7 +35,7 @@ class Source(Protocol):
         """Read on."""
 
 
-class Stale(Exception):
+class StaleConnection(Exception):
     """A kept connection that the upstream had closed before it saw the request."""
 
 
@@ -62,9 +62,11 @@ class Response:
         "status",
     )
 
-    def __init__(self, source: Source, limits: Limits, origin: str, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, source: ResponseSource, limits: ResponseLimits, origin: str, loop: asyncio.AbstractEventLoop
+    ) -> None:
         """A response that `source` will fill."""
-        self._source: Source | None = source
+        self._source: ResponseSource | None = source
         self._limits = limits
         self._loop = loop
         self._pieces: list[bytes] = []

@@ -11,7 +11,7 @@ from msgspec.json import decode, encode
 from controlplane.base.messages import Sentence
 from registry import reasons
 from registry.canon import Adaptation, CallContext, Failure, FailureKind, Fragment, Reply, Request, Task, Usage
-from registry.protocols.adapter import Adapter, Operation, Verb, Wire
+from registry.protocols.adapter import Adapter, BoundOperation, Verb, Wire
 from registry.protocols.runtime.tensors import example_inputs
 from registry.spec import Parameter, Spec, Timeouts
 from registry.transports.http import Client
@@ -120,7 +120,7 @@ async def _perform(
         return replace(got, failure=failure)
 
 
-def operation_for(adapter: Adapter, request: Request) -> Operation:
+def operation_for(adapter: Adapter, request: Request) -> BoundOperation:
     """The adapter's operation for a request. Raises Failure if it has none or cannot stream."""
     operation = adapter.operations.get(request.task)
     if operation is None:
@@ -145,7 +145,7 @@ def operation_for(adapter: Adapter, request: Request) -> Operation:
     return operation
 
 
-def _streamed(operation: Operation, body: bytes, context: CallContext) -> Reply:
+def _streamed(operation: BoundOperation, body: bytes, context: CallContext) -> Reply:
     """A whole streamed body, mapped. Raises the stream's own Failure."""
     if operation.decoder is None:
         raise Failure(FailureKind.UNSUPPORTED, Sentence("this operation cannot stream"), parameter="stream")

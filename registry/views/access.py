@@ -17,7 +17,7 @@ from controlplane.base.web.telling import told
 from registry import snippets
 from registry.access import callers, credentials
 from registry.catalog import verbs as catalog
-from registry.forms import NewCredential, NewKey
+from registry.forms import NewCredentialForm, NewKeyForm
 
 
 @page("key.read")
@@ -29,10 +29,10 @@ def keys(request: PersonRequest) -> HttpResponse:
 @page("key.create", "POST")
 def key_create(request: PersonRequest) -> HttpResponse:
     """Make a key and show it this once."""
-    form = NewKey(request.POST)
+    form = NewKeyForm(request.POST)
     if form.is_valid():
         given = form.cleaned_data
-        limits = callers.Limits(
+        limits = callers.KeyLimits(
             models=given["models"].replace(",", " ").split(),
             strict=given["strict"],
             calls_per_minute=given["calls_per_minute"],
@@ -72,7 +72,7 @@ def keys_context(request: PersonRequest) -> dict[str, Any]:
         rows = rows.filter(revoked_at=None)
     return {
         "listing": page_of_rows(rows, page_of(request)),
-        "form": NewKey(),
+        "form": NewKeyForm(),
         "show_all": show_all,
         "now": timezone.now(),
         "everyone": roles.can(request.user, "key.read_all"),
@@ -89,7 +89,7 @@ def credential_list(request: PersonRequest) -> HttpResponse:
 @page("credential.create", "POST")
 def credential_create(request: PersonRequest) -> HttpResponse:
     """Store a secret."""
-    form = NewCredential(request.POST)
+    form = NewCredentialForm(request.POST)
     if form.is_valid():
         try:
             row = credentials.create(request.user, **form.cleaned_data, request_id=request_id(request))
@@ -121,4 +121,4 @@ def credential_delete(request: PersonRequest, credential_id: int) -> HttpRespons
 
 def credentials_context(request: PersonRequest) -> dict[str, Any]:
     """The list and an empty form."""
-    return {"listing": page_of_rows(credentials.listing(request.user), page_of(request)), "form": NewCredential()}
+    return {"listing": page_of_rows(credentials.listing(request.user), page_of(request)), "form": NewCredentialForm()}

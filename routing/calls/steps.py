@@ -31,7 +31,7 @@ class P95(Aggregate):
 
 
 @dataclass(frozen=True)
-class Bucket:
+class StepSums:
     """One step: calls by outcome. `p95_ms` is of answered calls, None if there were none."""
 
     at: datetime
@@ -70,7 +70,7 @@ def over(now: datetime, step_s: int, count: int) -> list[datetime]:
     return [current - timedelta(seconds=step_s * back) for back in range(count, 0, -1)]
 
 
-def since(start: datetime, step_s: int) -> dict[datetime, Bucket]:
+def since(start: datetime, step_s: int) -> dict[datetime, StepSums]:
     """Steps from `start` on that have calls, summed from the records; the one that is not over too."""
     step = Func(
         F("at"),
@@ -80,14 +80,14 @@ def since(start: datetime, step_s: int) -> dict[datetime, Bucket]:
     rows: Iterable[Any] = (
         CallRecord.objects.filter(at__gte=start).annotate(bucket=step).values("bucket").annotate(**sums())
     )
-    return {moment: Bucket(moment, **row) for row in rows for moment in [row.pop("bucket")]}
+    return {moment: StepSums(moment, **row) for row in rows for moment in [row.pop("bucket")]}
 
 
-def kept(moments: list[datetime], step_s: int) -> dict[datetime, Bucket]:
+def kept(moments: list[datetime], step_s: int) -> dict[datetime, StepSums]:
     """Those of `moments` whose sums are kept."""
     columns = ("at", *OUTCOMES, "p95_ms")
     rows = TrafficStep.objects.filter(step_s=step_s, at__gte=moments[0]).values(*columns)
-    return {row["at"]: Bucket(**row) for row in rows}
+    return {row["at"]: StepSums(**row) for row in rows}
 
 
 def keep() -> int:
@@ -105,7 +105,7 @@ def _keep(step_s: int, count: int) -> int:
     if not missing:
         return 0
     found = since(missing[0], step_s)
-    steps = [found.get(moment, Bucket(moment)) for moment in missing]
+    steps = [found.get(moment, StepSums(moment)) for moment in missing]
     TrafficStep.objects.bulk_create([TrafficStep(step_s=step_s, **vars(step)) for step in steps])
     return len(steps)
 

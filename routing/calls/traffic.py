@@ -13,7 +13,7 @@ from django.utils import timezone
 from controlplane.base import access
 from controlplane.base.web.patience import at_most
 from routing.calls import steps
-from routing.calls.steps import Bucket
+from routing.calls.steps import StepSums
 from routing.models import CallRecord
 from routing.outcomes import FAILED, OUTCOMES, WHERE
 
@@ -60,8 +60,8 @@ class Summary:
     error_percent: float | None
     p95_ms: float | None
     calls: int
-    buckets: tuple[Bucket, ...]
-    current: Bucket
+    buckets: tuple[StepSums, ...]
+    current: StepSums
     at: datetime
 
     @property
@@ -88,7 +88,7 @@ class ModelTraffic:
 
 
 @dataclass(frozen=True)
-class Failing:
+class FailingModel:
     """A model with failed calls; `cause` is the commonest message."""
 
     name: str
@@ -101,7 +101,7 @@ class Failing:
 class Worst:
     """The models that failed most, worst first, as it was at a moment."""
 
-    rows: tuple[Failing, ...]
+    rows: tuple[FailingModel, ...]
     at: datetime
 
 
@@ -148,7 +148,7 @@ def failing(actor: access.Actor | None, span: str = "15m", most: int = WORST) ->
     return known
 
 
-def _failing(since: datetime, most: int) -> tuple[Failing, ...]:
+def _failing(since: datetime, most: int) -> tuple[FailingModel, ...]:
     failed: Iterable[Any] = (
         CallRecord.objects.filter(WHERE[FAILED], at__gte=since)
         .values("model")
@@ -159,7 +159,8 @@ def _failing(since: datetime, most: int) -> tuple[Failing, ...]:
     rows = CallRecord.objects.filter(model__in=[row["model"] for row in worst], at__gte=since).values("model")
     calls = dict(rows.annotate(calls=Count("id")).values_list("model", "calls"))
     return tuple(
-        Failing(row["model"], row["wrong"], calls.get(row["model"], row["wrong"]), row["cause"] or "") for row in worst
+        FailingModel(row["model"], row["wrong"], calls.get(row["model"], row["wrong"]), row["cause"] or "")
+        for row in worst
     )
 
 
@@ -184,8 +185,8 @@ def _summed(span: Span) -> Summary | None:
             last = CallRecord.objects.filter(_since(now)).aggregate(**steps.sums())
     except OperationalError:
         return None
-    buckets = tuple(found.get(moment, Bucket(moment)) for moment in moments)
-    running = found.get(current, Bucket(current))
+    buckets = tuple(found.get(moment, StepSums(moment)) for moment in moments)
+    running = found.get(current, StepSums(current))
     calls = sum(bucket.calls for bucket in (*buckets, running))
     minute = sum(last[name] for name in OUTCOMES)
     return Summary(minute / RECENT_S, _share(last), last["p95_ms"], calls, buckets, running, now)

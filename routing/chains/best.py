@@ -14,15 +14,15 @@ from routing.chains.chain import (
     MOST_ACCURATE,
     NO_LIMITS,
     UNLIMITED,
-    Candidate,
     Chain,
     ChainInvalid,
+    ChainLimits,
+    ChainMeasures,
     Combination,
     Infeasible,
-    Limits,
-    Measures,
     Objective,
     Stage,
+    StageCandidate,
 )
 from routing.chains.floors import Array, Problem, added, slowest_path
 from routing.chains.pareto import MOST_COMPARISONS, TooManyCombinations, front
@@ -30,7 +30,7 @@ from routing.chains.search import best_picks, is_feasible
 
 
 def best(
-    chain: Chain, objective: Objective, limits: Limits = NO_LIMITS, most: float = MOST_COMPARISONS
+    chain: Chain, objective: Objective, limits: ChainLimits = NO_LIMITS, most: float = MOST_COMPARISONS
 ) -> Combination | Infeasible:
     """The combination within the limits that is best by the objective: exact, whatever shape the DAG has.
 
@@ -52,7 +52,7 @@ def stagewise(chain: Chain, objective: Objective) -> Combination:
     """
     weights = objective.weights
 
-    def place(given: tuple[int, Candidate]) -> tuple[float, float, float, float, str]:
+    def place(given: tuple[int, StageCandidate]) -> tuple[float, float, float, float, str]:
         one = given[1]
         score = weights[0] * one.latency_s + weights[1] * one.energy_j - weights[2] * one.accuracy
         return score, *_place(one)
@@ -61,7 +61,7 @@ def stagewise(chain: Chain, objective: Objective) -> Combination:
     return _combination(chain, picks)
 
 
-def measured(chain: Chain, models: Mapping[str, str]) -> Measures:
+def measured(chain: Chain, models: Mapping[str, str]) -> ChainMeasures:
     """What the chain measures with these models, one a stage by its name. Raises ChainInvalid for any other names."""
     names = [stage.name for stage in chain.stages]
     if set(models) != set(names):
@@ -80,11 +80,11 @@ def _combination(chain: Chain, picks: Mapping[int, int]) -> Combination:
     return Combination(models, _measures(chain, picks))
 
 
-def _measures(chain: Chain, picks: Mapping[int, int]) -> Measures:
+def _measures(chain: Chain, picks: Mapping[int, int]) -> ChainMeasures:
     """Worked out in the chain's order, so that it rounds as the search does."""
     chosen = [chain.stages[at].candidates[picks[at]] for at in chain.order]
     _, latency = slowest_path(_waits(chain), [one.latency_s for one in chosen])
-    return Measures(latency, added([one.energy_j for one in chosen]), math.prod(one.accuracy for one in chosen))
+    return ChainMeasures(latency, added([one.energy_j for one in chosen]), math.prod(one.accuracy for one in chosen))
 
 
 def _waits(chain: Chain) -> tuple[tuple[int, ...], ...]:
@@ -93,14 +93,14 @@ def _waits(chain: Chain) -> tuple[tuple[int, ...], ...]:
     return tuple(tuple(sorted(places[name] for name in chain.stages[at].waits_for)) for at in chain.order)
 
 
-def _problem(chain: Chain, objective: Objective, limits: Limits) -> Problem:
+def _problem(chain: Chain, objective: Objective, limits: ChainLimits) -> Problem:
     stages = tuple(_array(chain.stages[at]) for at in chain.order)
     values = [getattr(limits, name) for name in LIMITS]
     known = tuple(none if one is None else one for one, none in zip(values, UNLIMITED, strict=True))
     return Problem(stages, _waits(chain), objective.weights, known)
 
 
-def _place(candidate: Candidate) -> tuple[float, float, float, str]:
+def _place(candidate: StageCandidate) -> tuple[float, float, float, str]:
     return candidate.latency_s, candidate.energy_j, -candidate.accuracy, candidate.model
 
 
@@ -115,10 +115,10 @@ def _array(stage: Stage) -> Array:
     return np.stack((latency[which], energy[which], -np.log(accuracy[which]), accuracy[which], which))
 
 
-def _infeasible(chain: Chain, problem: Problem, limits: Limits, most: float) -> Infeasible:
+def _infeasible(chain: Chain, problem: Problem, limits: ChainLimits, most: float) -> Infeasible:
     """Why nothing is within the limits, which has been proven."""
     fastest, frugal, precise = (stagewise(chain, wish).measures for wish in (FASTEST, LEAST_ENERGY, MOST_ACCURATE))
-    reachable = Measures(fastest.latency_s, frugal.energy_j, precise.accuracy)
+    reachable = ChainMeasures(fastest.latency_s, frugal.energy_j, precise.accuracy)
     met = (
         reachable.latency_s <= problem.limits[0],
         reachable.energy_j <= problem.limits[1],
@@ -128,7 +128,7 @@ def _infeasible(chain: Chain, problem: Problem, limits: Limits, most: float) -> 
     return Infeasible(tuple(LIMITS[at] for at in unmet), limits, reachable)
 
 
-def _conflict(problem: Problem, limits: Limits, most: float) -> tuple[int, ...]:
+def _conflict(problem: Problem, limits: ChainLimits, most: float) -> tuple[int, ...]:
     """The fewest limits that cannot be met together, where each can alone; all if that would take too long."""
     given = [at for at, name in enumerate(LIMITS) if getattr(limits, name) is not None]
     for size in range(2, len(given)):

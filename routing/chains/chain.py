@@ -41,7 +41,7 @@ def _check_number(thing: str, value: object, least: float, most: float) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class StageCandidate:
     """A model that can do a stage: seconds and joules of one call, and the share of right answers.
 
     Raises ChainInvalid.
@@ -64,7 +64,7 @@ class Stage:
     """One step of a chain, its candidates, and the names of the stages whose answers it needs. Raises ChainInvalid."""
 
     name: str
-    candidates: tuple[Candidate, ...]
+    candidates: tuple[StageCandidate, ...]
     waits_for: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -119,7 +119,7 @@ MOST_ACCURATE = Objective(accuracy=1.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ChainLimits:
     """At most so many seconds and joules, at least that accuracy; None limits nothing. Raises ChainInvalid."""
 
     latency_s: float | None = None
@@ -133,13 +133,13 @@ class Limits:
                 _check_number(f"limit {name}", value, 0, most)
 
 
-NO_LIMITS = Limits()
+NO_LIMITS = ChainLimits()
 LIMITS = ("latency_s", "energy_j", "accuracy")
 UNLIMITED = (math.inf, math.inf, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Measures:
+class ChainMeasures:
     """What a combination takes and gives: seconds, joules, and the share of right answers."""
 
     latency_s: float
@@ -152,7 +152,7 @@ class Combination:
     """One model a stage, by the stage's name, and what the chain measures with them."""
 
     models: Mapping[str, str]
-    measures: Measures
+    measures: ChainMeasures
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,8 +164,8 @@ class Infeasible:
     """
 
     unmet: tuple[str, ...]
-    limits: Limits
-    reachable: Measures
+    limits: ChainLimits
+    reachable: ChainMeasures
 
     def __str__(self) -> str:
         parts = [

@@ -69,7 +69,7 @@ def _too_large() -> Failure:
     )
 
 
-class Connection:
+class CallerConnection:
     """The caller's connection during one call: sends to it, and notices that the caller leaves.
 
     From `listen` on, a caller that leaves cancels the task that the connection was made in. The last message of an

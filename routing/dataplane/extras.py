@@ -10,7 +10,7 @@ from msgspec import Raw
 from msgspec.json import Decoder, encode
 
 from registry.canon import Adaptation, Failure, Request, plain
-from registry.protocols.adapter import Encoded, Operation
+from registry.protocols.adapter import BoundOperation, Encoded
 from registry.wording import brief
 
 REMEMBERED_SECONDS = 3600.0
@@ -47,7 +47,7 @@ class Extras:
         self._refused_until[key] = self._clock() + REMEMBERED_SECONDS
         self._taken.discard(key)
 
-    def may_be_cause(self, key: str, operation: Operation, request: Request, failure: Failure) -> bool:
+    def may_be_cause(self, key: str, operation: BoundOperation, request: Request, failure: Failure) -> bool:
         """Whether a call may have failed because of them: the upstream names one, or has never taken them yet.
 
         A strict call that gave such a field itself is not made without it.
@@ -63,7 +63,7 @@ class Extras:
         return not given and failure.upstream_status in REFUSED and key not in self._taken
 
 
-def without_extras(encoded: Encoded, operation: Operation, request: Request) -> Encoded:
+def without_extras(encoded: Encoded, operation: BoundOperation, request: Request) -> Encoded:
     """`encoded` without the operation's optional fields, and told so."""
     body = decode_fields(encoded.wire.body)
     told = list(encoded.adapted)

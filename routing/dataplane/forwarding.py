@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from registry.canon import Failure, FailureKind, Fragment, context_of
 from registry.predict_form import to_reply
-from registry.protocols.adapter import Operation
+from registry.protocols.adapter import BoundOperation
 from registry.transports.http import Client
 from registry.transports.masking import mask_failure
 from registry.transports.response import Response
@@ -39,7 +39,7 @@ class Forwarder:
         self._extras = Extras(time.monotonic)
         self._number = 0
 
-    async def forward(self, call: Call, model: ServedModel, operation: Operation, send: Send) -> None:
+    async def forward(self, call: Call, model: ServedModel, operation: BoundOperation, send: Send) -> None:
         """Answer `call` from one of the model's replicas. Raises Failure if none answered.
 
         After the first byte has gone to the caller there is no second attempt.
@@ -80,7 +80,7 @@ class Forwarder:
         left = len(tried) < min(ATTEMPTS, len(model.replicas))
         return failure.retryable and not call.started and left and self._budgets[model.name].spend()
 
-    async def _ask(self, call: Call, operation: Operation, replica: Replica, deadline: float, send: Send) -> None:
+    async def _ask(self, call: Call, operation: BoundOperation, replica: Replica, deadline: float, send: Send) -> None:
         """Ask one replica; once more without the fields that we added, if it may have refused those."""
         assert call.request is not None
         assert call.encoded is not None
@@ -105,7 +105,9 @@ class Forwarder:
             raise
         self._extras.refuse(replica.key)
 
-    async def _attempt(self, call: Call, operation: Operation, replica: Replica, deadline: float, send: Send) -> None:
+    async def _attempt(
+        self, call: Call, operation: BoundOperation, replica: Replica, deadline: float, send: Send
+    ) -> None:
         """Ask one replica and pass its answer on. Tells its circuit how it went."""
         assert call.model is not None
         assert call.encoded is not None
@@ -141,7 +143,7 @@ class Forwarder:
             if response is not None:
                 response.close()
 
-    async def _pass_on(self, call: Call, operation: Operation, response: Response, send: Send) -> None:
+    async def _pass_on(self, call: Call, operation: BoundOperation, response: Response, send: Send) -> None:
         assert call.request is not None
         assert call.context is not None
         if call.request.stream and 200 <= response.status < 300 and operation.decoder is not None:
@@ -180,7 +182,7 @@ def reply_headers(call: Call) -> Headers:
     return headers
 
 
-async def _relay(call: Call, operation: Operation, response: Response, send: Send) -> None:
+async def _relay(call: Call, operation: BoundOperation, response: Response, send: Send) -> None:
     """Pass a stream on, one write for each read. Raises Failure, before or after the first byte."""
     assert call.context is not None
     assert operation.decoder is not None

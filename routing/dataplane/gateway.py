@@ -14,13 +14,23 @@ from registry.canon import Failure, FailureKind, Request
 from registry.upstreams.exchange import operation_for
 from routing.dataplane import endpoints
 from routing.dataplane.call import Call, new_id
-from routing.dataplane.caller import CallerLeft, Collected, Connection, Message, Receive, Send, answer, empty, read_body
+from routing.dataplane.caller import (
+    CallerConnection,
+    CallerLeft,
+    Collected,
+    Message,
+    Receive,
+    Send,
+    answer,
+    empty,
+    read_body,
+)
 from routing.dataplane.endpoints import JSON, Address, Headers, address, read_head
 from routing.dataplane.fields import flag, take, text
 from routing.dataplane.fields import read_fields as fields_of
 from routing.dataplane.first_calls import FirstCalls, adapter_of
 from routing.dataplane.forwarding import Forwarder, reply_headers
-from routing.dataplane.limits import Limits
+from routing.dataplane.limits import CallLimits
 from routing.dataplane.measures import Measures
 from routing.dataplane.recorder import Recorder
 from routing.table import Caller, ServedModel, Table
@@ -61,8 +71,8 @@ async def _nothing_newer() -> bool:
 
 
 @dataclass(slots=True)
-class World:
-    """What the gateway asks of the world: a newer table (and whether it surely has the newest), and durable calls."""
+class Hooks:
+    """What the gateway calls outside: for a newer table (and whether it surely has the newest), and durable calls."""
 
     catch_up: Callable[[], Awaitable[bool]] = _nothing_newer
     submit_job: SubmitJob | None = None
@@ -77,12 +87,12 @@ class Gateway:
         self._recorder = recorder
         self._measures = measures
         self._pepper = pepper
-        self._limits = Limits(time.monotonic)
+        self._limits = CallLimits(time.monotonic)
         self._first_calls = FirstCalls()
         self._listings: dict[tuple[str, ...], bytes] = {}
         self._known: dict[bytes, Caller] = {}
         self.table: Table | None = None
-        self.world = World()
+        self.hooks = Hooks()
 
     def serve(self, table: Table) -> None:
         """Serve `table` from now on. Calls in flight keep the one they began with."""
@@ -103,7 +113,7 @@ class Gateway:
         if not place.call:
             await self._list(call, send)
             return
-        connection = Connection(receive, send)
+        connection = CallerConnection(receive, send)
         try:
             await self._answer(call, scope["path"], receive, connection)
         except CallerLeft:
@@ -120,7 +130,7 @@ class Gateway:
             connection.end()
             self._record(call)
 
-    async def _answer(self, call: Call, path: str, receive: Receive, connection: Connection) -> None:
+    async def _answer(self, call: Call, path: str, receive: Receive, connection: CallerConnection) -> None:
         """Steps 1 to 7, and the answer to a call that fails in one of them. Raises CallerLeft."""
         try:
             body = await self._enter(call, receive)
@@ -206,7 +216,7 @@ class Gateway:
             raise Failure(FailureKind.AUTHENTICATION, words, code="missing_api_key")
         digest = keys.digest(key, self._pepper)
         caller = self._callers().get(digest)
-        sure = caller is not None or await self.world.catch_up()
+        sure = caller is not None or await self.hooks.catch_up()
         caller = caller or self._callers().get(digest)
         if caller is None and not sure:
             words = "This API key cannot be checked now: the database cannot be reached. Retry soon."
@@ -245,7 +255,7 @@ class Gateway:
     async def _find(self, call: Call, caller: Caller, name: str) -> ServedModel:
         found = resolve.canonical(name, call.table.models, call.table.aliases)
         if found is None and self.table is not None:
-            await self.world.catch_up()
+            await self.hooks.catch_up()
             call.table = self.table
             found = resolve.canonical(name, call.table.models, call.table.aliases)
         if caller.models and not resolve.permitted(found or name, caller.models):
@@ -259,11 +269,11 @@ class Gateway:
     async def _submit(self, call: Call, caller: Caller, path: str, body: bytes, send: Send) -> None:
         """Store the call as a job and answer 202 with its address."""
         assert call.model is not None
-        if self.world.submit_job is None:
+        if self.hooks.submit_job is None:
             words = "Durable calls are not set up on this server; call without 'Prefer: respond-async'."
             raise Failure(FailureKind.UNSUPPORTED, words, code="async_unavailable")
         order = Submission(caller, path, body, call.model.name, call.request_id, call.head.idempotency_key)
-        job = await self.world.submit_job(order)
+        job = await self.hooks.submit_job(order)
         call.status = 202
         headers = [JSON, *reply_headers(call), (b"location", f"/api/jobs/{job}".encode())]
         headers.append((b"preference-applied", b"respond-async"))

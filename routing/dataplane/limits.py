@@ -18,7 +18,7 @@ class Bucket:
     at: float
 
 
-class Limits:
+class CallLimits:
     """Admits calls by key: a bucket of `calls_per_minute` and a count of calls in flight."""
 
     def __init__(self, clock: Callable[[], float]) -> None:

@@ -10,12 +10,12 @@ from registry.transports.http import Client
 from routing.dataplane.breaker import Breakers
 from routing.dataplane.cors import CrossOrigin
 from routing.dataplane.forwarding import Forwarder
-from routing.dataplane.gateway import Gateway, SubmitJob, World
+from routing.dataplane.gateway import Gateway, Hooks, SubmitJob
 from routing.dataplane.link import Link
 from routing.dataplane.measures import Measures
 from routing.dataplane.recorder import Recorder
 from routing.dataplane.snapshot import Builder, unsealing
-from routing.dataplane.watcher import Source, Watcher
+from routing.dataplane.watcher import RowSource, Watcher
 from routing.table import Table
 
 FIRST_READ_SECONDS = 4.0
@@ -38,7 +38,7 @@ class PlaneSettings:
 class Plane:
     """The data plane of one event loop: `await start()`, call `door`, `await stop()`."""
 
-    def __init__(self, settings: PlaneSettings, rows: Source, submit_job: SubmitJob | None = None) -> None:
+    def __init__(self, settings: PlaneSettings, rows: RowSource, submit_job: SubmitJob | None = None) -> None:
         """Serves what is read of `rows`. Nothing runs or connects before `start`."""
         self._own = settings.own
         self._egress = Egress((), settings.own)
@@ -52,7 +52,7 @@ class Plane:
         self.door = CrossOrigin(self.gateway, settings.browsers)
         builder = Builder(unsealing(settings.master_key))
         self.watcher = Watcher(rows, builder, settings.data_dir / "snapshot.json", self.serve)
-        self.gateway.world = World(self.watcher.catch_up, submit_job)
+        self.gateway.hooks = Hooks(self.watcher.catch_up, submit_job)
         self.services = (
             Service("the reader of the table", self.watcher.run),
             Service("the listener to notices", lambda: self.link.listen(self.watcher.notice)),

@@ -32,7 +32,7 @@ class UnsealFailed(Exception):
     """A credential that does not open; the message says why."""
 
 
-class CallerRow(msgspec.Struct, frozen=True):
+class StoredCaller(msgspec.Struct, frozen=True):
     """An API key. `key_hash` is the HMAC-SHA-256 hex of the key; `expires_at` Unix seconds."""
 
     key_id: int
@@ -46,7 +46,7 @@ class CallerRow(msgspec.Struct, frozen=True):
     expires_at: float | None
 
 
-class CredentialRow(msgspec.Struct, frozen=True):
+class StoredCredential(msgspec.Struct, frozen=True):
     """A sealed secret, bound to `bound_to`, usable for `origin` only."""
 
     id: int
@@ -56,7 +56,7 @@ class CredentialRow(msgspec.Struct, frozen=True):
     ciphertext: bytes
 
 
-class ModelRow(msgspec.Struct, frozen=True):
+class StoredModel(msgspec.Struct, frozen=True):
     """A model and its current release's spec as JSON text. `created` is Unix seconds."""
 
     name: str
@@ -76,19 +76,19 @@ class Snapshot(msgspec.Struct, frozen=True):
 
     revision: int
     egress_allow: tuple[str, ...]
-    callers: tuple[CallerRow, ...]
-    credentials: tuple[CredentialRow, ...]
-    models: tuple[ModelRow, ...]
+    callers: tuple[StoredCaller, ...]
+    credentials: tuple[StoredCredential, ...]
+    models: tuple[StoredModel, ...]
 
 
-Unseal = Callable[[CredentialRow], str]
+Unseal = Callable[[StoredCredential], str]
 """Opens a sealed secret; raises UnsealFailed."""
 
 
 def unsealing(master_key: bytes) -> Unseal:
     """A function that opens credentials with `master_key`."""
 
-    def opened(row: CredentialRow) -> str:
+    def opened(row: StoredCredential) -> str:
         try:
             return unseal(row.ciphertext, master_key, row.bound_to)
         except SecretError as error:
@@ -103,7 +103,7 @@ class Builder:
     def __init__(self, unseal: Unseal) -> None:
         """`unseal` opens credentials; secrets stay in memory only."""
         self._unseal = unseal
-        self._built: dict[str, tuple[ModelRow, CredentialRow | None, ServedModel]] = {}
+        self._built: dict[str, tuple[StoredModel, StoredCredential | None, ServedModel]] = {}
         self._specs: dict[str, Spec] = {}
 
     def build(self, snapshot: Snapshot) -> Table:
@@ -128,7 +128,7 @@ class Builder:
             egress_allow=readable_rules(snapshot.egress_allow),
         )
 
-    def _served(self, row: ModelRow, credential: CredentialRow | None) -> ServedModel:
+    def _served(self, row: StoredModel, credential: StoredCredential | None) -> ServedModel:
         spec = Spec(row.name, row.type, row.protocol, (), row.name)
         adapter: Adapter | None = None
         replicas: tuple[Replica, ...] = ()
@@ -154,14 +154,14 @@ class Builder:
             unavailable=unavailable or row.state_reason,
         )
 
-    def _spec(self, row: ModelRow) -> Spec:
+    def _spec(self, row: StoredModel) -> Spec:
         spec = self._specs.get(row.spec)
         if spec is None:
             spec = self._specs[row.spec] = read_spec(msgspec.json.decode(row.spec))
         return spec
 
     def _replicas(
-        self, row: ModelRow, spec: Spec, adapter: Adapter, credential: CredentialRow | None
+        self, row: StoredModel, spec: Spec, adapter: Adapter, credential: StoredCredential | None
     ) -> tuple[Replica, ...]:
         secret = None
         if credential is not None:
@@ -174,14 +174,14 @@ class Builder:
         return tuple(Replica(f"{row.name} {index} {item.origin}", item) for index, item in enumerate(targets))
 
 
-def _require_origin(endpoint: str, credential: CredentialRow) -> None:
+def _require_origin(endpoint: str, credential: StoredCredential) -> None:
     origin = parse_endpoint(endpoint).origin
     if origin != credential.origin:
         words = f"is bound to {credential.origin}, so it cannot be sent to {origin}"
         raise UnsealFailed(f"its credential {credential.name!r} {words}; store one for that address")
 
 
-def _caller(row: CallerRow) -> Caller:
+def _caller(row: StoredCaller) -> Caller:
     return Caller(
         key_id=row.key_id,
         name=row.name,

@@ -24,7 +24,7 @@ class RowsUnavailable(Exception):
     """PostgreSQL cannot be read now."""
 
 
-class Source(Protocol):
+class RowSource(Protocol):
     """Where rows come from. Both methods block and are called in one thread only."""
 
     def read(self, known: int | None) -> Snapshot | None:
@@ -37,7 +37,7 @@ class Source(Protocol):
 class Watcher:
     """Follows the revision. `table` is None until a first one is built, from PostgreSQL or from the last good copy."""
 
-    def __init__(self, source: Source, builder: Builder, path: Path, serve: Callable[[Table], None]) -> None:
+    def __init__(self, source: RowSource, builder: Builder, path: Path, serve: Callable[[Table], None]) -> None:
         """`serve` is called in the event loop with each new Table; `path` is the last good copy."""
         self._source = source
         self._builder = builder

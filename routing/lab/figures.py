@@ -42,7 +42,7 @@ SHORT = ("mean_s", "p99_s", "useful", "joules_per_request")
 
 
 @dataclass(frozen=True)
-class Row:
+class FigureRow:
     """A figure of both policies. `winner` is a place, or -1 if nobody wins; `verdict` is about the second."""
 
     figure: Figure
@@ -52,7 +52,7 @@ class Row:
     verdict: str
 
 
-def compared(policies: Sequence[str], results: Mapping[str, Mapping[str, Any]] | None) -> dict[str, Row]:
+def compared(policies: Sequence[str], results: Mapping[str, Mapping[str, Any]] | None) -> dict[str, FigureRow]:
     """Rows by the figures' names, values in the order of `policies`; empty if there are no results (yet)."""
     if not results or any(name not in results for name in policies):
         return {}
@@ -64,13 +64,13 @@ def compared(policies: Sequence[str], results: Mapping[str, Mapping[str, Any]] |
     return rows
 
 
-def _row(figure: Figure, values: list[float]) -> Row:
+def _row(figure: Figure, values: list[float]) -> FigureRow:
     texts = tuple(map(figure.text, values))
     best = min(values) if figure.better == LOWER else max(values)
     drawn = figure.better == NEITHER or len(set(texts)) == 1
     winner = -1 if drawn else values.index(best)
     verdict = ("better" if winner == 1 else "worse") if winner >= 0 else "same" if figure.better else ""
-    return Row(figure, texts, _difference(figure, *values[:2]), winner, verdict)
+    return FigureRow(figure, texts, _difference(figure, *values[:2]), winner, verdict)
 
 
 def _difference(figure: Figure, first: float, second: float) -> str:

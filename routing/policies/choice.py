@@ -98,7 +98,7 @@ class Parts(Protocol):
     def __setitem__(self, where: tuple[int, int], part: float, /) -> None: ...
 
 
-class Desk(Protocol):
+class DeskView(Protocol):
     """What a fleet's policy works with: candidates, score parts (a row each), weights, memory. All arrays."""
 
     @property
@@ -132,7 +132,7 @@ def chosen(rule: Rule, names: Sequence[str], point: DecisionPoint, candidates: S
     return Choice(candidates[place].replica, {name: parts[place, part] for part, name in enumerate(names)})
 
 
-def explained(pick: Callable[..., int], names: Names, fleet: Any, point: Any, desk: Desk) -> FleetChoice:
+def explained(pick: Callable[..., int], names: Names, fleet: Any, point: Any, desk: DeskView) -> FleetChoice:
     """What `pick` takes at a fleet's decision point, with the parts of every candidate's score by the policy's PARTS.
 
     Raises KeyError if `names` does not name the parts of the point's kind.

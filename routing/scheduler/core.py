@@ -1,4 +1,4 @@
-"""The scheduler core: who runs where, what is loaded, what is evicted. Pure: no clock of its own, no I/O, no chance.
+"""The scheduler core: who runs where, what is loaded, what is evicted. Pure: no clock, no I/O, nothing random.
 
 Whoever drives it (the simulator, or the scheduler process) reports events with their time (`arrive`, `finished`,
 `loaded`), then asks `next_point` until it rests, lets a policy pick among the point's candidates and passes the pick to

@@ -146,7 +146,7 @@ EXPECTED, HELD, RUNNING, DONE = 0, 1, 2, 3
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class FleetLimits:
     """What the scheduler holds every policy to.
 
     `max_active` models compute on one device at once; another replica is loaded if the waiting work exceeds
@@ -183,7 +183,7 @@ class Fleet(NamedTuple):
     state: NDArray[Any]
 
 
-def empty(models: NDArray[Any], devices: NDArray[Any], calls: int, limits: Limits) -> Fleet:
+def empty(models: NDArray[Any], devices: NDArray[Any], calls: int, limits: FleetLimits) -> Fleet:
     """A fleet on which nothing is resident and nobody waits, for at most `calls` calls. Raises ValueError: check()."""
     check(models, devices)
     count, scopes = len(models), len(devices) if limits.early else 1

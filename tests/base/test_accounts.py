@@ -103,16 +103,18 @@ def test_playground_keys_are_short_lived_and_shared_for_minutes(person: Callable
 
 def test_keys_are_the_engineer_s_and_only_their_own(person: Callable[..., User]) -> None:
     engineer, other = person("engineer"), person("engineer")
-    row, secret = callers.create(engineer, "app", ["call"], callers.Limits(models=["practice-*"], calls_per_minute=60))
+    row, secret = callers.create(
+        engineer, "app", ["call"], callers.KeyLimits(models=["practice-*"], calls_per_minute=60)
+    )
     assert secret not in str(list(ApiKey.objects.values()))
     with pytest.raises(Missing):
         callers.revoke(other, row.pk)
     with pytest.raises(access.Forbidden):
         callers.create(person("viewer"), "app", ["call"])
     for limits in (
-        callers.Limits(models=["a b"]),
-        callers.Limits(calls_per_minute=0),
-        callers.Limits(expires_at=timezone.now()),
+        callers.KeyLimits(models=["a b"]),
+        callers.KeyLimits(calls_per_minute=0),
+        callers.KeyLimits(expires_at=timezone.now()),
     ):
         with pytest.raises(Invalid):
             callers.create(engineer, "app", ["call"], limits)

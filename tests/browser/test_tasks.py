@@ -173,7 +173,7 @@ def test_key_with_limits(hand: Hand, site: Site) -> None:
 def test_call_of_the_openai_sdk_is_found_by_its_id_and_tells_what_was_changed(
     hand: Hand, site: Site, ada: User
 ) -> None:
-    key = callers.create(ada, "sdk", ["call"], callers.Limits())[1]
+    key = callers.create(ada, "sdk", ["call"], callers.KeyLimits())[1]
     until(lambda: httpx.get(f"{site.url}/v1/models", headers={"Authorization": f"Bearer {key}"}).is_success, 10)
     client = openai.OpenAI(base_url=f"{site.url}/v1", api_key=key, max_retries=0, timeout=20)
     answer = client.chat.completions.with_raw_response.create(
@@ -246,7 +246,7 @@ def test_forty_are_disabled_and_enabled_again(hand: Hand, site: Site) -> None:
 
 def test_revoked_key_is_refused_at_the_next_call(hand: Hand, site: Site, ada: User) -> None:
     name = "old app"
-    headers = {"Authorization": f"Bearer {callers.create(ada, name, ['call'], callers.Limits())[1]}"}
+    headers = {"Authorization": f"Bearer {callers.create(ada, name, ['call'], callers.KeyLimits())[1]}"}
     until(lambda: httpx.get(f"{site.url}/v1/models", headers=headers).is_success, 10)
     hand.page.goto(f"{site.url}/keys")
     hand.start()

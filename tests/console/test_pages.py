@@ -203,7 +203,7 @@ def test_practice_models_are_called_emulated_wherever_they_show(
 def test_nothing_to_do_says_what_was_looked_at(visitor: Visitor, person: Callable[..., User]) -> None:
     write_models(10)
     Model.objects.filter(state="unreachable").update(state="probing")
-    callers.create(person("admin", "owner"), "bot", ["call"], callers.Limits())
+    callers.create(person("admin", "owner"), "bot", ["call"], callers.KeyLimits())
     body = visitor("admin").get("/").content.decode()
     for words in ("Nothing waits for you", "6 models answered", "2 models are being probed", "2 models are disabled"):
         assert words in body

@@ -21,16 +21,16 @@ from registry.transports.http import Client
 from routing.dataplane.breaker import Breakers
 from routing.dataplane.cors import CrossOrigin, origins
 from routing.dataplane.forwarding import Forwarder
-from routing.dataplane.gateway import Gateway, World
+from routing.dataplane.gateway import Gateway, Hooks
 from routing.dataplane.measures import Measures
 from routing.dataplane.recorder import Recorder
-from routing.dataplane.snapshot import Builder, CallerRow, ModelRow, Snapshot
+from routing.dataplane.snapshot import Builder, Snapshot, StoredCaller, StoredModel
 
 PEPPER = b"p" * 32
 KEY = "pb-test-key"
 
 
-def caller_row(key: str = KEY, **changes: Any) -> CallerRow:
+def caller_row(key: str = KEY, **changes: Any) -> StoredCaller:
     fields: dict[str, Any] = {
         "key_id": 1,
         "key_hash": key_hash(key, PEPPER),
@@ -42,10 +42,10 @@ def caller_row(key: str = KEY, **changes: Any) -> CallerRow:
         "max_concurrency": None,
         "expires_at": None,
     }
-    return CallerRow(**{**fields, **changes})
+    return StoredCaller(**{**fields, **changes})
 
 
-def model_row(name: str, *ports: int, state: str = "ready", **spec: Any) -> ModelRow:
+def model_row(name: str, *ports: int, state: str = "ready", **spec: Any) -> StoredModel:
     document = {
         "name": name,
         "type": "llm",
@@ -54,7 +54,7 @@ def model_row(name: str, *ports: int, state: str = "ready", **spec: Any) -> Mode
         "upstream_model": "upstream-name",
         **spec,
     }
-    return ModelRow(
+    return StoredModel(
         name=name,
         type=document["type"],
         protocol=document["protocol"],
@@ -68,7 +68,7 @@ def model_row(name: str, *ports: int, state: str = "ready", **spec: Any) -> Mode
     )
 
 
-def snapshot(models: Sequence[ModelRow], callers: Sequence[CallerRow] = (), revision: int = 7) -> Snapshot:
+def snapshot(models: Sequence[StoredModel], callers: Sequence[StoredCaller] = (), revision: int = 7) -> Snapshot:
     return Snapshot(revision, ("127.0.0.0/8",), tuple(callers) or (caller_row(),), (), tuple(models))
 
 
@@ -78,7 +78,7 @@ class Running:
 
     port: int
     gateway: Gateway
-    world: World
+    hooks: Hooks
     builder: Builder
     breakers: Breakers
     client: Client
@@ -113,7 +113,7 @@ class Running:
 
 @asynccontextmanager
 async def gateway_for(
-    models: Sequence[ModelRow], callers: Sequence[CallerRow] = (), browsers: str = "*"
+    models: Sequence[StoredModel], callers: Sequence[StoredCaller] = (), browsers: str = "*"
 ) -> AsyncIterator[Running]:
     """Serve these models to these callers (by default one, whose key is KEY) and to pages of these origins."""
     guard = Egress(("127.0.0.0/8",))
@@ -133,7 +133,7 @@ async def gateway_for(
         config = uvicorn.Config(door, lifespan="off", http="httptools", log_level="critical", access_log=False)
         server = uvicorn.Server(config)
         port = listener.getsockname()[1]
-        running = Running(port, gateway, gateway.world, builder, breakers, client, measures, delivered)
+        running = Running(port, gateway, gateway.hooks, builder, breakers, client, measures, delivered)
         running.serve(snapshot(models, callers))
         task = asyncio.create_task(server._serve([listener]))
         while not server.started:

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from routing.lab.learn.simulator import events as simulator
 from routing.lab.learn.simulator.machine import Machine
-from routing.lab.learn.simulator.play import Entrant, staged
+from routing.lab.learn.simulator.simulation import Entrant, prepared
 from routing.lab.learn.workloads.traffic import Workload
 from routing.scheduler import core as scheduler
 from routing.scheduler.core import REST, Point
-from routing.scheduler.fleet import DEVICE, DONE, LOADING, MODEL, NONE, Fleet, Limits
+from routing.scheduler.fleet import DEVICE, DONE, LOADING, MODEL, NONE, Fleet, FleetLimits
 
 Pick = Callable[[Fleet, Point, NDArray[np.int64]], int]
 MOST_DECISIONS = 20_000
@@ -73,13 +73,17 @@ Watch = Callable[[Run, Point | None, NDArray[np.int64]], None]
 
 
 def drive(
-    workload: Workload, limits: Limits, pick: Pick, watch: Watch = lambda run, point, candidates: None, again: int = 0
+    workload: Workload,
+    limits: FleetLimits,
+    pick: Pick,
+    watch: Watch = lambda run, point, candidates: None,
+    again: int = 0,
 ) -> Run:
     """Run event by event. `watch` hears of each event (no point) and of each decision once it is carried out.
 
     If nothing is left to happen and calls wait, every device is looked at again, at most `again` times.
     """
-    machine, clock, desk = staged(workload, Entrant("", None, np.zeros(1), limits))
+    machine, clock, desk = prepared(workload, Entrant("", None, np.zeros(1), limits))
     run, fleet = Run(machine), machine.fleet
     while True:
         if not simulator.step(machine, clock):
@@ -123,10 +127,10 @@ def last(fleet: Fleet, point: Point, candidates: NDArray[np.int64]) -> int:
 
 def by_lot(seed: int, refuses: float = 0.0) -> Pick:
     """Any candidate; none in a share `refuses` of the decisions."""
-    chance = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
 
     def pick(fleet: Fleet, point: Point, candidates: NDArray[np.int64]) -> int:
-        return NONE if chance.random() < refuses else int(chance.choice(candidates))
+        return NONE if rng.random() < refuses else int(rng.choice(candidates))
 
     return pick
 
@@ -172,10 +176,10 @@ def fleets(draw: st.DrawFn, most: int) -> NDArray[Any]:
     return devices_of(column((10.0, 16.0)), cache, speed=column((1.0, 1.0, 2.0)), drained=drained)
 
 
-def limits() -> st.SearchStrategy[Limits]:
+def limits() -> st.SearchStrategy[FleetLimits]:
     """What the scheduler may be told."""
     return st.builds(
-        Limits,
+        FleetLimits,
         max_active=st.integers(1, 3),
         replicate=st.sampled_from((0.0, 0.1, 2.0, 50.0)),
         calls_per_replica=st.sampled_from((0.0, 0.5, 2.0, 5.0)),

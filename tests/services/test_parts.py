@@ -13,7 +13,7 @@ from controlplane.services import leftovers, place
 from controlplane.services.children import alive, wait_for
 from controlplane.services.files import rotate, write_private
 from controlplane.services.lock import Lock
-from controlplane.services.place import Refused
+from controlplane.services.place import RunRefused
 from controlplane.services.ports import Ports, free_port, is_free
 from controlplane.services.watched import Watched, pause_after
 
@@ -34,13 +34,13 @@ def test_environment_has_defaults(tmp_path: Path) -> None:
     ("name", "value"), [("PORT", "http"), ("PORT", "0"), ("PORT", "70000"), ("PRACTICE", "-1"), ("PRACTICE", "many")]
 )
 def test_wrong_environment_is_named(tmp_path: Path, name: str, value: str) -> None:
-    with pytest.raises(Refused, match=rf"{name}='{value}'"):
+    with pytest.raises(RunRefused, match=rf"{name}='{value}'"):
         place.from_environment({"DATA_DIR": str(tmp_path), name: value})
 
 
 def test_unusable_data_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(Refused, match=r"DATA_DIR .*/file/data"):
+    with pytest.raises(RunRefused, match=r"DATA_DIR .*/file/data"):
         place.from_environment({"DATA_DIR": str(tmp_path / "file" / "data")})
 
 
@@ -60,7 +60,7 @@ def test_one_run_per_data_folder(tmp_path: Path) -> None:
     here = place.from_environment({"DATA_DIR": str(tmp_path), "PORT": "8123"})
     holder = Lock(here)
     holder.take()
-    with pytest.raises(Refused, match=rf"http://127.0.0.1:8123 \(process {os.getpid()}\)"):
+    with pytest.raises(RunRefused, match=rf"http://127.0.0.1:8123 \(process {os.getpid()}\)"):
         Lock(here).take()
 
 
@@ -69,7 +69,7 @@ def test_a_run_notices_that_its_data_folder_was_replaced(tmp_path: Path) -> None
     holder.take()
     holder.check()
     (tmp_path / "run.lock").unlink()
-    with pytest.raises(Refused, match="deleted or replaced"):
+    with pytest.raises(RunRefused, match="deleted or replaced"):
         holder.check()
 
 

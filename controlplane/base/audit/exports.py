@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from controlplane.base import access
 from controlplane.base.audit import history
-from controlplane.base.audit.naming import Entry
+from controlplane.base.audit.naming import AuditEntry
 from controlplane.base.refusals import Invalid
 
 COLUMNS = ("id", "at", "actor", "verb", "object_type", "object_id", "object_name", "request_id", "detail", "hash")
@@ -30,7 +30,7 @@ def answer(actor: access.Actor, wanted: Mapping[str, str], kind: str) -> Streami
 
 
 async def _pieces(
-    actor: access.Actor, wanted: Mapping[str, str], write: Callable[[Sequence[Entry], bool], str]
+    actor: access.Actor, wanted: Mapping[str, str], write: Callable[[Sequence[AuditEntry], bool], str]
 ) -> AsyncIterator[str]:
     before: int | None = None
     while entries := await sync_to_async(history.piece)(actor, wanted, before):
@@ -40,7 +40,7 @@ async def _pieces(
         yield write([], True)
 
 
-def as_csv(entries: Sequence[Entry], first: bool) -> str:
+def as_csv(entries: Sequence[AuditEntry], first: bool) -> str:
     """Rows, with the head before the first ones. A cell that a spreadsheet would compute gets a quote in front."""
     text = io.StringIO()
     writer = csv.writer(text)
@@ -53,19 +53,19 @@ def as_csv(entries: Sequence[Entry], first: bool) -> str:
     return text.getvalue()
 
 
-def as_json(entries: Sequence[Entry], first: bool) -> str:
+def as_json(entries: Sequence[AuditEntry], first: bool) -> str:
     """One entry a line."""
     return "".join(json.dumps(fields(entry), ensure_ascii=False) + "\n" for entry in entries)
 
 
-def fields(entry: Entry) -> dict[str, object]:
+def fields(entry: AuditEntry) -> dict[str, object]:
     """An entry as a flat row."""
     change = entry.change
     row = {name: getattr(change, name) for name in COLUMNS if name != "object_name"}
     return {**row, "at": change.at.isoformat(), "object_name": entry.name}
 
 
-FORMATS: dict[str, tuple[str, Callable[[Sequence[Entry], bool], str]]] = {
+FORMATS: dict[str, tuple[str, Callable[[Sequence[AuditEntry], bool], str]]] = {
     "csv": ("text/csv; charset=utf-8", as_csv),
     "jsonl": ("application/x-ndjson; charset=utf-8", as_json),
 }

@@ -11,7 +11,7 @@ from django.utils.timezone import is_naive, make_aware
 
 from controlplane.base import access
 from controlplane.base.audit import chain as audit
-from controlplane.base.audit.naming import Entry, told
+from controlplane.base.audit.naming import AuditEntry, told
 from controlplane.base.models import Change
 from controlplane.base.web.paging import Page, page_of_rows
 
@@ -51,13 +51,13 @@ def of_object(actor: access.Actor | None, object_type: str, name: str, number: i
     return _page(Change.objects.filter(object_type=object_type, object_id=name).order_by("-id"), number)
 
 
-def latest(actor: access.Actor | None) -> list[Entry]:
+def latest(actor: access.Actor | None) -> list[AuditEntry]:
     """The newest entries that changed something. Raises Forbidden."""
     rows = matching(actor, {}).exclude(verb__in=LOOKS).exclude(verb="model.import", object_type="job")
     return told(list(rows[:SHOWN]))
 
 
-def piece(actor: access.Actor | None, wanted: Mapping[str, str], before: int | None) -> list[Entry]:
+def piece(actor: access.Actor | None, wanted: Mapping[str, str], before: int | None) -> list[AuditEntry]:
     """The next matching entries, older than the one `before`, for a file to keep. Raises Forbidden."""
     rows = matching(actor, wanted)
     return told(list((rows if before is None else rows.filter(pk__lt=before))[:CHUNK]))

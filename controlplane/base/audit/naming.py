@@ -23,7 +23,7 @@ class Named:
 
 
 @dataclass(frozen=True)
-class Step:
+class ChangeStep:
     """One value before and after a change."""
 
     path: str
@@ -32,13 +32,13 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Entry:
+class AuditEntry:
     """An audit entry to show. `href` is empty if the object is gone or has no page."""
 
     change: Change
     name: str
     href: str
-    steps: tuple[Step, ...]
+    steps: tuple[ChangeStep, ...]
 
 
 def declare(objects: Mapping[str, Find]) -> None:
@@ -51,7 +51,7 @@ def whole(ids: Sequence[str]) -> list[int]:
     return [int(text) for text in ids if text.isascii() and text.isdigit() and len(text) < 18]
 
 
-def told(changes: Sequence[Change]) -> list[Entry]:
+def told(changes: Sequence[Change]) -> list[AuditEntry]:
     """The entries with names; one query for each kind of object that occurs."""
     ids = defaultdict(set)
     for change in changes:
@@ -60,20 +60,20 @@ def told(changes: Sequence[Change]) -> list[Entry]:
     return [_entry(change, today[change.object_type].get(change.object_id)) for change in changes]
 
 
-def _entry(change: Change, now: Named | None) -> Entry:
+def _entry(change: Change, now: Named | None) -> AuditEntry:
     then = change.detail.get("name") or change.detail.get("username")
     name = then if isinstance(then, str) and then else now.name if now else change.object_id
-    return Entry(change, name, now.href if now else "", steps(change.detail))
+    return AuditEntry(change, name, now.href if now else "", steps(change.detail))
 
 
-def steps(detail: Mapping[str, object]) -> tuple[Step, ...]:
+def steps(detail: Mapping[str, object]) -> tuple[ChangeStep, ...]:
     """What changed, from an entry's detail: `{"from": …, "to": …}` itself, or one of those for each name."""
     if detail.keys() >= {"from", "to"}:
-        return (Step("", detail["from"], detail["to"]),)
+        return (ChangeStep("", detail["from"], detail["to"]),)
     every = detail.get("changed", detail)
     pairs = every.items() if isinstance(every, dict) else ()
     return tuple(
-        Step(str(path), value["from"], value["to"])
+        ChangeStep(str(path), value["from"], value["to"])
         for path, value in pairs
         if isinstance(value, dict) and value.keys() >= {"from", "to"}
     )

@@ -35,7 +35,7 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ReferenceAnswer:
     """What an operation answers under one status."""
 
     status: str
@@ -44,7 +44,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
+class ReferenceOperation:
     """One method of an address. `curl` is empty where no API key is let in."""
 
     method: str
@@ -55,26 +55,26 @@ class Operation:
     parameters: tuple[Field, ...]
     body_types: tuple[str, ...]
     body: tuple[Field, ...]
-    answers: tuple[Answer, ...]
+    answers: tuple[ReferenceAnswer, ...]
     errors: tuple[str, ...]
     curl: str
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class ReferenceAddress:
     """A path, what it is for, and its methods."""
 
     path: str
     anchor: str
     sentence: str
-    operations: tuple[Operation, ...]
+    operations: tuple[ReferenceOperation, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
     """Every address by group, and what the error statuses mean that all share."""
 
-    groups: tuple[tuple[str, tuple[Address, ...]], ...]
+    groups: tuple[tuple[str, tuple[ReferenceAddress, ...]], ...]
     errors: tuple[tuple[str, str], ...]
     error_fields: tuple[Field, ...]
 
@@ -101,22 +101,22 @@ def read(document: Shape) -> Reference:
     )
 
 
-def address(path: str, methods: Shape, shapes: "Shapes") -> Address:
+def address(path: str, methods: Shape, shapes: "Shapes") -> ReferenceAddress:
     """One path of the document."""
     anchor = "at-" + path.removeprefix("/api/").replace("/", "-").translate({ord(sign): None for sign in "{}"})
     there = [name for name in METHODS if name in methods]
     operations = tuple(
         operation(path, name, f"{name}-{anchor.removeprefix('at-')}", methods[name], shapes) for name in there
     )
-    return Address(path, anchor, methods[there[0]].get("summary", ""), operations)
+    return ReferenceAddress(path, anchor, methods[there[0]].get("summary", ""), operations)
 
 
-def operation(path: str, method: str, anchor: str, found: Shape, shapes: "Shapes") -> Operation:
+def operation(path: str, method: str, anchor: str, found: Shape, shapes: "Shapes") -> ReferenceOperation:
     """One method of a path."""
     bodies = found.get("requestBody", {}).get("content", {})
     body: Shape = next((content.get("schema", {}) for content in bodies.values()), {})
     role, scopes = found.get(ROLE, ""), tuple(found.get(SCOPES, ()))
-    return Operation(
+    return ReferenceOperation(
         method=method.upper(),
         anchor=anchor,
         sentence=found.get("description", ""),
@@ -180,13 +180,13 @@ class Shapes:
         note = self.note({**given, "description": found.get("description", "")})
         return Field(found["name"], self.words(given), bool(found.get("required")), found["in"], note)
 
-    def answer(self, status: str, found: Shape) -> Answer:
+    def answer(self, status: str, found: Shape) -> ReferenceAnswer:
         """What is answered under `status`; a status without a body has the type ""."""
         content = next((one.get("schema", {}) for one in found.get("content", {}).values()), None)
         return (
-            Answer(status, "", ())
+            ReferenceAnswer(status, "", ())
             if content is None
-            else Answer(status, self.words(content), tuple(self.fields(content)))
+            else ReferenceAnswer(status, self.words(content), tuple(self.fields(content)))
         )
 
     def fields(self, given: Shape, before: str = "", depth: int = 1) -> Iterator[Field]:

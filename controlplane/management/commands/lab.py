@@ -10,9 +10,9 @@ from django.core.management.base import BaseCommand, CommandError
 
 from routing.lab.learn.evaluation.bounds import floors
 from routing.lab.learn.evaluation.evaluate import Question, evaluate
-from routing.lab.learn.simulator.lineup import ORACLE
+from routing.lab.learn.simulator.entries import ORACLE
 from routing.lab.learn.simulator.race import race
-from routing.lab.learn.workloads.scenes import scene
+from routing.lab.learn.workloads.scenarios import scenario_source
 
 COLUMNS = {
     "policy": "policy", "mean_s": "mean s", "p50_s": "p50", "p95_s": "p95", "p99_s": "p99", "max_wait_s": "max wait",
@@ -65,7 +65,7 @@ class Command(BaseCommand):
     def evaluate(self, options: dict[str, Any]) -> None:
         """A JSON document, or a table."""
         shape = {key: options[key] for key in ("devices", "models", "alpha", "cv")}
-        name, workload = scene(options["scenario"], shape, options["trace"], options["data"])
+        name, workload = scenario_source(options["scenario"], shape, options["trace"], options["data"])
         policies = named(options)
         if options["oracle"]:
             policies += [one + ORACLE for one in policies if not one.endswith(ORACLE)]

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from registry.protocols.runtime.calls import Calls
+from registry.protocols.runtime.calls import ToolCalls
 from registry.protocols.runtime.content import (
     INSTRUCTIONS,
     each_message,
@@ -34,7 +34,7 @@ class Conversation:
     def __init__(self) -> None:
         self.system: list[Block] = []
         self.turns: list[Block] = []
-        self.calls = Calls()
+        self.calls = ToolCalls()
         self.ids: dict[str, str] = {}
         self.taken: set[str] = set()
         self.last: Given | None = None

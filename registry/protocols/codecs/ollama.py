@@ -4,7 +4,7 @@ from typing import Any
 
 from registry.canon import CallContext
 from registry.protocols.runtime import content, replies
-from registry.protocols.runtime.calls import Calls
+from registry.protocols.runtime.calls import ToolCalls
 from registry.protocols.runtime.content import each_message, image_of, kind_of, parts_of, schema_of, text_of, unreadable
 from registry.protocols.runtime.given import Given
 from registry.protocols.runtime.params import Draft
@@ -23,7 +23,7 @@ EFFORTS = {"none": False, "minimal": "low", "low": "low", "medium": "medium", "h
 
 def messages(value: Given) -> list[dict[str, Any]]:
     """Messages with text content, images apart, and tool arguments as objects."""
-    calls = Calls()
+    calls = ToolCalls()
     found = []
     for role, given in each_message(value):
         turn: dict[str, Any] = {"role": {"developer": "system", "function": "tool"}.get(role, role)}
@@ -37,7 +37,7 @@ def messages(value: Given) -> list[dict[str, Any]]:
     return found
 
 
-def assistant(given: Given, calls: Calls) -> dict[str, Any]:
+def assistant(given: Given, calls: ToolCalls) -> dict[str, Any]:
     """What an assistant's message has besides content: thinking and tool calls."""
     found: dict[str, Any] = {}
     if isinstance(given.peek("reasoning_content"), str) and given.peek("reasoning_content"):

@@ -14,13 +14,13 @@ import msgspec
 
 from registry.canon import Task
 from registry.protocols import codecs
-from registry.protocols.adapter import Adapter, Code, CompileError, Operation, Verb, Wire
+from registry.protocols.adapter import Adapter, BoundOperation, Code, CompileError, Verb, Wire
 from registry.protocols.auth import MINTED, authorization
 from registry.protocols.compiler import generate
 from registry.protocols.compiler.catalog import PROTOCOLS
 from registry.protocols.compiler.layout import layout
 from registry.protocols.compiler.mapping import collision
-from registry.protocols.document import Call, Document, Framing, Probe, Transport
+from registry.protocols.document import ControlCall, Document, Framing, Probe, Transport
 from registry.protocols.document import Operation as Described
 from registry.protocols.runtime.opening import opening
 from registry.protocols.runtime.own_format import STARTS
@@ -138,7 +138,7 @@ def below(document: Document, path: str) -> str:
 def below_base(document: Document) -> Document:
     """`document` with every path relative to its base path, which endpoints may replace by a version of their own."""
 
-    def relative(part: Described | Probe | Call) -> Described | Probe | Call:
+    def relative(part: Described | Probe | ControlCall) -> Described | Probe | ControlCall:
         paths = [name for name in ("path", "stream_path") if hasattr(part, name)]
         return msgspec.structs.replace(part, **{name: below(document, getattr(part, name)) for name in paths})
 
@@ -154,7 +154,7 @@ def below_base(document: Document) -> Document:
     )
 
 
-def operations(module: ModuleType, document: Document, tasks: tuple[Task, ...]) -> Mapping[Task, Operation]:
+def operations(module: ModuleType, document: Document, tasks: tuple[Task, ...]) -> Mapping[Task, BoundOperation]:
     """The generated functions, by task."""
     found = {}
     for task in tasks:
@@ -163,13 +163,13 @@ def operations(module: ModuleType, document: Document, tasks: tuple[Task, ...]) 
         if opener is not None and rules is not None and rules.framing is Framing.SSE:
             opener = opening(opener, decode)
         optional = rules.optional if rules is not None else ()
-        found[task] = Operation(task, getattr(module, f"encode_{task}"), decode, opener, optional)
+        found[task] = BoundOperation(task, getattr(module, f"encode_{task}"), decode, opener, optional)
     return MappingProxyType(found)
 
 
-def verb(described: Call | Probe) -> Verb:
+def verb(described: ControlCall | Probe) -> Verb:
     """An upstream call without a body mapping."""
-    body = msgspec.json.encode(described.body) if isinstance(described, Call) and described.body else b""
+    body = msgspec.json.encode(described.body) if isinstance(described, ControlCall) and described.body else b""
     return Verb(Wire(described.method, described.path, body), described.status)
 
 

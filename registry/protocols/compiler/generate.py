@@ -11,7 +11,7 @@ import msgspec
 
 from registry.canon import Task
 from registry.protocols.compiler.mapping import wire_path
-from registry.protocols.document import Document, Operation, Part, Rest, Step
+from registry.protocols.document import Document, MappingStep, Operation, Part, Rest
 from registry.spec import Constraint, Parameter, Spec
 from registry.steering import steers
 
@@ -183,7 +183,7 @@ def rest_statement(operation: Operation, opened: Sequence[str]) -> ast.stmt:
     return do("draft.send_rest", name("body"), *home, **declared)
 
 
-def step_statement(step: Step) -> ast.stmt:
+def step_statement(step: MappingStep) -> ast.stmt:
     """One line of the document's body mapping."""
     if step.value is not msgspec.UNSET:
         value = {"$model": name("upstream_model"), "$stream": name("request.stream")}.get(str(step.value))

@@ -23,7 +23,7 @@ class ToolCall:
     entry: Given
 
 
-class Calls:
+class ToolCalls:
     """The tool calls of a conversation so far, so that each answer finds its call."""
 
     def __init__(self) -> None:

@@ -42,7 +42,7 @@ class Content(Struct, gc=False):
     audio: Any = None
 
 
-class Choice(Struct, gc=False):
+class ChunkChoice(Struct, gc=False):
     """What is read of a chunk's choice. `text` is a completion's."""
 
     index: Any = 0
@@ -62,7 +62,7 @@ class Choice(Struct, gc=False):
 class Chunk(Struct, gc=False):
     """What is read of a chunk."""
 
-    choices: list[Choice] | None = None
+    choices: list[ChunkChoice] | None = None
     usage: Any = None
 
 
@@ -202,7 +202,7 @@ class SpliceStream:
         if not isinstance(value, dict):
             raise wrong("holds an event that is no JSON object", data)
         try:
-            choices = convert(value.get("choices") or [], list[Choice])
+            choices = convert(value.get("choices") or [], list[ChunkChoice])
         except ValidationError as error:
             raise wrong("holds an event whose choices are no list of objects with deltas", data) from error
         usage = self.learn(value)
@@ -216,7 +216,7 @@ class SpliceStream:
             return COMMENT
         return b"data: " + data + b"\n\n"
 
-    def follow(self, choices: Sequence[Choice]) -> None:
+    def follow(self, choices: Sequence[ChunkChoice]) -> None:
         """Note which choices began, grew and ended. Raises Failure if one broke off."""
         for choice in choices:
             self.tokens += choice.adds()

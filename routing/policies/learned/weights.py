@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from routing.policies.learned.observation import DIGEST
 from routing.policies.learned.policy import BASE, SIZE
-from routing.scheduler.fleet import Limits
+from routing.scheduler.fleet import FleetLimits
 
 LIMITS = ("max_active", "replicate", "calls_per_replica", "patience_s")
 
@@ -30,12 +30,12 @@ class Learned:
     """
 
     weights: NDArray[np.float64]
-    limits: Limits
+    limits: FleetLimits
     record: Mapping[str, Any]
     gated: bool
 
 
-def save(path: Path, weights: NDArray[np.float64], limits: Limits, record: Mapping[str, Any]) -> None:
+def save(path: Path, weights: NDArray[np.float64], limits: FleetLimits, record: Mapping[str, Any]) -> None:
     """Write weights with their record; the file says itself what it holds. Raises WeightsError for bad numbers."""
     _check(path, weights)
     held = {name: getattr(limits, name) for name in LIMITS}
@@ -44,7 +44,7 @@ def save(path: Path, weights: NDArray[np.float64], limits: Limits, record: Mappi
 
 
 def load(path: Path) -> Learned:
-    """Read weights. Raises WeightsError where the file is missing, corrupted, or made for other features."""
+    """Read weights. Raises WeightsError if the file is missing, corrupted, or made for other features."""
     try:
         with np.load(path, allow_pickle=False) as held:
             weights, record = np.array(held["weights"], np.float64), json.loads(str(held["record"]))
@@ -64,7 +64,7 @@ def load(path: Path) -> Learned:
     gated = not record.get("gate", {}).get("passed", False)
     if gated:
         weights[BASE:] = 0.0
-    return Learned(weights, Limits(**{name: record["limits"][name] for name in LIMITS}), record, gated)
+    return Learned(weights, FleetLimits(**{name: record["limits"][name] for name in LIMITS}), record, gated)
 
 
 def _check(path: Path, weights: NDArray[np.float64]) -> None:

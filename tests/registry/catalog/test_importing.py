@@ -215,8 +215,8 @@ def test_a_probe_does_not_overrule_people(upstreams: Upstreams, engineer: User) 
     assert first.release_id is not None
     assert second.release_id is not None
     catalog.disable(engineer, [first.pk])
-    probing.store([probing.Outcome(first.pk, first.release_id, True, "", 1.0)])
-    probing.store([probing.Outcome(second.pk, second.release_id + 999, False, "old release", 1.0)])
+    probing.store([probing.ProbeOutcome(first.pk, first.release_id, True, "", 1.0)])
+    probing.store([probing.ProbeOutcome(second.pk, second.release_id + 999, False, "old release", 1.0)])
     assert set(Model.objects.values_list("state", flat=True)) == {ModelState.DISABLED, ModelState.READY}
 
 

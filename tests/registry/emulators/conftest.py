@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from registry.emulators.fleet import Fleet, start
+from registry.emulators.fleet import EmulatedFleet, start
 from registry.emulators.latency import Latency
 from registry.emulators.roster import emulated
 
@@ -15,7 +15,7 @@ class Practice:
     """A running fleet of 32 models."""
 
     url: str
-    fleet: Fleet
+    fleet: EmulatedFleet
 
     def address(self, protocol: str, kind: str = "llm", suffix: str = "") -> tuple[str, str]:
         """Base URL and name of the first model of a protocol and type."""

@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 
 from registry.emulators.answers import scores, speak, vector
 from registry.emulators.faults import FAULTS
-from registry.emulators.fleet import WIRES, Fleet
+from registry.emulators.fleet import WIRES, EmulatedFleet
 from registry.emulators.latency import Latency
 from registry.emulators.roster import emulated
 from registry.emulators.specs import specs
-from registry.emulators.wire import Call
+from registry.emulators.wire import WireCall
 from registry.protocols.adapter import Wire
 from registry.spec import Timeouts
 from registry.transports.egress import Egress
@@ -115,7 +115,9 @@ def test_scores_are_probabilities(row: list[float]) -> None:
 def test_no_body_breaks_a_wire(protocol: str, body: bytes) -> None:
     number = next(n for n in range(1, 33) if emulated(n).protocol == protocol)
     headers = {"anthropic-version": "2023-06-01"}
-    answer, _ = Fleet(32, Latency(0, 0)).respond(Call("POST", f"/m/{number}{PATHS[protocol]}", headers, body))
+    answer, _ = EmulatedFleet(32, Latency(0, 0)).respond(
+        WireCall("POST", f"/m/{number}{PATHS[protocol]}", headers, body)
+    )
     assert answer.status in (200, 400, 404, 422)
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from registry.canon import CallContext, Failure, FailureKind, Fragment, Reply, Task
-from registry.protocols.adapter import Operation, StreamDecoder
+from registry.protocols.adapter import BoundOperation, StreamDecoder
 from registry.protocols.compiler.adapters import compile_adapter
 from registry.protocols.compiler.catalog import PROTOCOLS
 from registry.protocols.runtime.framing import MAX_MESSAGE
@@ -18,7 +18,7 @@ from registry.specfile.file import read
 from tests.registry.protocols.goldens import load
 
 CONTEXT = CallContext("public-1", "req-1", 1, usage_wanted=True)
-OPERATIONS: dict[tuple[str, Task], Operation] = {
+OPERATIONS: dict[tuple[str, Task], BoundOperation] = {
     (document.name, task): compile_adapter(
         read({"name": "m", "type": kind, "protocol": document.name, "endpoint": "http://h"})
     ).operations[task]

@@ -13,7 +13,7 @@ from registry.protocols.adapter import Wire
 from registry.spec import Timeouts
 from registry.transports.egress import Egress
 from registry.transports.http import Client
-from registry.transports.response import Limits
+from registry.transports.response import ResponseLimits
 from registry.transports.target import Target
 from tests.registry.transports.faults import Peer, serving
 
@@ -24,7 +24,7 @@ POST = Wire("POST", "/x", b'{"a":1}')
 
 @pytest.fixture
 async def client() -> AsyncIterator[Client]:
-    made = Client(lambda: LOOPBACK, Limits(body=1_000_000))
+    made = Client(lambda: LOOPBACK, ResponseLimits(body=1_000_000))
     yield made
     await made.close()
 

@@ -21,15 +21,15 @@ from routing.chains.chain import (
     FASTEST,
     LEAST_ENERGY,
     MOST_ACCURATE,
-    Candidate,
     Chain,
     ChainInvalid,
+    ChainLimits,
+    ChainMeasures,
     Combination,
     Infeasible,
-    Limits,
-    Measures,
     Objective,
     Stage,
+    StageCandidate,
 )
 from routing.chains.pareto import TooManyCombinations
 
@@ -37,11 +37,11 @@ NAMES = ("latency_s", "energy_j", "accuracy")
 Key = tuple[float, float, float, float]
 OBJECTIVES = (FASTEST, LEAST_ENERGY, MOST_ACCURATE, Objective(1.0, 0.5), Objective(0.25, 3.0))
 PERCEPTION = (
-    Candidate("yolo-n", 0.010, 0.5, 0.80),
-    Candidate("yolo-m", 0.020, 1.5, 0.90),
-    Candidate("yolo-x", 0.040, 4.0, 0.95),
+    StageCandidate("yolo-n", 0.010, 0.5, 0.80),
+    StageCandidate("yolo-m", 0.020, 1.5, 0.90),
+    StageCandidate("yolo-x", 0.040, 4.0, 0.95),
 )
-CONTROL = (Candidate("mlp", 0.002, 0.1, 0.90), Candidate("mpc", 0.030, 0.4, 0.99))
+CONTROL = (StageCandidate("mlp", 0.002, 0.1, 0.90), StageCandidate("mpc", 0.030, 0.4, 0.99))
 PAIR = Chain((Stage("perception", PERCEPTION), Stage("control", CONTROL, ("perception",))))
 
 # Sixty-fourths add up and multiply without rounding here, so brute force may work in any order and ties are plenty.
@@ -60,23 +60,23 @@ def chains(draw: st.DrawFn, number: st.SearchStrategy[float], accuracy: st.Searc
     for at in range(count):
         waits = draw(st.sets(st.integers(0, at - 1))) if at else set()
         rows = draw(st.lists(st.tuples(number, number, accuracy), min_size=1, max_size=most))
-        named = tuple(Candidate(f"m{n}", *row) for n, row in enumerate(rows))
+        named = tuple(StageCandidate(f"m{n}", *row) for n, row in enumerate(rows))
         stages.append(Stage(f"s{at}", named, tuple(f"s{one}" for one in sorted(waits))))
     return Chain(tuple(draw(st.permutations(stages))))
 
 
-def limits_from(data: st.DataObject, everything: list[Measures]) -> Limits:
+def limits_from(data: st.DataObject, everything: list[ChainMeasures]) -> ChainLimits:
     """Each limit as some combination just meets it, or none; together they may be out of reach."""
     some = st.none() | st.sampled_from(everything)
     latency, energy, accuracy = data.draw(some), data.draw(some), data.draw(some)
-    return Limits(
+    return ChainLimits(
         None if latency is None else min(latency.latency_s, 1e12),
         None if energy is None else min(energy.energy_j, 1e12),
         None if accuracy is None else accuracy.accuracy,
     )
 
 
-def slow_measures(chain: Chain, chosen: tuple[Candidate, ...]) -> Measures:
+def slow_measures(chain: Chain, chosen: tuple[StageCandidate, ...]) -> ChainMeasures:
     """Written apart from the product's own: by the definition, stage by stage."""
     picked = {stage.name: one for stage, one in zip(chain.stages, chosen, strict=True)}
     waits = {stage.name: stage.waits_for for stage in chain.stages}
@@ -85,20 +85,20 @@ def slow_measures(chain: Chain, chosen: tuple[Candidate, ...]) -> Measures:
         return max((finish(one) for one in waits[name]), default=0.0) + picked[name].latency_s
 
     energy, accuracy = math.fsum(one.energy_j for one in chosen), math.prod(one.accuracy for one in chosen)
-    return Measures(max(map(finish, waits)), energy, accuracy)
+    return ChainMeasures(max(map(finish, waits)), energy, accuracy)
 
 
-def key(objective: Objective, measures: Measures) -> Key:
+def key(objective: Objective, measures: ChainMeasures) -> Key:
     weights, (latency, energy, accuracy) = objective.weights, as_numbers(measures)
     score = weights[0] * latency + weights[1] * energy - weights[2] * accuracy
     return score, latency, energy, -accuracy
 
 
-def as_numbers(measures: Measures) -> tuple[float, float, float]:
+def as_numbers(measures: ChainMeasures) -> tuple[float, float, float]:
     return measures.latency_s, measures.energy_j, measures.accuracy
 
 
-def within(limits: Limits, measures: Measures) -> bool:
+def within(limits: ChainLimits, measures: ChainMeasures) -> bool:
     latency, energy, accuracy = as_numbers(measures)
     return (
         (limits.latency_s is None or latency <= limits.latency_s)
@@ -107,7 +107,7 @@ def within(limits: Limits, measures: Measures) -> bool:
     )
 
 
-def check(chain: Chain, objective: Objective, limits: Limits, everything: list[Measures]) -> None:
+def check(chain: Chain, objective: Objective, limits: ChainLimits, everything: list[ChainMeasures]) -> None:
     """The answer is what trying every combination gives, ties and all."""
     feasible = [key(objective, one) for one in everything if within(limits, one)]
     answer = best(chain, objective, limits)
@@ -120,14 +120,14 @@ def check(chain: Chain, objective: Objective, limits: Limits, everything: list[M
     assert list(answer.models) == [stage.name for stage in chain.stages]
 
 
-def check_explained(answer: Combination | Infeasible, limits: Limits, everything: list[Measures]) -> None:
+def check_explained(answer: Combination | Infeasible, limits: ChainLimits, everything: list[ChainMeasures]) -> None:
     """Named are the limits that cannot be met alone, or else a set that cannot be met while any part of it can."""
     assert isinstance(answer, Infeasible)
     latencies, energies, accuracies = zip(*map(as_numbers, everything), strict=True)
     assert as_numbers(answer.reachable) == (min(latencies), min(energies), max(accuracies))
 
     def met(names: Iterable[str]) -> bool:
-        some = Limits(**{name: getattr(limits, name) for name in names})
+        some = ChainLimits(**{name: getattr(limits, name) for name in names})
         return any(within(some, one) for one in everything)
 
     alone = tuple(name for name in NAMES if not met([name]))
@@ -190,13 +190,13 @@ def test_every_dag_of_four_stages_is_answered_as_brute_force_does(narrow: bool) 
         stages = []
         for at, before in enumerate(waits):
             rows = random.integers((0, 0, 40), (64, 64, 65), (4 if len(waits) == 4 else 3, 3)) / 64
-            named = tuple(Candidate(f"m{n}", *row) for n, row in enumerate(rows.tolist()))
+            named = tuple(StageCandidate(f"m{n}", *row) for n, row in enumerate(rows.tolist()))
             stages.append(Stage(f"s{at}", named, tuple(f"s{one}" for one in before)))
         chain = Chain(tuple(stages))
         everything = [slow_measures(chain, one) for one in product(*(stage.candidates for stage in chain.stages))]
         middle = sorted(everything, key=lambda one: one.energy_j)[len(everything) // 4]
         with rounds(narrow):
-            check(chain, OBJECTIVES[number % 5], Limits(energy_j=middle.energy_j), everything)
+            check(chain, OBJECTIVES[number % 5], ChainLimits(energy_j=middle.energy_j), everything)
 
 
 @pytest.mark.parametrize("maker", [realistic, hard])
@@ -225,39 +225,39 @@ def test_the_order_in_which_things_are_given_changes_nothing(data: st.DataObject
 
 
 def test_models_that_are_equal_in_every_number_are_taken_by_name() -> None:
-    same = [Candidate(name, 0.01, 1.0, 0.9) for name in ("b", "a", "c")]
+    same = [StageCandidate(name, 0.01, 1.0, 0.9) for name in ("b", "a", "c")]
     for objective in OBJECTIVES:
         assert best(Chain((Stage("one", tuple(same)),)), objective) == Combination(
-            {"one": "a"}, Measures(0.01, 1.0, 0.9)
+            {"one": "a"}, ChainMeasures(0.01, 1.0, 0.9)
         )
 
 
 def test_among_the_fastest_the_one_with_the_least_energy_is_taken() -> None:
-    slow = Stage("slow", (Candidate("only", 1.0, 1.0, 1.0),))
-    free = Stage("free", (Candidate("quick", 0.1, 9.0, 1.0), Candidate("frugal", 0.9, 2.0, 1.0)))
-    end = Stage("end", (Candidate("only", 0.5, 0.0, 1.0),), ("slow", "free"))
+    slow = Stage("slow", (StageCandidate("only", 1.0, 1.0, 1.0),))
+    free = Stage("free", (StageCandidate("quick", 0.1, 9.0, 1.0), StageCandidate("frugal", 0.9, 2.0, 1.0)))
+    end = Stage("end", (StageCandidate("only", 0.5, 0.0, 1.0),), ("slow", "free"))
     answer = best(Chain((slow, free, end)), FASTEST)
-    assert answer == Combination({"slow": "only", "free": "frugal", "end": "only"}, Measures(1.5, 3.0, 1.0))
+    assert answer == Combination({"slow": "only", "free": "frugal", "end": "only"}, ChainMeasures(1.5, 3.0, 1.0))
 
 
 def test_a_limit_moves_the_choice() -> None:
     assert best(PAIR, FASTEST) == Combination(
-        {"perception": "yolo-n", "control": "mlp"}, Measures(0.012, 0.6, 0.8 * 0.9)
+        {"perception": "yolo-n", "control": "mlp"}, ChainMeasures(0.012, 0.6, 0.8 * 0.9)
     )
-    accurate = best(PAIR, FASTEST, Limits(accuracy=0.85))
+    accurate = best(PAIR, FASTEST, ChainLimits(accuracy=0.85))
     assert isinstance(accurate, Combination)
     assert accurate.models == {"perception": "yolo-x", "control": "mlp"}
-    frugal = best(PAIR, MOST_ACCURATE, Limits(latency_s=0.055, energy_j=2.0))
+    frugal = best(PAIR, MOST_ACCURATE, ChainLimits(latency_s=0.055, energy_j=2.0))
     assert isinstance(frugal, Combination)
     assert frugal.models == {"perception": "yolo-m", "control": "mpc"}
 
 
 def test_a_limit_that_cannot_be_met_is_named_with_what_can() -> None:
-    answer = best(PAIR, FASTEST, Limits(latency_s=0.001, accuracy=0.5))
+    answer = best(PAIR, FASTEST, ChainLimits(latency_s=0.001, accuracy=0.5))
     assert isinstance(answer, Infeasible)
     assert answer.unmet == ("latency_s",)
     assert str(answer) == ("no combination of models has latency_s at most 0.001 (on its own 0.012 can be reached)")
-    together = best(PAIR, LEAST_ENERGY, Limits(latency_s=0.02, energy_j=9.0, accuracy=0.9))
+    together = best(PAIR, LEAST_ENERGY, ChainLimits(latency_s=0.02, energy_j=9.0, accuracy=0.9))
     assert isinstance(together, Infeasible)
     assert together.unmet == ("latency_s", "accuracy")
     assert str(together) == (
@@ -274,14 +274,14 @@ def stage(name: str, *waits: str) -> Stage:
     ("make", "message"),
     [
         (
-            lambda: Candidate("m", math.nan, 1, 1),
+            lambda: StageCandidate("m", math.nan, 1, 1),
             "candidate 'm' latency_s: nan given; expected a number from 0 to 1e+12",
         ),
-        (lambda: Candidate("m", 1, -1, 1), "candidate 'm' energy_j: -1 given; expected a number from 0 to 1e+12"),
-        (lambda: Candidate("m", math.inf, 1, 1), "candidate 'm' latency_s: inf given"),
-        (lambda: Candidate("m", 1, 1, 0), "candidate 'm' accuracy: 0 given; expected a number from 1e-06 to 1"),
-        (lambda: Candidate("m", 1, 1, True), "candidate 'm' accuracy: True given"),
-        (lambda: Candidate("", 1, 1, 1), "candidate name: '' given; expected text that is not empty"),
+        (lambda: StageCandidate("m", 1, -1, 1), "candidate 'm' energy_j: -1 given; expected a number from 0 to 1e+12"),
+        (lambda: StageCandidate("m", math.inf, 1, 1), "candidate 'm' latency_s: inf given"),
+        (lambda: StageCandidate("m", 1, 1, 0), "candidate 'm' accuracy: 0 given; expected a number from 1e-06 to 1"),
+        (lambda: StageCandidate("m", 1, 1, True), "candidate 'm' accuracy: True given"),
+        (lambda: StageCandidate("", 1, 1, 1), "candidate name: '' given; expected text that is not empty"),
         (lambda: Stage("s", ()), "stage 's' candidates: () given; expected at least one candidate"),
         (lambda: Stage("s", (CONTROL[0], CONTROL[0])), "stage 's' candidates: 'mlp' given; expected names that differ"),
         (lambda: Stage("s", CONTROL, ("t", "t")), "stage 's' waits_for: 't' given; expected names that differ"),
@@ -293,8 +293,8 @@ def stage(name: str, *waits: str) -> Stage:
         (lambda: Objective(), "objective: (0.0, 0.0, 0.0) given; expected a weight for latency, energy or both, or"),
         (lambda: Objective(latency=1, accuracy=1), "objective: (1, 0.0, 1) given"),
         (lambda: Objective(latency=-1), "objective latency: -1 given"),
-        (lambda: Limits(latency_s=math.nan), "limit latency_s: nan given"),
-        (lambda: Limits(accuracy=1.5), "limit accuracy: 1.5 given; expected a number from 0 to 1"),
+        (lambda: ChainLimits(latency_s=math.nan), "limit latency_s: nan given"),
+        (lambda: ChainLimits(accuracy=1.5), "limit accuracy: 1.5 given; expected a number from 0 to 1"),
         (lambda: measured(PAIR, {"control": "mlp"}), "models: ['control'] given; expected one model for each of"),
         (
             lambda: measured(PAIR, {"control": "mlp", "perception": "mlp"}),

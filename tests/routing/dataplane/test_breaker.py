@@ -9,7 +9,7 @@ from registry.canon import Failure
 from registry.spec import Spec, Timeouts
 from registry.transports.target import Target
 from routing.dataplane.breaker import Breakers, RetryBudget
-from routing.dataplane.limits import Limits
+from routing.dataplane.limits import CallLimits
 from routing.policies import least_outstanding, round_robin
 from routing.policies.choice import Candidate, Choice, DecisionPoint, Policy
 from routing.table import Caller, Replica, ServedModel, Table
@@ -92,7 +92,7 @@ def caller(per_minute: int | None = None, at_once: int | None = None) -> Caller:
 
 
 def test_a_limit_of_twenty_admits_exactly_twenty_then_says_when() -> None:
-    limits = Limits(Clock())
+    limits = CallLimits(Clock())
     answers = [refusal(limits, caller(per_minute=20)) for _ in range(200)]
     assert answers[:20] == [None] * 20
     for failure in answers[20:]:
@@ -101,7 +101,7 @@ def test_a_limit_of_twenty_admits_exactly_twenty_then_says_when() -> None:
         assert failure.retry_after == pytest.approx(3.0)
 
 
-def refusal(limits: Limits, who: Caller) -> Failure | None:
+def refusal(limits: CallLimits, who: Caller) -> Failure | None:
     try:
         limits.admit(who)
     except Failure as failure:
@@ -112,7 +112,7 @@ def refusal(limits: Limits, who: Caller) -> Failure | None:
 @given(st.lists(st.floats(0, 30), max_size=60), st.integers(1, 30))
 def test_no_minute_holds_more_than_twice_the_limit_and_waiting_as_told_admits(gaps: list[float], limit: int) -> None:
     clock = Clock()
-    limits = Limits(clock)
+    limits = CallLimits(clock)
     times = []
     for gap in gaps:
         clock.now += gap
@@ -130,7 +130,7 @@ class Concurrency(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.limits = Limits(Clock())
+        self.limits = CallLimits(Clock())
         self.running = 0
 
     @rule()

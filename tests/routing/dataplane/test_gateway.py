@@ -246,7 +246,7 @@ async def test_a_durable_call_is_handed_over_and_answered_202() -> None:
         return "11111111-2222-3333-4444-555555555555"
 
     async with serving(answering()) as upstream, gateway_for([model_row("m", upstream.port)]) as g, g.http() as http:
-        g.world.submit_job = submit
+        g.hooks.submit_job = submit
         headers = {"prefer": "respond-async", "idempotency-key": "once"}
         body = {"model": "m", "messages": MESSAGES, "stream": True}
         answer = await http.post("/v1/chat/completions", json=body, headers=headers)

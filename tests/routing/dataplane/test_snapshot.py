@@ -15,7 +15,7 @@ from openai.types.chat import ChatCompletionMessageParam
 from controlplane.base.secrets import seal
 from routing.dataplane import snapshot as module
 from routing.dataplane.link import Link
-from routing.dataplane.snapshot import Builder, CredentialRow, Snapshot, UnsealFailed, load, save, unsealing
+from routing.dataplane.snapshot import Builder, Snapshot, StoredCredential, UnsealFailed, load, save, unsealing
 from routing.dataplane.watcher import RowsUnavailable, Watcher
 from routing.table import Table
 from tests.registry.transports.faults import serving
@@ -38,7 +38,7 @@ def test_a_model_that_cannot_be_built_is_unavailable_and_the_rest_is_served(capl
         model_row("keyless", credential="gone"),
         msgspec.structs.replace(model_row("elsewhere", credential="c"), credential_id=5),
     ]
-    credential = CredentialRow(5, "c", "https://api.example", "credential 5", b"")
+    credential = StoredCredential(5, "c", "https://api.example", "credential 5", b"")
     table = builder().build(Snapshot(1, ("public", "not an entry"), (caller_row(),), (credential,), tuple(rows)))
     assert [name for name, served in table.models.items() if served.adapter] == ["good"]
     assert "disabled" in table.models["off"].unavailable
@@ -50,7 +50,7 @@ def test_a_model_that_cannot_be_built_is_unavailable_and_the_rest_is_served(capl
 
 def test_a_secret_goes_to_its_own_origin_and_a_wrong_master_key_makes_the_model_unavailable() -> None:
     key = b"k" * 32
-    sealed = CredentialRow(5, "c", "http://127.0.0.1:9", "credential 5 o", seal("canary-1", key, "credential 5 o"))
+    sealed = StoredCredential(5, "c", "http://127.0.0.1:9", "credential 5 o", seal("canary-1", key, "credential 5 o"))
     row = msgspec.structs.replace(model_row("m", credential="c"), credential_id=5)
     rows = Snapshot(1, (), (), (sealed,), (row,))
     target = Builder(unsealing(key)).build(rows).models["m"].replicas[0].target
@@ -196,7 +196,7 @@ async def test_unknown_keys_are_401_while_sure_and_503_at_once_when_not_and_know
     database = Database(snapshot([model_row("m")], revision=1))
     async with serving(answering()) as upstream, gateway_for([model_row("m", upstream.port)]) as g:
         watcher = Watcher(database, g.builder, tmp_path / "s", g.gateway.serve)
-        g.world.catch_up = watcher.catch_up
+        g.hooks.catch_up = watcher.catch_up
         database.rows = snapshot([model_row("m", upstream.port)], revision=1)
         await watcher.refresh()
         with pytest.raises(openai.AuthenticationError):
@@ -214,7 +214,7 @@ async def test_a_key_made_a_moment_ago_works_at_once(tmp_path: Path) -> None:
     async with serving(answering()) as upstream, gateway_for([model_row("m", upstream.port)]) as g:
         database = Database(snapshot([model_row("m", upstream.port)], revision=1))
         watcher = Watcher(database, g.builder, tmp_path / "s", g.gateway.serve)
-        g.world.catch_up = watcher.catch_up
+        g.hooks.catch_up = watcher.catch_up
         await watcher.refresh()
         database.rows = replace_rows(database.rows, caller_row("pb-fresh", key_id=9))
         assert (await g.sdk("pb-fresh").chat.completions.create(model="m", messages=MESSAGES)).model == "m"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from registry.canon import Failure, FailureKind
 from registry.transports.masking import MASKED, mask_failure, masked
-from routing.dataplane.snapshot import Builder, CredentialRow, Snapshot
+from routing.dataplane.snapshot import Builder, Snapshot, StoredCredential
 from tests.registry.transports.faults import Peer, Script, serving
 from tests.routing.serving import gateway_for, model_row, snapshot
 from tests.routing.upstreams import CHUNKED, chunk, event
@@ -102,7 +102,7 @@ async def test_h3_what_an_upstream_repeats_of_our_credential_is_masked(told: str
 def with_credential(port: int) -> Snapshot:
     """Rows of one model, called with a credential."""
     model = msgspec.structs.replace(model_row("m", port), credential_id=5)
-    credential = CredentialRow(5, "c", f"http://127.0.0.1:{port}", "credential 5", b"")
+    credential = StoredCredential(5, "c", f"http://127.0.0.1:{port}", "credential 5", b"")
     return msgspec.structs.replace(snapshot([model]), credentials=(credential,))
 
 

@@ -10,17 +10,17 @@ import numpy as np
 import pytest
 
 from registry.transports.target import Target
+from routing.lab.learn.simulator import entries
 from routing.lab.learn.simulator import events as simulator
-from routing.lab.learn.simulator import lineup
 from routing.lab.learn.simulator.events import Desk, desk_of
-from routing.lab.learn.simulator.play import staged
+from routing.lab.learn.simulator.simulation import prepared
 from routing.lab.learn.workloads.catalogue import KIND_NAMES
 from routing.lab.learn.workloads.traffic import Scenario, synthetic
 from routing.policies import choice, least_outstanding, power_of_two, random, round_robin, rules
 from routing.policies.choice import Candidate, FleetChoice, explained
 from routing.scheduler import core as scheduler
 from routing.scheduler.core import BIND, EVICT, LOAD, PLACE, START, Point
-from routing.scheduler.fleet import DEVICE, MODEL, NONE, WARM, Fleet, Limits, empty
+from routing.scheduler.fleet import DEVICE, MODEL, NONE, WARM, Fleet, FleetLimits, empty
 from routing.table import Replica
 
 DEVICES, MODELS, CALLS = 4, 3, 8
@@ -32,7 +32,7 @@ def fleet_of(early: bool) -> Fleet:
     models["memory_gb"], models["load_s"] = [10.0, 20.0, 40.0], [2.0, 4.0, 8.0]
     models["step_a"], models["step_b"], models["slots"], models["watts"] = 0.9, 0.1, 8, 500.0
     devices["memory_gb"], devices["weights_gb"], devices["speed"] = 76.0, 72.0, 1.0
-    fleet = empty(models, devices, CALLS, Limits(early=early))
+    fleet = empty(models, devices, CALLS, FleetLimits(early=early))
     fleet.calls["predicted_units"] = 1.0
     return fleet
 
@@ -63,10 +63,10 @@ def waits(fleet: Fleet, call: int, model: int, arrived: float, units: float = 1.
 
 
 def choose(name: str, fleet: Fleet, point: Point, candidates: list[int]) -> FleetChoice:
-    one = lineup.entrant(name)
+    one = entries.entrant(name)
     desk = desk_of(fleet, one.weights, np.zeros(one.memory))
     desk.candidates[: len(candidates)] = candidates
-    return explained(one.pick, lineup.part_names(name), fleet, point, desk)
+    return explained(one.pick, entries.part_names(name), fleet, point, desk)
 
 
 def bound(name: str, fleet: Fleet, call: int = 0, model: int = 0, now: float = 0.0) -> FleetChoice:
@@ -153,7 +153,7 @@ def test_static_stays_at_home_and_goes_next_door_where_home_is_closed() -> None:
 def test_affinity_stays_until_its_devices_are_far_busier() -> None:
     fleet = fleet_of(early=True)
     resident(fleet, 0, 2)
-    away = lineup.entrant("affinity").weights[0]
+    away = entries.entrant("affinity").weights[0]
     fleet.devices[2]["outstanding_s"] = away - 1.0
     assert bound("affinity", fleet).candidate == 2
     fleet.devices[2]["outstanding_s"] = away + 1.0
@@ -294,7 +294,7 @@ def test_rules_become_rows_in_their_order() -> None:
     assert list(rows.values()) == [-np.inf, np.inf, 2.0, 3.0, -1.0, 0.0, -np.inf, np.inf, -1.0, 4.0, 1.0, 2.0]
 
 
-@pytest.mark.parametrize("name", lineup.SEATS)
+@pytest.mark.parametrize("name", entries.ENTRIES)
 def test_every_pick_is_the_candidate_with_the_smallest_score(name: str) -> None:
     taken = Counter(kind for kind, one, few in decisions(name) if checked(one, few))
     assert taken[BIND] > 0
@@ -314,22 +314,22 @@ def checked(one: FleetChoice, few: list[int]) -> bool:
 def decisions(name: str) -> Iterator[tuple[int, FleetChoice, list[int]]]:
     """Every decision of a small run, explained, then carried out."""
     workload = synthetic(Scenario("small", calls=150, seconds=20.0, models=24, devices=3), 7)
-    one = lineup.entrant(name)
-    machine, clock, desk = staged(workload, one)
+    one = entries.entrant(name)
+    machine, clock, desk = prepared(workload, one)
     early = one.limits.early
     while simulator.step(machine, clock):
         point = scheduler.next_point(machine.fleet, desk.candidates)
         while point.kind != scheduler.REST:
             few = desk.candidates[: point.count].tolist()
             pick = one.pick if point.kind == BIND or not early else PLAIN
-            found = explained(pick, lineup.part_names(name), machine.fleet, point, blank(desk))
+            found = explained(pick, entries.part_names(name), machine.fleet, point, blank(desk))
             yield point.kind, found, few
             chosen = scheduler.settled(machine.fleet, point, np.array(few), found.candidate)
             simulator.carry_out(machine, point, chosen)
             point = scheduler.next_point(machine.fleet, desk.candidates)
 
 
-PLAIN = lineup.entrant("fcfs").pick
+PLAIN = entries.entrant("fcfs").pick
 
 
 def blank(desk: Desk) -> Desk:

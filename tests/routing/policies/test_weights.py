@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from routing.lab.learn.simulator import lineup
+from routing.lab.learn.simulator import entries
 from routing.policies.learned import policy as learned
 from routing.policies.learned import weights
 from routing.policies.learned.observation import COUNT
 from routing.policies.learned.policy import BASE, HIDDEN, SIZE
-from routing.scheduler.fleet import Limits
+from routing.scheduler.fleet import FleetLimits
 
 PASSED = {"gate": {"passed": True}}
-LIMITS = Limits(max_active=5, replicate=1.5, calls_per_replica=3.0, patience_s=90.0)
+LIMITS = FleetLimits(max_active=5, replicate=1.5, calls_per_replica=3.0, patience_s=90.0)
 
 
 def some_weights() -> NDArray[np.float64]:
@@ -111,7 +111,7 @@ def test_500_candidates_are_scored_within_a_millisecond() -> None:
 
 
 def test_the_shipped_weights_fit_and_say_how_they_came_to_be() -> None:
-    found = weights.load(lineup.WEIGHTS / "ppo.npz")
+    found = weights.load(entries.WEIGHTS / "ppo.npz")
     for name in ("gate", "plan", "rounds", "minutes", "training_seeds", "curve", "machine", "date"):
         assert name in found.record
     assert found.record["training_seeds"][0] >= 1_000_000

@@ -13,7 +13,19 @@ from routing.policies import hrrn
 from routing.scheduler import core as scheduler
 from routing.scheduler import queueing, residency
 from routing.scheduler.core import EVICT, LOAD, START, Point
-from routing.scheduler.fleet import DONE, EXPECTED, HELD, LOADING, NONE, OCCUPANCY, RUNNING, WARM, Fleet, Limits, empty
+from routing.scheduler.fleet import (
+    DONE,
+    EXPECTED,
+    HELD,
+    LOADING,
+    NONE,
+    OCCUPANCY,
+    RUNNING,
+    WARM,
+    Fleet,
+    FleetLimits,
+    empty,
+)
 from tests.routing.small_fleets import (
     Pick,
     Run,
@@ -170,7 +182,7 @@ def queues_add_up(fleet: Fleet) -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(workload=workloads(), told=limits(), name=st.sampled_from(sorted(PICKS)))
-def test_everybody_is_served_once_and_no_mask_ever_breaks(workload: Workload, told: Limits, name: str) -> None:
+def test_everybody_is_served_once_and_no_mask_ever_breaks(workload: Workload, told: FleetLimits, name: str) -> None:
     run = drive(workload, told, PICKS[name](), Auditor())
     assert run.left == []
     assert (run.calls["finished"] >= run.calls["started"]).all()
@@ -179,13 +191,13 @@ def test_everybody_is_served_once_and_no_mask_ever_breaks(workload: Workload, to
 
 @settings(max_examples=500, deadline=None)
 @given(workload=workloads(most_calls=40), told=limits(), name=st.sampled_from(sorted(PICKS)))
-def test_nobody_waits_for_ever(workload: Workload, told: Limits, name: str) -> None:
+def test_nobody_waits_for_ever(workload: Workload, told: FleetLimits, name: str) -> None:
     assert drive(workload, told, PICKS[name]()).left == []
 
 
 @settings(max_examples=30, deadline=None)
 @given(workload=workloads(), told=limits(), name=st.sampled_from(sorted(PICKS)))
-def test_the_same_picks_give_the_same_run_to_the_bit(workload: Workload, told: Limits, name: str) -> None:
+def test_the_same_picks_give_the_same_run_to_the_bit(workload: Workload, told: FleetLimits, name: str) -> None:
     runs = [drive(workload, told, PICKS[name]()) for _ in range(2)]
     assert runs[0].decisions == runs[1].decisions
     assert runs[0].calls.tobytes() == runs[1].calls.tobytes()
@@ -196,7 +208,7 @@ def test_a_loader_looks_again_once_a_resident_it_could_not_evict_is_idle_for_goo
     """Device 1 keeps model 0 for calls that device 0 serves in the end; then model 1 fits on device 1 only."""
     models = models_of(memory_gb=[1.0, 16.0], slots=4)
     calls = [(0.0, 0, 1.0)] * 4 + [(0.0, 1, 1.0)]
-    run = drive(workload_of(models, devices_of([10.0, 16.0]), calls), Limits(patience_s=1e9), first)
+    run = drive(workload_of(models, devices_of([10.0, 16.0]), calls), FleetLimits(patience_s=1e9), first)
     assert run.left == []
 
 
@@ -205,7 +217,7 @@ def test_a_loader_looks_further_once_the_model_it_was_claimed_for_is_served_else
     models = models_of(memory_gb=[7.0, 9.0, 1.0, 10.0, 16.0])
     calls = [(0.0, 0, 50.0), (0.1, 1, 12.0), (1.5, 2, 3.0), (2.0, 3, 1.0), (20.0, 4, 1.0)]
     workload = workload_of(models, devices_of([16.0, 10.0, 10.0], drained=[0, 0, 1]), calls)
-    assert drive(workload, Limits(patience_s=5.0, replicate=50.0), first).left == []
+    assert drive(workload, FleetLimits(patience_s=5.0, replicate=50.0), first).left == []
 
 
 def test_a_model_that_is_warm_on_a_drained_device_only_is_loaded_elsewhere() -> None:
@@ -215,11 +227,11 @@ def test_a_model_that_is_warm_on_a_drained_device_only_is_loaded_elsewhere() -> 
         if run.calls[0]["state"] == DONE and run.machine.fleet.state[0]["usable"] == 2:
             scheduler.drain(run.machine.fleet, run.calls[0]["device"], True, run.machine.fleet.state[0]["now"])
 
-    assert drive(workload, Limits(patience_s=10.0), first, drain, again=5).left == []
+    assert drive(workload, FleetLimits(patience_s=10.0), first, drain, again=5).left == []
 
 
 def test_host_memory_is_counted_without_drift() -> None:
-    fleet = empty(models_of(memory_gb=[0.2, 0.1, 0.3, 0.6]), devices_of([10.0]), 1, Limits(host_gb=0.6))
+    fleet = empty(models_of(memory_gb=[0.2, 0.1, 0.3, 0.6]), devices_of([10.0]), 1, FleetLimits(host_gb=0.6))
     for model in (2, 2, 0, 3, 1, 1, 3):
         if fleet.places[model, 0] != NONE:
             residency.evict(fleet, 0, model)
@@ -231,7 +243,7 @@ def test_host_memory_is_counted_without_drift() -> None:
 
 def waiting_fleet(waiting: int, replicas: int) -> Fleet:
     """Four devices that may compute all but one; model 0 is warm on the first `replicas`, calls of 45 s wait for it."""
-    fleet = empty(models_of(), devices_of([10.0] * 4), 8, Limits(replicate=1.0, calls_per_replica=2.0))
+    fleet = empty(models_of(), devices_of([10.0] * 4), 8, FleetLimits(replicate=1.0, calls_per_replica=2.0))
     fleet.calls["predicted_units"] = 45.0
     for device in range(replicas):
         residency.begin_load(fleet, device, 0)

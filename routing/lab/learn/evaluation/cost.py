@@ -21,7 +21,7 @@ def sums_of() -> NDArray[np.float64]:
 
 
 @compiled
-def happen(machine: Machine, clock: Clock, sums: NDArray[np.float64], ageing: float) -> bool:
+def step_with_cost(machine: Machine, clock: Clock, sums: NDArray[np.float64], ageing: float) -> bool:
     """The next event, and what the time until then cost; False if there is none any more."""
     before, following = machine.fleet.state[0].now, clock.at[0]
     if not simulator.step(machine, clock):

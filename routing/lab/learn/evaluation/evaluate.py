@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from routing.lab.learn.simulator.lineup import LEARNED, ORACLE, entrant, seen_by
-from routing.lab.learn.simulator.play import Entrant, Outcome, play
+from routing.lab.learn.simulator.entries import LEARNED, ORACLE, entrant, seen_by
 from routing.lab.learn.simulator.race import figures
+from routing.lab.learn.simulator.simulation import Entrant, RunOutcome, simulate
 from routing.lab.learn.workloads.traffic import Workload
 
 MOST_SEEDS = 10_000
@@ -57,9 +57,9 @@ class Question:
 
 
 def evaluate(question: Question, progress: Progress | None = None, bound: Bound | None = None) -> dict[str, Any]:
-    """Play every policy on every seed. `progress` hears (played, all); `bound` gives bounds of a workload by name.
+    """Simulate every policy on every seed. `progress` hears (done, all); `bound` gives bounds of a workload.
 
-    Raises ValueError for a question that cannot be asked, RuntimeError where calls got lost.
+    Raises ValueError for a question that cannot be asked, RuntimeError if calls got lost.
     """
     check(question)
     entrants = [entrant(name) for name in question.policies]
@@ -70,7 +70,7 @@ def evaluate(question: Question, progress: Progress | None = None, bound: Bound 
         if bound is not None:
             bounds.append(bound(workload))
         for place, one in enumerate(entrants):
-            found[one.name].append(played(workload, one))
+            found[one.name].append(simulated(workload, one))
             if progress is not None:
                 progress(number * len(entrants) + place + 1, question.seeds * len(entrants))
     reference = question.versus or best_heuristic(found)
@@ -105,14 +105,14 @@ def check(question: Question) -> None:
         raise ValueError(f"versus is {question.versus!r}; expected one of {', '.join(question.policies)}")
 
 
-def played(workload: Workload, one: Entrant) -> dict[str, float]:
-    """One run's figures. Raises RuntimeError where calls got lost."""
-    run: Outcome = play(seen_by(one, workload), one)
+def simulated(workload: Workload, one: Entrant) -> dict[str, float]:
+    """One run's figures. Raises RuntimeError if calls got lost."""
+    run: RunOutcome = simulate(seen_by(one, workload), one)
     return {**figures(workload, run), "reloads": int(run.fleet.state[0]["reloads"])}
 
 
 def best_heuristic(found: Mapping[str, Sequence[Mapping[str, float]]]) -> str:
-    """Whom all others are compared with; nobody if one policy plays alone."""
+    """Whom all others are compared with; nobody if one policy runs alone."""
     if len(found) < 2:
         return ""
     if "hrrn_tuned" in found:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from routing.lab.learn.simulator.play import Entrant, play
+from routing.lab.learn.simulator.simulation import Entrant, simulate
 from routing.lab.learn.workloads.curriculum import VALIDATION_SEEDS
 from routing.lab.learn.workloads.traffic import SCENARIOS, Scenario, at_size, synthetic
 
@@ -24,11 +24,11 @@ def cells() -> dict[str, Scenario]:
     return scenarios | {f"A x {count}": at_size(SCENARIOS["A"], 500, count) for count in (48, 80)}
 
 
-def judge(player: Entrant, heuristic: Entrant, seeds: int = SEEDS) -> dict[str, Any]:
+def judge(contender: Entrant, heuristic: Entrant, seeds: int = SEEDS) -> dict[str, Any]:
     """Ratios of mean latency and 99th percentile to the heuristic's by cell, and whether the gate lets it pass."""
     found = {}
     for name, scenario in cells().items():
-        ratios = np.array([_ratios(scenario, FIRST + number, player, heuristic) for number in range(seeds)])
+        ratios = np.array([_ratios(scenario, FIRST + number, contender, heuristic) for number in range(seeds)])
         mean, p99 = ratios.mean(0)
         found[name] = {"mean": round(mean, 4), "p99": round(p99, 4), "won": int(np.count_nonzero(ratios[:, 0] < 1.0))}
     mean, p99 = np.array([[cell["mean"], cell["p99"]] for cell in found.values()]).mean(0)
@@ -36,8 +36,8 @@ def judge(player: Entrant, heuristic: Entrant, seeds: int = SEEDS) -> dict[str, 
     return {"passed": passed, "mean": round(mean, 4), "p99": round(p99, 4), "seeds": seeds, "cells": found}
 
 
-def _ratios(scenario: Scenario, seed: int, player: Entrant, heuristic: Entrant) -> list[float]:
+def _ratios(scenario: Scenario, seed: int, contender: Entrant, heuristic: Entrant) -> list[float]:
     workload = synthetic(scenario, seed)
-    ours, theirs = play(workload, player).latency, play(workload, heuristic).latency
+    ours, theirs = simulate(workload, contender).latency, simulate(workload, heuristic).latency
     figures: tuple[Callable[[NDArray[np.float64]], Any], ...] = (np.mean, lambda one: np.quantile(one, 0.99))
     return [float(figure(ours) / figure(theirs)) for figure in figures]

@@ -15,7 +15,7 @@ from routing.lab.learn.simulator.machine import Machine, machine_of
 from routing.scheduler import core as scheduler
 from routing.scheduler.compiled import KEPT, compiled, typeof
 from routing.scheduler.core import BIND, LOADS, REST, STARTED, Point
-from routing.scheduler.fleet import DEVICE, DONE, MODEL, Fleet, Limits, empty
+from routing.scheduler.fleet import DEVICE, DONE, MODEL, Fleet, FleetLimits, empty
 from routing.scheduler.picks import plain
 
 PARTS = 6
@@ -98,7 +98,7 @@ def _run(machine: Machine, clock: Clock, pick: Any, desk: Desk, until: float) ->
     return decisions
 
 
-TINY = machine_of(empty(np.ones(1, MODEL), np.ones(1, DEVICE), 1, Limits()), np.zeros(1))
+TINY = machine_of(empty(np.ones(1, MODEL), np.ones(1, DEVICE), 1, FleetLimits()), np.zeros(1))
 _FLOATS, _PLACES, _PARTS = types.float64[::1], types.int64[::1], types.float64[:, ::1]
 _PICK = types.int64(typeof(TINY.fleet), typeof(Point(0, 0, 0, 0, 0, 0.0)), _PLACES, _FLOATS, _FLOATS, _PARTS)
 _POINTER = types.FunctionType(_PICK)

@@ -179,7 +179,7 @@ def end_load(machine: Machine, device: int, now: float) -> None:
 
 @compiled
 def set_event(machine: Machine, leaf: int, at: float) -> None:
-    """Move one event and play its matches up to the root of the tree again; the left one wins a draw."""
+    """Move one event and settle its matches up to the root of the tree again; the left one wins a draw."""
     node = len(machine.events) // 2 + leaf
     machine.events[node].at = at
     while node > 1:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from routing.lab.learn.simulator import events as simulator
-from routing.lab.learn.simulator.lineup import entrant, seen_by
-from routing.lab.learn.simulator.play import Entrant, Outcome, outcome, staged
+from routing.lab.learn.simulator.entries import entrant, seen_by
+from routing.lab.learn.simulator.simulation import Entrant, RunOutcome, outcome, prepared
 from routing.lab.learn.workloads.traffic import SCENARIOS, Workload, synthetic
 from routing.scheduler.fleet import DONE, HELD, NONE, RUNNING
 
@@ -24,7 +24,7 @@ class Lane:
 
     def __init__(self, workload: Workload, one: Entrant) -> None:
         self.workload, self.entrant = workload, one
-        self.machine, self.clock, self.desk = staged(seen_by(one, workload), self.entrant)
+        self.machine, self.clock, self.desk = prepared(seen_by(one, workload), self.entrant)
         self.decisions, self.took_s = 0, 0.0
 
     def run(self, until: float) -> None:
@@ -56,7 +56,7 @@ class Lane:
         }
 
     def end(self) -> dict[str, Any]:
-        """The figures of the whole run. Raises RuntimeError where calls were left over."""
+        """The figures of the whole run. Raises RuntimeError if calls were left over."""
         return figures(self.workload, outcome(self.machine, self.decisions, self.took_s))
 
 
@@ -94,7 +94,7 @@ def moments(workload: Workload) -> Iterator[float]:
         step *= LATER_STEP if taken > EVEN_SAMPLES else 1.0
 
 
-def figures(workload: Workload, run: Outcome) -> dict[str, Any]:
+def figures(workload: Workload, run: RunOutcome) -> dict[str, Any]:
     """What a run came to: seconds, shares of all devices over the makespan, joules, microseconds of computing."""
     calls, models = run.fleet.calls, workload.models[workload.model]
     alone = workload.units * (models["step_a"] + models["step_b"])

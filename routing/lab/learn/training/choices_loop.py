@@ -7,7 +7,7 @@ import numpy as np
 from numba import njit, typeof, types
 from numpy.typing import NDArray
 
-from routing.lab.learn.evaluation.cost import INSIDE, happen, sums_of
+from routing.lab.learn.evaluation.cost import INSIDE, step_with_cost, sums_of
 from routing.lab.learn.simulator import events as simulator
 from routing.lab.learn.simulator.events import Clock, Desk
 from routing.lab.learn.simulator.machine import Machine
@@ -62,7 +62,7 @@ def go_on(machine: Machine, clock: Clock, account: Account) -> bool:
     answered = account.sums[INSIDE] == 0.0 and clock.at[0] == len(clock.arrivals)
     if answered or machine.fleet.state[0].now >= account.until:
         return False
-    return happen(machine, clock, account.sums, account.ageing)
+    return step_with_cost(machine, clock, account.sums, account.ageing)
 
 
 def _until_choice(

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 
 def draw(curve: Sequence[dict[str, float]], path: Path) -> None:
-    """Validation, what the sampled plays cost, their entropy and divergence, over the minutes of training."""
+    """Validation, what the sampled rollouts cost, their entropy and divergence, over the minutes of training."""
     figure = Figure(figsize=(9, 5.5), layout="constrained")
     panels = figure.subplots(2, 2)
     minutes = [line["seconds"] / 60 for line in curve]
@@ -16,7 +16,7 @@ def draw(curve: Sequence[dict[str, float]], path: Path) -> None:
         (("mean", "p99"), "validation, share of the heuristic's"),
         (("entropy",), "entropy of explored decisions, nats"),
         (("kl",), "divergence of an update, nats"),
-        (("explored",), "cost of the plays, share of the heuristic's"),
+        (("explored",), "cost of the rollouts, share of the heuristic's"),
     )
     for panel, (names, title) in zip(panels.flat, shown, strict=True):
         for name in names:

@@ -18,10 +18,10 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from routing.lab.learn.evaluation.cost import COST, INSIDE
+from routing.lab.learn.simulator.entries import MAX_ACTIVE, WEIGHTS, tuned
 from routing.lab.learn.simulator.events import Clock, Desk
-from routing.lab.learn.simulator.lineup import MAX_ACTIVE, WEIGHTS, tuned
 from routing.lab.learn.simulator.machine import Machine
-from routing.lab.learn.simulator.play import Entrant, staged
+from routing.lab.learn.simulator.simulation import Entrant, prepared
 from routing.lab.learn.training.choices_loop import NOWHERE, Account, account_of, until_choice
 from routing.lab.learn.training.situation import SITUATION, work_before
 from routing.lab.learn.workloads.curriculum import TRAINING_SEEDS, VALIDATION_SEEDS, drawn
@@ -31,7 +31,7 @@ from routing.policies.learned import policy as learned
 from routing.policies.learned.observation import COUNT, Feature
 from routing.policies.learned.policy import INPUTS, MEMORY, ROWS, SEEN
 from routing.scheduler.core import Point
-from routing.scheduler.fleet import NONE, Limits
+from routing.scheduler.fleet import NONE, FleetLimits
 
 WIDEST = 1e6
 """No number of an observation is larger: they are logarithms, shares, or counts of one fleet."""
@@ -69,19 +69,19 @@ class Episode:
     over: bool = False
 
 
-def heuristic(base: NDArray[np.float64], limits: Limits) -> Entrant:
+def heuristic(base: NDArray[np.float64], limits: FleetLimits) -> Entrant:
     """The learned policy before it learned anything, with these weights of the heuristic."""
     return Entrant("heuristic", None, np.concatenate([base, np.zeros(learned.SIZE - len(base))]), limits, memory=MEMORY)
 
 
 def tuned_heuristic() -> Entrant:
     """What training starts from. Raises ValueError if its weights are missing."""
-    weights, limits = tuned(WEIGHTS / "spaced_tuned.json", spaced.WEIGHTS, Limits(max_active=MAX_ACTIVE))
+    weights, limits = tuned(WEIGHTS / "spaced_tuned.json", spaced.WEIGHTS, FleetLimits(max_active=MAX_ACTIVE))
     return heuristic(np.array(list(weights.values())), limits)
 
 
 class FleetEnvironment(gymnasium.Env[Observation, np.int64]):
-    """The fleet under `player`'s heuristic and limits, on scenarios that `draw` makes; by default what training has.
+    """The fleet under `contender`'s heuristic and limits, on scenarios that `draw` makes; by default what training has.
 
     Observation: `rows`, what the learned policy's network sees of each option, and `heuristic`, the heuristic's score
     of each in nats, zeros behind the last option; `situation`, what a critic may see of the fleet. That has arrivals
@@ -94,12 +94,12 @@ class FleetEnvironment(gymnasium.Env[Observation, np.int64]):
 
     def __init__(
         self,
-        player: Entrant | None = None,
+        contender: Entrant | None = None,
         terms: Terms | None = None,
         draw: Callable[[Generator], Scenario] = drawn,
     ) -> None:
-        self.player, self.terms, self.draw = player or tuned_heuristic(), terms or Terms(), draw
-        if self.player.limits.early:
+        self.contender, self.terms, self.draw = contender or tuned_heuristic(), terms or Terms(), draw
+        if self.contender.limits.early:
             raise ValueError("limits.early is set; expected limits that bind calls late, as the learned policy does")
         shapes = {"rows": (ROWS, INPUTS), "heuristic": (ROWS,), "situation": (SITUATION,)}
         self.observation_space = Dict({name: Box(-WIDEST, WIDEST, one, np.float32) for name, one in shapes.items()})
@@ -119,9 +119,9 @@ class FleetEnvironment(gymnasium.Env[Observation, np.int64]):
             strange = ", ".join(sorted(set(given) - set(OPTIONS)))
             raise ValueError(f"unknown options {strange}; expected only {', '.join(OPTIONS)}")
         scenario = given["scenario"] if "scenario" in given else self.draw(self.np_random)
-        chance = int(self.np_random.integers(TRAINING_SEEDS, VALIDATION_SEEDS))
-        workload = synthetic(scenario, given.get("workload_seed", chance))
-        machine, clock, desk = staged(workload, self.player)
+        drawn_seed = int(self.np_random.integers(TRAINING_SEEDS, VALIDATION_SEEDS))
+        workload = synthetic(scenario, given.get("workload_seed", drawn_seed))
+        machine, clock, desk = prepared(workload, self.contender)
         account = account_of(work_before(workload), self.terms.ageing, self.terms.limit_s)
         self._episode = Episode(machine, clock, desk, account)
         self._go_on(self._episode, NONE)

@@ -1,8 +1,8 @@
 """Proximal policy optimisation over recorded decisions (Schulman et al., arXiv 1707.06347), in torch.
 
-There is no critic. Each workload is played several times, and a decision is judged by what it cost from then on against
-what the other plays cost from the same time on: the traffic's luck, which they share, falls out (input-dependent
-baselines, arXiv 1807.02264; docs/adr/0009). Decisions happen at uneven times, so costs fade with time.
+There is no critic. Each workload is simulated several times, and a decision is judged by what it cost from then on
+against what the other rollouts cost from the same time on: the traffic's luck, which they share, falls out
+(input-dependent baselines, arXiv 1807.02264; docs/adr/0009). Decisions happen at uneven times, so costs fade with time.
 """
 
 from dataclasses import dataclass
@@ -19,12 +19,12 @@ from routing.policies.learned.policy import HIDDEN, INPUTS, SEEN
 CLIP, MOST_KL, EPOCHS = 0.2, 0.02, 2
 
 
-class Actor(nn.Module):
-    """The learned part of a candidate's score, at first zero. Options are drawn by `sharper` times their scores."""
+class ScoreNetwork(nn.Module):
+    """The learned part of a candidate's score, at first zero. `inverse_temperature` sharpens the draw."""
 
-    def __init__(self, sharper: float = 1.0) -> None:
+    def __init__(self, inverse_temperature: float = 1.0) -> None:
         super().__init__()
-        self.sharper = sharper
+        self.inverse_temperature = inverse_temperature
         self.first, self.second = nn.Linear(INPUTS, HIDDEN), nn.Linear(HIDDEN, HIDDEN)
         self.last = nn.Linear(HIDDEN, 1, bias=False)
         nn.init.zeros_(self.last.weight)
@@ -32,14 +32,14 @@ class Actor(nn.Module):
     def forward(self, rows: Tensor, options: Tensor) -> Tensor:
         """Log probabilities of all options (rows of one decision after the other; `options` says how many each)."""
         learned = self.last(torch.relu(self.second(torch.relu(self.first(rows[:, SEEN:]))))).squeeze(-1)
-        scores = self.sharper * (rows[:, Feature.BASE_SCORE] + learned)
+        scores = self.inverse_temperature * (rows[:, Feature.BASE_SCORE] + learned)
         owner = torch.repeat_interleave(options)
         empty = torch.full_like(options, -torch.inf, dtype=scores.dtype)
         highest = empty.scatter_reduce(0, owner, scores.detach(), "amax")
         raised = scores - highest[owner]
         total = torch.zeros_like(empty).index_add(0, owner, raised.exp())
-        chances: Tensor = raised - total.log()[owner]
-        return chances
+        log_probabilities: Tensor = raised - total.log()[owner]
+        return log_probabilities
 
     def vector(self) -> NDArray[np.float64]:
         """All weights in the order in which the compiled policy reads them."""
@@ -49,7 +49,7 @@ class Actor(nn.Module):
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Decisions of several plays with their advantages."""
+    """Decisions of several rollouts with their advantages."""
 
     rows: Tensor
     options: Tensor
@@ -62,18 +62,18 @@ class Batch:
 class Learner:
     """The actor and its optimiser."""
 
-    actor: Actor
+    actor: ScoreNetwork
     optimiser: torch.optim.Adam
 
 
-def learner(rate: float, device: str, sharper: float = 1.0) -> Learner:
+def learner(rate: float, device: str, inverse_temperature: float = 1.0) -> Learner:
     """A new learner whose policy is the heuristic."""
-    actor = Actor(sharper).to(device)
+    actor = ScoreNetwork(inverse_temperature).to(device)
     return Learner(actor, torch.optim.Adam(actor.parameters(), lr=rate))
 
 
 def gains(log: Log, horizon_s: float) -> NDArray[np.float64]:
-    """Minus what a play cost from each of its decisions on; `horizon_s` later a second counts e times less."""
+    """Minus what a rollout cost from each of its decisions on; `horizon_s` later a second counts e times less."""
     count = recorded(log)
     at, cost = log.at[:count], np.append(log.cost[:count], log.total[LogTotal.COST])
     paid, kept = np.diff(cost), np.exp(-np.append(np.diff(at), 0.0) / horizon_s)
@@ -86,9 +86,9 @@ def gains(log: Log, horizon_s: float) -> NDArray[np.float64]:
 
 
 def compared(at: list[NDArray[np.float64]], gained: list[NDArray[np.float64]]) -> list[NDArray[np.float64]]:
-    """Gains in several plays of one workload, each less the others' mean at its time, over their common spread.
+    """Gains in several rollouts of one workload, each less the others' mean at its time, over their common spread.
 
-    `at` are the decisions' times, seconds; a play that is over has no gain any more. One play alone is centred.
+    `at` are the decisions' times, seconds; a rollout that is over has no gain any more. One rollout alone is centred.
     """
     others = len(at) - 1
     if others == 0:
@@ -104,16 +104,16 @@ def compared(at: list[NDArray[np.float64]], gained: list[NDArray[np.float64]]) -
     return [one / spread for one in found]
 
 
-def batch_of(plays: list[list[Log]], horizon_s: float, device: str = "cpu") -> Batch:
-    """All decisions of the plays of each workload, advantages of equal spread so that none drowns the others."""
-    logs = [log for several in plays for log in several]
+def batch_of(rollouts: list[list[Log]], horizon_s: float, device: str = "cpu") -> Batch:
+    """All decisions of the rollouts of each workload, advantages of equal spread so that none drowns the others."""
+    logs = [log for several in rollouts for log in several]
     parts: dict[str, NDArray[np.generic]] = {
         name: np.concatenate([getattr(log, name)[: recorded(log)] for log in logs])
         for name in ("options", "taken", "likelihood")
     }
     parts["rows"] = np.concatenate([log.rows[: int(log.total[LogTotal.ROWS])] for log in logs])
     told: list[NDArray[np.float64]] = []
-    for several in plays:
+    for several in rollouts:
         told += compared(
             [log.at[: recorded(log)] for log in several],
             [gains(log, horizon_s) for log in several],
@@ -133,11 +133,11 @@ def update(learner: Learner, batch: Batch, entropy_weight: float) -> dict[str, f
 
 
 def _one_step(learner: Learner, batch: Batch, entropy_weight: float) -> dict[str, float]:
-    chances = learner.actor(batch.rows, batch.options)
-    now = chances[batch.options.cumsum(0) - batch.options + batch.taken]
+    log_probabilities = learner.actor(batch.rows, batch.options)
+    now = log_probabilities[batch.options.cumsum(0) - batch.options + batch.taken]
     ratio = torch.exp(now - batch.likelihood)
     gain = torch.minimum(ratio * batch.advantage, ratio.clamp(1 - CLIP, 1 + CLIP) * batch.advantage).mean()
-    entropy = -(chances.exp() * chances).sum() / len(now)
+    entropy = -(log_probabilities.exp() * log_probabilities).sum() / len(now)
     learner.optimiser.zero_grad()
     (-gain - entropy_weight * entropy).backward()
     nn.utils.clip_grad_norm_(learner.actor.parameters(), 1.0)

@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit, types
 from numpy.typing import NDArray
 
-from routing.lab.learn.evaluation.cost import COST, happen, sums_of
+from routing.lab.learn.evaluation.cost import COST, step_with_cost, sums_of
 from routing.lab.learn.simulator import events as simulator
 from routing.lab.learn.simulator.events import Clock, Desk
 from routing.lab.learn.simulator.machine import Machine
@@ -41,7 +41,7 @@ class LogTotal(NamedIndex):
 class Log(NamedTuple):
     """What was recorded of K decisions: their options' rows one after the other, how many, which was taken.
 
-    `total` has the sums by `LogTotal`, `chance` the random state.
+    `total` has the sums by `LogTotal`, `rng` the random state.
     """
 
     rows: NDArray[np.float32]
@@ -51,14 +51,14 @@ class Log(NamedTuple):
     at: NDArray[np.float64]
     cost: NDArray[np.float64]
     total: NDArray[np.float64]
-    chance: NDArray[np.uint64]
+    rng: NDArray[np.uint64]
 
 
 class Exploring(NamedTuple):
-    """The ageing in the cost, and how much sharper than its scores the policy samples."""
+    """The ageing in the cost, and the inverse temperature at which the policy samples."""
 
     ageing: float
-    sharper: float
+    inverse_temperature: float
 
 
 def recorded(log_: Log) -> int:
@@ -76,18 +76,18 @@ def log_of(most: int, seed: int) -> Log:
         at=np.zeros(most),
         cost=np.zeros(most),
         total=np.zeros(len(LogTotal)),
-        chance=np.array([(seed * 2 + 1) * 0x9E3779B97F4A7C15 % 2**64], np.uint64),
+        rng=np.array([(seed * 2 + 1) * 0x9E3779B97F4A7C15 % 2**64], np.uint64),
     )
 
 
 @compiled
-def uniform(chance: NDArray[np.uint64]) -> float:
+def uniform(rng: NDArray[np.uint64]) -> float:
     """The next number in [0, 1) of a xorshift64* generator."""
-    x = chance[0]
+    x = rng[0]
     x ^= x >> np.uint64(12)
     x ^= x << np.uint64(25)
     x ^= x >> np.uint64(27)
-    chance[0] = x
+    rng[0] = x
     return float((x * np.uint64(0x2545F4914F6CDD1D)) >> np.uint64(11)) / 9007199254740992.0
 
 
@@ -104,13 +104,13 @@ def explore(machine: Machine, desk: Desk, log_: Log, exploring: Exploring, point
     best = 0
     for place in range(count):
         scores[place] = rows[place, Feature.BASE_SCORE] + learned.network(rows[place], desk.weights[BASE:], hidden)
-        scores[place] *= exploring.sharper
+        scores[place] *= exploring.inverse_temperature
         if scores[place] > scores[best]:
             best = place
     total = 0.0
     for place in range(count):
         total += exp(scores[place] - scores[best])
-    left = uniform(log_.chance) * total
+    left = uniform(log_.rng) * total
     taken = 0
     while taken < count - 1:
         left -= exp(scores[taken] - scores[best])
@@ -133,7 +133,7 @@ def explore(machine: Machine, desk: Desk, log_: Log, exploring: Exploring, point
 
 def _episode(machine: Machine, clock: Clock, desk: Desk, log_: Log, exploring: Exploring) -> float:
     sums = sums_of()
-    while happen(machine, clock, sums, exploring.ageing):
+    while step_with_cost(machine, clock, sums, exploring.ageing):
         log_.total[LogTotal.COST] = sums[COST]
         point = scheduler.next_point(machine.fleet, desk.candidates)
         while point.kind != REST:

@@ -23,21 +23,21 @@ import cma
 import numpy as np
 from numpy.typing import NDArray
 
-from routing.lab.learn.simulator.lineup import MAX_ACTIVE, machine_code
-from routing.lab.learn.simulator.play import Entrant, play
+from routing.lab.learn.simulator.entries import MAX_ACTIVE, machine_code
+from routing.lab.learn.simulator.simulation import Entrant, simulate
 from routing.lab.learn.workloads.curriculum import TRAINING_SEEDS, drawn
 from routing.lab.learn.workloads.traffic import Workload, synthetic
 from routing.policies import hrrn, spaced
 from routing.policies.learned.weights import LIMITS
 from routing.scheduler import sources
-from routing.scheduler.fleet import Limits
+from routing.scheduler.fleet import FleetLimits
 
 FACTORS = ("size_offset", "age_in_demand", "backlog", "heavy_above_s", "hold_above_s")
 """Weights that are searched as a factor of the textbook's value, by its logarithm. All others are exponents, which are
 logarithms already: searched as they are, added to the textbook's. Limits (`LIMITS`) are searched as factors too."""
 MOST_ACTIVE = 12
 TUNED = {"hrrn": hrrn, "spaced": spaced}
-TEXTBOOK = Limits(max_active=MAX_ACTIVE)
+TEXTBOOK = FleetLimits(max_active=MAX_ACTIVE)
 P99_SLACK, P99_PRICE = 1.5, 2.0
 SIGMA, POOL, BATCH, FINALISTS = 0.4, 40, 8, 4
 ROUTING = Path(sources.__file__).resolve().parents[1]
@@ -88,7 +88,7 @@ def entrant_at(policy: str, point: Point) -> Entrant:
     return Entrant(policy, machine_code(TUNED[policy]), np.array(list(weights.values())), limits)
 
 
-def meaning(policy: str, point: Point) -> tuple[dict[str, float], Limits]:
+def meaning(policy: str, point: Point) -> tuple[dict[str, float], FleetLimits]:
     """The weights and limits at a point; the textbook's are at the origin."""
     at = dict(zip(places(policy), point.tolist(), strict=True))
     factor = {name: float(np.exp(np.clip(at[name], -5.0, 5.0))) for name in at if name in (*FACTORS, *LIMITS)}
@@ -103,7 +103,7 @@ def meaning(policy: str, point: Point) -> tuple[dict[str, float], Limits]:
 
 def latencies(workload: Workload, policy: str, point: Point) -> tuple[float, float]:
     """Mean latency and its 99th percentile, seconds."""
-    latency = play(workload, entrant_at(policy, point)).latency
+    latency = simulate(workload, entrant_at(policy, point)).latency
     return float(latency.mean()), float(np.percentile(latency, 99))
 
 
@@ -135,7 +135,7 @@ class Search:
 
     def __init__(self, policy: str, seed: int) -> None:
         self.policy = policy
-        self.chance = np.random.default_rng([TRAINING_SEEDS, seed])
+        self.rng = np.random.default_rng([TRAINING_SEEDS, seed])
         self.strategy: Any = cma.CMAEvolutionStrategy(
             np.zeros(len(places(policy))), SIGMA, {"seed": seed, "verbose": -9}
         )
@@ -156,7 +156,7 @@ class Search:
     def generation(self, workers: Workers) -> str:
         """One generation on a batch of its own; a line on how it went."""
         points = self.strategy.ask()
-        values = self.judge(workers, points, self.chance.choice(POOL, BATCH, replace=False).tolist())
+        values = self.judge(workers, points, self.rng.choice(POOL, BATCH, replace=False).tolist())
         self.strategy.tell(points, values)
         self.generations += 1
         best = int(np.argmin(values))

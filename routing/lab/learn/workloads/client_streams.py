@@ -62,17 +62,17 @@ class Streams:
         """
         if not 0 < calls <= MOST_ROWS:
             raise ValueError(f"{calls} calls; expected 1 to {MOST_ROWS:,}")
-        chance = np.random.default_rng([SAMPLING, seed])
-        hour = self._hour(chance)
+        rng = np.random.default_rng([SAMPLING, seed])
+        hour = self._hour(rng)
         start = float(hour.begin_s.min())
-        model = np.repeat(np.arange(len(hour.names)), hour._shares(calls, chance))
+        model = np.repeat(np.arange(len(hour.names)), hour._shares(calls, rng))
         counts = np.bincount(model, minlength=len(hour.names))
         at, prompt, answer = np.empty(calls), np.empty(calls), np.empty(calls)
         for client, count, past in zip(range(len(counts)), counts, np.cumsum(counts), strict=True):
             if count:
                 here = slice(past - count, past)
-                at[here] = hour._arrivals(client, count, chance) - start
-                answer[here], prompt[here] = hour._lengths(client, count, chance)
+                at[here] = hour._arrivals(client, count, rng) - start
+                answer[here], prompt[here] = hour._lengths(client, count, rng)
         order = np.argsort(at, kind="stable")
         span = float(hour.begin_s.max()) + WINDOW_S - start
         notes = (*self.notes, f"drawn from {start:g} s to {start + span:g} s")
@@ -83,29 +83,29 @@ class Streams:
         windows = ("client", "begin_s", "rate", "weibull", "shape", "gap")
         return replace(self, **{column: getattr(self, column)[keep] for column in windows})
 
-    def _hour(self, chance: Generator) -> Self:
+    def _hour(self, rng: Generator) -> Self:
         begins = np.unique(self.begin_s)
         starts = begins[begins <= begins[-1] + WINDOW_S - HOUR_S]
         if not len(starts):
             return self
-        start = float(starts[chance.integers(len(starts))])
+        start = float(starts[rng.integers(len(starts))])
         return self.between(start, start + HOUR_S)
 
-    def _shares(self, calls: int, chance: Generator) -> NDArray[np.int64]:
+    def _shares(self, calls: int, rng: Generator) -> NDArray[np.int64]:
         expected = np.bincount(self.client, self.rate, minlength=len(self.names))
         busy = np.flatnonzero(expected)
-        ends = np.floor(np.cumsum(expected[busy]) * (calls / expected.sum()) + chance.random())
+        ends = np.floor(np.cumsum(expected[busy]) * (calls / expected.sum()) + rng.random())
         ends[-1] = calls
         shares = np.zeros(len(self.names), np.int64)
         shares[busy] = np.diff(np.minimum(ends, calls), prepend=0)
         return shares
 
-    def _arrivals(self, client: int, count: int, chance: Generator) -> NDArray[np.float64]:
+    def _arrivals(self, client: int, count: int, rng: Generator) -> NDArray[np.float64]:
         first, past = np.searchsorted(self.client, (client, client + 1))
         work = np.cumsum(self.rate[first:past])
         near = first + np.searchsorted(work, (np.arange(count + 1) + 0.5) / (count + 1) * work[-1])
         shape = self.shape[near]
-        drawn = np.where(self.weibull[near], chance.weibull(shape), chance.gamma(shape))
+        drawn = np.where(self.weibull[near], rng.weibull(shape), rng.gamma(shape))
         passed = np.cumsum(drawn / self.gap[near])
         if passed[-1] <= 0:
             passed = np.arange(1.0, count + 2)
@@ -115,10 +115,10 @@ class Streams:
         times: NDArray[np.float64] = self.begin_s[first + place] + WINDOW_S * np.clip(left, 0.0, 1.0)
         return times
 
-    def _lengths(self, client: int, count: int, chance: Generator) -> tuple[NDArray[Any], NDArray[Any]]:
+    def _lengths(self, client: int, count: int, rng: Generator) -> tuple[NDArray[Any], NDArray[Any]]:
         drawn = np.zeros((len(FIELDS), count))
         for field in np.flatnonzero(self.tokens[client].any(axis=1)):
-            drawn[field] = np.rint(np.expm1(np.interp(chance.random(count), KNOTS, self.tokens[client, field])))
+            drawn[field] = np.rint(np.expm1(np.interp(rng.random(count), KNOTS, self.tokens[client, field])))
         return drawn[0], drawn[1:].sum(axis=0)
 
 

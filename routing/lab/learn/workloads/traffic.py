@@ -70,12 +70,12 @@ SCENARIOS = {
 
 def synthetic(scenario: Scenario, seed: int) -> Workload:
     """The scenario's workload for a seed: the same seed, the same workload, to the bit."""
-    chance = np.random.Generator(np.random.PCG64(np.random.SeedSequence([20_260_101, seed])))
-    kinds = _kinds(scenario, chance)
+    rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([20_260_101, seed])))
+    kinds = _kinds(scenario, rng)
     models = model_records(scenario, kinds)
-    model = _popular(scenario, chance)
-    at = np.zeros(scenario.calls) if scenario.together else _arrivals(scenario, chance)
-    units, predicted = _sizes(scenario, kinds, model, chance)
+    model = _popular(scenario, rng)
+    at = np.zeros(scenario.calls) if scenario.together else _arrivals(scenario, rng)
+    units, predicted = _sizes(scenario, kinds, model, rng)
     return Workload(models, device_records(scenario.devices), at, model, units, predicted, scenario.host_gb)
 
 
@@ -111,36 +111,36 @@ def at_size(scenario: Scenario, models: int, devices: int) -> Scenario:
 _TYPICAL = ANSWER_MEDIAN * float(np.exp(ANSWER_SPREAD**2 / 2)) + PROMPT_MEDIAN / PREFILL_TOKENS_PER_UNIT
 
 
-def _kinds(scenario: Scenario, chance: Generator) -> list[Kind]:
+def _kinds(scenario: Scenario, rng: Generator) -> list[Kind]:
     """Kinds by popularity rank, spread evenly over the ranks (golden ratio), so that no seed's luck sets the load."""
     ends = np.cumsum([kind.share for kind in scenario.kinds])
-    ranks = (np.arange(scenario.models) * GOLDEN + chance.random()) % 1.0
+    ranks = (np.arange(scenario.models) * GOLDEN + rng.random()) % 1.0
     places = np.searchsorted(ends / ends[-1], ranks, side="right")
     return [scenario.kinds[place] for place in places]
 
 
-def _popular(scenario: Scenario, chance: Generator) -> NDArray[np.int64]:
+def _popular(scenario: Scenario, rng: Generator) -> NDArray[np.int64]:
     if scenario.together:
         return np.arange(scenario.calls, dtype=np.int64) % scenario.models
     weights = np.arange(1, scenario.models + 1, dtype=np.float64) ** -scenario.alpha
-    return chance.choice(scenario.models, scenario.calls, p=weights / weights.sum()).astype(np.int64)
+    return rng.choice(scenario.models, scenario.calls, p=weights / weights.sum()).astype(np.int64)
 
 
-def _arrivals(scenario: Scenario, chance: Generator) -> NDArray[np.float64]:
+def _arrivals(scenario: Scenario, rng: Generator) -> NDArray[np.float64]:
     shape = 1.0 / scenario.cv**2
-    gaps = chance.gamma(shape, 1.0 / shape, scenario.calls + 1)
+    gaps = rng.gamma(shape, 1.0 / shape, scenario.calls + 1)
     times = np.cumsum(gaps)
     scaled: NDArray[np.float64] = times[:-1] * (scenario.seconds / times[-1])
     return scaled
 
 
 def _sizes(
-    scenario: Scenario, kinds: list[Kind], model: NDArray[np.int64], chance: Generator
+    scenario: Scenario, kinds: list[Kind], model: NDArray[np.int64], rng: Generator
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     language = np.array([kind.kind == LANGUAGE for kind in kinds])[model]
     spread = np.array([kind.spread for kind in kinds])[model]
     typical = np.array([kind.units for kind in kinds])[model]
-    of_size, of_prompt, of_guess = chance.standard_normal((3, len(model)))
+    of_size, of_prompt, of_guess = rng.standard_normal((3, len(model)))
     answer = ANSWER_MEDIAN * np.exp(ANSWER_SPREAD * of_size)
     prompt = PROMPT_MEDIAN * np.exp(PROMPT_SPREAD * of_prompt)
     other = typical * np.exp(spread * of_size - spread**2 / 2)

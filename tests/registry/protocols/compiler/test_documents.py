@@ -12,7 +12,7 @@ from registry.canon import FailureKind, Request, Task
 from registry.protocols import codecs
 from registry.protocols.compiler.adapters import compile_document
 from registry.protocols.compiler.catalog import ALIASES, PROTOCOLS, aliases_of, canonical_name, load, source
-from registry.protocols.document import DocumentInvalid, Step, read, schema
+from registry.protocols.document import DocumentInvalid, MappingStep, read, schema
 from registry.specfile.file import read as read_spec
 
 MINIMAL: dict[str, Any] = {"name": "wire", "title": "A wire", "types": ["llm"], "operations": {}}
@@ -88,7 +88,7 @@ def test_the_mapping_language_stays_data(key: str) -> None:
 
 @pytest.mark.parametrize(("get", "sources"), [("a", ("a",)), (["a", "b"], ("a", "b")), ([], ())])
 def test_a_step_names_one_field_or_several(get: Any, sources: tuple[str, ...]) -> None:
-    step = msgspec.convert({"put": "x", "get": get}, Step)
+    step = msgspec.convert({"put": "x", "get": get}, MappingStep)
     assert step.sources == sources
 
 

@@ -9,7 +9,7 @@ from msgspec import Raw
 from msgspec.json import encode
 
 from registry.canon import CallContext, Request, Task, context_of
-from registry.protocols.adapter import Operation
+from registry.protocols.adapter import BoundOperation
 from registry.protocols.compiler.adapters import compile_adapter
 from registry.specfile.file import read
 
@@ -32,7 +32,7 @@ class Golden:
         return Request(self.task, fields, self.case["stream"], self.case.get("strict", False))
 
     @property
-    def operation(self) -> Operation:
+    def operation(self) -> BoundOperation:
         """The compiled operation."""
         row = {"name": "public-1", "type": self.case["type"], "protocol": self.protocol, "endpoint": "http://h"}
         adapter = compile_adapter(read({**row, "params": self.case.get("params", {})}))

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from registry.protocols.runtime.calls import Calls, arguments_of
+from registry.protocols.runtime.calls import ToolCalls, arguments_of
 from tests.registry.protocols.runtime.values import value, words
 
 
@@ -36,7 +36,7 @@ def call(identity: str = "c1", name: Any = "look", **more: Any) -> dict[str, Any
 
 
 def test_calls_and_their_answers_find_each_other() -> None:
-    calls = Calls()
+    calls = ToolCalls()
     made = calls.of(value({"tool_calls": [call("c1", "look"), call("c2", "find")]}))
     assert [(item.id, item.name, item.arguments) for item in made] == [("c1", "look", {}), ("c2", "find", {})]
     assert calls.answered("tool", value({"tool_call_id": "c2"})) == ("c2", "find")
@@ -44,7 +44,7 @@ def test_calls_and_their_answers_find_each_other() -> None:
 
 
 def test_the_older_form_of_a_call() -> None:
-    calls = Calls()
+    calls = ToolCalls()
     for _ in range(2):
         calls.of(value({"function_call": {"name": "look", "arguments": "{}"}}))
     assert calls.answered("function", value({"name": "look"})) == ("function_call_0", "look")
@@ -62,9 +62,9 @@ def test_the_older_form_of_a_call() -> None:
     ],
 )
 def test_a_call_that_cannot_be_read_is_refused(wrong: Any, sentence: str) -> None:
-    assert words(Calls().of, value({"tool_calls": [wrong]}, "m")) == sentence
+    assert words(ToolCalls().of, value({"tool_calls": [wrong]}, "m")) == sentence
 
 
 def test_an_answer_needs_the_id_of_its_call() -> None:
-    sentence = words(Calls().answered, "tool", value({"content": "a"}))
+    sentence = words(ToolCalls().answered, "tool", value({"content": "a"}))
     assert sentence == "a tool message has no tool_call_id; expected the id of the call that it answers."

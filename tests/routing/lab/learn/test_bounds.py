@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from routing.lab.learn.evaluation.bounds import Bounds, bounds, mean_busy_times
 from routing.lab.learn.evaluation.paging import least_loads
-from routing.lab.learn.simulator.play import outcome
+from routing.lab.learn.simulator.simulation import outcome
 from routing.lab.learn.workloads.traffic import SCENARIOS, Workload, at_size, synthetic
 from routing.scheduler.core import EVICT, Point
-from routing.scheduler.fleet import NONE, Fleet, Limits
+from routing.scheduler.fleet import NONE, Fleet, FleetLimits
 from tests.routing.small_fleets import Run, by_lot, devices_of, drive, limits, models_of, workload_of, workloads
 
 ROUNDING = 1e-6
@@ -34,7 +34,7 @@ def holds(found: Bounds, run: Run) -> None:
 
 @settings(max_examples=300, deadline=None)
 @given(workload=workloads(), told=limits(), seed=st.integers(0, 9), refuses=st.sampled_from((0.0, 0.2)))
-def test_no_policy_beats_the_bounds(workload: Workload, told: Limits, seed: int, refuses: float) -> None:
+def test_no_policy_beats_the_bounds(workload: Workload, told: FleetLimits, seed: int, refuses: float) -> None:
     holds(bounds(workload), drive(workload, told, by_lot(seed, refuses)))
 
 
@@ -52,7 +52,7 @@ class Script:
         return int(offered[self.places[number] if number < len(self.places) else 0])
 
 
-def every_run(workload: Workload, told: Limits) -> Iterator[Run]:
+def every_run(workload: Workload, told: FleetLimits) -> Iterator[Run]:
     """One run for each way to pick, refusing included."""
     places: list[int] = []
     while True:
@@ -70,7 +70,7 @@ def every_run(workload: Workload, told: Limits) -> Iterator[Run]:
 @given(workload=workloads(most_calls=4, most_devices=2, most_models=2), active=st.integers(1, 2))
 def test_the_best_of_all_runs_of_a_tiny_case_does_not_beat_the_bounds(workload: Workload, active: int) -> None:
     found = bounds(workload)
-    for run in islice(every_run(workload, Limits(max_active=active, replicate=0.0, calls_per_replica=0.0)), 400):
+    for run in islice(every_run(workload, FleetLimits(max_active=active, replicate=0.0, calls_per_replica=0.0)), 400):
         if not run.left:
             holds(found, run)
 
@@ -78,7 +78,7 @@ def test_the_best_of_all_runs_of_a_tiny_case_does_not_beat_the_bounds(workload: 
 def test_one_call_alone_meets_every_bound() -> None:
     """Called at 3, loaded in 2, served in 4 seconds; useful 4 of 9 seconds."""
     workload = workload_of(models_of(load_s=2.0), devices_of([10.0]), [(3.0, 0, 4.0)])
-    found, run = bounds(workload), drive(workload, Limits(), by_lot(0))
+    found, run = bounds(workload), drive(workload, FleetLimits(), by_lot(0))
     assert found.latency_online_s == pytest.approx(6.0) == pytest.approx(float(run.calls["finished"][0]) - 3.0)
     assert found.latency_clairvoyant_s == pytest.approx(4.0)
     assert found.makespan_online_s == pytest.approx(9.0)
@@ -116,7 +116,9 @@ def test_no_order_of_work_has_less_mean_busy_time(jobs: list[tuple[int, int, flo
 
 @settings(max_examples=60, deadline=None)
 @given(workload=workloads(), told=limits(), seed=st.integers(0, 9), windows=st.integers(1, 8))
-def test_no_run_loads_less_than_its_own_answers_need(workload: Workload, told: Limits, seed: int, windows: int) -> None:
+def test_no_run_loads_less_than_its_own_answers_need(
+    workload: Workload, told: FleetLimits, seed: int, windows: int
+) -> None:
     workload.models["memory_gb"] = 4.0
     run = drive(workload, replace(told, host_gb=workload.host_gb), by_lot(seed))
     least = least_loads(workload, run.calls["finished"] - run.calls["arrived"], windows)

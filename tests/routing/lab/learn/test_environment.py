@@ -12,8 +12,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from routing.lab.learn.evaluation.cost import AGE_S, COST
-from routing.lab.learn.simulator import lineup
-from routing.lab.learn.simulator.play import Outcome, play, staged
+from routing.lab.learn.simulator import entries
+from routing.lab.learn.simulator.simulation import RunOutcome, prepared, simulate
 from routing.lab.learn.training import rollout, train
 from routing.lab.learn.training.environment import FleetEnvironment, Observation, Terms, heuristic, tuned_heuristic
 from routing.lab.learn.training.rollout import LogTotal
@@ -22,7 +22,7 @@ from routing.lab.learn.workloads.traffic import Scenario, synthetic
 from routing.policies import spaced
 from routing.policies.learned import policy as learned
 from routing.policies.learned.policy import BASE, ROWS
-from routing.scheduler.fleet import NONE, Limits
+from routing.scheduler.fleet import NONE, FleetLimits
 
 TINY = Scenario("tiny", calls=100, seconds=40.0, models=24, devices=3)
 SLEEPY = Scenario("sleepy", calls=80, seconds=30.0, models=40, devices=2, alpha=0.9, cv=4.0, host_gb=200.0)
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.timeout(600)
 
 
 def environment(scenario: Scenario = TINY, **terms: float) -> FleetEnvironment:
-    return FleetEnvironment(terms=Terms(**terms), draw=lambda chance: scenario)
+    return FleetEnvironment(terms=Terms(**terms), draw=lambda rng: scenario)
 
 
 def by_heuristic(env: FleetEnvironment, info: dict[str, Any]) -> int:
@@ -42,8 +42,8 @@ def by_heuristic(env: FleetEnvironment, info: dict[str, Any]) -> int:
 
 
 def by_lot(seed: int) -> Act:
-    chance: Generator = np.random.default_rng(seed)
-    return lambda env, info: int(chance.choice(np.flatnonzero(env.action_masks())))
+    rng: Generator = np.random.default_rng(seed)
+    return lambda env, info: int(rng.choice(np.flatnonzero(env.action_masks())))
 
 
 Seen = list[tuple[Observation, float, bool, bool, dict[str, Any]]]
@@ -65,8 +65,8 @@ def finished(env: FleetEnvironment) -> NDArray[np.float64]:
     return times
 
 
-def played(policy: Any, scenario: Scenario, seed: int) -> Outcome:
-    return play(synthetic(scenario, seed), replace(tuned_heuristic(), pick=lineup.machine_code(policy)))
+def played(policy: Any, scenario: Scenario, seed: int) -> RunOutcome:
+    return simulate(synthetic(scenario, seed), replace(tuned_heuristic(), pick=entries.machine_code(policy)))
 
 
 @pytest.mark.filterwarnings("ignore:.*Not able to test alternative render modes")
@@ -86,10 +86,10 @@ def test_the_heuristics_choices_are_its_run_to_the_bit(scenario: Scenario, seed:
 
 def test_weights_and_limits_are_the_players() -> None:
     base = np.array(list(spaced.WEIGHTS.values())) * 0.5
-    player = heuristic(base, Limits(max_active=3))
-    env = FleetEnvironment(player)
+    contender = heuristic(base, FleetLimits(max_active=3))
+    env = FleetEnvironment(contender)
     episode(env, by_heuristic, CROWDED)
-    other = play(synthetic(CROWDED, 0), replace(player, pick=lineup.machine_code(spaced)))
+    other = simulate(synthetic(CROWDED, 0), replace(contender, pick=entries.machine_code(spaced)))
     assert len(base) == BASE
     assert np.array_equal(finished(env), other.fleet.calls["finished"])
 
@@ -115,18 +115,18 @@ def test_rewards_sum_to_the_cost(scenario: Scenario, act: Act) -> None:
 
 
 @pytest.mark.parametrize("sharper", [0.5, train.CERTAIN])
-def test_training_counts_the_same_cost(sharper: float) -> None:
+def test_training_counts_the_same_cost(inverse_temperature: float) -> None:
     workload = synthetic(CROWDED, 0)
-    machine, clock, desk = staged(workload, tuned_heuristic())
+    machine, clock, desk = prepared(workload, tuned_heuristic())
     log = rollout.log_of(len(workload.at), 0)
-    makespan = rollout.episode(machine, clock, desk, log, rollout.Exploring(0.7, sharper))
+    makespan = rollout.episode(machine, clock, desk, log, rollout.Exploring(0.7, inverse_temperature))
     latency = machine.fleet.calls["finished"] - workload.at
     assert log.total[LogTotal.COST] == pytest.approx(latency.sum() + 0.7 * (latency**2).sum() / 2.0 / AGE_S, rel=1e-9)
     assert makespan >= machine.fleet.calls["finished"].max()
 
 
 def test_age_costs_what_it_costs_in_training() -> None:
-    assert Terms().ageing == train.Plan().ageing
+    assert Terms().ageing == train.TrainingPlan().ageing
 
 
 @pytest.mark.parametrize("scenario", ALL, ids=lambda one: one.name)
@@ -217,4 +217,4 @@ def test_wrong_use_is_told() -> None:
     with pytest.raises(ValueError, match="unknown options scenari; expected only scenario, workload_seed"):
         environment().reset(options={"scenari": TINY})
     with pytest.raises(ValueError, match=r"limits\.early is set"):
-        FleetEnvironment(replace(tuned_heuristic(), limits=Limits(early=True)))
+        FleetEnvironment(replace(tuned_heuristic(), limits=FleetLimits(early=True)))

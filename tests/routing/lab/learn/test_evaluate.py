@@ -13,11 +13,11 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from routing.lab.learn.evaluation.evaluate import Question, evaluate, interval_of, student, versus
-from routing.lab.learn.simulator import lineup
+from routing.lab.learn.simulator import entries
 from routing.lab.learn.workloads import homes
-from routing.lab.learn.workloads.scenes import scene
+from routing.lab.learn.workloads.scenarios import scenario_source
 from routing.lab.learn.workloads.traffic import SCENARIOS, Scenario, Workload, synthetic
-from routing.scheduler.fleet import Limits
+from routing.scheduler.fleet import FleetLimits
 
 TINY = Scenario("tiny", calls=80, seconds=20.0, models=12, devices=3)
 SMALL = ("--devices", "4", "--models", "24", "--seeds", "2")
@@ -93,9 +93,9 @@ def test_the_reference_is_the_best_heuristic_or_who_is_named() -> None:
 
 
 def test_an_oracle_is_told_true_sizes() -> None:
-    one = lineup.entrant("sjf+oracle")
-    assert (lineup.seen_by(one, tiny(1)).predicted == tiny(1).units).all()
-    assert (lineup.seen_by(lineup.entrant("sjf"), tiny(1)).predicted == tiny(1).predicted).all()
+    one = entries.entrant("sjf+oracle")
+    assert (entries.seen_by(one, tiny(1)).predicted == tiny(1).units).all()
+    assert (entries.seen_by(entries.entrant("sjf"), tiny(1)).predicted == tiny(1).predicted).all()
 
 
 def test_host_memory_of_the_scenario_reaches_the_scheduler() -> None:
@@ -150,15 +150,15 @@ WRONG_WEIGHTS = (
 
 
 def test_tuned_weights_are_checked(tmp_path: Path) -> None:
-    file, textbook, limits = tmp_path / "w.json", {"a": 1.0, "b": 2.0}, Limits()
+    file, textbook, limits = tmp_path / "w.json", {"a": 1.0, "b": 2.0}, FleetLimits()
     file.write_text(json.dumps({"weights": {"a": 3, "b": 4}, "limits": {"replicate": 5.0}, "record": {}}))
-    assert lineup.tuned(file, textbook, limits) == ({"a": 3.0, "b": 4.0}, replace(limits, replicate=5.0))
+    assert entries.tuned(file, textbook, limits) == ({"a": 3.0, "b": 4.0}, replace(limits, replicate=5.0))
     for text in WRONG_WEIGHTS:
         file.write_text(text)
         with pytest.raises(ValueError, match=r"w\.json: "):
-            lineup.tuned(file, textbook, limits)
+            entries.tuned(file, textbook, limits)
     with pytest.raises(ValueError, match="No such file"):
-        lineup.tuned(tmp_path / "none.json", textbook, limits)
+        entries.tuned(tmp_path / "none.json", textbook, limits)
 
 
 def printed(*arguments: str) -> str:
@@ -216,13 +216,13 @@ def test_a_typo_costs_one_line(arguments: str, told: str) -> None:
 def test_a_recording_is_laid_over_a_scenario(tmp_path: Path) -> None:
     calls = "".join(f"{number * 0.5},m{number % 5},{1 + number % 3}\n" for number in range(60))
     (tmp_path / "calls.csv").write_text("at,model,seconds\n" + calls)
-    label, workload = scene("A", {"devices": 2}, "own", tmp_path)
+    label, workload = scenario_source("A", {"devices": 2}, "own", tmp_path)
     assert label == "A devices=2 own"
     assert len(workload(1).models) == 5
     found = evaluate(Question(label, workload, ("hrrn", "static"), 1))
     assert found["policies"][0]["mean_ci95"] is None
     with pytest.raises(ValueError, match="own brings its own 5 models"):
-        scene("A", {"models": 7}, "own", tmp_path)
+        scenario_source("A", {"models": 7}, "own", tmp_path)
     (tmp_path / "gentd26_requests.csv.gz").write_text("")
     with pytest.raises(ValueError, match=r"gentd26_requests\.csv\.gz"):
-        scene("E", {}, "", tmp_path)
+        scenario_source("E", {}, "", tmp_path)

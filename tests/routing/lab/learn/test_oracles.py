@@ -23,11 +23,11 @@ from routing.lab.learn.simulator.machine import (
     KELVIN_PER_W,
     let_stand,
 )
-from routing.lab.learn.simulator.play import Entrant, play
+from routing.lab.learn.simulator.simulation import Entrant, simulate
 from routing.lab.learn.workloads.traffic import SCENARIOS, Workload, at_size, synthetic
 from routing.policies import hrrn
 from routing.scheduler.core import BIND, LOAD, START, Point
-from routing.scheduler.fleet import Fleet, Limits
+from routing.scheduler.fleet import Fleet, FleetLimits
 from tests.routing.small_fleets import (
     Run,
     by_lot,
@@ -55,12 +55,10 @@ def oldest(fleet: Fleet, point: Point, candidates: NDArray[np.int64]) -> int:
     return int(min(candidates, key=lambda one: fleet.calls[fleet.queues[scope, one]["head"]]["arrived"]))
 
 
-def random_calls(
-    chance: np.random.Generator, count: int, models: int, seconds: float
-) -> list[tuple[float, int, float]]:
+def random_calls(rng: np.random.Generator, count: int, models: int, seconds: float) -> list[tuple[float, int, float]]:
     """Calls at distinct times."""
-    at, units = np.sort(chance.uniform(0.0, seconds, count)), chance.exponential(1.0, count)
-    return [(float(a), int(chance.integers(models)), float(u)) for a, u in zip(at, units, strict=True)]
+    at, units = np.sort(rng.uniform(0.0, seconds, count)), rng.exponential(1.0, count)
+    return [(float(a), int(rng.integers(models)), float(u)) for a, u in zip(at, units, strict=True)]
 
 
 def in_simpy(workload: Workload, servers: list[simpy.Resource], env: simpy.Environment) -> NDArray[np.float64]:
@@ -83,10 +81,10 @@ def in_simpy(workload: Workload, servers: list[simpy.Resource], env: simpy.Envir
 @pytest.mark.parametrize("seed", range(5))
 def test_devices_with_a_queue_each_end_calls_when_simpy_does(seed: int) -> None:
     """Six models live on three of four devices, so that three may compute at once; one call at a time on each."""
-    chance = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     models = models_of(load_s=NO_TIME_S, home=[0, 1, 2, 0, 1, 2])
-    workload = workload_of(models, devices_of([10.0] * 4), random_calls(chance, 300, 6, 110.0))
-    run = drive(workload, Limits(max_active=1, early=True, patience_s=1e9), oldest)
+    workload = workload_of(models, devices_of([10.0] * 4), random_calls(rng, 300, 6, 110.0))
+    run = drive(workload, FleetLimits(max_active=1, early=True, patience_s=1e9), oldest)
     env = simpy.Environment()
     servers = [simpy.Resource(env) for _ in range(3)]
     ends = in_simpy(workload, [servers[home] for home in models["home"]], env)
@@ -96,9 +94,9 @@ def test_devices_with_a_queue_each_end_calls_when_simpy_does(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(5))
 def test_devices_with_one_queue_end_calls_when_simpy_does(seed: int) -> None:
     """One model on all five devices, of which four (95 %) may compute at once: four servers, one queue."""
-    chance = np.random.default_rng(seed)
-    workload = workload_of(models_of(load_s=NO_TIME_S), devices_of([10.0] * 5), random_calls(chance, 400, 1, 110.0))
-    run = drive(workload, Limits(max_active=1, replicate=0.0, calls_per_replica=0.0, patience_s=1e9), oldest)
+    rng = np.random.default_rng(seed)
+    workload = workload_of(models_of(load_s=NO_TIME_S), devices_of([10.0] * 5), random_calls(rng, 400, 1, 110.0))
+    run = drive(workload, FleetLimits(max_active=1, replicate=0.0, calls_per_replica=0.0, patience_s=1e9), oldest)
     env = simpy.Environment()
     ends = in_simpy(workload, [simpy.Resource(env, capacity=4)], env)
     assert np.allclose(run.calls["finished"], ends, rtol=0.0, atol=1e-5)
@@ -108,7 +106,7 @@ def test_one_device_loads_runs_and_evicts_at_the_times_worked_out_by_hand() -> N
     """6 GB each on 10 GB: load 0-2, run 2-6, evict, load 6-9, run 9-14, evict, load 14-16, run 16-20."""
     models = models_of(memory_gb=6.0, load_s=[2.0, 3.0])
     workload = workload_of(models, devices_of([10.0]), [(0.0, 0, 4.0), (1.0, 1, 5.0), (10.0, 0, 4.0)])
-    run = drive(workload, Limits(), oldest)
+    run = drive(workload, FleetLimits(), oldest)
     assert run.calls["started"] == pytest.approx([2.0, 9.0, 16.0])
     assert run.calls["finished"] == pytest.approx([6.0, 14.0, 20.0])
     assert run.loads == [(0, 0.0, 2.0), (0, 6.0, 9.0), (0, 14.0, 16.0)]
@@ -119,7 +117,7 @@ def test_a_model_that_sleeps_in_host_memory_wakes_in_its_wake_time() -> None:
     """As above with 12 GB of host memory: model 0 sleeps from 6 and wakes from 14 to 14.5."""
     models = models_of(memory_gb=6.0, load_s=[2.0, 3.0], wake_s=0.5)
     calls = [(0.0, 0, 4.0), (1.0, 1, 5.0), (10.0, 0, 4.0)]
-    run = drive(workload_of(models, devices_of([10.0]), calls, host_gb=12.0), Limits(host_gb=12.0), oldest)
+    run = drive(workload_of(models, devices_of([10.0]), calls, host_gb=12.0), FleetLimits(host_gb=12.0), oldest)
     assert run.calls["finished"] == pytest.approx([6.0, 14.0, 18.5])
     assert run.machine.fleet.state[0]["wakes"] == 1
 
@@ -128,7 +126,7 @@ def test_two_models_share_a_device_and_a_load_slows_it_at_the_times_worked_out_b
     """A alone beside B's load 2-5 does 0.9 a second; 1.3 of it are left; halved, it ends at 7.6; B, alone, at 11.3."""
     models = models_of(memory_gb=4.0, load_s=[2.0, 3.0])
     workload = workload_of(models, devices_of([10.0]), [(0.0, 0, 4.0), (1.0, 1, 5.0)])
-    run = drive(workload, Limits(), oldest)
+    run = drive(workload, FleetLimits(), oldest)
     assert CONTENTION == 0.9
     assert run.calls["finished"] == pytest.approx([7.6, 11.3])
 
@@ -164,7 +162,7 @@ def fluid(run: Run, workload: Workload, device: int) -> dict[int, float]:
 @settings(max_examples=60, deadline=None)
 @given(workload=workloads(), told=limits(), seed=st.integers(0, 9))
 def test_batches_that_share_devices_end_when_a_fluid_integrator_says(
-    workload: Workload, told: Limits, seed: int
+    workload: Workload, told: FleetLimits, seed: int
 ) -> None:
     run = drive(workload, told, by_lot(seed))
     for device in range(len(workload.devices)):
@@ -176,23 +174,23 @@ def erlang_wait(servers: int, arrivals: float, service: float) -> float:
     """Mean wait of M/M/c: the chance to wait (Erlang C) over the spare rate."""
     load = arrivals / service
     last = load**servers / factorial(servers) * servers / (servers - load)
-    chance = last / (sum(load**k / factorial(k) for k in range(servers)) + last)
-    return chance / (servers * service - arrivals)
+    rng = last / (sum(load**k / factorial(k) for k in range(servers)) + last)
+    return rng / (servers * service - arrivals)
 
 
 def poisson(seed: int, calls: int, rate: float, models: NDArray[Any], devices: int) -> Workload:
     """Poisson arrivals of one model whose calls take a second on average."""
-    chance = np.random.default_rng(seed)
-    at, units = np.cumsum(chance.exponential(1.0 / rate, calls)), chance.exponential(1.0, calls)
+    rng = np.random.default_rng(seed)
+    at, units = np.cumsum(rng.exponential(1.0 / rate, calls)), rng.exponential(1.0, calls)
     return Workload(models, devices_of([10.0] * devices), at, np.zeros(calls, np.int64), units, units.copy())
 
 
-def seen_over_seeds(rate: float, models: NDArray[Any], devices: int, told: Limits) -> NDArray[np.float64]:
+def seen_over_seeds(rate: float, models: NDArray[Any], devices: int, told: FleetLimits) -> NDArray[np.float64]:
     """Mean latency less mean size of eight runs of 60,000 calls, without the first tenth."""
     waits = []
     for seed in range(8):
         workload = poisson(seed, 60_000, rate, models, devices)
-        latency = play(workload, Entrant("", IN_ORDER, WEIGHTS, told)).latency
+        latency = simulate(workload, Entrant("", IN_ORDER, WEIGHTS, told)).latency
         waits.append(float(np.mean(latency[6000:]) - np.mean(workload.units[6000:])))
     return np.array(waits)
 
@@ -200,7 +198,7 @@ def seen_over_seeds(rate: float, models: NDArray[Any], devices: int, told: Limit
 @pytest.mark.parametrize(("devices", "servers", "load"), [(1, 1, 0.7), (4, 3, 0.8), (9, 8, 0.85)])
 def test_one_slot_each_waits_as_erlang_c_says(devices: int, servers: int, load: float) -> None:
     """One model on every device, one call at a time: M/M/c with as many servers as may compute at once."""
-    told = Limits(max_active=1, replicate=0.0, calls_per_replica=0.0, patience_s=1e9)
+    told = FleetLimits(max_active=1, replicate=0.0, calls_per_replica=0.0, patience_s=1e9)
     waits = seen_over_seeds(load * servers, models_of(load_s=NO_TIME_S), devices, told)
     error = waits.std(ddof=1) / len(waits) ** 0.5
     expected = erlang_wait(servers, load * servers, 1.0)
@@ -211,7 +209,7 @@ def test_one_slot_each_waits_as_erlang_c_says(devices: int, servers: int, load: 
 def test_a_batch_without_gain_waits_as_processor_sharing_says() -> None:
     """A step of b*n seconds is processor sharing: latency 1 / (1 - load), so 1.5 s of it waiting at a load of 0.6."""
     models = models_of(load_s=NO_TIME_S, step_a=NO_TIME_S, step_b=1.0, slots=400)
-    waits = seen_over_seeds(0.6, models, 1, Limits())
+    waits = seen_over_seeds(0.6, models, 1, FleetLimits())
     error = waits.std(ddof=1) / len(waits) ** 0.5
     assert abs(waits.mean() - 1.5) < 4.0 * error
     assert error < 0.05 * 1.5
@@ -220,7 +218,7 @@ def test_a_batch_without_gain_waits_as_processor_sharing_says() -> None:
 @settings(max_examples=60, deadline=None)
 @given(workload=workloads(), told=limits(), seed=st.integers(0, 9))
 def test_useful_seconds_are_the_work_served_where_calls_run_one_at_a_time(
-    workload: Workload, told: Limits, seed: int
+    workload: Workload, told: FleetLimits, seed: int
 ) -> None:
     """However many models share a device, and whatever slows it, a batch of one does one unit of work a unit."""
     workload.models["slots"] = 1
@@ -238,7 +236,7 @@ def test_useful_seconds_are_the_work_served_where_calls_run_one_at_a_time(
 @settings(max_examples=60, deadline=None)
 @given(workload=workloads(), told=limits(), seed=st.integers(0, 9))
 def test_useful_seconds_lie_between_the_work_in_full_batches_and_one_at_a_time(
-    workload: Workload, told: Limits, seed: int
+    workload: Workload, told: FleetLimits, seed: int
 ) -> None:
     assume((workload.devices["speed"] == 1.0).all())
     run = drive(workload, told, by_lot(seed))
@@ -254,7 +252,7 @@ def test_energy_and_heat_add_up_to_what_is_worked_out_by_hand() -> None:
     workload = workload_of(
         models_of(load_s=NO_TIME_S, watts=600.0), devices_of([10.0]), [(10.0, 0, 5.0), (20.0, 0, 5.0)]
     )
-    run = drive(workload, Limits(), oldest)
+    run = drive(workload, FleetLimits(), oldest)
     spent = [(10.0, IDLE_W), (5.0, 600.0), (5.0, IDLE_W + CONTEXT_W), (5.0, 600.0)]
     assert run.machine.devices["joules"].sum() == pytest.approx(sum(seconds * watts for seconds, watts in spent))
     celsius = AMBIENT_C + KELVIN_PER_W * IDLE_W
@@ -266,22 +264,22 @@ def test_energy_and_heat_add_up_to_what_is_worked_out_by_hand() -> None:
 
 def test_a_device_that_computes_for_long_settles_at_its_power_times_its_resistance() -> None:
     workload = workload_of(models_of(watts=700.0), devices_of([10.0]), [(0.0, 0, 50.0 * HEAT_S)])
-    run = drive(workload, Limits(), oldest)
+    run = drive(workload, FleetLimits(), oldest)
     assert run.machine.fleet.devices["celsius"][0] == pytest.approx(AMBIENT_C + KELVIN_PER_W * 700.0)
 
 
 def test_a_hot_device_computes_slower() -> None:
     """900 W settle at 91 C; the call that starts then runs at the lower clock."""
     models = models_of(load_s=NO_TIME_S, watts=900.0)
-    run = drive(workload_of(models, devices_of([10.0]), [(0.0, 0, 900.0), (900.0, 0, 9.0)]), Limits(), oldest)
+    run = drive(workload_of(models, devices_of([10.0]), [(0.0, 0, 900.0), (900.0, 0, 9.0)]), FleetLimits(), oldest)
     assert AMBIENT_C + KELVIN_PER_W * 900.0 > HOT_C
     assert run.calls["finished"] - run.calls["started"] == pytest.approx([900.0, 9.0 / HOT_CLOCK])
 
 
 def test_a_scenario_is_the_same_to_the_bit_compiled_whole_or_driven_step_by_step() -> None:
     workload = synthetic(at_size(SCENARIOS["A"], 60, 8), 3)
-    told = Limits(max_active=2)
-    outcomes = [play(workload, Entrant("", IN_ORDER, WEIGHTS, told)) for _ in range(2)]
+    told = FleetLimits(max_active=2)
+    outcomes = [simulate(workload, Entrant("", IN_ORDER, WEIGHTS, told)) for _ in range(2)]
     memory, parts = np.zeros(8), np.zeros((len(workload.models), simulator.PARTS))
 
     def pick(fleet: Fleet, point: Point, candidates: NDArray[np.int64]) -> int:

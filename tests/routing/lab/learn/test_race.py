@@ -6,9 +6,9 @@ from itertools import islice, pairwise
 import pytest
 
 from routing.lab import races as lab
-from routing.lab.learn.simulator import lineup
-from routing.lab.learn.simulator.play import play
+from routing.lab.learn.simulator import entries
 from routing.lab.learn.simulator.race import MOST_SAMPLES, figures, moments, race
+from routing.lab.learn.simulator.simulation import simulate
 from routing.lab.learn.workloads.traffic import SCENARIOS, synthetic
 
 PAIR = ("static", "hrrn")
@@ -20,7 +20,7 @@ def test_slices_change_nothing() -> None:
     lines = list(race("together", PAIR, 5))
     workload = synthetic(SCENARIOS["together"], 5)
     for name in PAIR:
-        alone = figures(workload, play(workload, lineup.entrant(name)))
+        alone = figures(workload, simulate(workload, entries.entrant(name)))
         assert {**lines[-1]["policies"][name], "decision_us": 0} == {**alone, "decision_us": 0}
 
 
@@ -61,7 +61,7 @@ def test_moments_never_stand_still_however_long_it_takes() -> None:
 
 def test_pages_offer_what_the_simulator_knows() -> None:
     assert set(lab.SCENARIOS) == set(SCENARIOS)
-    assert set(lab.POLICIES) == set(lineup.names())
+    assert set(lab.POLICIES) == set(entries.names())
 
 
 @pytest.mark.parametrize(("scenario", "policy"), [("Z", "hrrn"), ("A", "magic")])

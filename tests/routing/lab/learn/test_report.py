@@ -18,7 +18,7 @@ from benchmarks.lab_targets import MET, MISSED, UNKNOWN, Target, reason, targets
 from benchmarks.lab_words import COLUMNS, POLICIES, REASONS
 from routing.lab.learn.evaluation import bounds
 from routing.lab.learn.evaluation.evaluate import Question, evaluate
-from routing.lab.learn.simulator import lineup
+from routing.lab.learn.simulator import entries
 
 DOCS = Path(__file__).resolve().parents[4] / "docs"
 FOLDER = DOCS / "routing-lab"
@@ -240,9 +240,9 @@ def test_the_page_says_which_sources_it_measured() -> None:
 
 
 def test_every_policy_is_explained() -> None:
-    assert {*lineup.names(), lineup.ORACLE} <= set(POLICIES)
+    assert {*entries.names(), entries.ORACLE} <= set(POLICIES)
     measured = {one["policy"] for setting in RESULTS["settings"] for one in setting["policies"]}
-    assert measured <= {*POLICIES, *(name + lineup.ORACLE for name in POLICIES)}
+    assert measured <= {*POLICIES, *(name + entries.ORACLE for name in POLICIES)}
 
 
 @pytest.mark.timeout(COMPILING_S)

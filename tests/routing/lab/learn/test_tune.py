@@ -6,19 +6,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from routing.lab.learn.simulator import lineup
+from routing.lab.learn.simulator import entries
 from routing.lab.learn.training import tune
 from routing.lab.learn.workloads.curriculum import TRAINING_SEEDS
 from routing.lab.learn.workloads.traffic import Scenario, synthetic
 from routing.policies import hrrn
 from routing.scheduler import sources
-from routing.scheduler.fleet import Limits
+from routing.scheduler.fleet import FleetLimits
 
 
 def test_the_origin_is_the_textbook() -> None:
     weights, limits = tune.meaning("hrrn", np.zeros(len(tune.places("hrrn"))))
     assert weights == hrrn.WEIGHTS
-    assert limits == Limits(max_active=2)
+    assert limits == FleetLimits(max_active=2)
     far = tune.meaning("hrrn", np.full(len(tune.places("hrrn")), 9.0))[1]
     assert far.max_active == tune.MOST_ACTIVE
     assert np.isfinite(far.replicate)
@@ -32,7 +32,7 @@ def test_a_short_search_writes_what_the_line_up_takes(monkeypatch: pytest.Monkey
     found = tune.tune("hrrn", tune.Budget(minutes=1.0, calls=20_000))
     file = tmp_path / "tuned.json"
     file.write_text(json.dumps(found))
-    assert set(lineup.tuned(file, hrrn.WEIGHTS, Limits())[0]) == set(hrrn.WEIGHTS)
+    assert set(entries.tuned(file, hrrn.WEIGHTS, FleetLimits())[0]) == set(hrrn.WEIGHTS)
     record = found["record"]
     assert record["tuned"]
     assert record["objective"] <= record["textbook_objective"] == 1.0

@@ -24,7 +24,9 @@ def known() -> tuple[str, ...]:
     return tuple(sorted({*SCENARIOS, *REPLAYS}))
 
 
-def scene(name: str, shape: Mapping[str, Any], trace: str = "", folder: Path | None = None) -> tuple[str, Source]:
+def scenario_source(
+    name: str, shape: Mapping[str, Any], trace: str = "", folder: Path | None = None
+) -> tuple[str, Source]:
     """The scenario's name, its changes named, and its workload for a seed.
 
     `shape` may change devices (calls change in proportion), models, alpha and cv; None leaves one as it is. `trace`

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from routing.lab.learn.simulator.events import in_machine_code
-from routing.lab.learn.simulator.play import Entrant
+from routing.lab.learn.simulator.simulation import Entrant
 from routing.lab.learn.workloads import homes
 from routing.lab.learn.workloads.traffic import Workload
 from routing.policies import (
@@ -31,7 +31,7 @@ from routing.policies import (
 from routing.policies.learned import policy as learned_policy
 from routing.policies.learned import weights
 from routing.scheduler import picks
-from routing.scheduler.fleet import Limits
+from routing.scheduler.fleet import FleetLimits
 
 WEIGHTS = Path(random.__file__).resolve().parent / "weights"
 """Where weights that were learned lie, each with its record."""
@@ -42,7 +42,7 @@ LEARNED = ("ppo",)
 
 
 @dataclass(frozen=True, slots=True)
-class Seat:
+class PolicyEntry:
     """A policy's module, and how it is run: `early` binds a call when it arrives, `tuned` names a file of weights."""
 
     policy: Any
@@ -51,29 +51,29 @@ class Seat:
     tuned: str = ""
 
 
-SEATS: Mapping[str, Seat] = {
-    "static": Seat(static, early=True, homes=homes.balanced),
-    "static_popularity": Seat(static, early=True, homes=homes.popular),
-    "random": Seat(random, early=True),
-    "round_robin": Seat(round_robin, early=True),
-    "power_of_two": Seat(power_of_two, early=True),
-    "least_outstanding": Seat(least_outstanding, early=True),
-    "affinity": Seat(affinity, early=True),
-    "sect": Seat(sect, early=True),
-    "rules": Seat(rules, early=True),
-    "fcfs": Seat(fcfs),
-    "sjf": Seat(sjf),
-    "hrrn": Seat(hrrn),
-    "hrrn_tuned": Seat(hrrn, tuned="hrrn_tuned.json"),
-    "energy": Seat(energy),
-    "spaced": Seat(spaced),
-    "spaced_tuned": Seat(spaced, tuned="spaced_tuned.json"),
+ENTRIES: Mapping[str, PolicyEntry] = {
+    "static": PolicyEntry(static, early=True, homes=homes.balanced),
+    "static_popularity": PolicyEntry(static, early=True, homes=homes.popular),
+    "random": PolicyEntry(random, early=True),
+    "round_robin": PolicyEntry(round_robin, early=True),
+    "power_of_two": PolicyEntry(power_of_two, early=True),
+    "least_outstanding": PolicyEntry(least_outstanding, early=True),
+    "affinity": PolicyEntry(affinity, early=True),
+    "sect": PolicyEntry(sect, early=True),
+    "rules": PolicyEntry(rules, early=True),
+    "fcfs": PolicyEntry(fcfs),
+    "sjf": PolicyEntry(sjf),
+    "hrrn": PolicyEntry(hrrn),
+    "hrrn_tuned": PolicyEntry(hrrn, tuned="hrrn_tuned.json"),
+    "energy": PolicyEntry(energy),
+    "spaced": PolicyEntry(spaced),
+    "spaced_tuned": PolicyEntry(spaced, tuned="spaced_tuned.json"),
 }
 
 
 def names() -> tuple[str, ...]:
     """Every policy's name, heuristics first."""
-    return (*SEATS, *LEARNED)
+    return (*ENTRIES, *LEARNED)
 
 
 def entrant(name: str) -> Entrant:
@@ -81,15 +81,15 @@ def entrant(name: str) -> Entrant:
     plain = name.removesuffix(ORACLE)
     if plain in LEARNED:
         return replace(learned(plain), name=name)
-    if plain not in SEATS:
+    if plain not in ENTRIES:
         raise ValueError(f"no policy is called {plain!r}; known are {', '.join(names())}, each also with {ORACLE}")
-    seat = SEATS[plain]
-    limits = Limits(max_active=MAX_ACTIVE, early=seat.early)
-    given = seat.policy.WEIGHTS
-    if seat.tuned:
-        given, limits = tuned(WEIGHTS / seat.tuned, given, limits)
+    entry = ENTRIES[plain]
+    limits = FleetLimits(max_active=MAX_ACTIVE, early=entry.early)
+    given = entry.policy.WEIGHTS
+    if entry.tuned:
+        given, limits = tuned(WEIGHTS / entry.tuned, given, limits)
     vector = np.array(list(given.values()), np.float64)
-    return Entrant(name, machine_code(seat.policy), vector, limits, seat.homes)
+    return Entrant(name, machine_code(entry.policy), vector, limits, entry.homes)
 
 
 def learned(name: str) -> Entrant:
@@ -98,7 +98,7 @@ def learned(name: str) -> Entrant:
     return Entrant(name, machine_code(learned_policy), found.weights, found.limits, memory=learned_policy.MEMORY)
 
 
-def tuned(path: Path, textbook: Mapping[str, float], limits: Limits) -> tuple[dict[str, float], Limits]:
+def tuned(path: Path, textbook: Mapping[str, float], limits: FleetLimits) -> tuple[dict[str, float], FleetLimits]:
     """Weights and limits from a file of {"weights", "limits", "record"}. Raises ValueError if they do not fit."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
@@ -127,7 +127,7 @@ def machine_code(policy: Any) -> Any:
 def part_names(name: str) -> dict[int, tuple[str, ...]]:
     """The names of a policy's score parts by kind of decision, those that the core decides for it included."""
     plain = name.removesuffix(ORACLE)
-    return {**picks.PARTS, **(learned_policy if plain in LEARNED else SEATS[plain].policy).PARTS}
+    return {**picks.PARTS, **(learned_policy if plain in LEARNED else ENTRIES[plain].policy).PARTS}
 
 
 def seen_by(one: Entrant, workload: Workload) -> Workload:

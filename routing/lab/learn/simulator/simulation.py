@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from routing.lab.learn.simulator import events as simulator
 from routing.lab.learn.simulator.machine import Machine, let_stand, machine_of
 from routing.lab.learn.workloads.traffic import Workload
-from routing.scheduler.fleet import DONE, Fleet, Limits, empty
+from routing.scheduler.fleet import DONE, Fleet, FleetLimits, empty
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +20,13 @@ class Entrant:
     name: str
     pick: Any
     weights: NDArray[np.float64]
-    limits: Limits
+    limits: FleetLimits
     homes: Any = None
     memory: int = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class RunOutcome:
     """What happened: seconds of latency by call; `useful_s`, `loading_s`, `duty_s` and joules, summed over devices."""
 
     fleet: Fleet
@@ -40,7 +40,7 @@ class Outcome:
     took_s: float
 
 
-def staged(workload: Workload, entrant: Entrant) -> tuple[Machine, simulator.Clock, simulator.Desk]:
+def prepared(workload: Workload, entrant: Entrant) -> tuple[Machine, simulator.Clock, simulator.Desk]:
     """The cold machine, the clock and the desk for a run."""
     models = workload.models.copy()
     if entrant.homes is not None:
@@ -53,15 +53,15 @@ def staged(workload: Workload, entrant: Entrant) -> tuple[Machine, simulator.Clo
     return machine, clock, simulator.desk_of(fleet, entrant.weights, np.zeros(entrant.memory))
 
 
-def play(workload: Workload, entrant: Entrant) -> Outcome:
-    """Run to the end. Raises ValueError for what no scheduler can serve, RuntimeError where calls were left over."""
-    machine, clock, desk = staged(workload, entrant)
+def simulate(workload: Workload, entrant: Entrant) -> RunOutcome:
+    """Run to the end. Raises ValueError for what no scheduler can serve, RuntimeError if calls were left over."""
+    machine, clock, desk = prepared(workload, entrant)
     began = time.perf_counter()
     decisions = simulator.run(machine, clock, entrant.pick, desk)
     return outcome(machine, decisions, time.perf_counter() - began)
 
 
-def outcome(machine: Machine, decisions: int, took_s: float) -> Outcome:
+def outcome(machine: Machine, decisions: int, took_s: float) -> RunOutcome:
     """Read the result off a machine that has come to its end."""
     calls = machine.fleet.calls
     left = int(np.count_nonzero(calls["state"] != DONE))
@@ -69,7 +69,7 @@ def outcome(machine: Machine, decisions: int, took_s: float) -> Outcome:
         raise RuntimeError(f"{left} of {len(calls)} calls were never answered; the scheduler lost them")
     let_stand(machine, float(calls["finished"].max()))
     devices = machine.devices
-    return Outcome(
+    return RunOutcome(
         fleet=machine.fleet,
         latency=calls["finished"] - calls["arrived"],
         makespan=float(calls["finished"].max()),
