@@ -29,7 +29,7 @@ class Detect(Endpoint):
         """The protocol, the evidence, the upstream's models and specs to start from."""
         body = checked(payloads.DetectBody, request.data)
         found = trying.detect(who(request), body["address"], body["secret"], request_id=request_id(request))
-        return Response(msgspec.to_builtins(found))
+        return Response(msgspec.to_builtins(found, enc_hook=str))
 
 
 class TestCall(Endpoint):

@@ -187,7 +187,7 @@ def status_of(failure: Failure) -> tuple[int, str]:
 def error_body(failure: Failure) -> bytes:
     """`{"error": {...}}` as OpenAI's clients read it."""
     code = failure.code or failure.kind.value
-    error = {"message": failure.message, "type": status_of(failure)[1], "param": failure.parameter, "code": code}
+    error = {"message": str(failure.message), "type": status_of(failure)[1], "param": failure.parameter, "code": code}
     return encode({"error": error})
 
 
