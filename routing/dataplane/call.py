@@ -45,6 +45,7 @@ class Call(Struct):
     request_id: str = ""
     job_id: str | None = None
     caller: Caller | None = None
+    admitted: Caller | None = None
     model: ServedModel | None = None
     asked_for: str = ""
     request: Request | None = None
