@@ -1,6 +1,5 @@
 """The front door of the web process: the data plane and health before Django, pages and REST behind them."""
 
-import gc
 from ipaddress import ip_address
 from typing import Any
 
@@ -10,6 +9,7 @@ from django.http.request import split_domain_port, validate_host
 
 from controlplane.base.boot import DJANGO_VERSION
 from controlplane.base.live import LIVE, websocket_application
+from controlplane.base.memory import settle_memory
 from controlplane.checks import PageConnection
 from registry.canon import Failure, FailureKind
 from routing.calls.jobs import submit
@@ -22,20 +22,6 @@ from routing.rows import Rows
 from routing.settings import plane_settings
 
 __all__ = ["DJANGO_VERSION", "Application", "application", "plane_settings"]
-
-
-COLLECT_AFTER = 20_000
-"""New objects between two looks of the garbage collector at the youngest ones."""
-
-
-def settle_memory() -> None:
-    """Take what is loaded now out of the garbage collector's sight, and let it look less often.
-
-    With Django loaded a full collection takes tens of milliseconds, which calls in flight would wait for.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(COLLECT_AFTER, 20, 50)
 
 
 def known_host(scope: Message) -> bool:

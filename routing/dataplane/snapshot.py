@@ -4,11 +4,13 @@ import hashlib
 import logging
 import os
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 
 import msgspec
 
 from controlplane.base.egress_rules import parse_rule
+from controlplane.base.memory import many_that_stay
 from controlplane.base.secrets import SecretError, unseal
 from registry.protocols.adapter import Adapter, CompileError
 from registry.protocols.compiler.adapters import adapter_of
@@ -21,6 +23,8 @@ from routing.table import Caller, Replica, ServedModel, Table
 
 log = logging.getLogger(__name__)
 
+MANY = 500
+"""So many new models at once are made out of the garbage collector's sight."""
 MAGIC = b"patchbay-snapshot-1 "
 
 
@@ -32,7 +36,7 @@ class UnsealFailed(Exception):
     """A credential that does not open; the message says why."""
 
 
-class StoredCaller(msgspec.Struct, frozen=True):
+class StoredCaller(msgspec.Struct, frozen=True, gc=False):
     """An API key. `key_hash` is the HMAC-SHA-256 hex of the key; `expires_at` Unix seconds."""
 
     key_id: int
@@ -46,7 +50,7 @@ class StoredCaller(msgspec.Struct, frozen=True):
     expires_at: float | None
 
 
-class StoredCredential(msgspec.Struct, frozen=True):
+class StoredCredential(msgspec.Struct, frozen=True, gc=False):
     """A sealed secret, bound to `bound_to`, usable for `origin` only."""
 
     id: int
@@ -56,7 +60,7 @@ class StoredCredential(msgspec.Struct, frozen=True):
     ciphertext: bytes
 
 
-class StoredModel(msgspec.Struct, frozen=True):
+class StoredModel(msgspec.Struct, frozen=True, gc=False):
     """A model and its current release's spec as JSON text. `created` is Unix seconds."""
 
     name: str
@@ -71,7 +75,7 @@ class StoredModel(msgspec.Struct, frozen=True):
     spec: str
 
 
-class Snapshot(msgspec.Struct, frozen=True):
+class Snapshot(msgspec.Struct, frozen=True, gc=False):
     """One revision of all rows that the data plane serves."""
 
     revision: int
@@ -81,6 +85,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     models: tuple[StoredModel, ...]
 
 
+Entry = tuple[StoredModel, StoredCredential | None, ServedModel]
+"""A model with the rows that it was built of."""
 Unseal = Callable[[StoredCredential], str]
 """Opens a sealed secret; raises UnsealFailed."""
 
@@ -103,29 +109,33 @@ class Builder:
     def __init__(self, unseal: Unseal) -> None:
         """`unseal` opens credentials; secrets stay in memory only."""
         self._unseal = unseal
-        self._built: dict[str, tuple[StoredModel, StoredCredential | None, ServedModel]] = {}
+        self._built: dict[str, Entry] = {}
         self._specs: dict[str, Spec] = {}
 
     def build(self, snapshot: Snapshot) -> Table:
         """The Table of a snapshot. A model that cannot be built is in it, unavailable, and says why."""
         credentials = {row.id: row for row in snapshot.credentials}
-        built = {}
-        for row in snapshot.models:
-            credential = credentials.get(row.credential_id) if row.credential_id is not None else None
-            before = self._built.get(row.name)
-            if before is not None and before[0] == row and before[1] == credential:
-                built[row.name] = before
-            else:
-                built[row.name] = (row, credential, self._served(row, credential))
-        self._built = built
+        rows = [(row, credentials.get(row.credential_id or 0)) for row in snapshot.models]
+        fresh = sum(1 for row, credential in rows if not self._knows(row, credential))
+        with many_that_stay() if fresh >= MANY else nullcontext():
+            self._built = {row.name: self._entry(row, credential) for row, credential in rows}
         self._specs = {row.spec: self._specs[row.spec] for row in snapshot.models if row.spec in self._specs}
-        models = {name: entry[2] for name, entry in built.items()}
+        models = {name: entry[2] for name, entry in self._built.items()}
         return Table(
             revision=snapshot.revision,
             callers={row.key_hash: _caller(row) for row in snapshot.callers},
             models=models,
             aliases=_aliases(models),
             egress_allow=readable_rules(snapshot.egress_allow),
+        )
+
+    def _knows(self, row: StoredModel, credential: StoredCredential | None) -> bool:
+        before = self._built.get(row.name)
+        return before is not None and before[0] == row and before[1] == credential
+
+    def _entry(self, row: StoredModel, credential: StoredCredential | None) -> Entry:
+        return (
+            self._built[row.name] if self._knows(row, credential) else (row, credential, self._served(row, credential))
         )
 
     def _served(self, row: StoredModel, credential: StoredCredential | None) -> ServedModel:
