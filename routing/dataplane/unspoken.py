@@ -7,15 +7,34 @@ upstream's own words are not kept, nor ours about a request's values: whoever ca
 from collections.abc import Iterable
 from typing import Any
 
+from msgspec.json import encode
+
 from registry.canon import Adaptation, Failure, FailureKind
 
 NAME_CHARS = 64
+KEPT_BYTES = 4096
+FRAME = len(encode(Adaptation("", "", "", "")))
+"""What the JSON of an adaptation has around its values."""
+MORE = "more"
 _ABOUT_VALUES = frozenset({FailureKind.INVALID_REQUEST, FailureKind.UNSUPPORTED})
 
 
 def unspoken(adapted: Iterable[Adaptation]) -> tuple[Adaptation, ...]:
-    """The adaptations without text that a caller wrote. What was renamed tells names alone, which stay."""
-    return tuple(map(_without_text, adapted))
+    """The adaptations without text that a caller wrote, 4 KB of them at the most; the last one counts those left out.
+
+    What was renamed tells names alone, which stay.
+    """
+    kept: list[Adaptation] = []
+    more, room = 0, KEPT_BYTES - FRAME
+    for one in map(_without_text, adapted):
+        room -= len(encode((one.parameter, one.action, str(one.given), str(one.sent)))) + FRAME
+        if one.action == MORE:
+            more += int(one.sent)
+        elif room < 0:
+            more += 1
+        else:
+            kept.append(one)
+    return (*kept, Adaptation("", MORE, None, more)) if more else tuple(kept)
 
 
 def _without_text(one: Adaptation) -> Adaptation:
