@@ -259,7 +259,8 @@ def checked(found: Parameter, path: Path, findings: Findings) -> Parameter:
         low, high = (f"{bound:g}" if bound is not None else "any" for bound in (found.low, found.high))
         findings.add(where, value, Sentence("a value within the range {low} to {high}", low=low, high=high))
     else:
-        return with_default(found, normal(value, found.type))
+        kept = normal(value, found.type)
+        return found if kept is value else with_default(found, kept)
     return found
 
 

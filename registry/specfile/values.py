@@ -3,6 +3,7 @@
 import ipaddress
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -136,6 +137,7 @@ def endpoint(value: Any, path: Path, findings: Findings, longest: int) -> str:
     return value.rstrip("/")
 
 
+@lru_cache(4096)
 def endpoint_problem(value: str) -> str:
     """Why `value` is no acceptable base address, or nothing."""
     if not re.fullmatch(r"[\x21-\x7e]+", value) or "\\" in value:
