@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from msgspec import Struct, field
 
+from controlplane.base.messages import cut, stored
 from registry.canon import CallContext, Failure, Request, Usage, UsageBasis
 from registry.protocols.adapter import Encoded
 from routing.dataplane.endpoints import Address, Head, status_of
@@ -92,7 +93,7 @@ class Call(Struct):
             endpoint=self.replica.target.origin if self.replica is not None else "",
             status=self.status,
             failure="cancelled" if self.status == CANCELLED else failure.kind.value if failure is not None else "",
-            message=words_kept(failure)[:MESSAGE_CHARS] if failure is not None else "",
+            message=stored(cut(words_kept(failure), MESSAGE_CHARS)) if failure is not None else "",
             stream=self.request is not None and self.request.stream,
             attempts=self.attempts,
             duration_ms=self.elapsed_ms(),

@@ -5,9 +5,11 @@ import time
 from collections import defaultdict
 from collections.abc import Sequence
 
+from controlplane.base.messages import Sentence, cut
 from registry.canon import Failure, FailureKind, Fragment, context_of
 from registry.predict_form import to_reply
 from registry.protocols.adapter import BoundOperation
+from registry.reasons import after_model
 from registry.transports.http import Client
 from registry.transports.masking import mask_failure
 from registry.transports.response import Response
@@ -240,7 +242,9 @@ async def _drain(response: Response) -> None:
 
 
 def _not_text(replica: Replica, error: UnicodeDecodeError) -> Failure:
-    words = f"upstream {replica.target.origin} sent bytes that are not UTF-8: {error.reason}"
+    words = Sentence(
+        "upstream {origin} sent bytes that are not UTF-8: {reason}", origin=replica.target.origin, reason=error.reason
+    )
     return Failure(FailureKind.UPSTREAM_INVALID, words, retryable=True)
 
 
@@ -248,5 +252,8 @@ def _explain(failure: Failure, model: ServedModel) -> None:
     """Add the model's name, and what its last probe said where that had failed too."""
     name_model(failure, model.name)
     if model.state == "unreachable" and model.unavailable:
-        found = model.unavailable.removeprefix(f"Model {model.name!r}: ")[:300]
-        failure.message += f" (its last probe failed too: {found})"
+        failure.message = Sentence(
+            "{message} (its last probe failed too: {found})",
+            message=failure.message,
+            found=cut(after_model(model.unavailable), 300),
+        )

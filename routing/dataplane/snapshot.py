@@ -11,6 +11,7 @@ import msgspec
 
 from controlplane.base.egress_rules import parse_rule
 from controlplane.base.memory import many_that_stay
+from controlplane.base.messages import Sentence, message_of, restored
 from controlplane.base.secrets import SecretError, unseal
 from registry.protocols.adapter import Adapter, CompileError
 from registry.protocols.compiler.adapters import adapter_of
@@ -98,7 +99,7 @@ def unsealing(master_key: bytes) -> Unseal:
         try:
             return unseal(row.ciphertext, master_key, row.bound_to)
         except SecretError as error:
-            raise UnsealFailed(str(error)) from error
+            raise UnsealFailed(message_of(error)) from error
 
     return opened
 
@@ -142,14 +143,16 @@ class Builder:
         spec = Spec(row.name, row.type, row.protocol, (), row.name)
         adapter: Adapter | None = None
         replicas: tuple[Replica, ...] = ()
-        unavailable = f"model {row.name!r} is disabled; an engineer can enable it" if row.state == "disabled" else ""
+        unavailable = _disabled(row.name) if row.state == "disabled" else ""
         try:
             spec = self._spec(row)
             shared = adapter_of(spec)
             replicas = self._replicas(row, spec, shared, credential)
             adapter = None if unavailable else shared
         except (SpecInvalid, CompileError, EndpointInvalid, UnsealFailed, ValueError, msgspec.DecodeError) as error:
-            unavailable = unavailable or f"model {row.name!r} cannot be called: {error}"
+            unavailable = unavailable or Sentence(
+                "model {name} cannot be called: {error}", name=repr(row.name), error=error
+            )
             log.warning("%s", unavailable)
         state = "unavailable" if adapter is None and row.state != "disabled" else row.state
         return ServedModel(
@@ -161,7 +164,7 @@ class Builder:
             created=row.created,
             owner=row.owner,
             state=state,
-            unavailable=unavailable or row.state_reason,
+            unavailable=unavailable or restored(row.state_reason),
         )
 
     def _spec(self, row: StoredModel) -> Spec:
@@ -179,7 +182,9 @@ class Builder:
                 _require_origin(endpoint, credential)
             secret = self._unseal(credential)
         elif row.credential_id is not None or spec.credential:
-            raise UnsealFailed(f"its credential {spec.credential!r} is missing; choose another")
+            raise UnsealFailed(
+                Sentence("its credential {credential} is missing; choose another", credential=repr(spec.credential))
+            )
         targets = [target(endpoint, adapter, secret) for endpoint in spec.endpoints]
         return tuple(Replica(f"{row.name} {index} {item.origin}", item) for index, item in enumerate(targets))
 
@@ -187,8 +192,19 @@ class Builder:
 def _require_origin(endpoint: str, credential: StoredCredential) -> None:
     origin = parse_endpoint(endpoint).origin
     if origin != credential.origin:
-        words = f"is bound to {credential.origin}, so it cannot be sent to {origin}"
-        raise UnsealFailed(f"its credential {credential.name!r} {words}; store one for that address")
+        raise UnsealFailed(
+            Sentence(
+                "its credential {name} is bound to {bound}, so it cannot be sent to {origin};"
+                " store one for that address",
+                name=repr(credential.name),
+                bound=credential.origin,
+                origin=origin,
+            )
+        )
+
+
+def _disabled(name: str) -> str:
+    return Sentence("model {name} is disabled; an engineer can enable it", name=repr(name))
 
 
 def _caller(row: StoredCaller) -> Caller:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from controlplane.base.messages import Sentence
 from registry.canon import CallContext
 from registry.protocols.runtime import replies
 from registry.protocols.runtime.content import texts, unreadable
@@ -23,28 +24,38 @@ def tensors(given: Given) -> list[dict[str, Any]]:
         found = texts(given)
         return [{"name": "text", "shape": [len(found)], "datatype": "BYTES", "data": found}]
     if not isinstance(value, list) or not value:
-        raise unreadable("the inputs are no list of tensors", "[{name, shape, datatype, data}]")
+        raise unreadable(Sentence("the inputs are no list of tensors"), "[{name, shape, datatype, data}]")
     for index, tensor in enumerate(value):
         problem = tensor_problem(tensor)
         if problem:
-            raise unreadable(f"inputs[{index}] {problem}", "{name, shape, datatype, data}")
+            raise unreadable(
+                Sentence("inputs[{index}] {problem}", index=index, problem=problem), "{name, shape, datatype, data}"
+            )
     return value
 
 
 def tensor_problem(tensor: Any) -> str:
     """What is wrong with a tensor; empty if nothing is."""
     if not isinstance(tensor, dict) or not isinstance(tensor.get("name"), str):
-        return "has no name"
+        return Sentence("has no name")
     if tensor.get("datatype") not in DATATYPES:
-        return f"has the datatype {tensor.get('datatype')!r:.40}, which is none of {', '.join(DATATYPES)}"
+        given = f"{tensor.get('datatype')!r:.40}"
+        return Sentence("has the datatype {given}, which is none of {known}", given=given, known=list(DATATYPES))
     shape = tensor.get("shape")
     if not isinstance(shape, list) or not all(isinstance(size, int) and 0 <= size < 2**31 for size in shape):
-        return f"has the shape {shape!r:.60}, which is no list of sizes"
+        return Sentence("has the shape {shape}, which is no list of sizes", shape=f"{shape!r:.60}")
     wanted = 1
     for size in shape:
         wanted *= size
     held = size_of(tensor.get("data"))
-    return "" if held == wanted else f"has the shape {shape}, which means {wanted} values, but holds {held}"
+    if held == wanted:
+        return ""
+    return Sentence(
+        "has the shape {shape}, which means {wanted} values, but holds {held}",
+        shape=str(shape),
+        wanted=wanted,
+        held=held,
+    )
 
 
 def size_of(data: Any) -> int:
@@ -60,7 +71,7 @@ def outputs(answer: Any, context: CallContext) -> dict[str, Any]:
     """The outputs, checked, under the public name."""
     found = answer["outputs"]
     if not isinstance(found, list):
-        raise TypeError("outputs is no list")
+        raise TypeError(Sentence("outputs is no list"))
     for index, tensor in enumerate(found):
         problem = tensor_problem(tensor)
         if problem:
@@ -74,11 +85,11 @@ def embeddings(answer: Any, context: CallContext) -> dict[str, Any]:
     checked = outputs(answer, context)["outputs"]
     tensor = next((item for item in checked if item["datatype"] in FLOATS and len(item["shape"]) >= 2), None)
     if tensor is None:
-        raise ValueError("no output is a float tensor of two dimensions")
+        raise ValueError(Sentence("no output is a float tensor of two dimensions"))
     values = flat(tensor["data"])
     width = len(values) // max(tensor["shape"][0], 1)
     if not width:
-        raise ValueError("the output holds no values")
+        raise ValueError(Sentence("the output holds no values"))
     return replies.embeddings(context, [values[start : start + width] for start in range(0, len(values), width)])
 
 

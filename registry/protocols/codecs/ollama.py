@@ -2,12 +2,13 @@
 
 from typing import Any
 
+from controlplane.base.messages import Sentence
 from registry.canon import CallContext
 from registry.protocols.runtime import content, replies
 from registry.protocols.runtime.calls import ToolCalls
 from registry.protocols.runtime.content import each_message, image_of, kind_of, parts_of, schema_of, text_of, unreadable
 from registry.protocols.runtime.given import Given
-from registry.protocols.runtime.params import Draft
+from registry.protocols.runtime.params import NO_PARAMETER, Draft
 from registry.protocols.runtime.streams import Delta
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
 FINISH = {"stop": "stop", "length": "length"}
 EFFORTS = {"none": False, "minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "high",
            "max": "high"}  # fmt: skip
+NEAREST = Sentence("expected none, low, medium or high")
 """OpenAI's reasoning efforts and the value of `think` that comes nearest."""
 
 
@@ -56,10 +58,15 @@ def content_of(given: Given) -> dict[str, Any]:
         elif kind_of(part) == "image_url":
             _, data, address = image_of(part)
             if address:
-                raise unreadable("an image is given as a link", "a data: address, because Ollama fetches nothing")
+                raise unreadable(
+                    Sentence("an image is given as a link"), Sentence("a data: address, because Ollama fetches nothing")
+                )
             images.append(data)
         else:
-            raise unreadable(f"a message holds a part of type {kind_of(part)!r:.60}", "text or image_url")
+            raise unreadable(
+                Sentence("a message holds a part of type {part}", part=f"{kind_of(part)!r:.60}"),
+                Sentence("text or image_url"),
+            )
     return {"content": text, "images": images} if images else {"content": text}
 
 
@@ -91,7 +98,7 @@ def format(value: Given) -> Any:
 def tools(value: Given) -> list[Any]:
     """Tools have OpenAI's form here too."""
     if not isinstance(value.value, list):
-        raise unreadable("'tools' is no list", "a list of functions")
+        raise unreadable(Sentence("'tools' is no list"), Sentence("a list of functions"))
     return list(value.whole())
 
 
@@ -101,12 +108,15 @@ def think(value: Given) -> Any:
     if value.path == "think" or isinstance(given, bool):
         return given
     if not isinstance(given, str) or given not in EFFORTS:
-        raise unreadable(f"{value.path!r} is {given!r:.60}", f"one of {', '.join(EFFORTS)}")
+        raise unreadable(
+            Sentence("{path} is {given}", path=repr(value.path), given=f"{given!r:.60}"),
+            Sentence("one of {efforts}", efforts=list(EFFORTS)),
+        )
     sent = EFFORTS[given]
     if given == "none":
         value.teller.note(value.path, "mapped", given, sent)
     elif sent != given:
-        value.teller.lose(value.path, "clamped", given, sent, "expected none, low, medium or high")
+        value.teller.lose(value.path, "clamped", given, sent, NEAREST)
     return sent
 
 
@@ -120,7 +130,7 @@ def finish(body: dict[str, Any], draft: Draft) -> None:
         draft.note("tool_choice", "mapped", given, "no tools")
         draft.note("tools", "mapped", body.pop("tools"), None)
     elif given != "auto" or not body.get("tools"):
-        draft.lose("tool_choice", "dropped", given, None, "this model's upstream has no such parameter")
+        draft.lose("tool_choice", "dropped", given, None, NO_PARAMETER)
 
 
 def finish_of(answer: dict[str, Any], called: bool) -> str:
