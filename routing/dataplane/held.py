@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from itertools import islice
 
+from controlplane.base.messages import Sentence
 from registry.canon import Failure, FailureKind
 from routing.dataplane.ledger import UNLIMITED, Ask
 from routing.table import Caller
@@ -96,17 +97,30 @@ class Held:
 
 def refusal(held: Held, running: int, wait: float | None, sharing: int = 1) -> Failure:
     """Why a call is refused: too many in flight, or `wait` seconds until the next one of this minute."""
-    local = f" (Redis is away, so that this process admits its share, 1/{sharing})" if sharing > 1 else ""
+    caller = repr(held.name)
     if wait is None:
-        return Failure(
-            FailureKind.RATE_LIMITED,
-            f"Key {held.name!r} has {running} calls in flight; its limit is {held.most}{local}. Wait for one to end.",
-            code="concurrency_limit",
-            retry_after=1.0,
+        most = _local(str(held.most), sharing)
+        words = Sentence(
+            "Key {caller} has {running} calls in flight; its limit is {most}. Wait for one to end.",
+            caller=caller,
+            running=running,
+            most=most,
         )
-    return Failure(
-        FailureKind.RATE_LIMITED,
-        f"Key {held.name!r} has used its {held.per_minute} calls per minute{local}. Retry in {wait:.1f} s.",
-        code="rate_limit_exceeded",
-        retry_after=wait,
+        return Failure(FailureKind.RATE_LIMITED, words, code="concurrency_limit", retry_after=1.0)
+    used = Sentence("{per_minute} calls per minute", per_minute=held.per_minute or 0)
+    words = Sentence(
+        "Key {caller} has used its {used}. Retry in {wait} s.",
+        caller=caller,
+        used=_local(used, sharing),
+        wait=f"{wait:.1f}",
+    )
+    return Failure(FailureKind.RATE_LIMITED, words, code="rate_limit_exceeded", retry_after=wait)
+
+
+def _local(limit: str, sharing: int) -> str:
+    """A limit, and that it is shared out for now."""
+    if sharing < 2:
+        return limit
+    return Sentence(
+        "{limit} (Redis is away, so that this process admits its share, 1/{sharing})", limit=limit, sharing=sharing
     )

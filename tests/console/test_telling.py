@@ -14,6 +14,7 @@ from controlplane.base.web.telling import told
 
 FOLDER = Path(settings.BASE_DIR)
 SPEAKING = [
+    "registry/protocols/runtime/losses",
     "registry/protocols/runtime/params",
     "registry/protocols/runtime/given",
     "registry/protocols/auth",
@@ -28,8 +29,9 @@ SPEAKING = [
     "registry/protocols/codecs/ollama",
     "routing/calls/jobs",
     "routing/lab/races",
-    "routing/dataplane/limits",
     "routing/dataplane/fields",
+    "routing/dataplane/refusals",
+    "routing/dataplane/held",
     "routing/dataplane/gateway",
     "routing/dataplane/endpoints",
     "routing/dataplane/forwarding",

@@ -8,7 +8,8 @@ from registry.protocols.runtime import content, replies
 from registry.protocols.runtime.calls import ToolCalls
 from registry.protocols.runtime.content import each_message, image_of, kind_of, parts_of, schema_of, text_of, unreadable
 from registry.protocols.runtime.given import Given
-from registry.protocols.runtime.params import NO_PARAMETER, Draft
+from registry.protocols.runtime.losses import NO_PARAMETER
+from registry.protocols.runtime.params import Draft
 from registry.protocols.runtime.streams import Delta
 
 __all__ = [

@@ -14,6 +14,18 @@ from msgspec.json import Decoder
 from controlplane.base.messages import Sentence
 from registry.canon import Adaptation, Failure, FailureKind, Request
 from registry.protocols.runtime.given import Given, Why
+from registry.protocols.runtime.losses import (
+    CALLED,
+    EXPECTED,
+    NO_PARAMETER,
+    NO_WAY,
+    SAME,
+    TAKEN,
+    in_its_place,
+    one_of,
+    one_only,
+    refused,
+)
 from registry.steering import refuse_steering
 from registry.wording import a_type, brief, brief_raw, shown, within
 
@@ -30,12 +42,6 @@ TYPES: dict[str, tuple[type, ...]] = {
 NULL = Raw(b"null")
 LONGEST_NAME = 64
 MOST_NOTED = 50
-EXPECTED = Sentence("expected {expected}")
-SAME = Sentence("{name} is given and means the same")
-CALLED = Sentence("on this model it is called {name}")
-NO_WAY = Sentence("the upstream has no way to say it")
-TAKEN = Sentence("a parameter of this model takes its place")
-NO_PARAMETER = Sentence("this model's upstream has no such parameter")
 
 
 class Draft:
@@ -318,21 +324,6 @@ class Draft:
         self.fields = {}
 
 
-def one_of(options: tuple[Any, ...]) -> Sentence:
-    """What is expected of an option."""
-    return Sentence("one of {options}", options=[shown(item) for item in options[:20]])
-
-
-def one_only(names: tuple[str, ...], given: str) -> Sentence:
-    """Why a parameter that another one excludes is lost."""
-    return Sentence("at most one of {names} may be given and {given} is", names=list(names), given=repr(given))
-
-
-def in_its_place(source: str) -> Sentence:
-    """Why a field is lost for whose place there are two."""
-    return Sentence("{source} is given and takes its place", source=repr(source))
-
-
 def place(body: Body, path: str, value: Any) -> Any:
     """Set the dotted `path` of `body`, making objects on the way; the value that was there before, else None."""
     outer, _, last = path.rpartition(".")
@@ -352,14 +343,6 @@ def inside(body: Body, path: str) -> Body:
         body[part] = inner
         body = inner
     return body
-
-
-def refused(name: str, given: Any, expected: str, code: str = "invalid_parameter") -> Failure:
-    """The failure for a value that is not accepted."""
-    text = Sentence(
-        "Parameter {name} is {given}; expected {expected}.", name=repr(name), given=shown(given), expected=expected
-    )
-    return Failure(FailureKind.INVALID_REQUEST, text, parameter=name, code=code)
 
 
 def is_number(value: Any) -> bool:
