@@ -14,6 +14,8 @@ Value = TypeVar("Value")
 _fields = Decoder(Fields).decode
 text = Decoder(str).decode
 flag = Decoder(bool | None).decode
+MODEL_NAME = Sentence("a model's name, a string")
+BOOLEAN = Sentence("true or false")
 
 
 def read_fields(body: bytes) -> Fields:

@@ -26,7 +26,7 @@ from routing.dataplane.caller import (
     read_body,
 )
 from routing.dataplane.endpoints import JSON, Address, Headers, address, read_head
-from routing.dataplane.fields import flag, take, text
+from routing.dataplane.fields import BOOLEAN, MODEL_NAME, flag, take, text
 from routing.dataplane.fields import read_fields as fields_of
 from routing.dataplane.first_calls import FirstCalls, adapter_of
 from routing.dataplane.forwarding import Forwarder, reply_headers
@@ -250,7 +250,7 @@ class Gateway:
         fields = fields_of(body)
         name = call.address.model
         if name is None:
-            name = take(fields, "model", text, "a model's name, a string")
+            name = take(fields, "model", text, MODEL_NAME)
         call.asked_for = name
         model = await self._find(call, caller, name)
         call.model = model
@@ -259,7 +259,7 @@ class Gateway:
         if task is None:
             call.request = predict_form.to_request(model.spec, fields, strict=strict)
         else:
-            stream = "stream" in fields and take(fields, "stream", flag, "true or false") is True
+            stream = "stream" in fields and take(fields, "stream", flag, BOOLEAN) is True
             call.request = Request(task, fields, stream, strict)
         if call.job_id is not None and call.request.stream:
             call.request = replace(call.request, stream=False)
