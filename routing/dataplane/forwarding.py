@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from controlplane.base.messages import Sentence, cut
 from registry.canon import Failure, FailureKind, Fragment, context_of
@@ -65,6 +65,15 @@ class Forwarder:
                 if not (several and self._again(call, model, failure, tried)):
                     _explain(failure, model)
                     raise
+
+    def keep(self, models: Mapping[str, ServedModel]) -> None:
+        """Forget what was learned of every other model and its replicas."""
+        self._budgets = defaultdict(
+            RetryBudget, {name: budget for name, budget in self._budgets.items() if name in models}
+        )
+        replicas = {replica.key for served in models.values() for replica in served.replicas}
+        self._breakers.forget(replicas)
+        self._extras.forget(replicas)
 
     def _choose(self, call: Call, model: ServedModel, tried: Sequence[Replica]) -> Replica:
         """A replica that has not been tried; one with an open circuit only if there is no other."""

@@ -106,6 +106,7 @@ class Gateway:
         self.table = table
         self._listings, self._known = {}, {}
         self._measures.keep(table.models)
+        self._forwarder.keep(table.models)
         self._limits.forget({caller.key_id for caller in table.callers.values()})
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:

@@ -86,5 +86,4 @@ class Plane:
         """Put a new Table in service."""
         if table.egress_allow != self._egress.allow:
             self._egress = Egress(table.egress_allow, self._own)
-        self.breakers.forget(replica.key for served in table.models.values() for replica in served.replicas)
         self.gateway.serve(table)
