@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from msgspec import Struct, field
 
 from controlplane.base.messages import cut, stored
-from registry.canon import CallContext, Failure, Request, Usage, UsageBasis
+from registry.canon import Failure, Request, Usage, UsageBasis
 from registry.protocols.adapter import Encoded
 from routing.dataplane.endpoints import Address, Head, status_of
 from routing.dataplane.recorder import Record
@@ -34,6 +34,13 @@ def new_id() -> str:
     return taken
 
 
+class Resolved(Struct, frozen=True):
+    """What step 3 found: the model that is called, and what is asked of it in neutral form."""
+
+    model: ServedModel
+    request: Request
+
+
 class Call(Struct):
     """What is known of a call so far. `began` is on the performance counter; `id` becomes the record's."""
 
@@ -51,7 +58,6 @@ class Call(Struct):
     asked_for: str = ""
     request: Request | None = None
     encoded: Encoded | None = None
-    context: CallContext | None = None
     replica: Replica | None = None
     attempts: int = 0
     started: bool = False

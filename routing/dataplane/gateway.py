@@ -13,7 +13,7 @@ from registry.access import keys
 from registry.canon import Failure, Request
 from registry.upstreams.exchange import operation_for
 from routing.dataplane import endpoints, refusals
-from routing.dataplane.call import Call, new_id
+from routing.dataplane.call import Call, Resolved, new_id
 from routing.dataplane.caller import (
     CallerConnection,
     CallerLeft,
@@ -140,9 +140,9 @@ class Gateway:
     async def _answer(self, call: Call, path: str, receive: Receive, connection: CallerConnection) -> None:
         """Steps 1 to 7, and the answer to a call that fails in one of them. Raises CallerLeft."""
         try:
-            body = await self._enter(call, receive)
+            caller, body = await self._enter(call, receive)
             connection.listen()
-            await self._steps(call, path, body, connection.send)
+            await self._steps(call, caller, path, body, connection.send)
         except CallerLeft:
             raise
         except Failure as failure:
@@ -175,7 +175,7 @@ class Gateway:
         sent = Collected()
         try:
             await self._admit(call, replace(caller, calls_per_minute=None))
-            await self._steps(call, path, body, sent.send)
+            await self._steps(call, caller, path, body, sent.send)
         except Failure as failure:
             call.fail(failure)
             await _tell(call, failure, sent.send)
@@ -184,14 +184,14 @@ class Gateway:
             self._record(call)
         return Answer(sent.status, tuple(sent.headers), b"".join(sent.parts), call.failure)
 
-    async def _enter(self, call: Call, receive: Receive) -> bytes:
+    async def _enter(self, call: Call, receive: Receive) -> tuple[Caller, bytes]:
         """1 authenticate, 2 admit; then read the body. Nobody unknown or over a limit makes us read one."""
         caller = call.caller = await self.authenticate(call.head.authorization)
         if "call" not in caller.scopes:
             raise refusals.scope_missing(caller, "call")
         if caller.limited:
             await self._admit(call, caller)
-        return await read_body(receive, call.head)
+        return caller, await read_body(receive, call.head)
 
     async def _admit(self, call: Call, caller: Caller) -> None:
         """Step 2: count the call in, for as long as it lasts. Raises Failure."""
@@ -204,20 +204,18 @@ class Gateway:
         if call.admitted is not None:
             self._limits.release(call.admitted)
 
-    async def _steps(self, call: Call, path: str, body: bytes, send: Send) -> None:
+    async def _steps(self, call: Call, caller: Caller, path: str, body: bytes, send: Send) -> None:
         """3 resolve, then 4 to 7 in the forwarder, or a job in place of them."""
-        caller = call.caller
-        assert caller is not None
-        model = await self._resolve(call, caller, body)
-        assert call.request is not None
-        adapter = adapter_of(model)
+        resolved = await self._resolve(call, caller, body)
+        adapter = adapter_of(resolved.model)
         if not adapter.compiled:
-            await self._first_calls.compile(model, adapter)
-        operation = operation_for(adapter, call.request)
+            await self._first_calls.compile(resolved.model, adapter)
+        operation = operation_for(adapter, resolved.request)
         if call.head.respond_async:
-            await self._submit(call, caller, path, body, send)
+            order = Submission(caller, path, body, resolved.model.name, call.request_id, call.head.idempotency_key)
+            await self._submit(call, order, send)
         else:
-            await self._forwarder.forward(call, model, operation, send)
+            await self._forwarder.forward(call, resolved, operation, send)
 
     async def authenticate(self, authorization: bytes) -> Caller:
         """The caller behind a key. Raises Failure: 401 only if the key is surely unknown, else 503."""
@@ -246,7 +244,7 @@ class Gateway:
     def _callers(self) -> Mapping[str, Caller]:
         return self.table.callers if self.table is not None else {}
 
-    async def _resolve(self, call: Call, caller: Caller, body: bytes) -> ServedModel:
+    async def _resolve(self, call: Call, caller: Caller, body: bytes) -> Resolved:
         """Step 3: the model that is called and the request in neutral form. Raises Failure."""
         fields = fields_of(body)
         name = call.address.model
@@ -258,13 +256,14 @@ class Gateway:
         strict = caller.strict or model.spec.strict or call.head.strict
         task = call.address.task
         if task is None:
-            call.request = predict_form.to_request(model.spec, fields, strict=strict)
+            request = predict_form.to_request(model.spec, fields, strict=strict)
         else:
             stream = "stream" in fields and take(fields, "stream", flag, BOOLEAN) is True
-            call.request = Request(task, fields, stream, strict)
-        if call.job_id is not None and call.request.stream:
-            call.request = replace(call.request, stream=False)
-        return model
+            request = Request(task, fields, stream, strict)
+        if call.job_id is not None and request.stream:
+            request = replace(request, stream=False)
+        call.request = request
+        return Resolved(model, request)
 
     async def _find(self, call: Call, caller: Caller, name: str) -> ServedModel:
         found = resolve.canonical(name, call.table.models, call.table.aliases)
@@ -278,12 +277,10 @@ class Gateway:
             raise endpoints.not_found(name)
         return call.table.models[found]
 
-    async def _submit(self, call: Call, caller: Caller, path: str, body: bytes, send: Send) -> None:
+    async def _submit(self, call: Call, order: Submission, send: Send) -> None:
         """Store the call as a job and answer 202 with its address."""
-        assert call.model is not None
         if self.hooks.submit_job is None:
             raise refusals.no_durable_calls()
-        order = Submission(caller, path, body, call.model.name, call.request_id, call.head.idempotency_key)
         job = await self.hooks.submit_job(order)
         call.status = 202
         headers = [JSON, *reply_headers(call), (b"location", f"/api/jobs/{job}".encode())]

@@ -239,7 +239,7 @@ class CallLimits:
         if held.most is not None and held.in_use >= min(held.most, max(1, held.most // sharing)):
             raise refusal(held, held.in_use, None, sharing)
         if held.per_minute is not None:
-            until = self._share_after(held, now)
+            until = self._share_after(held, held.per_minute, now)
             over = until - now - WINDOW_SECONDS
             if over > 1e-6:
                 raise refusal(held, held.in_use, over, sharing)
@@ -251,12 +251,11 @@ class CallLimits:
     def _use_share(self, held: Held, now: float) -> None:
         """Remember a call of the shared limit in this process's own, which counts if Redis goes away."""
         if held.per_minute is not None:
-            held.share_until = min(self._share_after(held, now), now + WINDOW_SECONDS)
+            held.share_until = min(self._share_after(held, held.per_minute, now), now + WINDOW_SECONDS)
 
-    def _share_after(self, held: Held, now: float) -> float:
+    def _share_after(self, held: Held, per_minute: int, now: float) -> float:
         """When this process's share of a minute's calls would be whole again after one more."""
-        assert held.per_minute is not None
-        share = max(1.0, held.per_minute / self._processes)
+        share = max(1.0, per_minute / self._processes)
         return max(held.share_until, now) + WINDOW_SECONDS / share
 
     def _sweep(self) -> None:
