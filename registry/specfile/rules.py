@@ -285,6 +285,8 @@ SPEC = (
     Key("description", FOR_PEOPLE, "for people"),
     Key("strict", FlagKind(), "true: a call that would lose something is refused with 400", default=False),
 )
+SPEC_WORDS = {"types": tuple(TASKS_BY_TYPE), "protocols": tuple(PROTOCOLS)}
+"""The words of `type` and `protocol`, for pages that show how a spec is written."""
 
 
 def names(keys: tuple[Key, ...]) -> tuple[str, ...]:

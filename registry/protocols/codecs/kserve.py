@@ -1,5 +1,6 @@
 """KServe V2's typed tensors, as JSON."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from controlplane.base.messages import Sentence
@@ -8,7 +9,7 @@ from registry.protocols.runtime import replies
 from registry.protocols.runtime.content import texts, unreadable
 from registry.protocols.runtime.given import Given
 
-__all__ = ["embeddings", "outputs", "tensors"]
+__all__ = ["embeddings", "facts", "outputs", "tensors"]
 
 DATATYPES = (
     "BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64", "FP16", "BF16", "FP32", "FP64",
@@ -98,3 +99,20 @@ def flat(data: Any) -> list[Any]:
     if data and isinstance(data[0], list):
         return [value for item in data for value in flat(item)]
     return list(data)
+
+
+def facts(card: Any, page: Any) -> dict[str, Any]:
+    """A model's tensors in words, if its metadata describes its inputs: every one with its datatype and shape."""
+    said = page if isinstance(page, Mapping) else {}
+    inputs, outputs = told(said.get("inputs")), told(said.get("outputs"))
+    return {"tensors": f"inputs {', '.join(inputs)}; outputs {', '.join(outputs)}"} if inputs else {}
+
+
+def told(entries: Any) -> list[str]:
+    """Tensors in words, such as "FEATURES FP32 [-1, 16]"."""
+    found = []
+    for entry in entries if isinstance(entries, list) else ():
+        if isinstance(entry, Mapping) and isinstance(entry.get("shape"), list):
+            shape = ", ".join(str(size)[:20] for size in entry["shape"][:16])
+            found.append(f"{str(entry.get('name'))[:100]} {str(entry.get('datatype'))[:20]} [{shape}]")
+    return found[:50]

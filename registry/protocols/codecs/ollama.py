@@ -1,5 +1,6 @@
 """Ollama's own API: bare base64 images, tool arguments as objects, one JSON object a line."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from controlplane.base.messages import Sentence
@@ -13,8 +14,8 @@ from registry.protocols.runtime.params import Draft
 from registry.protocols.runtime.streams import Delta
 
 __all__ = [
-    "chat", "chat_delta", "completion", "completion_delta", "embeddings", "finish", "format", "messages", "prompt",
-    "settings", "stop", "texts", "think", "tools",
+    "chat", "chat_delta", "completion", "completion_delta", "embeddings", "facts", "finish", "format", "messages",
+    "prompt", "settings", "stop", "texts", "think", "tools",
 ]  # fmt: skip
 
 FINISH = {"stop": "stop", "length": "length"}
@@ -189,3 +190,25 @@ def completion_delta(state: dict[str, Any], event: str, data: Any) -> Delta:
 def embeddings(answer: Any, context: CallContext) -> dict[str, Any]:
     """A list of vectors."""
     return replies.embeddings(context, answer["embeddings"])
+
+
+def facts(card: Any, page: Any) -> dict[str, Any]:
+    """What /api/show says of a model: its abilities, its context length and its own defaults."""
+    said = page if isinstance(page, Mapping) else {}
+    information = said.get("model_info")
+    items = information.items() if isinstance(information, Mapping) else ()
+    lengths = [value for key, value in items if str(key).endswith(".context_length")]
+    found = {"context_length": lengths[0] if lengths else None, "defaults": numbers_in(said.get("parameters"))}
+    return {**found, "abilities": said["capabilities"]} if isinstance(said.get("capabilities"), list) else found
+
+
+def numbers_in(text: Any) -> dict[str, float]:
+    """Numbers in /api/show's `parameters`, a text of lines "name   value"."""
+    found = {}
+    for line in text.splitlines()[:100] if isinstance(text, str) else ():
+        name, _, value = line.strip().partition(" ")
+        try:
+            found[name] = float(value)
+        except ValueError:
+            continue
+    return found

@@ -21,8 +21,9 @@ from registry.protocols.compiler import generate
 from registry.protocols.compiler.catalog import PROTOCOLS
 from registry.protocols.compiler.layout import layout
 from registry.protocols.compiler.mapping import collision
-from registry.protocols.document import ControlCall, Document, Framing, Probe, Transport
+from registry.protocols.document import ControlCall, Document, Framing, Transport
 from registry.protocols.document import Operation as Described
+from registry.protocols.recognition import Probe
 from registry.protocols.runtime.opening import opening
 from registry.protocols.runtime.own_format import STARTS
 from registry.spec import TASKS_BY_TYPE, Constraint, Parameter, Spec
