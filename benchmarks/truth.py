@@ -29,9 +29,9 @@ from benchmarks import truth_upstream
 from benchmarks.gateway import ROOT, running, stores, until_answered
 from benchmarks.truth_callers import MODEL, Plan, Seen, call, draw
 from controlplane.services.ports import free_port
+from controlplane.services.programs import without_supervisor
 from routing.outcomes import outcome
 
-WEB = ("--loop", "uvloop", "--http", "httptools", "--no-access-log", "--no-server-header", "--log-level", "warning")
 WORKER = ("worker", "-P", "threads", "-c", "8", "--without-gossip", "--without-mingle", "-l", "WARNING")
 SETTLED_SECONDS = 60.0
 LONGEST_SECONDS = 60.0
@@ -77,8 +77,8 @@ def product() -> Iterator[Product]:
         stack.enter_context(running([*celery, *WORKER], named | {"READY_FILE": str(ready)}))
         beat = [*celery, "beat", "-s", str(folder / "beat"), "--pidfile=", "-l", "WARNING"]
         stack.enter_context(running(beat, named))
-        web = [python, "-m", "uvicorn", "controlplane.asgi:application", "--port", str(port), *WEB]
-        stack.enter_context(running(web, named))
+        for command in without_supervisor(port, folder / "run" / "console.sock"):
+            stack.enter_context(running([*command], named))
         until_answered(f"http://127.0.0.1:{port}/readyz")
         until(ready.exists, "the worker listens")
         yield Product(port, upstream, key, named["DATABASE_URL"])

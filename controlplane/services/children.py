@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,13 +35,21 @@ def dropping_to(account: pwd.struct_passwd | None) -> dict[str, Any]:
     return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []} if account else {}
 
 
+@dataclass(frozen=True)
+class Inherited:
+    """What a child gets of us: its environment, and open sockets under their own numbers."""
+
+    environment: Mapping[str, str]
+    sockets: tuple[int, ...] = ()
+
+
 def launch(
     command: Sequence[str | Path],
     log: Path,
     *,
     errors: Path | None = None,
     death: signal.Signals = signal.SIGTERM,
-    environment: Mapping[str, str] | None = None,
+    inherited: Inherited | None = None,
     account: pwd.struct_passwd | None = None,
 ) -> subprocess.Popen[bytes]:
     """Start `command` in its own session, appending its output to `log` and its errors there too, or to `errors`."""
@@ -51,8 +60,9 @@ def launch(
             stdout=output,
             stderr=complaints,
             cwd="/",
-            env=environment,
+            env=inherited.environment if inherited is not None else None,
             start_new_session=True,
+            pass_fds=inherited.sockets if inherited is not None else (),
             preexec_fn=die_with(os.getpid(), death),
             **dropping_to(account),
         )

@@ -1,13 +1,18 @@
 """What one run was asked for, read from the environment and checked before anything starts."""
 
+import hashlib
 import os
 import sys
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 DEFAULT_PORT, DEFAULT_PRACTICE = 8000, 500
+MOST_GATEWAYS = 64
+SOCKET_PATH_BYTES = 100
+"""unix(7) takes 107."""
 MOST_PRACTICE = 20_000
 
 
@@ -25,11 +30,21 @@ class Place:
     database_url: str
     redis_url: str
     trusted_proxies: str = ""
+    gateways: int = 1
 
     @property
     def url(self) -> str:
         """Address of the console."""
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def console(self) -> Path:
+        """Where the console listens: in the data folder, or in a private folder of ours if that path is too long."""
+        path = self.data / "run" / "console.sock"
+        if len(os.fsencode(path)) <= SOCKET_PATH_BYTES:
+            return path
+        digest = hashlib.sha256(os.fsencode(self.data)).hexdigest()[:16]
+        return Path(tempfile.gettempdir()) / f"patchbay-{os.geteuid()}-{digest}" / "console.sock"
 
     def log(self, name: str) -> Path:
         """Log of the process `name`."""
@@ -54,7 +69,8 @@ def from_environment(environment: Mapping[str, str]) -> Place:
         if not data.exists():
             data.mkdir(parents=True)
             data.chmod(0o711)
-        (data / "logs").mkdir(mode=0o700, exist_ok=True)
+        for folder in ("logs", "run"):
+            (data / folder).mkdir(mode=0o700, exist_ok=True)
     except OSError as problem:
         raise RunRefused(
             f"DATA_DIR {data} cannot be used: {problem.strerror}. Set DATA_DIR to a folder of yours."
@@ -66,7 +82,15 @@ def from_environment(environment: Mapping[str, str]) -> Place:
         database_url=environment.get("DATABASE_URL", ""),
         redis_url=environment.get("REDIS_URL", ""),
         trusted_proxies=environment.get("TRUSTED_PROXIES", ""),
+        gateways=_gateways(environment),
     )
+
+
+def _gateways(environment: Mapping[str, str]) -> int:
+    """How many gateway processes are asked for; `auto` is one a core."""
+    cores = min(MOST_GATEWAYS, len(os.sched_getaffinity(0)))
+    automatic = environment.get("GATEWAYS", "").strip().lower() in ("", "auto")
+    return cores if automatic else _number(environment, "GATEWAYS", cores, 1, MOST_GATEWAYS)
 
 
 def _number(environment: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:

@@ -1,6 +1,7 @@
 """Loopback ports: free ones, busy ones, and which of them this data folder used before."""
 
 import json
+import os
 import socket
 from pathlib import Path
 
@@ -28,14 +29,59 @@ def is_free(port: int) -> bool:
     return True
 
 
-def answers(port: int, question: bytes = b"", expected: bytes = b"") -> bool:
-    """Whether a server on `port` takes a connection and answers `question` with bytes that start with `expected`."""
+def listen(port: int, backlog: int = 4096) -> socket.socket:
+    """A socket that listens on loopback, for processes that inherit it. Raises OSError if the port is taken."""
+    listener = socket.socket()
     try:
-        with socket.create_connection((LOOPBACK, port), timeout=2) as connection:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((LOOPBACK, port))
+        listener.listen(backlog)
+        listener.setblocking(False)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def listen_at(path: Path, backlog: int = 1024) -> socket.socket:
+    """A socket that listens at a path which only this user reaches, in place of what an earlier run left there."""
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    folder = path.parent.stat()
+    if folder.st_uid != os.geteuid() or folder.st_mode & 0o077:
+        raise PermissionError(f"{path.parent} is open to others; expected a folder of this user alone")
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX)
+    try:
+        listener.bind(str(path))
+        path.chmod(0o600)
+        listener.listen(backlog)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def answers(where: int | Path, question: bytes = b"", expected: bytes = b"") -> bool:
+    """Whether a server on a port, or at a path, answers `question` with bytes that start with `expected`."""
+    try:
+        with _connected(where) as connection:
             connection.sendall(question)
             return _first(connection, len(expected)) == expected
     except OSError:
         return False
+
+
+def _connected(where: int | Path) -> socket.socket:
+    if isinstance(where, int):
+        return socket.create_connection((LOOPBACK, where), timeout=2)
+    connection = socket.socket(socket.AF_UNIX)
+    connection.settimeout(2)
+    try:
+        connection.connect(str(where))
+    except OSError:
+        connection.close()
+        raise
+    return connection
 
 
 def _first(connection: socket.socket, size: int) -> bytes:

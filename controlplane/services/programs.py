@@ -3,9 +3,10 @@
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from controlplane.services.place import Place
-from controlplane.services.ports import LOOPBACK, answers
+from controlplane.services.ports import answers
 
 HEALTH = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 
@@ -21,21 +22,31 @@ class Program:
     command: tuple[str, ...]
     ready: Callable[[], bool]
     environment: Mapping[str, str] = field(default_factory=dict)
+    sockets: tuple[int, ...] = ()
 
 
-def web(place: Place) -> Program:
-    """The console, the REST API and the data plane."""
-    command = _module(
-        "uvicorn", "controlplane.asgi:application", "--host", LOOPBACK, "--port", str(place.port), "--loop", "uvloop",
-        "--http", "httptools", "--no-access-log", "--no-server-header", "--timeout-graceful-shutdown", "2",
-        "--log-level", "warning", *forwarding(place.trusted_proxies),
-    )  # fmt: skip
-    return Program("web", command, lambda: answers(place.port, HEALTH, b"HTTP/1.1 200"))
+def gateway(place: Place, number: int, listener: int) -> Program:
+    """One of the processes that callers reach: it answers /v1 and passes everything else on to the console.
+
+    `listener` is the inherited socket that all of them accept from.
+    """
+    ready = place.data / "run" / f"gateway-{number}.ready"
+    ready.unlink(missing_ok=True)
+    console = f"unix:{place.console}"
+    command = _module("controlplane.gateway", "--fd", str(listener), "--number", str(number), "--console", console)
+    return Program(f"gateway-{number}", command, ready.exists, {"READY_FILE": str(ready)}, (listener,))
 
 
-def forwarding(proxies: str) -> tuple[str, ...]:
-    """Whose X-Forwarded-For is believed: nobody's unless proxies are named, for anybody can write one."""
-    return ("--proxy-headers", "--forwarded-allow-ips", proxies) if proxies else ("--no-proxy-headers",)
+def console(place: Place, listener: int) -> Program:
+    """Pages, the REST API and live pages, behind the gateways, on an inherited socket at `place.console`."""
+    command = _module("controlplane.console", "--fd", str(listener))
+    return Program("console", command, lambda: answers(place.console, HEALTH, b"HTTP/1.1 200"), {}, (listener,))
+
+
+def without_supervisor(port: int, console: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Command lines of the console at a path, and of one gateway before it on a port; each makes its own socket."""
+    gateway_alone = _module("controlplane.gateway", "--port", str(port), "--console", f"unix:{console}")
+    return _module("controlplane.console", "--unix", str(console)), gateway_alone
 
 
 def worker(place: Place) -> Program:

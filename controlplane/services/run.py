@@ -11,7 +11,7 @@ from controlplane.services.home import StoreError
 from controlplane.services.launcher import Launcher
 from controlplane.services.lock import Lock
 from controlplane.services.place import Place, RunRefused
-from controlplane.services.ports import LOOPBACK, Ports, is_free
+from controlplane.services.ports import LOOPBACK, Ports, listen, listen_at
 from controlplane.services.postgres import Postgres
 from controlplane.services.supervisor import Stopping, Supervisor
 from controlplane.services.valkey import Valkey
@@ -55,14 +55,16 @@ def run(place: Place, console: Console, launcher: Launcher | None) -> int:
 def _start(supervisor: Supervisor) -> None:
     place, console = supervisor.place, supervisor.console
     console.plain(f"Patchbay: data in {place.data}, logs in {place.data / 'logs'}")
-    _clear(supervisor)
+    door = _clear(supervisor)
     ports = Ports(place.data / "ports.json")
     practice_port = ports.take("practice", place.port + 1) if place.practice else 0
     fleet = [programs.practice(place, practice_port)] if practice_port else []
     supervisor.begin(fleet)
     _start_stores(supervisor, ports)
     _prepare(supervisor, practice_port)
-    chosen = [programs.web(place), programs.worker(place), programs.beat(place)]
+    back_door = supervisor.hold(listen_at(place.console))
+    gateways = [programs.gateway(place, number, door) for number in range(place.gateways)]
+    chosen = [programs.console(place, back_door), *gateways, programs.worker(place), programs.beat(place)]
     supervisor.begin(chosen)
     supervisor.await_ready([*chosen, *fleet])
     _say_ready(place, console)
@@ -74,16 +76,19 @@ def _start(supervisor: Supervisor) -> None:
     console.plain("Stop with Ctrl-C.")
 
 
-def _clear(supervisor: Supervisor) -> None:
+def _clear(supervisor: Supervisor) -> int:
+    """End what an earlier run left; then take the port, whose listening socket every gateway inherits."""
     place = supervisor.place
     ended = leftovers.end(place.data / "processes.json")
     if ended:
         supervisor.console.step(f"ended what an earlier run left behind: {', '.join(ended)}")
-    if not is_free(place.port):
+    try:
+        return supervisor.hold(listen(place.port))
+    except OSError:
         raise RunRefused(
             f"Port {place.port} on {LOOPBACK} is taken by another program. Stop that program, or choose another port:\n"
             f"  PORT={place.port + 1} make run"
-        )
+        ) from None
 
 
 def _start_stores(supervisor: Supervisor, ports: Ports) -> None:

@@ -6,6 +6,7 @@ Everything is forked from this one thread, because the kernel's parent-death sig
 import os
 import select
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -13,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from controlplane.services import leftovers
-from controlplane.services.children import launch, send_session, tail, wait_for
+from controlplane.services.children import Inherited, launch, send_session, tail, wait_for
 from controlplane.services.console import Console
 from controlplane.services.files import rotate
 from controlplane.services.home import StoreError
@@ -41,6 +42,7 @@ class Supervisor:
         self.place, self.console, self.launcher = place, console, launcher
         self.stores: list[Postgres | Valkey] = []
         self.watched: list[Watched] = []
+        self.sockets: list[socket.socket] = []
         self.stop_asked = False
         self.rotated_at = 0.0
         self.unwritten = False
@@ -64,6 +66,14 @@ class Supervisor:
             os.read(self.wakeup, 4096)
         if self.stop_asked or (self.launcher is not None and self.launcher.interrupted()):
             raise Stopping
+
+    def hold(self, listener: socket.socket) -> int:
+        """Keep a listening socket for programs that inherit it, so that a caller waits for one that died; its number.
+
+        Held here, it outlives each of them: nobody gets "connection refused" while a program starts again.
+        """
+        self.sockets.append(listener)
+        return listener.fileno()
 
     def begin_store(self, name: str, store: Postgres | Valkey) -> None:
         """Start a store. Raises StoreError."""
@@ -96,7 +106,7 @@ class Supervisor:
         errors = self.place.log(f"{output.stem}.errors")
         for file in (output, errors):
             file.write_bytes(b"")
-        process = launch(command, output, errors=errors, environment=self.place.environment())
+        process = launch(command, output, errors=errors, inherited=Inherited(self.place.environment()))
         said, code = 0, None
         try:
             while code is None:
@@ -145,9 +155,9 @@ class Supervisor:
         self.stop_asked = True
 
     def _start_of(self, program: Program) -> Callable[[], subprocess.Popen[bytes]]:
-        environment = {**self.place.environment(), **program.environment}
+        inherited = Inherited({**self.place.environment(), **program.environment}, program.sockets)
         log = self.place.log(program.name)
-        return lambda: launch(program.command, log, environment=environment)
+        return lambda: launch(program.command, log, inherited=inherited)
 
     def _begin(self, watched: Watched) -> None:
         watched.begin()

@@ -9,7 +9,6 @@ import ipaddress
 import re
 import socket
 from dataclasses import dataclass, field
-from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, IPv6Network
 from urllib.parse import urlsplit
 
@@ -68,7 +67,6 @@ class ParsedEndpoint:
         return f"{self.scheme}://{host}:{self.port}"
 
 
-@lru_cache(4096)
 def parse_endpoint(url: str) -> ParsedEndpoint:
     """Read `http(s)://host[:port][/path]`. Raises EndpointInvalid for all else (user info, query, odd IPs)."""
     if "@" in url.partition("://")[2].partition("/")[0]:

@@ -11,7 +11,6 @@ from controlplane.base.jobs import verbs as jobs
 from controlplane.base.web.doors import PersonRequest, download, go, page, request_id
 from controlplane.base.web.paging import page_of_list
 from registry.catalog import importing
-from registry.specfile.rules import SPEC_WORDS
 
 SHOWN_ROWS = 100
 
@@ -19,7 +18,7 @@ SHOWN_ROWS = 100
 @page("model.import")
 def model_import(request: PersonRequest) -> HttpResponse:
     """Upload or paste."""
-    return render(request, "registry/model_import.html", {"text": "", "file": "", **SPEC_WORDS})
+    return render(request, "registry/model_import.html", {"text": "", "file": ""})
 
 
 @page("model.import", "POST")

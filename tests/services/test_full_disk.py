@@ -22,7 +22,7 @@ from tests.services.running import Running
 from tests.workers import WORKER, Start, until
 
 pytestmark = pytest.mark.slow
-PROGRAMS = {"web": "uvicorn", "worker": "worker", "beat": "beat"}
+PROGRAMS = {"console": "controlplane.console", "worker": "worker", "beat": "beat"}
 
 
 @pytest.fixture
@@ -76,15 +76,15 @@ def healthy(running: Running) -> bool:
 def test_c3_nothing_that_the_supervisor_writes_can_end_it(running: Running) -> None:
     supervisor = running.begin()
     running.until("Stop with Ctrl-C")
-    files = [running.data / name for name in ("processes.json", "logs/web.log.1", "logs/worker.log")]
+    files = [running.data / name for name in ("processes.json", "logs/console.log.1", "logs/worker.log")]
     for file in files:
         block(file)
-    os.truncate(running.data / "logs" / "web.log", LOG_CAP + 1)
+    os.truncate(running.data / "logs" / "console.log", LOG_CAP + 1)
     before = {name: kill(running, name) for name in PROGRAMS}
-    assert wait_for(lambda: living(running, "web") not in (0, before["web"]), 15), running.printed()
+    assert wait_for(lambda: living(running, "console") not in (0, before["console"]), 15), running.printed()
     assert wait_for(lambda: living(running, "beat") not in (0, before["beat"]), 15), running.printed()
     assert wait_for(lambda: healthy(running), 15), running.printed()
-    assert wait_for(lambda: (running.data / "logs" / "web.log").stat().st_size <= LOG_CAP, 15)
+    assert wait_for(lambda: (running.data / "logs" / "console.log").stat().st_size <= LOG_CAP, 15)
     assert wait_for(lambda: running.printed().count("worker ended") >= 3, 15), running.printed()
     assert supervisor.poll() is None
     for file in files:

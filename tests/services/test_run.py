@@ -1,5 +1,6 @@
 """`make run` as a whole: ready, stopped, killed, and run again."""
 
+import os
 import re
 import signal
 import socket
@@ -40,7 +41,8 @@ def test_a_first_run_is_ready_and_ctrl_c_leaves_nothing_behind(running: Running)
     assert running.get(written["setup_link"].removeprefix(written["base_url"]))[0] == 200
     assert running.get("/v1/models", written["api_key"])[1].count(b'"id"') >= 5
     pids = running.pids()
-    assert set(pids) == {"postgres", "valkey", "web", "worker", "beat", "practice"}
+    gateways = {f"gateway-{number}" for number in range(len(os.sched_getaffinity(0)))}
+    assert set(pids) == {"postgres", "valkey", "console", *gateways, "worker", "beat", "practice"}
     began = time.monotonic()
     supervisor.send_signal(signal.SIGINT)
     assert supervisor.wait(20) == 0
@@ -138,7 +140,7 @@ def test_a_program_that_cannot_start_shows_its_own_words(running: Running, tmp_p
     (tmp_path / "broken" / "uvicorn.py").write_text("raise SystemExit('no uvicorn today')\n")
     supervisor = running.begin("env", f"PYTHONPATH={tmp_path / 'broken'}", *COMMAND)
     assert supervisor.wait(60) == 1
-    assert "web ended with exit code 1" in running.printed()
+    assert "console ended with exit code 1" in running.printed()
     assert "no uvicorn today" in running.printed()
 
 

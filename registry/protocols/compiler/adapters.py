@@ -12,7 +12,6 @@ from weakref import WeakValueDictionary
 
 import msgspec
 
-from controlplane.base.messages import Sentence
 from registry.canon import Task
 from registry.protocols import codecs
 from registry.protocols.adapter import Adapter, BoundOperation, Code, CompileError, Verb, Wire
@@ -21,9 +20,8 @@ from registry.protocols.compiler import generate
 from registry.protocols.compiler.catalog import PROTOCOLS
 from registry.protocols.compiler.layout import layout
 from registry.protocols.compiler.mapping import collision
-from registry.protocols.document import ControlCall, Document, Framing, Transport
+from registry.protocols.document import ControlCall, Document, Framing, Probe, Transport
 from registry.protocols.document import Operation as Described
-from registry.protocols.recognition import Probe
 from registry.protocols.runtime.opening import opening
 from registry.protocols.runtime.own_format import STARTS
 from registry.spec import TASKS_BY_TYPE, Constraint, Parameter, Spec
@@ -53,12 +51,6 @@ class Ground:
 _adapters: WeakValueDictionary[bytes, Adapter] = WeakValueDictionary()
 _recent: deque[Adapter] = deque(maxlen=RECENT)
 
-AUTH = Sentence("none, bearer, header, query and basic")
-ONE_EXCHANGE = Sentence("answers in one exchange")
-JSON_BODIES = Sentence("JSON bodies")
-USAGE = Sentence("prompt and completion")
-FRAMINGS = Sentence("sse and ndjson")
-
 
 def compile_adapter(spec: Spec) -> Adapter:
     """The adapter of `spec` with its code, shared by all specs of its shape. Raises CompileError."""
@@ -83,13 +75,7 @@ def adapter_of(spec: Spec) -> Adapter:
 def ground_of(protocol: str, kind: str) -> Ground:
     """The ground of a protocol that we speak. Raises CompileError."""
     if protocol not in PROTOCOLS:
-        raise CompileError(
-            Sentence(
-                "protocol {protocol} is unknown; expected one of {protocols}",
-                protocol=repr(protocol),
-                protocols=", ".join(PROTOCOLS),
-            )
-        )
+        raise CompileError(f"protocol {protocol!r} is unknown; expected one of {', '.join(PROTOCOLS)}")
     return ground(PROTOCOLS[protocol], kind)
 
 
@@ -103,14 +89,7 @@ def ground(document: Document, kind: str) -> Ground:
     tasks = tuple(task for task in TASKS_BY_TYPE[kind] if task in document.operations)
     if not tasks or kind not in document.types:
         served = ", ".join(document.types)
-        raise CompileError(
-            Sentence(
-                "protocol {document} does not serve type {kind}; it serves {served}",
-                document=document.name,
-                kind=kind,
-                served=served,
-            )
-        )
+        raise CompileError(f"protocol {document.name} does not serve type {kind}; it serves {served}")
     refuse_unbuilt(document, tasks)
     document = below_base(document)
     blank = Adapter(
@@ -129,7 +108,7 @@ def ground(document: Document, kind: str) -> Ground:
 
 def not_bound() -> Code:
     """The code of an adapter without a spec. Always raises CompileError."""
-    raise CompileError(Sentence("an adapter needs a spec before it can be compiled"))
+    raise CompileError("an adapter needs a spec before it can be compiled")
 
 
 def unmade(found: Ground, spec: Spec) -> Adapter:
@@ -147,9 +126,7 @@ def compiled(found: Ground, spec: Spec) -> Code:
         digest = hashlib.sha256(source.encode()).hexdigest()
         module = load(source, f"adapter {document.name} {digest[:12]}")
     except (SyntaxError, ValueError, RecursionError, ImportError) as error:
-        raise CompileError(
-            Sentence("protocol {protocol}: its code does not load: {error}", protocol=document.name, error=error)
-        ) from error
+        raise CompileError(f"protocol {document.name}: its code does not load: {error}") from error
     return Code(source, digest, operations(module, document, tasks))
 
 
@@ -205,72 +182,44 @@ def described_by(document: Document) -> Verb | None:
 def refuse_unbuilt(document: Document, tasks: tuple[Task, ...]) -> None:
     """Raise CompileError for what the schema has and the compiler cannot build yet."""
     if document.auth.kind in MINTED:
-        raise unbuilt(document, Sentence("auth kind {kind}", kind=document.auth.kind), AUTH)
+        raise unbuilt(document, f"auth kind {document.auth.kind}", "none, bearer, header, query and basic")
     for task in tasks:
         operation = document.operations[task]
-        where = {"task": task}
+        where = f"operation {task}: "
         if operation.transport is not Transport.HTTP:
-            raise unbuilt(
-                document, Sentence("operation {task}: transport {kind}", **where, kind=operation.transport), "http"
-            )
+            raise unbuilt(document, f"{where}transport {operation.transport}", "http")
         if operation.polling is not None:
-            raise unbuilt(document, Sentence("operation {task}: polling of asynchronous jobs", **where), ONE_EXCHANGE)
-        media = operation.request_media or operation.reply_media
-        if media is not None:
-            raise unbuilt(document, Sentence("operation {task}: media {media}", **where, media=media), JSON_BODIES)
+            raise unbuilt(document, f"{where}polling of asynchronous jobs", "answers in one exchange")
+        if operation.request_media is not None or operation.reply_media is not None:
+            raise unbuilt(document, f"{where}media {operation.request_media or operation.reply_media}", "JSON bodies")
         if operation.usage.cached or operation.usage.reasoning:
-            raise unbuilt(document, Sentence("operation {task}: usage of cached or reasoning tokens", **where), USAGE)
+            raise unbuilt(document, f"{where}usage of cached or reasoning tokens", "prompt and completion")
         framing = operation.stream.framing if operation.stream else Framing.SSE
         if framing not in generate.FRAMINGS:
-            raise unbuilt(document, Sentence("operation {task}: framing {kind}", **where, kind=framing), FRAMINGS)
+            raise unbuilt(document, f"{where}framing {framing}", "sse and ndjson")
         refuse_malformed(document, task, operation)
 
 
 def refuse_malformed(document: Document, task: Task, operation: Described) -> None:
     """Raise CompileError for a document that contradicts itself or names unknown codecs."""
-    where = Sentence("protocol {protocol}, operation {task}", protocol=document.name, task=task)
+    where = f"protocol {document.name}, operation {task}"
     if bool(operation.reply) == bool(operation.same_format):
-        raise CompileError(
-            Sentence(
-                "{where}: give either `reply` (a codec) or `same_format` (a field), not both or neither", where=where
-            )
-        )
+        raise CompileError(f"{where}: give either `reply` (a codec) or `same_format` (a field), not both or neither")
     unknown = sorted(set(operation.each.values()) - set(STARTS))
     if unknown:
-        raise CompileError(
-            Sentence(
-                "{where}: unknown kind {kind} in `each`; known are {known}",
-                where=where,
-                kind=repr(unknown[0]),
-                known=list(STARTS),
-            )
-        )
+        raise CompileError(f"{where}: unknown kind {unknown[0]!r} in `each`; known are {', '.join(STARTS)}")
     if operation.stream is not None and task not in generate.STREAMS:
-        raise CompileError(Sentence("{where}: only {known} can stream", where=where, known=list(generate.STREAMS)))
+        raise CompileError(f"{where}: only {', '.join(generate.STREAMS)} can stream")
     if operation.stream is not None and operation.stream.splice == bool(operation.stream.codec):
-        raise CompileError(Sentence("{where}: a stream needs either `splice: true` or a codec", where=where))
+        raise CompileError(f"{where}: a stream needs either `splice: true` or a codec")
     for codec in sorted(generate.codec_names(document)):
         if not codecs.exists(codec):
-            raise CompileError(
-                Sentence(
-                    "{where}: unknown codec {codec}; known are {known}",
-                    where=where,
-                    codec=repr(codec),
-                    known=list(codecs.known()),
-                )
-            )
+            raise CompileError(f"{where}: unknown codec {codec!r}; known are {', '.join(codecs.known())}")
 
 
 def unbuilt(document: Document, feature: str, available: str) -> CompileError:
     """The error for a feature that is not built yet."""
-    return CompileError(
-        Sentence(
-            "protocol {document}: {feature} is not supported yet; supported: {available}",
-            document=document.name,
-            feature=feature,
-            available=available,
-        )
-    )
+    return CompileError(f"protocol {document.name}: {feature} is not supported yet; supported: {available}")
 
 
 def refuse_collisions(document: Document, operation: Described, spec: Spec) -> None:
@@ -279,14 +228,8 @@ def refuse_collisions(document: Document, operation: Described, spec: Spec) -> N
     if found is not None:
         first, second, path = found
         raise CompileError(
-            Sentence(
-                "parameters {first} and {second} would both reach {title} as {path};"
-                " remove one or give it another `upstream`",
-                first=repr(first),
-                second=repr(second),
-                title=document.title,
-                path=repr(path),
-            )
+            f"parameters {first!r} and {second!r} would both reach {document.title} as {path!r}; "
+            "remove one or give it another `upstream`"
         )
 
 
@@ -314,7 +257,7 @@ def load(source: str, filename: str) -> ModuleType:
     loader = GeneratedLoader(source, filename)
     described = importlib.util.spec_from_loader("registry.protocols.generated", loader, origin=filename)
     if described is None:
-        raise CompileError(Sentence("{filename} cannot be loaded", filename=filename))
+        raise CompileError(f"{filename} cannot be loaded")
     module = importlib.util.module_from_spec(described)
     loader.exec_module(module)
     return module

@@ -13,7 +13,6 @@ from typing import Any
 from msgspec import DecodeError, Raw, ValidationError
 from msgspec.json import Decoder, encode
 
-from controlplane.base.messages import Sentence
 from registry.canon import CallContext, Failure, FailureKind, Reply, Usage, plain
 from registry.protocols.document import ErrorRule, UsagePaths
 from registry.protocols.runtime.counting import first, tokens_in, usage_body, usage_of
@@ -108,7 +107,7 @@ def fields(status: int, headers: Mapping[str, str], body: bytes, rules: Sequence
         marked = any(may_mark(rule, found) for rule in rules)
         failure = failure_in(decode(body), rules, status, body) if marked else None
     except ValidationError as error:
-        raise invalid(Sentence("is no JSON object ({error})", error=error), status, body) from error
+        raise invalid(f"is no JSON object ({error})", status, body) from error
     except (DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise no_json(status, headers, body, error) from error
     if failure is not None:
@@ -127,13 +126,7 @@ def judge(status: int, headers: Mapping[str, str], body: bytes, rules: Sequence[
     """Raise the Failure of a status that is no success."""
     if 300 <= status < 400:
         location = headers.get("location", "nowhere")[:200]
-        raise invalid(
-            Sentence(
-                "redirects to {location}, which is not followed; use that address in the spec", location=repr(location)
-            ),
-            status,
-            body,
-        )
+        raise invalid(f"redirects to {location!r}, which is not followed; use that address in the spec", status, body)
     if not 200 <= status < 300:
         raise refusal(status, headers, body, rules)
 
@@ -142,14 +135,10 @@ def no_json(status: int, headers: Mapping[str, str], body: bytes, error: Excepti
     """The Failure for a body that cannot be read as JSON, whose label may say what it is instead."""
     content_type = headers.get("content-type", "")
     if body.lstrip().startswith(b"<") and "ml" not in content_type.lower():
-        return invalid(Sentence("is a page, not JSON"), status, body)
+        return invalid("is a page, not JSON", status, body)
     if content_type and "json" not in content_type.lower():
-        return invalid(
-            Sentence("has content type {content_type}; expected JSON", content_type=repr(content_type[:100])),
-            status,
-            body,
-        )
-    return invalid(Sentence("is not JSON ({error})", error=error), status, body)
+        return invalid(f"has content type {content_type[:100]!r}; expected JSON", status, body)
+    return invalid(f"is not JSON ({error})", status, body)
 
 
 def refusal(status: int, headers: Mapping[str, str], body: bytes, rules: Sequence[ErrorRule]) -> Failure:
@@ -161,11 +150,7 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes, rules: Sequenc
         failure = None
     if failure is None:
         said = words(body)
-        text = (
-            Sentence("The upstream answered with status {status}: {words}", status=status, words=said[:300])
-            if said
-            else Sentence("The upstream answered with status {status} and no words.", status=status)
-        )
+        text = f"The upstream answered with status {status}" + (f": {said[:300]}" if said else " and no words.")
         code = said_code(said, rules)
         kind = FailureKind.UPSTREAM_REFUSED if code else kind_of(status)
         failure = Failure(kind, text, code=code, upstream_status=status, upstream_words=said)
@@ -189,7 +174,7 @@ def failure_in(answer: Any, rules: Sequence[ErrorRule], status: int, body: bytes
         parameter = first(answer, rule.parameter)
         return Failure(
             kind,
-            Sentence("The upstream says: {text}", text=text[:WORDS]),
+            f"The upstream says: {text[:WORDS]}",
             parameter=parameter if isinstance(parameter, str) else None,
             code=str(code)[:100] if isinstance(code, str | int) else None,
             upstream_status=status,
@@ -217,7 +202,7 @@ def invalid(what: str, status: int, body: bytes) -> Failure:
     """The Failure for an answer that does not fit the protocol."""
     return Failure(
         FailureKind.UPSTREAM_INVALID,
-        Sentence("The upstream's answer {what}. Check the model's endpoint and protocol.", what=what),
+        f"The upstream's answer {what}. Check the model's endpoint and protocol.",
         upstream_status=status,
         upstream_words=words(body),
         retryable=True,
@@ -253,11 +238,7 @@ def translate(codec: Callable[[Any, CallContext], dict[str, Any]], answer: Any, 
     try:
         return codec(answer, context)
     except (LookupError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
-        raise invalid(
-            Sentence("has an unknown form ({name}: {error})", name=type(error).__name__, error=error),
-            200,
-            encode(answer),
-        ) from error
+        raise invalid(f"has an unknown form ({type(error).__name__}: {error})", 200, encode(answer)) from error
 
 
 def reply(body: dict[str, Any], usage: Usage | None, context: CallContext) -> Reply:

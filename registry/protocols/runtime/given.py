@@ -4,17 +4,10 @@ A codec sees a value only through a Given. It takes fields out, one by one or wh
 everything that was left. So a field that a codec does not know is never lost in silence, and refused in strict calls.
 """
 
-from collections.abc import Callable
 from typing import Any, Protocol
 
-from controlplane.base.messages import Sentence
-
 LONGEST_KEY = 64
-NO_FIELD = Sentence("this model's upstream has no such field")
-
-
-Why = str | Callable[[], str]
-"""Why something is lost, or what makes the sentence: it is made for refusals alone."""
+NO_FIELD = "this model's upstream has no such field"
 
 
 class Teller(Protocol):
@@ -23,7 +16,7 @@ class Teller(Protocol):
     def note(self, name: str, action: str, given: Any, sent: Any) -> None:
         """Tell of a change that loses nothing."""
 
-    def lose(self, name: str, action: str, given: Any, sent: Any, why: Why) -> None:
+    def lose(self, name: str, action: str, given: Any, sent: Any, why: str) -> None:
         """Tell of a change that loses something."""
 
 
@@ -70,7 +63,7 @@ class Given:
     def items(self) -> list["Given"]:
         """The members of a list, to be taken apart. Raises TypeError if it is none."""
         if not isinstance(self.value, list):
-            raise TypeError(Sentence("{path} is no list", path=self.path))
+            raise TypeError(f"{self.path} is no list")
         self.untouched = False
         self.inners = [Given(item, f"{self.path}[{index}]", self.teller) for index, item in enumerate(self.value)]
         return self.inners
@@ -79,7 +72,7 @@ class Given:
         """Tell of a change to the field `key` that loses nothing."""
         self.teller.note(self.at(key), action, given, sent)
 
-    def lose(self, why: Why) -> None:
+    def lose(self, why: str) -> None:
         """Tell that this value is dropped with everything inside; refused if the call is strict."""
         self.teller.lose(self.path, "dropped", self.whole(), None, why)
 

@@ -3,9 +3,12 @@
 import asyncio
 import os
 import socket
+import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
 
 import httpx
 import openai
@@ -16,9 +19,11 @@ from django.conf import settings
 from django.db import connections
 from openai.types.chat import ChatCompletionMessageParam
 
-from controlplane.asgi import Application
+from controlplane.asgi import ConsoleApplication
 from controlplane.base import config
 from controlplane.base.models import User
+from controlplane.gateway import GatewayProgram
+from controlplane.services.ports import listen_at
 from registry.access import callers
 from registry.catalog import verbs as catalog
 from registry.models import Model
@@ -34,22 +39,24 @@ MESSAGES: list[ChatCompletionMessageParam] = [{"role": "user", "content": "hi"}]
 
 @asynccontextmanager
 async def web() -> AsyncIterator[str]:
-    """Serve the application with its lifespan; its base address."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    application = Application()
-    server = uvicorn.Server(
-        uvicorn.Config(application, lifespan="on", http="httptools", log_level="critical", access_log=False)
-    )
-    task = asyncio.create_task(server._serve([listener]))
-    while not server.started:
-        await asyncio.sleep(0.01)
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        await task
-        listener.close()
-        await sync_to_async(connections.close_all)()
+    """Serve a gateway and the console behind it; the base address."""
+    with tempfile.TemporaryDirectory(prefix="patchbay-console-") as folder:
+        listener, behind = socket.create_server(("127.0.0.1", 0)), listen_at(Path(folder) / "console.sock")
+        options: dict[str, Any] = {"lifespan": "on", "http": "httptools", "log_level": "critical", "access_log": False}
+        console = uvicorn.Server(
+            uvicorn.Config(ConsoleApplication(), **options, proxy_headers=True, forwarded_allow_ips="*")
+        )
+        serving_pages = asyncio.create_task(console._serve([behind]))
+        program = GatewayProgram(f"unix:{folder}/console.sock", None)
+        await program.start(listener)
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            await program.stop()
+            console.should_exit = console.force_exit = True
+            await serving_pages
+            listener.close()
+            await sync_to_async(connections.close_all)()
 
 
 @sync_to_async

@@ -74,7 +74,7 @@ def plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plant]:
 async def test_h8_without_descriptors_the_recorder_fails_and_afterwards_no_record_is_lost(plant: Plant) -> None:
     assert plant.web is not None
     assert plant.valkey.process is not None
-    pid = plant.web.pid
+    pid = plant.web.gateway
     limits = resource.prlimit(pid, resource.RLIMIT_NOFILE)
     async with upstream(plant), httpx.AsyncClient(base_url=plant.url, timeout=10, trust_env=False) as http:
         os.killpg(plant.valkey.process.pid, signal.SIGKILL)

@@ -195,7 +195,7 @@ async def settled(size: Callable[[], int]) -> int:
 
 async def test_slow_readers_of_long_streams_cost_bounded_memory(plant: Plant) -> None:
     assert plant.web is not None
-    process = psutil.Process(plant.web.pid)
+    process = psutil.Process(plant.web.gateway)
     async with upstream(plant):
         assert (await call(plant, stream=True))[0] == 200
         before = process.memory_info().rss

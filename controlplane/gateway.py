@@ -1,0 +1,136 @@
+"""A gateway program: `python -m controlplane.gateway`. It answers /v1 and its health, and passes on everything else."""
+
+import argparse
+import asyncio
+import json
+import os
+import signal
+import socket
+from collections.abc import Awaitable, Callable
+from ipaddress import ip_address
+from pathlib import Path
+
+import uvloop
+from django.conf import settings
+from django.http.request import split_domain_port, validate_host
+
+from controlplane.base.boot import DJANGO_VERSION
+from controlplane.memory import settle_memory
+from registry.canon import Failure, FailureKind
+from routing.calls.jobs import submit
+from routing.dataplane.caller import Message, Receive, Send, answer
+from routing.dataplane.door.console import ask
+from routing.dataplane.door.head import RequestHead
+from routing.dataplane.door.relay import Relay, proxies
+from routing.dataplane.door.server import Application, Server, raise_descriptor_limit
+from routing.dataplane.endpoints import JSON, error_body, is_ours
+from routing.dataplane.gateway import SubmitJob
+from routing.dataplane.health import PATHS, Health
+from routing.dataplane.plane import Plane
+from routing.rows import Rows
+from routing.settings import plane_settings
+
+__all__ = ["DJANGO_VERSION", "GatewayProgram", "console_words", "main", "misdirected"]
+
+CONSOLE_SECONDS = 0.7
+
+
+def known_host(scope: Message) -> bool:
+    """Whether a request names this site: a host of ALLOWED_HOSTS, or an IP address as probes use it.
+
+    A foreign page whose name is made to point here could otherwise read the names of models.
+    """
+    given = next((value for name, value in scope["headers"] if name == b"host"), b"").decode("latin-1")
+    domain = split_domain_port(given.lower())[0]
+    try:
+        return bool(ip_address(domain.strip("[]")))
+    except ValueError:
+        return validate_host(domain, settings.ALLOWED_HOSTS)
+
+
+async def misdirected(scope: Message, receive: Receive, send: Send) -> None:
+    """Answer 421 to a request for another site."""
+    words = f"{scope['path']} does not answer under this host name; add it to ALLOWED_HOSTS, or use the IP address."
+    failure = Failure(FailureKind.INVALID_REQUEST, words, code="misdirected_request")
+    await answer(send, 421, [JSON], error_body(failure))
+
+
+def console_words(address: str) -> Callable[[], Awaitable[str]]:
+    """Asks the console whether a page gets what it needs: what is wrong, in words; nothing if all is well."""
+
+    async def asked() -> str:
+        try:
+            _, body = await ask(address, "/readyz", CONSOLE_SECONDS)
+            return "; ".join(json.loads(body)["reasons"])
+        except (OSError, TimeoutError, ValueError, KeyError):
+            return "the console does not answer: pages and the REST API are away, calls are not"
+
+    return asked
+
+
+class GatewayProgram:
+    """The data plane of one process behind one listening socket."""
+
+    def __init__(self, console: str, submit_job: SubmitJob | None = submit) -> None:
+        """`console` is the console's address, `unix:/path` or `host:port`."""
+        self._relay = Relay(console, proxies(os.environ.get("TRUSTED_PROXIES", "")))
+        self.plane = Plane(plane_settings(), Rows(), submit_job)
+        self._health = Health(self.plane, console_words(console))
+        self._server: Server | None = None
+
+    async def start(self, listener: socket.socket) -> None:
+        """Serve the last good table, or what PostgreSQL says; then accept callers."""
+        descriptors = raise_descriptor_limit()
+        await self.plane.start()
+        settle_memory()
+        self._server = Server(self._route, self._relay, descriptors)
+        self._server.start(listener)
+
+    async def stop(self) -> None:
+        """Accept nobody, let calls end, deliver their records."""
+        if self._server is not None:
+            await self._server.stop()
+        await self.plane.stop()
+
+    def _route(self, head: RequestHead) -> Application | None:
+        if is_ours(head.path, head.headers):
+            return self.plane.door
+        return self._guarded if head.path in PATHS else None
+
+    async def _guarded(self, scope: Message, receive: Receive, send: Send) -> None:
+        await (self._health if known_host(scope) else misdirected)(scope, receive, send)
+
+
+async def serve(listener: socket.socket, console: str) -> None:
+    """Serve until a signal ends it. READY_FILE names a file that is touched once callers are accepted."""
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ended.set)
+    program = GatewayProgram(console)
+    await program.start(listener)
+    if ready := os.environ.get("READY_FILE"):
+        Path(ready).touch()
+    await ended.wait()
+    await program.stop()
+
+
+def main() -> None:
+    """The command line."""
+    given = argparse.ArgumentParser(description=__doc__)
+    where = given.add_mutually_exclusive_group(required=True)
+    where.add_argument("--fd", type=int, help="an inherited socket that listens, which other gateways may share")
+    where.add_argument("--port", type=int)
+    given.add_argument("--host", default="127.0.0.1")
+    given.add_argument("--number", type=int, default=0, help="which of the gateways of one data folder this is")
+    given.add_argument("--console", required=True, help="unix:/path or host:port")
+    options = given.parse_args()
+    if options.fd is not None:
+        listener = socket.socket(fileno=options.fd)
+    else:
+        listener = socket.create_server((options.host, options.port), backlog=4096)
+    uvloop.run(serve(listener, options.console))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,273 @@
+"""A caller's connection: requests are read one after the other, each bounded in size and time, and handed on."""
+
+import asyncio
+from typing import Any, Protocol, cast
+
+from routing.dataplane.caller import CallerLeft
+from routing.dataplane.door.exchange import CallerExchange
+from routing.dataplane.door.head import RequestHead, RequestUnreadable, head_end, read_head
+from routing.dataplane.door.refusals import refusal
+
+HEAD_SECONDS = 10.0
+BODY_SECONDS = 60.0
+IDLE_SECONDS = 75.0
+STALLED_SECONDS = 30.0
+"""The longest that a caller may read nothing of an answer that waits for it."""
+LINGER_SECONDS = 2.0
+"""How long the rest of a request is read over after it was refused, so that its sender can read the answer."""
+AHEAD_BYTES = 64 * 1024
+"""Bytes of later requests that are kept while one is answered."""
+HIGH_WATER = 64 * 1024
+
+
+class Passing(Protocol):
+    """A request that is being handled, whoever handles it."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether the request's body has arrived."""
+
+    @property
+    def awaited(self) -> bool:
+        """Whether more of the body must come in time."""
+
+    keep_alive: bool
+
+    def feed(self, data: bytes) -> bytes:
+        """Take bytes of the body; what comes after it."""
+
+    def lost(self) -> None:
+        """The caller is gone."""
+
+    def resumed(self) -> None:
+        """The caller reads again."""
+
+
+class DoorKeeper(Protocol):
+    """What stands behind all connections."""
+
+    stopping: bool
+
+    def now(self) -> float:
+        """The loop's time in seconds."""
+
+    def date(self) -> bytes:
+        """The date header's line."""
+
+    def entered(self, connection: "CallerProtocol") -> bool:
+        """Count a connection in; False if there are too many."""
+
+    def left(self, connection: "CallerProtocol") -> None:
+        """Count a connection out."""
+
+    def begin(self, connection: "CallerProtocol", head: RequestHead) -> Passing:
+        """Hand a request to whoever answers it."""
+
+
+class CallerProtocol(asyncio.Protocol):
+    """An asyncio protocol for HTTP/1.1 callers."""
+
+    def __init__(self, house: DoorKeeper) -> None:
+        self.house = house
+        self.client: tuple[str, int] | None = None
+        self._transport: asyncio.Transport | None = None
+        self._held = b""
+        self._seen = 0
+        self._current: Passing | None = None
+        self._room = asyncio.Event()
+        self._room.set()
+        self._since = self._body_since = self._stalled_since = self._lingers_until = 0.0
+        self._unsent = 0
+        self._reading = True
+        self.closed = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """asyncio: a caller has connected."""
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.set_write_buffer_limits(HIGH_WATER)
+        name = transport.get_extra_info("peername")
+        self.client = (str(name[0]), int(name[1])) if isinstance(name, tuple) else None
+        self._since = self.house.now()
+        if not self.house.entered(self):
+            self.refuse(RequestUnreadable(503, "Too many connections are open. Retry soon."))
+
+    def data_received(self, data: bytes) -> None:
+        """asyncio: bytes from the caller."""
+        if self._lingers_until or self.closed:
+            return
+        if self._current is None:
+            if self._held:
+                data, self._held = self._held + data, b""
+            self._read_heads(data)
+            return
+        rest = data if self._current.whole else self._current.feed(data)
+        if rest:
+            self._keep(rest)
+
+    def _keep(self, data: bytes) -> None:
+        self._held += data
+        if len(self._held) > AHEAD_BYTES:
+            self.hold()
+
+    def _read_heads(self, data: bytes) -> None:
+        """Begin the next request if its head is whole."""
+        if not self._seen:
+            data = data.lstrip(b"\r\n") if data[:1] in (b"\r", b"\n") else data
+        if not data:
+            return
+        now = self.house.now()
+        if not self._seen:
+            self._since = now
+        try:
+            end = head_end(data, self._seen)
+            if end < 0:
+                self._held, self._seen = data, len(data)
+                return
+            head = read_head(data[:end])
+        except RequestUnreadable as error:
+            self.refuse(error)
+            return
+        self._seen, self._body_since = 0, now
+        current = self._current = self.house.begin(self, head)
+        rest = data[end:] if current.whole else current.feed(data[end:])
+        if rest and self._current is current:
+            self._keep(rest)
+        elif rest:
+            self._read_heads(self._held + rest)
+
+    def refuse(self, error: RequestUnreadable) -> None:
+        """Answer a request that is not understood, and close."""
+        self.write(refusal(error, self.house.date()))
+        self._linger()
+
+    def answered(self) -> None:
+        """The answer of the current request is whole: go on with the next one, or close."""
+        current, self._current = self._current, None
+        self._since = self.house.now()
+        if current is None or self.closed:
+            return
+        if not current.keep_alive or not current.whole or self.house.stopping:
+            self._linger()
+            return
+        self.read_on()
+        if self._held:
+            data, self._held = self._held, b""
+            self._read_heads(data)
+
+    def _linger(self) -> None:
+        """Send what is left, then read over what still comes for a moment: a reset would lose the answer."""
+        if self._transport is None or self.closed or self._lingers_until:
+            return
+        self._lingers_until = self.house.now() + LINGER_SECONDS
+        self._held = b""
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        self.read_on()
+
+    def write(self, data: bytes) -> None:
+        """Send bytes to the caller."""
+        if self._transport is not None and not self.closed:
+            self._transport.write(data)
+
+    def date(self) -> bytes:
+        """The date header's line."""
+        return self.house.date()
+
+    async def writable(self) -> None:
+        """Wait while the caller reads too slowly."""
+        if not self._room.is_set():
+            await self._room.wait()
+
+    def hold(self) -> None:
+        """Read the connection no further for now."""
+        if self._reading and self._transport is not None and not self.closed:
+            self._reading = False
+            self._transport.pause_reading()
+
+    def read_on(self) -> None:
+        """Read the connection again."""
+        if not self._reading and self._transport is not None and not self.closed:
+            self._reading = True
+            self._transport.resume_reading()
+
+    def pause_writing(self) -> None:
+        """asyncio: too much waits to be sent."""
+        self._room.clear()
+        self._stalled_since, self._unsent = self.house.now(), self._waiting()
+
+    def resume_writing(self) -> None:
+        """asyncio: the caller has read."""
+        self._room.set()
+        if self._current is not None:
+            self._current.resumed()
+
+    @property
+    def full(self) -> bool:
+        """Whether the caller reads too slowly."""
+        return not self._room.is_set()
+
+    def eof_received(self) -> bool:
+        """asyncio: the caller closed its side, which is to leave; what was sent before that is delivered."""
+        return False
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """asyncio: the connection is gone."""
+        self.closed = True
+        self._room.set()
+        current, self._current = self._current, None
+        if current is not None:
+            current.lost()
+        self.house.left(self)
+
+    def abort(self) -> None:
+        """Close at once, unsent bytes included."""
+        if self._transport is not None and not self.closed:
+            self._transport.abort()
+
+    def close_if_idle(self) -> None:
+        """Close a connection that waits for a next request."""
+        if self._current is None and not self._held and self._transport is not None:
+            self._transport.close()
+
+    def tick(self, now: float) -> None:
+        """Hold the caller to its time limits; about once a second."""
+        if self._lingers_until:
+            if now > self._lingers_until and not self._waiting():
+                self.abort()
+        elif self._current is None:
+            self._tick_idle(now)
+        elif self._current.awaited and self._reading and now - self._body_since > BODY_SECONDS + HEAD_SECONDS:
+            self.abort()
+        self._tick_unsent(now)
+
+    def _tick_idle(self, now: float) -> None:
+        if self._held and now - self._since > HEAD_SECONDS:
+            self.refuse(RequestUnreadable(408, f"The request's head did not arrive within {HEAD_SECONDS:g} s."))
+        elif not self._held and now - self._since > IDLE_SECONDS:
+            self.abort()
+
+    def _tick_unsent(self, now: float) -> None:
+        """Let a caller go that reads nothing of what waits for it."""
+        unsent = self._waiting()
+        if not unsent or unsent < self._unsent or not self._stalled_since:
+            self._unsent, self._stalled_since = unsent, now if unsent else 0.0
+        elif now - self._stalled_since > STALLED_SECONDS:
+            self.abort()
+        self._unsent = unsent
+
+    def _waiting(self) -> int:
+        return self._transport.get_write_buffer_size() if self._transport is not None and not self.closed else 0
+
+
+async def run(application: Any, exchange: CallerExchange, connection: CallerProtocol) -> None:
+    """Let an ASGI application answer a request; what it leaves unanswered ends the connection."""
+    try:
+        await application(exchange.scope(), exchange.receive, exchange.send)
+    except CallerLeft:
+        connection.abort()
+    finally:
+        if not exchange.ended:
+            if exchange.started:
+                connection.abort()
+            else:
+                connection.refuse(RequestUnreadable(500, "The server has a defect; its log has the details."))

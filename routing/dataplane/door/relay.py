@@ -1,0 +1,236 @@
+"""Passes requests that are not the data plane's on to the console, byte for byte but for the head, and answers back.
+
+The console sees one client address, which is ours to tell: what a caller says of it counts only behind a trusted proxy.
+"""
+
+import asyncio
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+
+from routing.dataplane.door.connection import CallerProtocol
+from routing.dataplane.door.console import ConsoleLink
+from routing.dataplane.door.framing import Framing, FramingError, framing_for
+from routing.dataplane.door.head import RequestHead, RequestUnreadable
+from routing.dataplane.door.refusals import away
+
+BODY_BYTES = 32 * 1024 * 1024
+MOST_WAITING = 256 * 1024
+IDLE_LINKS = 32
+CONNECT_SECONDS = 5.0
+ABOUT_CLIENT = frozenset({
+    b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-forwarded-port", b"x-real-ip",
+})  # fmt: skip
+Trusted = tuple[IPv4Network | IPv6Network, ...]
+
+
+def proxies(text: str) -> Trusted:
+    """The addresses and networks of trusted proxies, parted by commas. Raises ValueError."""
+    return tuple(ip_network(part.strip(), strict=False) for part in text.split(",") if part.strip())
+
+
+class Relay:
+    """The way to the console at an address: `unix:/path` or `host:port`."""
+
+    def __init__(self, address: str, trusted: Trusted = ()) -> None:
+        self.address = address
+        self.trusted = trusted
+        self._idle: list[ConsoleLink] = []
+        self._pending: set[asyncio.Task[None]] = set()
+
+    def begin(self, connection: CallerProtocol, head: RequestHead) -> "Passage":
+        """Pass a request on."""
+        passage = Passage(self, connection, head)
+        while self._idle:
+            link = self._idle.pop()
+            if not link.closed:
+                link.start(passage)
+                return passage
+        task = asyncio.ensure_future(self._connect(passage))
+        self._pending.add(task)
+        task.add_done_callback(self._pending.discard)
+        return passage
+
+    async def _connect(self, passage: "Passage") -> None:
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                link = await self.open()
+        except (OSError, TimeoutError):
+            passage.failed()
+            return
+        link.start(passage)
+
+    async def open(self) -> "ConsoleLink":
+        """A new connection to the console. Raises OSError."""
+        loop = asyncio.get_running_loop()
+        if self.address.startswith("unix:"):
+            _, link = await loop.create_unix_connection(lambda: ConsoleLink(self.keep), self.address[len("unix:") :])
+        else:
+            host, _, port = self.address.rpartition(":")
+            _, link = await loop.create_connection(lambda: ConsoleLink(self.keep), host, int(port))
+        return link
+
+    def keep(self, link: "ConsoleLink") -> None:
+        """Keep a connection for the next request."""
+        if len(self._idle) < IDLE_LINKS:
+            self._idle.append(link)
+        else:
+            link.abort()
+
+    def close(self) -> None:
+        """Close the connections that wait for a request."""
+        for link in self._idle:
+            link.abort()
+        self._idle.clear()
+
+    def client_of(self, head: RequestHead, peer: str) -> str:
+        """The caller's own address: the nearest one that is no trusted proxy's."""
+        told = b",".join(value for name, value in head.headers if name == b"x-forwarded-for").decode("latin-1")
+        hops = [peer, *reversed([part.strip() for part in told.split(",") if part.strip()])]
+        client = peer
+        for hop in hops:
+            if not _plain(hop):
+                break
+            client = hop
+            if not self._is_trusted(hop):
+                break
+        return client
+
+    def scheme_of(self, head: RequestHead, peer: str) -> bytes:
+        """http, or what a trusted proxy says."""
+        told = (head.header(b"x-forwarded-proto") or b"").strip().lower()
+        return told if told in (b"http", b"https") and self._is_trusted(peer) else b"http"
+
+    def _is_trusted(self, address: str) -> bool:
+        return _plain(address) and any(ip_address(address) in network for network in self.trusted)
+
+
+def _plain(address: str) -> bool:
+    try:
+        ip_address(address)
+    except ValueError:
+        return False
+    return True
+
+
+class Passage:
+    """One request on its way through, and its answer on the way back."""
+
+    def __init__(self, relay: Relay, connection: CallerProtocol, head: RequestHead) -> None:
+        self.head = head
+        self.keep_alive = head.keep_alive
+        self._relay = relay
+        self._connection = connection
+        self._framing: Framing = framing_for(head.length)
+        self._link: ConsoleLink | None = None
+        self._waiting = [self._passed_head()]
+        self._size = 0
+        self._begun = self._over = self._raw = False
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing of this request is to come: never, once it has become a websocket."""
+        return self._framing.complete and not self._raw and not self.head.upgrade
+
+    @property
+    def awaited(self) -> bool:
+        """Whether more of the body must come in time."""
+        return not self._framing.complete
+
+    def feed(self, data: bytes) -> bytes:
+        """Take bytes of the body; what comes after it."""
+        if self._raw or (self.head.upgrade and self._framing.complete):
+            self._on(data)
+            return b""
+        try:
+            part, rest = self._framing.take(data)
+        except FramingError as error:
+            self._refuse(RequestUnreadable(400, f"The body's chunks cannot be read: {error}."))
+            return b""
+        self._size += len(part)
+        if max(self._size, self.head.length or 0) > BODY_BYTES:
+            self._refuse(RequestUnreadable(413, f"The body is larger than {BODY_BYTES // 1024 // 1024} MB."))
+            return b""
+        if self.head.chunked:
+            part = b"%x\r\n%b\r\n" % (len(part), part) if part else b""
+            if self._framing.complete:
+                part += b"0\r\n\r\n"
+        self._on(part)
+        return rest
+
+    def lost(self) -> None:
+        """The caller is gone: so is its request."""
+        self._over = True
+        if self._link is not None:
+            self._link.abort()
+
+    def resumed(self) -> None:
+        """The caller reads again."""
+        if self._link is not None:
+            self._link.read_on()
+
+    def linked(self, link: "ConsoleLink") -> None:
+        """The console can be written to."""
+        if self._over:
+            link.abort()
+            return
+        self._link = link
+        data, self._waiting = b"".join(self._waiting), []
+        link.write(data)
+        self._connection.read_on()
+
+    def failed(self) -> None:
+        """The console is not there, or has gone while it answered."""
+        if self._over:
+            return
+        self._over = True
+        self._link = None
+        if self._begun:
+            self._connection.abort()
+        else:
+            self._connection.write(away(self.head, self._connection.date()))
+            self.keep_alive = False
+            self._connection.answered()
+
+    def back(self, data: bytes, raw: bool) -> None:
+        """Bytes of the answer. `raw`: from here on both sides speak another protocol."""
+        self._begun = True
+        self._raw = raw
+        self._connection.write(data)
+        if self._connection.full and self._link is not None:
+            self._link.hold()
+
+    def done(self, keep_alive: bool) -> None:
+        """The answer is whole; the connection to the console is no longer this request's."""
+        self._over, self._link = True, None
+        self.keep_alive = self.keep_alive and keep_alive
+        self._connection.answered()
+
+    def paused(self, full: bool) -> None:
+        """The console reads too slowly, or again."""
+        if full:
+            self._connection.hold()
+        else:
+            self._connection.read_on()
+
+    def _on(self, data: bytes) -> None:
+        if self._link is not None:
+            self._link.write(data)
+            return
+        self._waiting.append(data)
+        if sum(map(len, self._waiting)) > MOST_WAITING:
+            self._connection.hold()
+
+    def _refuse(self, error: RequestUnreadable) -> None:
+        self.lost()
+        if self._begun:
+            self._connection.abort()
+        else:
+            self._connection.refuse(error)
+
+    def _passed_head(self) -> bytes:
+        """The head as the console gets it."""
+        peer = self._connection.client[0] if self._connection.client is not None else ""
+        client, scheme = self._relay.client_of(self.head, peer), self._relay.scheme_of(self.head, peer)
+        lines = [b"%b %b HTTP/%b" % (self.head.method.encode(), self.head.target, self.head.version.encode())]
+        lines += [b"%b: %b" % header for header in self.head.headers if header[0] not in ABOUT_CLIENT]
+        lines += [b"x-forwarded-for: " + client.encode(), b"x-forwarded-proto: " + scheme]
+        return b"\r\n".join(lines) + b"\r\n\r\n"

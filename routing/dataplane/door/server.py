@@ -1,0 +1,154 @@
+"""Accepts callers on a listening socket, and routes their requests: the data plane, health, or on to the console."""
+
+import asyncio
+import logging
+import resource
+import socket
+from collections.abc import Callable
+from email.utils import formatdate
+from typing import Any
+
+from routing.dataplane.door.connection import CallerProtocol, Passing, run
+from routing.dataplane.door.exchange import CallerExchange
+from routing.dataplane.door.head import RequestHead
+from routing.dataplane.door.relay import Relay
+
+log = logging.getLogger(__name__)
+
+MOST_CONNECTIONS = 8192
+KEPT_DESCRIPTORS = 512
+"""Descriptors that are not callers': files, stores, the console; upstreams take their own share of the rest."""
+SWEEP_SECONDS = 1.0
+PAUSE_SECONDS = 0.5
+"""How long no caller is accepted after the system had no descriptor left."""
+Application = Any
+Route = Callable[[RequestHead], "Application | None"]
+"""Which ASGI application answers a request; None: the console does."""
+
+
+def raise_descriptor_limit() -> int:
+    """Raise the soft limit of open descriptors to the hard one; the limit."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = min(hard, 1_048_576) if hard != resource.RLIM_INFINITY else 1_048_576
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    return max(soft, wanted)
+
+
+class Server:
+    """Serves one event loop's callers."""
+
+    def __init__(self, route: Route, relay: Relay, descriptors: int = 65_536) -> None:
+        """`descriptors` is how many this process may open: a third of them may be callers'."""
+        self.stopping = False
+        self._route = route
+        self._relay = relay
+        self._most = max(16, min(MOST_CONNECTIONS, (descriptors - KEPT_DESCRIPTORS) // 3))
+        self._connections: set[CallerProtocol] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._loop = asyncio.get_running_loop()
+        self._date = b""
+        self._listener: socket.socket | None = None
+        self._sweeper: asyncio.TimerHandle | None = None
+
+    def start(self, listener: socket.socket) -> None:
+        """Accept callers from a listening socket, which other processes may share."""
+        listener.setblocking(False)
+        self._listener = listener
+        self._loop.add_reader(listener.fileno(), self._accept)
+        self._sweep()
+
+    def _accept(self) -> None:
+        """Accept one caller. Processes that share the socket are woken together, so that they take turns."""
+        assert self._listener is not None
+        try:
+            taken, _ = self._listener.accept()
+        except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+            return
+        except OSError as error:
+            log.error("no caller is accepted for %g s: %s", PAUSE_SECONDS, error)
+            self._loop.remove_reader(self._listener.fileno())
+            self._loop.call_later(PAUSE_SECONDS, self._accept_again)
+            return
+        taken.setblocking(False)
+        self._keep(self._loop.create_task(self._take(taken)))
+
+    def _accept_again(self) -> None:
+        if self._listener is not None and not self.stopping:
+            self._loop.add_reader(self._listener.fileno(), self._accept)
+
+    async def _take(self, taken: socket.socket) -> None:
+        try:
+            await self._loop.connect_accepted_socket(lambda: CallerProtocol(self), taken)
+        except OSError:
+            taken.close()
+
+    async def stop(self, seconds: float = 2.0) -> None:
+        """Accept nobody, let calls end for a while, then end them."""
+        self.stopping = True
+        if self._listener is not None:
+            self._loop.remove_reader(self._listener.fileno())
+        for connection in tuple(self._connections):
+            connection.close_if_idle()
+        until = self.now() + seconds
+        while self._tasks and self.now() < until:
+            await asyncio.wait(self._tasks, timeout=until - self.now())
+        pending = tuple(self._tasks)
+        for task in pending:
+            task.cancel()
+        await asyncio.gather(*pending, return_exceptions=True)
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        for connection in tuple(self._connections):
+            connection.abort()
+        self._relay.close()
+
+    def now(self) -> float:
+        """The loop's time in seconds."""
+        return self._loop.time()
+
+    def date(self) -> bytes:
+        """The date header's line, made once a second (RFC 9110, section 6.6.1)."""
+        return self._date
+
+    @property
+    def connections(self) -> int:
+        """Open connections of callers."""
+        return len(self._connections)
+
+    def entered(self, connection: CallerProtocol) -> bool:
+        """Count a connection in; False if there are too many."""
+        self._connections.add(connection)
+        return len(self._connections) <= self._most
+
+    def left(self, connection: CallerProtocol) -> None:
+        """Count a connection out."""
+        self._connections.discard(connection)
+
+    def begin(self, connection: CallerProtocol, head: RequestHead) -> Passing:
+        """Hand a request to the application that answers it, or pass it on."""
+        application = self._route(head)
+        if application is None:
+            return self._relay.begin(connection, head)
+        exchange = CallerExchange(connection, head, connection.client)
+        self._keep(self._loop.create_task(run(application, exchange, connection)))
+        return exchange
+
+    def _keep(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: "asyncio.Task[None]") -> None:
+        """Forget a request; a defect that it met is told at once, not when its task is collected."""
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            log.error("a request broke", exc_info=error)
+
+    def _sweep(self) -> None:
+        """Once a second: the date, and the time limits of every connection."""
+        self._date = b"date: %b\r\n" % formatdate(usegmt=True).encode()
+        now = self.now()
+        for connection in tuple(self._connections):
+            connection.tick(now)
+        self._sweeper = self._loop.call_later(SWEEP_SECONDS, self._sweep)
