@@ -7,8 +7,8 @@ from msgspec.json import encode
 
 from controlplane.base.boot import DJANGO_VERSION
 from controlplane.base.live import LIVE, websocket_application
+from controlplane.base.memory import settle_memory
 from controlplane.checks import PageConnection
-from controlplane.memory import settle_memory
 from registry.canon import Failure, FailureKind
 from routing.dataplane.caller import Message, Receive, Send, answer
 from routing.dataplane.endpoints import JSON, error_body, is_ours

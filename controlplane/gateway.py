@@ -15,7 +15,7 @@ from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 
 from controlplane.base.boot import DJANGO_VERSION
-from controlplane.memory import settle_memory
+from controlplane.base.memory import settle_memory
 from registry.canon import Failure, FailureKind
 from routing.calls.jobs import submit
 from routing.dataplane.caller import Message, Receive, Send, answer

@@ -4,7 +4,7 @@ from django.urls import URLPattern, URLResolver, include, path, re_path
 
 from controlplane import views
 from controlplane.base import urls as base
-from controlplane.base.api import Index, Nothing
+from controlplane.base.api.index import Index, Nothing
 from controlplane.base.audit.naming import declare
 from registry import urls as registry
 from routing import urls as routing

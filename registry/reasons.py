@@ -98,6 +98,20 @@ def of_model(name: str, words: str) -> str:
     return _MODEL.given(name=repr(name), words=_beginning(words, *_THE))
 
 
+def model_in(words: str) -> str:
+    """The model that `words` begin with, as they do: "Model 'x'"; empty if they begin with none."""
+    if isinstance(words, Sentence) and words.template == _MODEL.template:
+        return Sentence("Model {name}", name=words.params["name"])
+    return ""
+
+
+def after_model(words: str) -> str:
+    """`words` without the model that they begin with."""
+    if isinstance(words, Sentence) and words.template == _MODEL.template:
+        return _text(words.params["words"])
+    return words
+
+
 def offering(message: str, asked: str, names: Sequence[str]) -> str:
     """`message`, and what an upstream offers instead of the name that it was asked for."""
     told = {"message": message, "asked": repr(asked), "names": list(names[:OFFERED])}

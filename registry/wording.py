@@ -8,6 +8,14 @@ from msgspec.json import encode
 from controlplane.base.messages import Sentence
 
 LONGEST_SHOWN = 60
+OBJECT = Sentence("an object")
+TYPES = {
+    "float": Sentence("a number"),
+    "int": Sentence("a whole number"),
+    "bool": Sentence("true or false"),
+    "string": Sentence("a string"),
+    "array": Sentence("a list"),
+}
 
 
 def within(low: float | None, high: float | None) -> str:
@@ -23,19 +31,16 @@ def within(low: float | None, high: float | None) -> str:
 
 def a_type(kind: str) -> str:
     """A type in words."""
-    words = {
-        "float": "a number",
-        "int": Sentence("a whole number"),
-        "bool": Sentence("true or false"),
-        "string": "a string",
-        "array": "a list",
-    }
-    return words.get(kind, Sentence("an object"))
+    return TYPES.get(kind, OBJECT)
 
 
 def shown(value: Any) -> str:
     """A value as JSON, cut short."""
-    text = bytes(value).decode(errors="replace") if isinstance(value, Raw) else encode(value).decode()
+    text = (
+        bytes(value).decode(errors="replace")
+        if isinstance(value, Raw)
+        else encode(str(value) if isinstance(value, Sentence) else value).decode()
+    )
     return text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 3] + "..."
 
 

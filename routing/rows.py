@@ -7,6 +7,7 @@ from django.db.models import TextField
 from django.db.models.functions import Cast
 
 from controlplane.base import config, revision
+from controlplane.base.messages import stored
 from controlplane.base.own_connection import connect_alone
 from registry.access.credentials import bound_to
 from registry.models import ApiKey, Credential, Model, Release
@@ -64,7 +65,7 @@ class Rows:
             type=kind,
             protocol=protocol,
             state=state,
-            state_reason=state_reason,
+            state_reason=stored(state_reason),
             owner=owner,
             created=int(created.timestamp()),
             release_id=release_id,

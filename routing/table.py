@@ -21,6 +21,11 @@ class Caller:
     max_concurrency: int | None = None
     expires_at: float | None = None
 
+    @property
+    def limited(self) -> bool:
+        """Whether its calls are counted."""
+        return self.calls_per_minute is not None or self.max_concurrency is not None
+
 
 @dataclass(frozen=True, slots=True)
 class Replica:

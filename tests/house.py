@@ -37,6 +37,7 @@ PURE = (
     "versions.diff",
     "controlplane.base.messages",
     "controlplane.base.secrets",
+    "controlplane.base.memory",
     "controlplane.base.egress_rules",
     "controlplane.base.service_loop",
 )

@@ -196,12 +196,12 @@ def no_waivers(source: Source) -> Iterator[str]:
 
 
 def only_urls_import_skin(source: Source) -> Iterator[str]:
-    """Only urls import views and api; controlplane.base.rest.generics is what every api stands on."""
+    """Only urls import views and api."""
     if not source.ours or source.place.stem == "urls":
         return
     for name in source.imported():
         parts = name.split(".")
-        if parts[0] in PACKAGES and {"views", "api"} & set(parts) and parts[:3] != ["controlplane", "base", "api"]:
+        if parts[0] in PACKAGES and {"views", "api"} & set(parts):
             yield f"imports {name}"
 
 

@@ -19,6 +19,7 @@ MARK = "\x1e"
 LONGEST = 4000
 """The most characters of a stored message: the parameters of a longer one are cut."""
 _GAP = re.compile(r"\{([a-z][a-z0-9_]*)\}")
+_NUMBER = 2**61 - 1
 CUT = "..."
 """What stands at the end of words that were cut."""
 
@@ -124,6 +125,12 @@ def stored(value: Any, most: int = LONGEST) -> Any:
     if isinstance(value, Mapping):
         return {key: stored(item, most) for key, item in value.items()}
     return [stored(item, most) for item in value] if isinstance(value, list | tuple) else value
+
+
+def counting(sentence: Sentence) -> Callable[[int], str]:
+    """What `stored` makes of `sentence` for a number in its gap `count`, made beforehand but for the number."""
+    before, after = _written(sentence.given(count=_NUMBER)).split(str(_NUMBER))
+    return lambda count: f"{before}{count}{after}"
 
 
 def restored(value: Any) -> Any:

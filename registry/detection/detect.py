@@ -20,7 +20,8 @@ from registry.detection.suggest import suggest
 from registry.protocols.adapter import Wire
 from registry.protocols.auth import MINTED, authorization
 from registry.protocols.compiler.catalog import PROTOCOLS
-from registry.protocols.document import Document, Probe
+from registry.protocols.document import Document
+from registry.protocols.recognition import Probe
 from registry.transports.egress import parse_endpoint
 from registry.transports.http import Client
 from registry.transports.masking import masked
@@ -253,7 +254,7 @@ async def _with_models(
             evidence += (Evidence(sight.path, sight.status, sight.ms, words, best.name, count > 0),)
         cards = listed(listing, sight.value)
     pages = await _pages(client, place, best, list(cards))
-    drafts = [suggest(best.name, place.url, name, card, pages.get(name)) for name, card in cards.items()]
+    drafts = [suggest(best, place.url, name, card, pages.get(name)) for name, card in cards.items()]
     return replace(
         found,
         evidence=evidence,

@@ -2,10 +2,13 @@
 protocol.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from registry.protocols import codecs
+from registry.protocols.document import Document
+from registry.protocols.recognition import SuggestedParameter
 from registry.upstreams.looking import at
 
 DETECTED, ASSUMED = "detected", "assumed"
@@ -34,24 +37,71 @@ class SpecDraft:
         self.origins[name] = origin
 
 
-Said = Mapping[str, Any]
-Suggester = Callable[[SpecDraft, str, Said, Said], None]
+Facts = Mapping[str, Any]
 
 
-def suggest(protocol: str, endpoint: str, model: str, card: Any, metadata: Any) -> SpecDraft:
-    """A spec document for `model` at `endpoint`.
+def suggest(protocol: Document, endpoint: str, model: str, card: Any, page: Any) -> SpecDraft:
+    """A spec document for `model` at `endpoint`, by the protocol's own rules.
 
-    `card` is the upstream's entry for the model in its list, `metadata` its own page; both are untrusted and may be
+    `card` is the upstream's entry for the model in its list, `page` its own page; both are untrusted and may be
     anything.
     """
     name = _public_name(model)
-    draft = SpecDraft({"name": name, "type": "llm", "protocol": protocol, "endpoint": endpoint})
+    draft = SpecDraft({"name": name, "type": "", "protocol": protocol.name, "endpoint": endpoint})
     if name != model:
         draft.document["upstream_model"] = model
-    said = SUGGESTERS.get(protocol)
-    if said:
-        said(draft, model, card if isinstance(card, Mapping) else {}, metadata if isinstance(metadata, Mapping) else {})
+    rules = protocol.suggestion
+    facts = {"card": card, "page": page}
+    facts |= codecs.named(rules.facts)(card, page) if rules.facts else {}
+    draft.kind(*_type(protocol, model, facts))
+    if draft.document["type"] == "llm":
+        for parameter, rule in rules.params.items():
+            _suggest_parameter(draft, parameter, rule, facts)
+    description = at(facts, rules.description) if rules.description else None
+    if isinstance(description, str):
+        draft.document["description"] = description[:2000]
+        draft.origins["description"] = DETECTED
     return draft
+
+
+def _type(protocol: Document, model: str, facts: Facts) -> tuple[str, str]:
+    """The model's type and its origin."""
+    for rule in protocol.suggestion.types:
+        fact = at(facts, rule.when) if rule.when else True
+        if fact is not None and (not rule.among or _is_among(fact, rule.among)):
+            return rule.type, DETECTED
+    named = _type_by_name(model) if protocol.suggestion.by_name else ""
+    return (named if named in protocol.types else protocol.types[0]), ASSUMED
+
+
+def _is_among(fact: Any, words: tuple[str, ...]) -> bool:
+    """Whether a fact is, or a list of facts holds, one of `words`."""
+    return any(word in fact for word in words) if isinstance(fact, list) else fact in words
+
+
+def _suggest_parameter(draft: SpecDraft, name: str, rule: SuggestedParameter, facts: Facts) -> None:
+    """Add a parameter with what the upstream tells of its longest value and its default."""
+    low, high = map(_short, rule.range)
+    longest = next(filter(None, (_whole(at(facts, path)) for path in rule.longest)), None)
+    told = next((number for path in rule.told if (number := _within(at(facts, path), low, high)) is not None), None)
+    default = told if told is not None else _short(rule.default)
+    if longest is not None:
+        high = longest
+        default = None if default is None else min(default, longest)
+    fields = {"default": default, "range": [low, high], "upstream": rule.upstream, "outside": rule.outside}
+    draft.parameter(name, ASSUMED if longest is None and told is None else DETECTED, type=rule.type, **fields)
+
+
+def _short(number: float | None) -> float | int | None:
+    """A number as people write it: 1 for 1.0."""
+    return int(number) if number is not None and number == int(number) else number
+
+
+def _within(value: Any, low: float | None, high: float | None) -> float | None:
+    """`value` if it is a number from `low` to `high`."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return value if (low is None or value >= low) and (high is None or value <= high) else None
 
 
 def _public_name(model: str) -> str:
@@ -68,107 +118,8 @@ def _whole(value: Any) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= 100_000_000 else None
 
 
-def _assumed_type(model: str) -> str:
+def _type_by_name(model: str) -> str:
     lower = model.lower()
     if any(word in lower for word in _RERANK_WORDS):
         return "rerank"
     return "embedding" if any(word in lower for word in _EMBEDDING_WORDS) else "llm"
-
-
-def _openai(draft: SpecDraft, model: str, card: Said, metadata: Said) -> None:
-    """vLLM says max_model_len and llama.cpp meta.n_ctx; OpenAI says nothing but the name."""
-    draft.kind(_assumed_type(model), ASSUMED)
-    if draft.document["type"] != "llm":
-        return
-    longest = next(
-        filter(None, (_whole(at(card, path)) for path in ("max_model_len", "meta.n_ctx", "meta.n_ctx_train"))), None
-    )
-    draft.parameter("temperature", ASSUMED, type="float", range=[0, 2])
-    draft.parameter("top_p", ASSUMED, type="float", range=[0, 1])
-    draft.parameter("max_tokens", DETECTED if longest else ASSUMED, type="int", range=[1, longest])
-
-
-def _anthropic(draft: SpecDraft, model: str, card: Said, metadata: Said) -> None:
-    """Anthropic requires max_tokens in every call, so it gets a default."""
-    draft.kind("llm", DETECTED)
-    longest = _whole(card.get("max_tokens"))
-    draft.parameter(
-        "max_tokens",
-        DETECTED if longest else ASSUMED,
-        type="int",
-        default=min(1024, longest or 1024),
-        range=[1, longest],
-    )
-    draft.parameter("temperature", ASSUMED, type="float", range=[0, 1])
-
-
-def _huggingface(draft: SpecDraft, model: str, card: Said, metadata: Said) -> None:
-    """TGI says its limits in /info; its temperature must be above 0 and its top_p below 1."""
-    longest = _whole(card.get("max_total_tokens"))
-    task = card.get("model_pipeline_tag")
-    draft.kind("llm", DETECTED if task in ("text-generation", "text2text-generation") else ASSUMED)
-    draft.parameter(
-        "max_tokens", DETECTED if longest else ASSUMED, type="int", range=[1, longest], upstream="max_new_tokens"
-    )
-    draft.parameter("temperature", ASSUMED, type="float", range=[0.01, 100], outside="clamp")
-    draft.parameter("top_p", ASSUMED, type="float", range=[0.01, 0.99], outside="clamp")
-
-
-def _ollama(draft: SpecDraft, model: str, card: Said, metadata: Said) -> None:
-    """/api/show says what a model can do, its context length and its own defaults."""
-    abilities = metadata.get("capabilities")
-    known = isinstance(abilities, list)
-    embeds = "embedding" in abilities if isinstance(abilities, list) else _assumed_type(model) == "embedding"
-    draft.kind("embedding" if embeds else "llm", DETECTED if known else ASSUMED)
-    if embeds:
-        return
-    information = metadata.get("model_info")
-    items = information.items() if isinstance(information, Mapping) else ()
-    longest = next((_whole(value) for key, value in items if str(key).endswith(".context_length")), None)
-    defaults = _ollama_defaults(metadata.get("parameters"))
-    heat = defaults.get("temperature")
-    inside = heat if heat is not None and 0 <= heat <= 2 else None
-    draft.parameter("temperature", ASSUMED if inside is None else DETECTED, type="float", default=inside, range=[0, 2])
-    draft.parameter(
-        "max_tokens", DETECTED if longest else ASSUMED, type="int", range=[1, longest], upstream="num_predict"
-    )
-
-
-def _ollama_defaults(text: Any) -> dict[str, float]:
-    """Numbers in /api/show's `parameters`, a text of lines "name   value"."""
-    found = {}
-    for line in text.splitlines()[:100] if isinstance(text, str) else ():
-        name, _, value = line.strip().partition(" ")
-        try:
-            found[name] = float(value)
-        except ValueError:
-            continue
-    return found
-
-
-def _kserve(draft: SpecDraft, model: str, card: Said, metadata: Said) -> None:
-    """V2 metadata names every tensor with its datatype and shape."""
-    inputs, outputs = tensors(metadata.get("inputs")), tensors(metadata.get("outputs"))
-    draft.kind("tensor", DETECTED if inputs else ASSUMED)
-    if inputs:
-        draft.document["description"] = f"inputs {', '.join(inputs)}; outputs {', '.join(outputs)}"[:2000]
-        draft.origins["description"] = DETECTED
-
-
-def tensors(entries: Any) -> list[str]:
-    """V2 tensors in words, such as "FEATURES FP32 [-1, 16]"."""
-    found = []
-    for entry in entries if isinstance(entries, list) else ():
-        if isinstance(entry, Mapping) and isinstance(entry.get("shape"), list):
-            shape = ", ".join(str(size)[:20] for size in entry["shape"][:16])
-            found.append(f"{str(entry.get('name'))[:100]} {str(entry.get('datatype'))[:20]} [{shape}]")
-    return found[:50]
-
-
-SUGGESTERS: Mapping[str, Suggester] = {
-    "openai": _openai,
-    "anthropic": _anthropic,
-    "huggingface": _huggingface,
-    "ollama": _ollama,
-    "kserve_v2": _kserve,
-}

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from msgspec.json import encode
 
+from controlplane.base.messages import message_of
 from registry.canon import Adaptation, CallContext, Fragment, Reply, Request, Task
 
 
@@ -122,7 +123,7 @@ class Adapter:
     def code(self) -> Code:
         """The code, made once; that takes milliseconds. Raises CompileError."""
         if isinstance(self._made, CompileError):
-            raise CompileError(str(self._made)) from self._made
+            raise CompileError(message_of(self._made)) from self._made
         return self._made
 
     @cached_property
@@ -151,4 +152,4 @@ class Adapter:
     def trouble(self) -> str:
         """Why the code could not be made; empty if it was made or never asked for."""
         made = vars(self).get("_made")
-        return str(made) if isinstance(made, CompileError) else ""
+        return message_of(made) if isinstance(made, CompileError) else ""

@@ -3,6 +3,7 @@
 import base64
 from urllib.parse import quote
 
+from controlplane.base.messages import Sentence
 from registry.protocols.adapter import AuthScheme
 from registry.protocols.document import Auth
 from registry.protocols.document import AuthKind as Kind
@@ -49,6 +50,6 @@ def header_pair(name: str, prefix: str, secret: str) -> tuple[tuple[bytes, bytes
         return ()
     if not secret.isascii() or not secret.isprintable():
         raise SecretInvalid(
-            "the secret holds characters that an HTTP header cannot carry; paste it again without line breaks"
+            Sentence("the secret holds characters that an HTTP header cannot carry; paste it again without line breaks")
         )
     return ((name.lower().encode(), f"{prefix}{secret}".encode()),)

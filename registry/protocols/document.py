@@ -8,9 +8,11 @@ from enum import StrEnum
 from typing import Any
 
 import msgspec
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, UnsetType
 
 from registry.canon import Task
+from registry.protocols.part import Part
+from registry.protocols.recognition import Discovery, Probe, Suggestion
 
 
 class AuthKind(StrEnum):
@@ -55,10 +57,6 @@ class Rest(StrEnum):
     DROP = "drop"
 
 
-class Part(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A mapping of a protocol document; an unknown key is an error."""
-
-
 class Auth(Part, frozen=True):
     """`name` is the header or query key; `prefix` goes before the secret; the rest is for kinds that mint tokens.
 
@@ -80,28 +78,6 @@ class Auth(Part, frozen=True):
     carried_in: str = "header"
     carried_as: str = ""
     lifetime_s: float = 3600.0
-
-
-class Probe(Part, frozen=True):
-    """A request without a body, and what its answer must look like: a status and the dotted paths that its JSON has."""
-
-    path: str
-    method: str = "GET"
-    status: tuple[int, ...] = (200,)
-    has: tuple[str, ...] = ()
-    equals: dict[str, Any] = {}
-    evidence: str = ""
-    weight: float = 1.0
-
-
-class Discovery(Part, frozen=True):
-    """Where the upstream lists its models: `items` leads to the list, `id` to a model's name within an item."""
-
-    path: str
-    method: str = "GET"
-    items: str = ""
-    id: str = ""
-    metadata_path: str = ""
 
 
 class ControlCall(Part, frozen=True):
@@ -277,12 +253,16 @@ class Control(Part, frozen=True):
 
 
 class Document(Part, frozen=True):
-    """A whole protocol document. `base_path` is the protocol's own: an endpoint that ends with it is not doubled."""
+    """A whole protocol document. `base_path` is the protocol's own: an endpoint that ends with it is not doubled.
+
+    `label` is what lists call it; the title if that is short enough.
+    """
 
     name: str
     title: str
     types: tuple[str, ...]
     operations: dict[Task, Operation]
+    label: str = ""
     description: str = ""
     aliases: tuple[str, ...] = ()
     base_path: str = ""
@@ -290,6 +270,7 @@ class Document(Part, frozen=True):
     headers: dict[str, str] = {}
     detection: tuple[Probe, ...] = ()
     discovery: Discovery | None = None
+    suggestion: Suggestion = Suggestion()
     health: tuple[Probe, ...] = ()
     control: Control = Control()
     errors: tuple[ErrorRule, ...] = ()

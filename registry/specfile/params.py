@@ -7,28 +7,31 @@ from typing import Any
 from controlplane.base.messages import Sentence
 from registry.spec import Constraint, Parameter, UnitConversion
 from registry.specfile.errors import Findings, Path, show, suggested
-from registry.specfile.values import PARAMETER, UPSTREAM, boolean, bounds, finite, known_keys, storable, text
+from registry.specfile.rules import (
+    CONSTRAINT_KEYS,
+    EXCLUSIVE,
+    FOR_PEOPLE,
+    MOST_OPTIONS,
+    OUTSIDE,
+    PARAMETER,
+    PARAMETER_KEYS,
+    PARAMETER_TYPES,
+    RESERVED,
+    UPSTREAM_NAME,
+    FlagKind,
+    NamedKind,
+    RowsKind,
+)
+from registry.specfile.values import boolean, bounds, finite, known_keys, storable, text
 
-TYPES = {
-    "float": "float", "number": "float", "double": "float", "int": "int", "integer": "int", "bool": "bool",
-    "boolean": "bool", "string": "string", "str": "string", "array": "array", "list": "array",
-    "object": "object", "dict": "object",
-}  # fmt: skip
-PARAMETER_KEYS = (
-    "type", "default", "range", "options", "required", "upstream", "convert", "values", "outside", "description",
-)  # fmt: skip
-CONSTRAINT_KEYS = ("exclusive", "requires", "range", "when", "above", "outside")
-OUTSIDE = ("refuse", "clamp")
-RESERVED = ("model", "stream", "messages", "prompt", "input", "inputs", "task", "parameters", "stream_options")
-MAX_PARAMETERS = 100
 PLAIN = {"float": (int, float), "int": (int,), "bool": (bool,), "string": (str,), "array": (list,), "object": (dict,)}
 
 
-def parameters(value: Any, path: Path, findings: Findings) -> tuple[Parameter, ...]:
+def parameters(value: Any, path: Path, findings: Findings, kind: NamedKind) -> tuple[Parameter, ...]:
     """The mapping of parameter names to their descriptions."""
-    if not isinstance(value, dict) or len(value) > MAX_PARAMETERS:
+    if not isinstance(value, dict) or len(value) > kind.most:
         findings.add(
-            path, value, Sentence("a mapping of at most {most} parameters, each name: {type: ...}", most=MAX_PARAMETERS)
+            path, value, Sentence("a mapping of at most {most} parameters, each name: {type: ...}", most=kind.most)
         )
         return ()
     found = [parameter(str(name), body, (*path, str(name)), findings) for name, body in value.items()]
@@ -38,8 +41,8 @@ def parameters(value: Any, path: Path, findings: Findings) -> tuple[Parameter, .
 def parameter(name: str, body: Any, path: Path, findings: Findings) -> Parameter | None:
     """One parameter; None if it has no usable type."""
     before = len(findings)
-    if not re.fullmatch(PARAMETER, name):
-        findings.add(path, name, Sentence("a name of letters, digits, _ and -, at most 64"))
+    if not re.fullmatch(PARAMETER.pattern, name):
+        findings.add(path, name, Sentence("a name of letters, digits, _ and -, at most {most}", most=PARAMETER.most))
     if name in RESERVED:
         findings.add(
             path,
@@ -64,7 +67,7 @@ def parameter(name: str, body: Any, path: Path, findings: Findings) -> Parameter
         type=kind,
         default=body.get("default"),
         has_default=body.get("default") is not None,
-        required=boolean(body.get("required", False), (*path, "required"), findings),
+        required=boolean(body.get("required", False), (*path, "required"), findings, FlagKind()),
         low=low,
         high=high,
         options=options,
@@ -72,7 +75,7 @@ def parameter(name: str, body: Any, path: Path, findings: Findings) -> Parameter
         upstream=upstream_name(body, name, path, findings),
         conversion=conversion(body, kind, (low, high), path, findings),
         outside=outside(body, path, findings),
-        description=text(body.get("description", ""), (*path, "description"), findings),
+        description=text(body.get("description", ""), (*path, "description"), findings, FOR_PEOPLE),
     )
     return checked(found, path, findings) if len(findings) == before else None
 
@@ -80,7 +83,7 @@ def parameter(name: str, body: Any, path: Path, findings: Findings) -> Parameter
 def parameter_type(body: Mapping[str, Any], path: Path, findings: Findings) -> str | None:
     """The canonical type."""
     given = body.get("type")
-    kind = TYPES.get(given.lower()) if isinstance(given, str) else None
+    kind = PARAMETER_TYPES.get(given.strip().lower()) if isinstance(given, str) else None
     if kind is None:
         expected = Sentence("one of float, int, bool, string, array, object")
         where = (*path, "type") if "type" in body else path
@@ -89,7 +92,7 @@ def parameter_type(body: Mapping[str, Any], path: Path, findings: Findings) -> s
             if "type" in body
             else Sentence("type is missing; expected {expected}.", expected=expected)
         )
-        findings.add(where, given, expected, suggested(message, given, list(TYPES)))
+        findings.add(where, given, expected, suggested(message, given, list(PARAMETER_TYPES)))
     return kind
 
 
@@ -122,11 +125,15 @@ def parameter_options(body: Mapping[str, Any], kind: str, path: Path, findings: 
     if "options" not in body:
         return ()
     given, where = body["options"], (*path, "options")
-    if not isinstance(given, list) or not 0 < len(given) <= 200 or kind in ("array", "object"):
+    if not isinstance(given, list) or not 0 < len(given) <= MOST_OPTIONS or kind in ("array", "object"):
         findings.add(
             where,
             given,
-            Sentence("a list of 1 to 200 values of a float, int, bool or string (this one is {kind})", kind=kind),
+            Sentence(
+                "a list of 1 to {most} values of a float, int, bool or string (this one is {kind})",
+                most=MOST_OPTIONS,
+                kind=kind,
+            ),
         )
         return ()
     kept: list[Any] = []
@@ -147,7 +154,7 @@ def parameter_values(
     if "values" not in body:
         return ()
     given, where = body["values"], (*path, "values")
-    if not isinstance(given, dict) or not 0 < len(given) <= 200 or kind in ("array", "object"):
+    if not isinstance(given, dict) or not 0 < len(given) <= MOST_OPTIONS or kind in ("array", "object"):
         findings.add(where, given, Sentence("a mapping from the caller's value to the upstream's"))
         return ()
     kept: list[tuple[Any, Any]] = []
@@ -179,7 +186,7 @@ def upstream_name(body: Mapping[str, Any], name: str, path: Path, findings: Find
     given = body.get("upstream")
     if given is None or given == name:
         return None
-    if not isinstance(given, str) or not re.fullmatch(UPSTREAM, given) or given in RESERVED:
+    if not isinstance(given, str) or not re.fullmatch(UPSTREAM_NAME, given) or given in RESERVED:
         findings.add(
             (*path, "upstream"),
             given,
@@ -252,7 +259,8 @@ def checked(found: Parameter, path: Path, findings: Findings) -> Parameter:
         low, high = (f"{bound:g}" if bound is not None else "any" for bound in (found.low, found.high))
         findings.add(where, value, Sentence("a value within the range {low} to {high}", low=low, high=high))
     else:
-        return with_default(found, normal(value, found.type))
+        kept = normal(value, found.type)
+        return found if kept is value else with_default(found, kept)
     return found
 
 
@@ -261,11 +269,13 @@ def with_default(found: Parameter, value: Any) -> Parameter:
     return Parameter(**{name: getattr(found, name) for name in Parameter.__slots__} | {"default": value})
 
 
-def constraints(value: Any, path: Path, findings: Findings) -> tuple[Constraint, ...]:
+def constraints(value: Any, path: Path, findings: Findings, kind: RowsKind) -> tuple[Constraint, ...]:
     """The list of conditions over parameters."""
-    if not isinstance(value, list) or len(value) > 50:
+    if not isinstance(value, list) or len(value) > kind.most:
         findings.add(
-            path, value, Sentence("a list of at most 50 constraints, such as {exclusive: [temperature, top_p]}")
+            path,
+            value,
+            Sentence("a list of at most {most} constraints, such as {exclusive: [temperature, top_p]}", most=kind.most),
         )
         return ()
     found = [constraint(item, (*path, index), findings) for index, item in enumerate(value)]
@@ -283,8 +293,8 @@ def constraint(body: Any, path: Path, findings: Findings) -> Constraint | None:
     if "exclusive" in body:
         given = body["exclusive"]
         alone = set(body) <= {"exclusive", "outside"}
-        names = given if isinstance(given, list) and all(is_parameter(item) for item in given) else []
-        if not alone or len(set(names)) < 2 or len(set(names)) != len(names):
+        names = given if isinstance(given, list) and all(map(is_parameter, given)) else []
+        if not alone or not EXCLUSIVE.least <= len(set(names)) == len(names) <= EXCLUSIVE.most:
             expected = Sentence("at least two different parameter names, and no other key but outside")
             findings.add((*path, "exclusive"), given, expected)
             return None
@@ -299,4 +309,4 @@ def constraint(body: Any, path: Path, findings: Findings) -> Constraint | None:
 
 def is_parameter(value: Any) -> bool:
     """Whether `value` can be a parameter's name."""
-    return isinstance(value, str) and bool(re.fullmatch(PARAMETER, value))
+    return isinstance(value, str) and bool(re.fullmatch(PARAMETER.pattern, value))

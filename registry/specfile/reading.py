@@ -5,23 +5,14 @@ from typing import Any
 
 from controlplane.base.messages import Sentence
 from registry.addresses import base_of
-from registry.protocols.compiler.catalog import ALIASES, PROTOCOLS, canonical_name
+from registry.protocols.compiler.catalog import PROTOCOLS, canonical_name
 from registry.protocols.compiler.mapping import collision
 from registry.spec import TASKS_BY_TYPE, Parameter, Resources, Spec, Timeouts
-from registry.specfile import params, values
+from registry.specfile import params, rules, values
 from registry.specfile.errors import Findings, Path, show, suggested
+from registry.specfile.rules import GroupKind, WordKind
 
-Reader = Callable[[Any, Path, Findings], Any]
-REQUIRED = ("name", "type", "protocol", "endpoint")
-TYPE_ALIASES = {
-    "chat": "llm", "text-generation": "llm", "completion": "llm", "text": "llm", "conversational": "llm",
-    "embeddings": "embedding", "feature-extraction": "embedding", "sentence-similarity": "embedding",
-    "reranker": "rerank", "reranking": "rerank", "text-to-image": "image", "text-to-speech": "speech", "tts": "speech",
-    "asr": "transcription", "automatic-speech-recognition": "transcription", "speech-to-text": "transcription",
-    "moderations": "moderation", "classifier": "classification", "text-classification": "classification",
-    "image-classification": "classification", "object-detection": "detection", "detector": "detection",
-    "generic": "tensor", "tensors": "tensor",
-}  # fmt: skip
+Reader = Callable[[Any, Path, Findings, Any], Any]
 
 
 def examine(document: Any) -> tuple[Spec | None, Findings]:
@@ -30,14 +21,15 @@ def examine(document: Any) -> tuple[Spec | None, Findings]:
     if not isinstance(document, Mapping):
         findings.add((), document, Sentence("a mapping with name, type, protocol and endpoint"))
         return None, findings
-    values.known_keys(document, tuple(READERS), (), findings)
-    for key in REQUIRED:
-        if document.get(key) is None:
-            findings.add((key,), None, Sentence("a value"), Sentence("{key} is missing", key=key))
+    values.known_keys(document, rules.SPEC, (), findings)
+    for key in rules.SPEC:
+        if key.required and document.get(key.name) is None:
+            findings.add((key.name,), None, Sentence("a value"), Sentence("{key} is missing", key=key.name))
     read: dict[str, Any] = {}
-    for key, (attribute, reader) in READERS.items():
-        if document.get(key) is not None:
-            read[attribute] = reader(document[key], (key,), findings)
+    for key in rules.SPEC:
+        if document.get(key.name) is not None:
+            attribute = ATTRIBUTES.get(key.name, key.name)
+            read[attribute] = READERS[key.name](document[key.name], (key.name,), findings, key.kind)
     if read.get("endpoints") and read.get("protocol"):
         read["endpoints"] = bases(read["endpoints"], read["protocol"], findings)
     cross_check(read, findings)
@@ -100,71 +92,67 @@ def colliding(protocol: str, kind: str, found: tuple[Parameter, ...], findings: 
             return
 
 
-def model_type(value: Any, path: Path, findings: Findings) -> str:
+def model_type(value: Any, path: Path, findings: Findings, kind: WordKind) -> str:
     """The canonical type, from any case or alias."""
     given = value.strip().lower().replace("_", "-") if isinstance(value, str) else ""
-    kind = TYPE_ALIASES.get(given, given)
-    if kind not in TASKS_BY_TYPE:
-        expected = Sentence("one of {known}", known=list(TASKS_BY_TYPE))
-        message = Sentence("type is {given}; expected {expected}.", given=show(value), expected=expected)
-        findings.add(path, value, expected, suggested(message, value, [*TASKS_BY_TYPE, *TYPE_ALIASES]))
-        return ""
-    return kind
+    found = rules.TYPES.get(given)
+    return found or unknown_word("type", value, path, findings, kind)
 
 
-def protocol_name(value: Any, path: Path, findings: Findings) -> str:
+def protocol_name(value: Any, path: Path, findings: Findings, kind: WordKind) -> str:
     """The canonical protocol, from any case or alias."""
-    name = canonical_name(value) if isinstance(value, str) else None
-    if name is None:
-        expected = Sentence("one of {known}", known=list(PROTOCOLS))
-        message = Sentence("protocol is {given}; expected {expected}.", given=show(value), expected=expected)
-        findings.add(path, value, expected, suggested(message, value, list(ALIASES)))
-        return ""
-    return name
+    found = canonical_name(value) if isinstance(value, str) else None
+    return found or unknown_word("protocol", value, path, findings, kind)
 
 
-def quantities(
-    value: Any, path: Path, findings: Findings, names: tuple[str, ...], read: Reader, expected: str
-) -> dict[str, Any]:
-    """A mapping of quantities under known names, each read by `read`; empty if `value` is no mapping."""
+def unknown_word(key: str, value: Any, path: Path, findings: Findings, kind: WordKind) -> str:
+    """Note a word that is none of those that a key takes, with the one that was probably meant."""
+    expected = Sentence("one of {known}", known=list(kind.plain))
+    message = Sentence("{key} is {given}; expected {expected}.", key=key, given=show(value), expected=expected)
+    findings.add(path, value, expected, suggested(message, value, list(kind.known)))
+    return ""
+
+
+def group(value: Any, path: Path, findings: Findings, kind: GroupKind) -> dict[str, Any]:
+    """A mapping of known keys; empty if `value` is no mapping."""
     if not isinstance(value, dict):
-        findings.add(path, value, expected)
+        findings.add(path, value, kind.expected)
         return {}
-    values.known_keys(value, names, path, findings)
-    return {key: read(value[key], (*path, key), findings) for key in names if value.get(key) is not None}
+    values.known_keys(value, kind.keys, path, findings)
+    return {
+        key.name: QUANTITIES[type(key.kind)](value[key.name], (*path, key.name), findings, key.kind)
+        for key in kind.keys
+        if value.get(key.name) is not None
+    }
 
 
-def resources(value: Any, path: Path, findings: Findings) -> Resources:
+def resources(value: Any, path: Path, findings: Findings, kind: GroupKind) -> Resources:
     """`resources`: what one replica needs."""
-    expected = Sentence("a mapping such as {gpu_memory: 12GB}")
-    return Resources(**quantities(value, path, findings, Resources.__slots__, values.size, expected))
+    return Resources(**group(value, path, findings, kind))
 
 
-def timeouts(value: Any, path: Path, findings: Findings) -> Timeouts:
+def timeouts(value: Any, path: Path, findings: Findings, kind: GroupKind) -> Timeouts:
     """`timeouts`, in seconds."""
-    expected = Sentence("a mapping such as {connect: 3, total: 600}")
-    return Timeouts(**quantities(value, path, findings, Timeouts.__slots__, values.seconds, expected))
+    return Timeouts(**group(value, path, findings, kind))
 
 
-def owner(value: Any, path: Path, findings: Findings) -> str:
-    """Who answers for the model, at most 150 characters."""
-    return values.text(value, path, findings, 150)
-
-
-READERS: dict[str, tuple[str, Reader]] = {
-    "name": ("name", values.name),
-    "type": ("type", model_type),
-    "protocol": ("protocol", protocol_name),
-    "endpoint": ("endpoints", values.endpoints),
-    "params": ("params", params.parameters),
-    "constraints": ("constraints", params.constraints),
-    "resources": ("resources", resources),
-    "timeouts": ("timeouts", timeouts),
-    "upstream_model": ("upstream_model", values.upstream_model),
-    "credential": ("credential", values.credential),
-    "tags": ("tags", values.tags),
-    "aliases": ("aliases", values.names),
-    "owner": ("owner", owner),
-    "description": ("description", values.text),
-    "strict": ("strict", values.boolean),
+ATTRIBUTES = {"endpoint": "endpoints"}
+"""Keys whose values a Spec has under another name."""
+QUANTITIES: Mapping[type[Any], Reader] = {rules.SizeKind: values.size, rules.NumberKind: values.seconds}
+READERS: Mapping[str, Reader] = {
+    "name": values.name,
+    "type": model_type,
+    "protocol": protocol_name,
+    "endpoint": values.endpoints,
+    "params": params.parameters,
+    "constraints": params.constraints,
+    "resources": resources,
+    "timeouts": timeouts,
+    "upstream_model": values.text,
+    "credential": values.name,
+    "tags": values.listed,
+    "aliases": values.listed,
+    "owner": values.text,
+    "description": values.text,
+    "strict": values.boolean,
 }

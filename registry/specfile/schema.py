@@ -1,136 +1,133 @@
-"""JSON Schema 2020-12 of one model spec, for editors and /api/spec-schema. `spec_file.read` checks more."""
+"""JSON Schema 2020-12 of one spec, made of the rules, for editors and /api/spec-schema; the reader checks more."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from registry.protocols.compiler.catalog import ALIASES
-from registry.spec import TASKS_BY_TYPE
-from registry.specfile.params import CONSTRAINT_KEYS, MAX_PARAMETERS, PARAMETER_KEYS, TYPES
-from registry.specfile.reading import READERS, REQUIRED, TYPE_ALIASES
-from registry.specfile.values import MAX_ENDPOINTS, MAX_SECONDS, NAME, PARAMETER, SIZE, TAG, UPSTREAM
+from registry.specfile import rules
+from registry.specfile.rules import Key, Kind
 
 Schema = dict[str, Any]
 
 
-def any_case(words: list[str]) -> Schema:
-    """Text that is one of `words` in any case."""
-    pattern = "|".join("".join(map(either_case, word)) for word in words)
-    return {"anyOf": [{"enum": words}, {"type": "string", "pattern": f"^\\s*({pattern})\\s*$"}]}
+def any_case(word: str, joints: str = "") -> str:
+    """A regular expression for `word` in any case. Any of `joints` may stand in place of the first of them."""
+    joint = "[" + joints.replace("-", "\\-") + "]"
+    return "".join(joint if joints and letter == joints[0] else either_case(letter) for letter in word)
 
 
 def either_case(letter: str) -> str:
     """A regular expression for `letter` in both cases."""
-    return f"[{letter.upper()}{letter}]" if letter.isalpha() else letter.replace(".", "[.]")
+    return f"[{letter.upper()}{letter.lower()}]" if letter.isalpha() else letter.replace(".", "[.]")
 
 
-def text(limit: int, description: str, pattern: str = "") -> Schema:
-    """Text of at most `limit` characters."""
-    found: Schema = {"type": "string", "maxLength": limit, "description": description}
+def text(most: int, pattern: str = "") -> Schema:
+    """Text of at most `most` characters."""
+    found: Schema = {"type": "string", "maxLength": most}
     return {**found, "pattern": f"^{pattern}$"} if pattern else found
 
 
-def closed(keys: dict[str, Schema], description: str, required: tuple[str, ...] = ()) -> Schema:
-    """A mapping with these keys only."""
-    found: Schema = {"type": "object", "description": description, "properties": keys, "additionalProperties": False}
-    return {**found, "required": list(required)} if required else found
+def word(kind: rules.WordKind) -> Schema:
+    """One of several words in any case."""
+    pattern = "|".join(any_case(known, kind.joints) for known in kind.known)
+    return {"anyOf": [{"enum": list(kind.known)}, {"type": "string", "pattern": f"^\\s*({pattern})\\s*$"}]}
 
 
-def limits(description: str) -> Schema:
-    """[low, high], null for open."""
+def texts(kind: rules.TextsKind) -> Schema:
+    """A list of different texts."""
+    items = text(kind.longest, kind.pattern)
+    return {"type": "array", "items": items, "minItems": kind.least, "maxItems": kind.most, "uniqueItems": True}
+
+
+def addresses(kind: rules.AddressesKind) -> Schema:
+    """A base address, or a list of them."""
+    one = text(kind.longest, f"{any_case('http')}[Ss]?://[!-~]+")
+    return {"anyOf": [one, {"type": "array", "items": one, "minItems": 1, "maxItems": kind.most}]}
+
+
+def size(kind: rules.SizeKind) -> Schema:
+    """Bytes."""
+    units = "|".join(map(any_case, rules.UNITS))
+    whole = {"type": "integer", "minimum": 0, "maximum": rules.MOST_BYTES}
+    return {"anyOf": [whole, text(39, rf"\s*{rules.AMOUNT}({units})\s*")]}
+
+
+def number(kind: rules.NumberKind) -> Schema:
+    """A number, perhaps positive and bounded."""
+    return {"type": "number"} if kind.most is None else {"type": "number", "exclusiveMinimum": 0, "maximum": kind.most}
+
+
+def bounds(kind: rules.RangeKind) -> Schema:
+    """Two numbers; null for an open side."""
+    item = {"type": ["number", "null"] if kind.open else "number"}
+    return {"type": "array", "items": item, "minItems": 2, "maxItems": 2}
+
+
+def pairs(kind: rules.PairsKind) -> Schema:
+    """A mapping of values to others."""
+    value = {"type": ["string", "number", "boolean"]}
+    return {"type": "object", "minProperties": 1, "maxProperties": kind.most, "additionalProperties": value}
+
+
+def closed(keys: tuple[Key, ...], nullable: bool = False) -> Schema:
+    """A mapping with these keys only. If `nullable`, null stands for a key that is left out."""
+    found: Schema = {
+        "type": "object",
+        "properties": {key.name: described(key, key.null or (nullable and not key.required)) for key in keys},
+        "additionalProperties": False,
+    }
+    required = [key.name for key in keys if key.required]
+    return {**found, "required": required} if required else found
+
+
+def named(kind: rules.NamedKind) -> Schema:
+    """A mapping of names to mappings."""
     return {
-        "type": "array",
-        "items": {"type": ["number", "null"]},
-        "minItems": 2,
-        "maxItems": 2,
-        "description": description,
+        "type": "object",
+        "maxProperties": kind.most,
+        "propertyNames": {"pattern": f"^{kind.pattern}$"},
+        "additionalProperties": {**closed(kind.keys), "description": kind.meaning},
     }
 
 
-SECONDS: Schema = {"type": "number", "exclusiveMinimum": 0, "maximum": MAX_SECONDS}
-BYTES: Schema = {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": f"^\\s*{SIZE}\\s*$"}]}
-ENDPOINT = text(500, "Base address: http(s)://host[:port][/path]; no user, query or fragment.", "https?://[!-~]+")
-OUTSIDE: Schema = {
-    "enum": ["refuse", "clamp"],
-    "default": "refuse",
-    "description": "What happens beyond range or options.",
+def rows(kind: rules.RowsKind) -> Schema:
+    """A list of mappings."""
+    return {"type": "array", "maxItems": kind.most, "items": {**closed(kind.keys), "description": kind.meaning}}
+
+
+def described(key: Key, nullable: bool) -> Schema:
+    """What a key takes, with its meaning and its default."""
+    found = MADE[type(key.kind)](key.kind)
+    if nullable and "anyOf" in found:
+        found = {"anyOf": [*found["anyOf"], {"type": "null"}]}
+    elif nullable and "type" in found:
+        found = {**found, "type": [found["type"], "null"]}
+    found = {**found, "description": f"{key.meaning[0].upper()}{key.meaning[1:]}."}
+    return found if key.default is None else {**found, "default": key.default}
+
+
+MADE: Mapping[type[Kind], Callable[[Any], Schema]] = {
+    rules.NameKind: lambda kind: text(kind.most, kind.pattern),
+    rules.TextKind: lambda kind: text(kind.most),
+    rules.WordKind: word,
+    rules.ChoiceKind: lambda kind: {"enum": list(kind.known)},
+    rules.FlagKind: lambda kind: {"type": "boolean"},
+    rules.TextsKind: texts,
+    rules.AddressesKind: addresses,
+    rules.SizeKind: size,
+    rules.NumberKind: number,
+    rules.RangeKind: bounds,
+    rules.OptionsKind: lambda kind: {"type": "array", "minItems": 1, "maxItems": kind.most},
+    rules.PairsKind: pairs,
+    rules.AnyKind: lambda kind: {},
+    rules.GroupKind: lambda kind: closed(kind.keys, nullable=True),
+    rules.NamedKind: named,
+    rules.RowsKind: rows,
 }
-
-PARAMETER_SCHEMA = closed(
-    {
-        "type": {**any_case(list(TYPES)), "description": "float, int, bool, string, array or object."},
-        "default": {"description": "Sent where the caller gives nothing."},
-        "range": limits("Lowest and highest value, inclusive; null leaves a side open."),
-        "options": {"type": "array", "minItems": 1, "maxItems": 200, "description": "The allowed values."},
-        "required": {"type": "boolean", "default": False},
-        "upstream": text(400, "The upstream's name; dotted where it is nested.", UPSTREAM),
-        "convert": closed(
-            {"range": {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}},
-            "The upstream's range, onto which this one is stretched.",
-            ("range",),
-        ),
-        "values": {
-            "type": "object",
-            "minProperties": 1,
-            "maxProperties": 200,
-            "description": "Caller's value: upstream's.",
-        },
-        "outside": OUTSIDE,
-        "description": text(2000, "For people."),
-    },
-    "One parameter that callers may give.",
-    ("type",),
-)
-assert tuple(PARAMETER_SCHEMA["properties"]) == PARAMETER_KEYS
-
-CONSTRAINT_SCHEMA = closed(
-    {
-        "exclusive": {"type": "array", "items": text(64, "A parameter."), "minItems": 2, "uniqueItems": True},
-        "requires": text(64, "The parameter that must lie in `range`."),
-        "range": limits("Where `requires` must lie."),
-        "when": text(64, "The parameter that sets the condition."),
-        "above": {"type": "number", "description": "The condition holds where `when` is above this."},
-        "outside": OUTSIDE,
-    },
-    "Parameters that exclude each other, or a range that holds under a condition.",
-)
-assert tuple(CONSTRAINT_SCHEMA["properties"]) == CONSTRAINT_KEYS
 
 SCHEMA: Schema = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
     "$id": "/api/spec-schema",
     "title": "Model spec",
-    **closed(
-        {
-            "name": text(200, "The public name that applications call.", NAME),
-            "type": {**any_case([*TASKS_BY_TYPE, *TYPE_ALIASES]), "description": "What the model does."},
-            "protocol": {**any_case(sorted(ALIASES)), "description": "The wire format that its server speaks."},
-            "endpoint": {
-                "anyOf": [ENDPOINT, {"type": "array", "items": ENDPOINT, "minItems": 1, "maxItems": MAX_ENDPOINTS}],
-                "description": "Where it is served; a list means replicas.",
-            },
-            "params": {
-                "type": "object",
-                "maxProperties": MAX_PARAMETERS,
-                "propertyNames": {"pattern": f"^{PARAMETER}$"},
-                "additionalProperties": PARAMETER_SCHEMA,
-                "description": "Parameters by name.",
-            },
-            "constraints": {"type": "array", "maxItems": 50, "items": CONSTRAINT_SCHEMA},
-            "resources": closed(
-                {"gpu_memory": BYTES, "vram_per_token": BYTES}, "What one replica needs, such as 12GB or 0.003GB."
-            ),
-            "timeouts": closed(
-                dict.fromkeys(("connect", "first_byte", "idle", "total"), SECONDS), "Limits in seconds."
-            ),
-            "upstream_model": text(200, "The model's name at the upstream; the public name where left out."),
-            "credential": text(200, "The name of a stored credential; never the secret itself.", NAME),
-            "tags": {"type": "array", "maxItems": 64, "items": text(64, "A tag.", TAG)},
-            "aliases": {"type": "array", "maxItems": 64, "items": text(200, "Another public name.", NAME)},
-            "owner": text(150, "Who answers for the model."),
-            "description": text(2000, "For people."),
-            "strict": {"type": "boolean", "default": False, "description": "Refuse instead of clamping or dropping."},
-        },
-        "One model; a file holds a list of them under models:.",
-        REQUIRED,
-    ),
+    "description": "One model; a file holds a list of them under models:.",
+    **closed(rules.SPEC, nullable=True),
 }
-assert tuple(SCHEMA["properties"]) == tuple(READERS)

@@ -3,31 +3,40 @@
 import ipaddress
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
 from controlplane.base.messages import Sentence
 from registry.specfile.errors import USERINFO, Findings, Path
+from registry.specfile.rules import (
+    AMOUNT,
+    MOST_BYTES,
+    UNITS,
+    AddressesKind,
+    FlagKind,
+    Key,
+    NameKind,
+    NumberKind,
+    SizeKind,
+    TextKind,
+    TextsKind,
+    names,
+)
 
-NAME = r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,199}"
-PARAMETER = r"[A-Za-z_][A-Za-z0-9_-]{0,63}"
-UPSTREAM = r"[A-Za-z_][A-Za-z0-9_-]{0,63}(\.[A-Za-z_][A-Za-z0-9_-]{0,63}){0,5}"
-TAG = r"[^\s,\x00-\x1f\x7f][^,\x00-\x1f\x7f]{0,63}"
-SIZE = r"([0-9]{1,15}(?:\.[0-9]{1,12})?)\s*(B|KB|MB|GB|TB|KiB|MiB|GiB|TiB)"
-UNITS = {
-    "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12,
-    "KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40,
-}  # fmt: skip
-MAX_SECONDS = 86_400
-MAX_ENDPOINTS = 256
 SECRET = re.compile(r"(sk-|hf_|xox|gsk_|AKIA|eyJ|Bearer\s)", re.IGNORECASE)
+SIZE = re.compile(rf"{AMOUNT}({'|'.join(UNITS)})", re.IGNORECASE)
 HOST = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})(\.[A-Za-z0-9_][A-Za-z0-9_-]{0,62})*\.?")
 
 
-def name(value: Any, path: Path, findings: Findings) -> str:
-    """A public name of a model: letters, digits and . _ : / @ + -, at most 200."""
-    expected = Sentence("1 to 200 of the characters A-Z a-z 0-9 . _ : / @ + -, starting with a letter or digit")
-    if not isinstance(value, str) or not re.fullmatch(NAME, value):
+def name(value: Any, path: Path, findings: Findings, kind: NameKind) -> str | None:
+    """A public name of a model, or of a stored credential: a secret in its place is refused and not repeated."""
+    if kind.secret:
+        return credential(value, path, findings, kind)
+    expected = Sentence(
+        "1 to {most} of the characters A-Z a-z 0-9 . _ : / @ + -, starting with a letter or digit", most=kind.most
+    )
+    if not isinstance(value, str) or not re.fullmatch(kind.pattern, value):
         message = ""
         if isinstance(value, int | float) and not isinstance(value, bool):
             number = f"{value!r:.60}"
@@ -40,26 +49,22 @@ def name(value: Any, path: Path, findings: Findings) -> str:
     return value
 
 
-def text(value: Any, path: Path, findings: Findings, limit: int = 2000) -> str:
-    """Free text of at most `limit` characters."""
+def text(value: Any, path: Path, findings: Findings, kind: TextKind) -> str:
+    """Text for people, or the upstream's own name of a model, which has no spaces at its ends."""
+    if kind.trimmed and (not isinstance(value, str) or not value.strip() or value != value.strip()):
+        findings.add(path, value, Sentence("the model's name at the upstream, as text"))
+        return ""
     if not isinstance(value, str):
         findings.add(path, value, Sentence("text"))
         return ""
-    if len(value) > limit or re.search(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]", value):
-        findings.add(path, value, Sentence("at most {limit} characters, none of them a control character", limit=limit))
+    if len(value) > kind.most or re.search(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]", value):
+        words = Sentence("at most {limit} characters, none of them a control character", limit=kind.most)
+        findings.add(path, value, words)
         return ""
     return value
 
 
-def upstream_model(value: Any, path: Path, findings: Findings) -> str:
-    """The upstream's own name of the model: any printable text without spaces at its ends, at most 200."""
-    if not isinstance(value, str) or not value.strip() or value != value.strip():
-        findings.add(path, value, Sentence("the model's name at the upstream, as text"))
-        return ""
-    return text(value, path, findings, 200)
-
-
-def boolean(value: Any, path: Path, findings: Findings) -> bool:
+def boolean(value: Any, path: Path, findings: Findings, kind: FlagKind) -> bool:
     """true or false."""
     if not isinstance(value, bool):
         findings.add(path, value, Sentence("true or false"))
@@ -67,10 +72,10 @@ def boolean(value: Any, path: Path, findings: Findings) -> bool:
     return value
 
 
-def credential(value: Any, path: Path, findings: Findings) -> str | None:
+def credential(value: Any, path: Path, findings: Findings, kind: NameKind) -> str | None:
     """The name of a stored credential; a secret itself is refused and not repeated."""
     expected = Sentence("the name of a credential stored under Credentials")
-    if isinstance(value, str) and re.fullmatch(NAME, value) and not SECRET.match(value):
+    if isinstance(value, str) and re.fullmatch(kind.pattern, value) and not SECRET.match(value):
         return value
     findings.hide(
         path,
@@ -80,29 +85,20 @@ def credential(value: Any, path: Path, findings: Findings) -> str | None:
     return None
 
 
-def names(value: Any, path: Path, findings: Findings) -> tuple[str, ...]:
-    """A list of public names without repeats."""
-    return listed(value, path, findings, NAME, Sentence("a list of names"))
-
-
-def tags(value: Any, path: Path, findings: Findings) -> tuple[str, ...]:
-    """A list of tags without repeats: each at most 64 characters, no commas."""
-    return listed(value, path, findings, TAG, Sentence("a list of tags, each at most 64 characters without commas"))
-
-
-def listed(value: Any, path: Path, findings: Findings, pattern: str, expected: str) -> tuple[str, ...]:
-    """A list of at most 64 different texts that match `pattern`."""
-    if not isinstance(value, list) or len(value) > 64:
-        findings.add(path, value, expected)
+def listed(value: Any, path: Path, findings: Findings, kind: TextsKind) -> tuple[str, ...]:
+    """A list of different texts of one form."""
+    if not isinstance(value, list) or len(value) > kind.most:
+        findings.add(path, value, kind.expected)
         return ()
     kept: list[str] = []
     for index, item in enumerate(value):
-        if not isinstance(item, str) or not re.fullmatch(pattern, item):
+        if not isinstance(item, str) or not re.fullmatch(kind.pattern, item):
+            place = {"path": path[-1], "index": index, "expected": kind.expected}
             findings.add(
                 (*path, index),
                 item,
-                Sentence("one item of {expected}", expected=expected),
-                Sentence("{path}[{index}] is not part of {expected}", path=path[-1], index=index, expected=expected),
+                Sentence("one item of {expected}", expected=kind.expected),
+                Sentence("{path}[{index}] is not part of {expected}", **place),
             )
         elif item in kept:
             findings.add((*path, index), item, Sentence("each item once"))
@@ -111,24 +107,26 @@ def listed(value: Any, path: Path, findings: Findings, pattern: str, expected: s
     return tuple(kept)
 
 
-def endpoints(value: Any, path: Path, findings: Findings) -> tuple[str, ...]:
+def endpoints(value: Any, path: Path, findings: Findings, kind: AddressesKind) -> tuple[str, ...]:
     """One base address or a list of them, one a replica."""
     if isinstance(value, list):
-        if not 0 < len(value) <= MAX_ENDPOINTS:
-            findings.add(path, value, Sentence("an address, or a list of 1 to {most} addresses", most=MAX_ENDPOINTS))
-        found = [endpoint(item, (*path, index), findings) for index, item in enumerate(value[:MAX_ENDPOINTS])]
+        if not 0 < len(value) <= kind.most:
+            findings.add(path, value, Sentence("an address, or a list of 1 to {most} addresses", most=kind.most))
+        found = [
+            endpoint(item, (*path, index), findings, kind.longest) for index, item in enumerate(value[: kind.most])
+        ]
         for index, item in enumerate(found):
             if item and item in found[:index]:
                 findings.add((*path, index), item, Sentence("each replica's address once"))
         return tuple(item for item in found if item)
-    found_one = endpoint(value, path, findings)
+    found_one = endpoint(value, path, findings, kind.longest)
     return (found_one,) if found_one else ()
 
 
-def endpoint(value: Any, path: Path, findings: Findings) -> str:
+def endpoint(value: Any, path: Path, findings: Findings, longest: int) -> str:
     """A base address: http or https, host, perhaps port and path; no user, query or fragment. End slashes are cut."""
     expected = Sentence("an address such as https://host:8000/v1")
-    if not isinstance(value, str) or len(value) > 500:
+    if not isinstance(value, str) or len(value) > longest:
         findings.add(path, value, expected)
         return ""
     problem = endpoint_problem(value)
@@ -139,6 +137,7 @@ def endpoint(value: Any, path: Path, findings: Findings) -> str:
     return value.rstrip("/")
 
 
+@lru_cache(4096)
 def endpoint_problem(value: str) -> str:
     """Why `value` is no acceptable base address, or nothing."""
     if not re.fullmatch(r"[\x21-\x7e]+", value) or "\\" in value:
@@ -173,14 +172,14 @@ def host_is_valid(host: str) -> bool:
     return "%" not in host
 
 
-def size(value: Any, path: Path, findings: Findings) -> int | None:
+def size(value: Any, path: Path, findings: Findings, kind: SizeKind) -> int | None:
     """Bytes from `12GB`, `0.003GB`, `512MiB` or a plain number of bytes."""
     expected = Sentence("a size such as 12GB, 512MiB or a number of bytes")
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**18:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_BYTES:
         return value
-    found = re.fullmatch(SIZE, value.strip(), re.IGNORECASE) if isinstance(value, str) and len(value) < 40 else None
+    found = SIZE.fullmatch(value.strip()) if isinstance(value, str) and len(value) < 40 else None
     amount = round(float(found[1]) * UNITS[found[2].upper()]) if found else -1
-    if not 0 <= amount < 10**18:
+    if not 0 <= amount <= MOST_BYTES:
         findings.add(path, value, expected)
         return None
     return amount
@@ -194,11 +193,11 @@ def written_size(amount: int) -> str | int:
     return amount
 
 
-def seconds(value: Any, path: Path, findings: Findings) -> float:
+def seconds(value: Any, path: Path, findings: Findings, kind: NumberKind) -> float:
     """A positive number of seconds, at most a day."""
     number = finite(value)
-    if number is None or not 0 < number <= MAX_SECONDS:
-        findings.add(path, value, Sentence("seconds, more than 0 and at most {most}", most=MAX_SECONDS))
+    if number is None or kind.most is None or not 0 < number <= kind.most:
+        findings.add(path, value, Sentence("seconds, more than 0 and at most {most}", most=kind.most))
         return 1.0
     return number
 
@@ -251,8 +250,9 @@ def bounds(value: Any, path: Path, findings: Findings) -> tuple[float | None, fl
     return low, high
 
 
-def known_keys(document: Mapping[Any, Any], known: tuple[str, ...], path: Path, findings: Findings) -> None:
-    """Note every key of `document` that is not `known`. The value is not repeated: it may be a secret."""
+def known_keys(document: Mapping[Any, Any], keys: tuple[Key, ...], path: Path, findings: Findings) -> None:
+    """Note every key of `document` that is none of `keys`. The value is not repeated: it may be a secret."""
+    known = names(keys)
     for key in document:
         if key not in known:
             findings.unknown((*path, str(key)[:60]), known)

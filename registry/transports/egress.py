@@ -9,6 +9,7 @@ import ipaddress
 import re
 import socket
 from dataclasses import dataclass, field
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, IPv6Network
 from urllib.parse import urlsplit
 
@@ -67,6 +68,7 @@ class ParsedEndpoint:
         return f"{self.scheme}://{host}:{self.port}"
 
 
+@lru_cache(4096)
 def parse_endpoint(url: str) -> ParsedEndpoint:
     """Read `http(s)://host[:port][/path]`. Raises EndpointInvalid for all else (user info, query, odd IPs)."""
     if "@" in url.partition("://")[2].partition("/")[0]:

@@ -24,7 +24,7 @@ UNKNOWN = re.compile(
     r"model.*(not (been )?(found|exist|loaded|available)|unknown|no such)|(unknown|no such|invalid) model", re.I
 )
 PROBE_TIMEOUTS = Timeouts(connect=3.0, first_byte=20.0, idle=20.0, total=30.0)
-_OPEN_HEADERS = frozenset({b"content-type", b"accept", b"anthropic-version", b"user-agent"})
+_OPEN_HEADERS = frozenset({b"content-type", b"accept", b"user-agent"})
 
 CONTENT: dict[Task, dict[str, object]] = {
     Task.CHAT: {"messages": [{"role": "user", "content": "ping"}]},

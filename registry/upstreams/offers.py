@@ -4,7 +4,7 @@ from typing import Any
 
 from registry.protocols.adapter import Wire
 from registry.protocols.compiler.catalog import PROTOCOLS
-from registry.protocols.document import Discovery
+from registry.protocols.recognition import Discovery
 from registry.transports.http import Client
 from registry.upstreams.binding import Upstream
 from registry.upstreams.looking import at, look

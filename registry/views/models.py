@@ -37,6 +37,7 @@ from registry.protocols.compiler.adapters import compile_adapter
 from registry.spec import Spec
 from registry.specfile import file as spec_file
 from registry.specfile.errors import SpecInvalid
+from registry.specfile.rules import SPEC_WORDS
 
 TABS = ("overview", "parameters", "adapter", "calls", "releases", "audit")
 
@@ -268,7 +269,7 @@ def edit(request: PersonRequest, name: str) -> HttpResponse:
                 messages.success(request, gettext("Saved as a new release; it is being probed."))
                 return go(request, reverse("model", args=[found.name]))
     status = 422 if errors or problem else 200
-    context = {"model": found, "text": text, "digest": digest, "errors": errors, "problem": problem}
+    context = {"model": found, "text": text, "digest": digest, "errors": errors, "problem": problem, **SPEC_WORDS}
     return render(request, "registry/model_edit.html", context, status=status)
 
 

@@ -11,6 +11,7 @@ from controlplane.base.jobs import verbs as jobs
 from controlplane.base.web.doors import PersonRequest, download, go, page, request_id
 from controlplane.base.web.paging import page_of_list
 from registry.catalog import importing
+from registry.specfile.rules import SPEC_WORDS
 
 SHOWN_ROWS = 100
 
@@ -18,7 +19,7 @@ SHOWN_ROWS = 100
 @page("model.import")
 def model_import(request: PersonRequest) -> HttpResponse:
     """Upload or paste."""
-    return render(request, "registry/model_import.html", {"text": "", "file": ""})
+    return render(request, "registry/model_import.html", {"text": "", "file": "", **SPEC_WORDS})
 
 
 @page("model.import", "POST")

@@ -11,6 +11,7 @@ from django.db import DatabaseError, close_old_connections, connection
 
 from controlplane.base.jobs import verbs as jobs
 from controlplane.base.jobs.engine import JobDeferred, JobFailed, Lease
+from controlplane.base.messages import Sentence
 from controlplane.base.models import Job, JobState
 from controlplane.base.own_connection import connect_alone
 from controlplane.base.refusals import Conflict, Invalid
@@ -59,7 +60,7 @@ def store(order: Submission) -> str:
     except (Conflict, Invalid) as refused:
         raise Failure(FailureKind.INVALID_REQUEST, refused.message, code=refused.code) from refused
     except DatabaseError as error:
-        words = "the call could not be stored: PostgreSQL does not answer; retry soon"
+        words = Sentence("the call could not be stored: PostgreSQL does not answer; retry soon")
         raise Failure(FailureKind.UNAVAILABLE, words, code="store_unavailable", retry_after=5.0) from error
 
 
@@ -82,13 +83,19 @@ def run(lease: Lease) -> dict[str, Any]:
 def _enqueued(order: Submission) -> Job:
     actor = callers.actor_of_id(order.caller.key_id)
     if actor is None:
-        raise Failure(FailureKind.AUTHENTICATION, "this API key was revoked", code="invalid_api_key")
+        raise Failure(FailureKind.AUTHENTICATION, Sentence("this API key was revoked"), code="invalid_api_key")
     try:
         body = order.body.decode()
     except UnicodeDecodeError as error:
-        raise Failure(FailureKind.INVALID_REQUEST, f"the body is not UTF-8: {error}", code="invalid_body") from error
+        raise Failure(
+            FailureKind.INVALID_REQUEST, Sentence("the body is not UTF-8: {error}", error=error), code="invalid_body"
+        ) from error
     if len(order.body) > MAX_BODY:
-        words = f"a durable call may carry at most {MAX_BODY // 2**20} MB; this one has {len(order.body):,} bytes"
+        words = Sentence(
+            "a durable call may carry at most {most} MB; this one has {count} bytes",
+            most=MAX_BODY // 2**20,
+            count=f"{len(order.body):,}",
+        )
         raise Failure(FailureKind.TOO_LARGE, words, code="body_too_large")
     key = order.idempotency_key
     _require_room(order.caller, key)
@@ -96,7 +103,7 @@ def _enqueued(order: Submission) -> Job:
         KIND,
         {"path": order.path, "body": body, "model": order.model, "request_id": order.request_id},
         actor=actor,
-        title=f"Call {order.model}",
+        title=Sentence("Call {model}", model=order.model),
         idempotency=jobs.once(key, order.path, body),
     )
 
@@ -107,8 +114,11 @@ def _require_room(caller: Caller, idempotency_key: str | None) -> None:
     waiting = stored.filter(state=JobState.QUEUED).count()
     known = idempotency_key is not None and stored.filter(idempotency_key=idempotency_key).exists()
     if waiting >= MOST_WAITING and not known:
-        words = (
-            f"Key {caller.name!r} has {waiting:,} durable calls waiting; the most is {MOST_WAITING:,}. Wait for some."
+        words = Sentence(
+            "Key {caller} has {waiting} durable calls waiting; the most is {most}. Wait for some.",
+            caller=repr(caller.name),
+            waiting=f"{waiting:,}",
+            most=f"{MOST_WAITING:,}",
         )
         raise Failure(FailureKind.RATE_LIMITED, words, code="too_many_waiting", retry_after=10.0)
 
@@ -118,7 +128,11 @@ def _outcome(answer: Answer) -> dict[str, Any]:
     if answer.failure is None and answer.status < 400:
         headers = {name.decode(): value.decode("latin-1") for name, value in answer.headers if name in _KEPT_HEADERS}
         return {"status": answer.status, "headers": headers, "body": body}
-    words = str(answer.failure) if answer.failure is not None else f"the call was answered {answer.status}"
+    words = (
+        answer.failure.message
+        if answer.failure is not None
+        else Sentence("the call was answered {status}", status=answer.status)
+    )
     code = (answer.failure.code or answer.failure.kind.value) if answer.failure is not None else "call_failed"
     if answer.failure is not None and answer.failure.kind in _PASSING:
         raise _deferred(code, answer.failure)
@@ -129,7 +143,7 @@ def _outcome(answer: Answer) -> dict[str, Any]:
 
 def _deferred(code: str, failure: Failure) -> JobDeferred:
     longest = _OWN_LONGEST if code in _OWN_LIMITS else _LONGEST
-    return JobDeferred(code, str(failure), failure.retry_after or 0.0, longest, crowded=code == "concurrency_limit")
+    return JobDeferred(code, failure.message, failure.retry_after or 0.0, longest, crowded=code == "concurrency_limit")
 
 
 def _json(body: bytes) -> Any:
@@ -166,9 +180,13 @@ class _Worker:
             seen = await self.plane.watcher.catch_up()
             caller = self._caller(job.api_key_id)
             if caller is None and not seen:
-                raise JobDeferred("store_unavailable", "PostgreSQL could not be asked whether the key may still call")
+                raise JobDeferred(
+                    "store_unavailable", Sentence("PostgreSQL could not be asked whether the key may still call")
+                )
         if caller is None or "call" not in caller.scopes:
-            raise JobFailed("invalid_api_key", "the API key that asked for this call was revoked or may not call")
+            raise JobFailed(
+                "invalid_api_key", Sentence("the API key that asked for this call was revoked or may not call")
+            )
         order = job.input
         answer = await self.plane.gateway.perform(
             caller, order["path"], order["body"].encode(), request_id=order["request_id"], job_id=str(job.pk)

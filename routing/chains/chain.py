@@ -11,6 +11,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from controlplane.base.messages import Sentence
+
 MOST_STAGES = 40
 MOST = 1e12
 """The largest latency in s, energy in J and weight."""
@@ -37,7 +39,9 @@ def _check_distinct(thing: str, names: Sequence[str]) -> None:
 
 def _check_number(thing: str, value: object, least: float, most: float) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
-        raise ChainInvalid(thing, value, f"a number from {least:g} to {most:g}")
+        raise ChainInvalid(
+            thing, value, Sentence("a number from {least} to {most}", least=f"{least:g}", most=f"{most:g}")
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +188,9 @@ def _order(stages: Sequence[Stage]) -> tuple[int, ...]:
     names = [stage.name for stage in stages]
     for stage in stages:
         for unknown in sorted(set(stage.waits_for) - set(names)):
-            raise ChainInvalid(f"stage {stage.name!r} waits_for", unknown, f"one of {', '.join(names)}")
+            raise ChainInvalid(
+                f"stage {stage.name!r} waits_for", unknown, Sentence("one of {names}", names=", ".join(names))
+            )
     followers = {name: frozenset(stage.name for stage in stages if name in stage.waits_for) for name in names}
     done: list[str] = []
     left = dict(zip(names, stages, strict=True))

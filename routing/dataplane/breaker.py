@@ -1,6 +1,6 @@
 """Circuit breakers and the retry budget: keep calls away from failing replicas, without ever ejecting most of them."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 
 from routing.table import Replica
@@ -73,10 +73,9 @@ class Breakers:
         """Keys of the replicas whose circuit is open or half open."""
         return tuple(key for key, circuit in self._circuits.items() if circuit.open_until)
 
-    def forget(self, known: Iterable[str]) -> None:
+    def forget(self, known: Container[str]) -> None:
         """Drop circuits of replicas that are no longer in the table."""
-        keys = set(known)
-        self._circuits = {key: circuit for key, circuit in self._circuits.items() if key in keys}
+        self._circuits = {key: circuit for key, circuit in self._circuits.items() if key in known}
 
 
 class RetryBudget:

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 from msgspec import Struct, field
 
-from registry.canon import CallContext, Failure, Request, Usage, UsageBasis
+from controlplane.base.messages import cut, stored
+from registry.canon import Failure, Request, Usage, UsageBasis
 from registry.protocols.adapter import Encoded
 from routing.dataplane.endpoints import Address, Head, status_of
 from routing.dataplane.recorder import Record
@@ -33,6 +34,13 @@ def new_id() -> str:
     return taken
 
 
+class Resolved(Struct, frozen=True):
+    """What step 3 found: the model that is called, and what is asked of it in neutral form."""
+
+    model: ServedModel
+    request: Request
+
+
 class Call(Struct):
     """What is known of a call so far. `began` is on the performance counter; `id` becomes the record's."""
 
@@ -45,11 +53,11 @@ class Call(Struct):
     request_id: str = ""
     job_id: str | None = None
     caller: Caller | None = None
+    admitted: Caller | None = None
     model: ServedModel | None = None
     asked_for: str = ""
     request: Request | None = None
     encoded: Encoded | None = None
-    context: CallContext | None = None
     replica: Replica | None = None
     attempts: int = 0
     started: bool = False
@@ -91,7 +99,7 @@ class Call(Struct):
             endpoint=self.replica.target.origin if self.replica is not None else "",
             status=self.status,
             failure="cancelled" if self.status == CANCELLED else failure.kind.value if failure is not None else "",
-            message=words_kept(failure)[:MESSAGE_CHARS] if failure is not None else "",
+            message=stored(cut(words_kept(failure), MESSAGE_CHARS)) if failure is not None else "",
             stream=self.request is not None and self.request.stream,
             attempts=self.attempts,
             duration_ms=self.elapsed_ms(),

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Generator, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from controlplane.base.messages import Sentence
 from registry.canon import Failure, FailureKind
 from routing.dataplane.endpoints import Head
 from routing.dataplane.limits import BODY_BYTES, BODY_SECONDS
@@ -23,7 +24,7 @@ class CallerLeft(Exception):
 async def read_body(receive: Receive, head: Head) -> bytes:
     """The request's body. Raises Failure (too_large, invalid_request) or CallerLeft."""
     if head.encoded:
-        words = "the body is compressed; send it without Content-Encoding"
+        words = Sentence("the body is compressed; send it without Content-Encoding")
         raise Failure(FailureKind.UNREADABLE, words, code="unsupported_encoding")
     if head.length is not None and head.length > BODY_BYTES:
         raise _too_large()
@@ -39,7 +40,7 @@ async def read_body(receive: Receive, head: Head) -> bytes:
         async with asyncio.timeout(BODY_SECONDS):
             return await _read_parts(receive, message)
     except TimeoutError as error:
-        words = f"the body did not arrive within {BODY_SECONDS:g} s"
+        words = Sentence("the body did not arrive within {seconds} s", seconds=f"{BODY_SECONDS:g}")
         raise Failure(FailureKind.INVALID_REQUEST, words, code="body_timeout") from error
 
 
@@ -64,7 +65,10 @@ def _too_large() -> Failure:
     megabytes = BODY_BYTES // (1024 * 1024)
     return Failure(
         FailureKind.TOO_LARGE,
-        f"The body is larger than {megabytes} MB, the most that one call may carry. Send less, or split the call.",
+        Sentence(
+            "The body is larger than {megabytes} MB, the most that one call may carry. Send less, or split the call.",
+            megabytes=megabytes,
+        ),
         code="body_too_large",
     )
 

@@ -9,6 +9,7 @@ from urllib.parse import quote
 from msgspec import Struct
 from msgspec.json import encode
 
+from controlplane.base.messages import Sentence
 from registry.canon import Adaptation, Failure, FailureKind, Task
 from routing.table import ServedModel
 
@@ -148,10 +149,14 @@ def unknown_address(method: str, path: str) -> Failure:
     meant = meant if meant.startswith("/v1/") else BASE + meant
     asked = f"{method} {path[:200]}"
     if meant != plain_path(path) and address(meant) is not None:
-        words = f"{asked} is no address of this API. Its base URL ends with /v1, once: call {meant[:200]}."
+        words = Sentence(
+            "{asked} is no address of this API. Its base URL ends with /v1, once: call {meant}.",
+            asked=asked,
+            meant=meant[:200],
+        )
     else:
         known = ", ".join((*CALLS, MODELS, f"{MODELS}/NAME{PREDICT}"))
-        words = f"{asked} is no address of this API. It has {known}."
+        words = Sentence("{asked} is no address of this API. It has {known}.", asked=asked, known=known)
     return Failure(FailureKind.NOT_FOUND, words, code="unknown_url")
 
 
@@ -263,7 +268,10 @@ def not_found(name: str) -> Failure:
     """The failure for a name that no model or alias has."""
     return Failure(
         FailureKind.NOT_FOUND,
-        f"The model {name[:200]!r} does not exist. GET /v1/models lists the models that this key may call.",
+        Sentence(
+            "The model {name} does not exist. GET /v1/models lists the models that this key may call.",
+            name=repr(name[:200]),
+        ),
         parameter="model",
         code="model_not_found",
     )

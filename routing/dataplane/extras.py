@@ -3,7 +3,7 @@
 OpenAI's stream_options brings usage at the end of a stream; some servers answer 400 or 422 to a field they don't know.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import replace
 
 from msgspec import Raw
@@ -46,6 +46,11 @@ class Extras:
         """Note that this replica refuses them."""
         self._refused_until[key] = self._clock() + REMEMBERED_SECONDS
         self._taken.discard(key)
+
+    def forget(self, known: Container[str]) -> None:
+        """Drop what is known of replicas that are no longer in the table."""
+        self._refused_until = {key: until for key, until in self._refused_until.items() if key in known}
+        self._taken = {key for key in self._taken if key in known}
 
     def may_be_cause(self, key: str, operation: BoundOperation, request: Request, failure: Failure) -> bool:
         """Whether a call may have failed because of them: the upstream names one, or has never taken them yet.

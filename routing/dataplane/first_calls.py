@@ -3,6 +3,7 @@
 import asyncio
 import logging
 
+from controlplane.base.messages import Sentence
 from registry.canon import Failure, FailureKind
 from registry.protocols.adapter import Adapter, CompileError
 from routing.table import ServedModel
@@ -38,6 +39,10 @@ def adapter_of(model: ServedModel) -> Adapter:
     if adapter is None and model.state == "disabled":
         raise Failure(FailureKind.NOT_FOUND, model.unavailable, parameter="model", code="model_disabled")
     if adapter is None or adapter.trouble:
-        words = model.unavailable if adapter is None else f"model {model.name!r} cannot be called: {adapter.trouble}"
+        words = (
+            model.unavailable
+            if adapter is None
+            else Sentence("model {name} cannot be called: {error}", name=repr(model.name), error=adapter.trouble)
+        )
         raise Failure(FailureKind.UNAVAILABLE, words, parameter="model", code="model_unavailable")
     return adapter

@@ -3,17 +3,22 @@
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from registry.canon import Failure, FailureKind, Fragment, context_of
+from msgspec import Struct
+from msgspec.structs import replace
+
+from controlplane.base.messages import Sentence, cut
+from registry.canon import CallContext, Failure, FailureKind, Fragment, Request, context_of
 from registry.predict_form import to_reply
-from registry.protocols.adapter import BoundOperation
+from registry.protocols.adapter import BoundOperation, Encoded, StreamDecoder
+from registry.reasons import after_model
 from registry.transports.http import Client
 from registry.transports.masking import mask_failure
 from registry.transports.response import Response
 from registry.upstreams.exchange import name_model
 from routing.dataplane.breaker import Breakers, RetryBudget
-from routing.dataplane.call import Call
+from routing.dataplane.call import Call, Resolved
 from routing.dataplane.caller import CallerLeft, Send, answer
 from routing.dataplane.endpoints import EVENT_STREAM, JSON, REPLICA_FAULTS, Headers, adapted_header
 from routing.dataplane.extras import Extras, without_extras
@@ -24,6 +29,17 @@ from routing.table import Replica, ServedModel
 ATTEMPTS = 3
 DRAIN_SECONDS = 0.05
 COMMENTS_AFTER_MS = 5000.0
+
+
+class Outgoing(Struct, frozen=True):
+    """What is asked of a model, whichever of its replicas is asked. `deadline` is on the loop's clock."""
+
+    model: ServedModel
+    request: Request
+    operation: BoundOperation
+    encoded: Encoded
+    context: CallContext
+    deadline: float
 
 
 class Forwarder:
@@ -39,15 +55,20 @@ class Forwarder:
         self._extras = Extras(time.monotonic)
         self._number = 0
 
-    async def forward(self, call: Call, model: ServedModel, operation: BoundOperation, send: Send) -> None:
+    async def forward(self, call: Call, resolved: Resolved, operation: BoundOperation, send: Send) -> None:
         """Answer `call` from one of the model's replicas. Raises Failure if none answered.
 
         After the first byte has gone to the caller there is no second attempt.
         """
-        assert call.request is not None
-        encoded = operation.encode(call.request, model.spec.upstream_model)
-        call.context = context_of(call.request, model.name, call.request_id, int(call.at.timestamp()))
-        deadline = asyncio.get_running_loop().time() + model.timeouts.total
+        model, request = resolved.model, resolved.request
+        asked = Outgoing(
+            model=model,
+            request=request,
+            operation=operation,
+            encoded=operation.encode(request, model.spec.upstream_model),
+            context=context_of(request, model.name, call.request_id, int(call.at.timestamp())),
+            deadline=asyncio.get_running_loop().time() + model.timeouts.total,
+        )
         several = len(model.replicas) > 1
         if several:
             self._budgets[model.name].earn()
@@ -55,14 +76,22 @@ class Forwarder:
         while True:
             replica = self._choose(call, model, tried)
             tried.append(replica)
-            call.encoded = encoded
             try:
-                await self._ask(call, operation, replica, deadline, send)
+                await self._ask(call, asked, replica, send)
                 return
             except Failure as failure:
                 if not (several and self._again(call, model, failure, tried)):
                     _explain(failure, model)
                     raise
+
+    def keep(self, models: Mapping[str, ServedModel]) -> None:
+        """Forget what was learned of every other model and its replicas."""
+        self._budgets = defaultdict(
+            RetryBudget, {name: budget for name, budget in self._budgets.items() if name in models}
+        )
+        replicas = {replica.key for served in models.values() for replica in served.replicas}
+        self._breakers.forget(replicas)
+        self._extras.forget(replicas)
 
     def _choose(self, call: Call, model: ServedModel, tried: Sequence[Replica]) -> Replica:
         """A replica that has not been tried; one with an open circuit only if there is no other."""
@@ -80,37 +109,31 @@ class Forwarder:
         left = len(tried) < min(ATTEMPTS, len(model.replicas))
         return failure.retryable and not call.started and left and self._budgets[model.name].spend()
 
-    async def _ask(self, call: Call, operation: BoundOperation, replica: Replica, deadline: float, send: Send) -> None:
+    async def _ask(self, call: Call, asked: Outgoing, replica: Replica, send: Send) -> None:
         """Ask one replica; once more without the fields that we added, if it may have refused those."""
-        assert call.request is not None
-        assert call.encoded is not None
-        with_extras = call.request.stream and bool(operation.optional)
+        with_extras = asked.request.stream and bool(asked.operation.optional)
         if with_extras and self._extras.leaves_out(replica.key):
-            call.encoded, with_extras = without_extras(call.encoded, operation, call.request), False
+            asked, with_extras = _plainer(asked), False
         try:
-            await self._attempt(call, operation, replica, deadline, send)
+            await self._attempt(call, asked, replica, send)
         except Failure as failure:
-            cause = with_extras and self._extras.may_be_cause(replica.key, operation, call.request, failure)
+            cause = with_extras and self._extras.may_be_cause(replica.key, asked.operation, asked.request, failure)
             if call.started or not cause:
                 raise
         else:
             if with_extras:
                 self._extras.accept(replica.key)
             return
-        call.encoded = without_extras(call.encoded, operation, call.request)
         try:
-            await self._attempt(call, operation, replica, deadline, send)
+            await self._attempt(call, _plainer(asked), replica, send)
         except Failure:
             self._extras.accept(replica.key)
             raise
         self._extras.refuse(replica.key)
 
-    async def _attempt(
-        self, call: Call, operation: BoundOperation, replica: Replica, deadline: float, send: Send
-    ) -> None:
+    async def _attempt(self, call: Call, asked: Outgoing, replica: Replica, send: Send) -> None:
         """Ask one replica and pass its answer on. Tells its circuit how it went."""
-        assert call.model is not None
-        assert call.encoded is not None
+        call.encoded = asked.encoded
         call.attempts += 1
         call.replica = replica
         key = replica.key
@@ -119,8 +142,10 @@ class Forwarder:
         response: Response | None = None
         try:
             extra = b"x-request-id: %b\r\n" % call.request_id.encode()
-            response = await self._client.send(replica.target, call.encoded.wire, call.model.timeouts, extra, deadline)
-            await self._pass_on(call, operation, response, send)
+            response = await self._client.send(
+                replica.target, asked.encoded.wire, asked.model.timeouts, extra, asked.deadline
+            )
+            await self._pass_on(call, asked, response, send)
             self._breakers.succeeded(key)
         except Failure as failure:
             mask_failure(failure, replica.target.secret)
@@ -143,17 +168,16 @@ class Forwarder:
             if response is not None:
                 response.close()
 
-    async def _pass_on(self, call: Call, operation: BoundOperation, response: Response, send: Send) -> None:
-        assert call.request is not None
-        assert call.context is not None
-        if call.request.stream and 200 <= response.status < 300 and operation.decoder is not None:
-            await _relay(call, operation, response, send)
+    async def _pass_on(self, call: Call, asked: Outgoing, response: Response, send: Send) -> None:
+        decoder = asked.operation.decoder if asked.request.stream and 200 <= response.status < 300 else None
+        if decoder is not None:
+            await _relay(call, decoder(asked.context), response, send)
             return
         body = await response.read()
         call.first_byte_ms = call.elapsed_ms()
-        reply = operation.decode(response.status, response.headers, body, call.context)
+        reply = asked.operation.decode(response.status, response.headers, body, asked.context)
         if call.address.task is None:
-            reply = to_reply(operation.task, call.context.model, reply)
+            reply = to_reply(asked.operation.task, asked.context.model, reply)
         call.usage = reply.usage
         call.status = 200
         await answer(send, 200, [JSON, *reply_headers(call)], reply.body)
@@ -182,11 +206,8 @@ def reply_headers(call: Call) -> Headers:
     return headers
 
 
-async def _relay(call: Call, operation: BoundOperation, response: Response, send: Send) -> None:
+async def _relay(call: Call, decoder: StreamDecoder, response: Response, send: Send) -> None:
     """Pass a stream on, one write for each read. Raises Failure, before or after the first byte."""
-    assert call.context is not None
-    assert operation.decoder is not None
-    decoder = operation.decoder(call.context)
     while True:
         data = await response.read_some()
         ended = not data
@@ -239,8 +260,15 @@ async def _drain(response: Response) -> None:
         response.close()
 
 
+def _plainer(asked: Outgoing) -> Outgoing:
+    """The same without the fields that we added."""
+    return replace(asked, encoded=without_extras(asked.encoded, asked.operation, asked.request))
+
+
 def _not_text(replica: Replica, error: UnicodeDecodeError) -> Failure:
-    words = f"upstream {replica.target.origin} sent bytes that are not UTF-8: {error.reason}"
+    words = Sentence(
+        "upstream {origin} sent bytes that are not UTF-8: {reason}", origin=replica.target.origin, reason=error.reason
+    )
     return Failure(FailureKind.UPSTREAM_INVALID, words, retryable=True)
 
 
@@ -248,5 +276,8 @@ def _explain(failure: Failure, model: ServedModel) -> None:
     """Add the model's name, and what its last probe said where that had failed too."""
     name_model(failure, model.name)
     if model.state == "unreachable" and model.unavailable:
-        found = model.unavailable.removeprefix(f"Model {model.name!r}: ")[:300]
-        failure.message += f" (its last probe failed too: {found})"
+        failure.message = Sentence(
+            "{message} (its last probe failed too: {found})",
+            message=failure.message,
+            found=cut(after_model(model.unavailable), 300),
+        )

@@ -10,10 +10,10 @@ from msgspec.json import encode
 
 from registry import predict_form, resolve
 from registry.access import keys
-from registry.canon import Failure, FailureKind, Request
+from registry.canon import Failure, Request
 from registry.upstreams.exchange import operation_for
-from routing.dataplane import endpoints
-from routing.dataplane.call import Call, new_id
+from routing.dataplane import endpoints, refusals
+from routing.dataplane.call import Call, Resolved, new_id
 from routing.dataplane.caller import (
     CallerConnection,
     CallerLeft,
@@ -26,7 +26,7 @@ from routing.dataplane.caller import (
     read_body,
 )
 from routing.dataplane.endpoints import JSON, Address, Headers, address, read_head
-from routing.dataplane.fields import flag, take, text
+from routing.dataplane.fields import BOOLEAN, MODEL_NAME, flag, take, text
 from routing.dataplane.fields import read_fields as fields_of
 from routing.dataplane.first_calls import FirstCalls, adapter_of
 from routing.dataplane.forwarding import Forwarder, reply_headers
@@ -81,13 +81,20 @@ class Hooks:
 class Gateway:
     """An ASGI application for /v1. Reads one frozen Table; touches no database."""
 
-    def __init__(self, forwarder: Forwarder, recorder: Recorder, measures: Measures, pepper: bytes) -> None:
-        """`pepper` is the secret with which keys are hashed."""
+    def __init__(
+        self,
+        forwarder: Forwarder,
+        recorder: Recorder,
+        measures: Measures,
+        pepper: bytes,
+        limits: CallLimits | None = None,
+    ) -> None:
+        """`pepper` is the secret with which keys are hashed; without `limits` this process counts alone."""
         self._forwarder = forwarder
         self._recorder = recorder
         self._measures = measures
         self._pepper = pepper
-        self._limits = CallLimits(time.monotonic)
+        self._limits = limits or CallLimits(time.monotonic)
         self._first_calls = FirstCalls()
         self._listings: dict[tuple[str, ...], bytes] = {}
         self._known: dict[bytes, Caller] = {}
@@ -99,6 +106,7 @@ class Gateway:
         self.table = table
         self._listings, self._known = {}, {}
         self._measures.keep(table.models)
+        self._forwarder.keep(table.models)
         self._limits.forget({caller.key_id for caller in table.callers.values()})
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -121,8 +129,7 @@ class Gateway:
         except asyncio.CancelledError:
             if not connection.left:
                 if not connection.answered:
-                    words = "The gateway was stopped during this call."
-                    call.fail(Failure(FailureKind.UNAVAILABLE, words, code="stopped"))
+                    call.fail(refusals.stopped())
                 raise
             connection.forgive()
             call.cancel()
@@ -133,9 +140,9 @@ class Gateway:
     async def _answer(self, call: Call, path: str, receive: Receive, connection: CallerConnection) -> None:
         """Steps 1 to 7, and the answer to a call that fails in one of them. Raises CallerLeft."""
         try:
-            body = await self._enter(call, receive)
+            caller, body = await self._enter(call, receive)
             connection.listen()
-            await self._steps(call, path, body, connection.send)
+            await self._steps(call, caller, path, body, connection.send)
         except CallerLeft:
             raise
         except Failure as failure:
@@ -144,60 +151,71 @@ class Gateway:
         except Exception:
             log.exception("call %s of model %r broke", call.request_id, call.asked_for)
             await self._give_up(call, connection.send)
+        finally:
+            self._release(call)
 
     async def _give_up(self, call: Call, send: Send) -> None:
         """Answer for a defect of ours, whose details are in the log only."""
-        words = f"The gateway has a defect; its log has the details under request id {call.request_id}."
-        call.fail(Failure(FailureKind.INTERNAL, words, code="internal_error"))
-        assert call.failure is not None
-        await _tell(call, call.failure, send)
+        failure = refusals.defect(call.request_id)
+        call.fail(failure)
+        await _tell(call, failure, send)
 
     async def perform(self, caller: Caller, path: str, body: bytes, *, request_id: str, job_id: str) -> Answer:
-        """Make a durable call for a worker: the same steps, without a connection and without streaming."""
+        """Make a durable call for a worker: the same steps, without a connection and without streaming.
+
+        It counted against its key's calls per minute when it was taken on; now it counts as a call in flight alone.
+        """
         place = address(path)
         if self.table is None or place is None or not place.call:
-            missing = Failure(
-                FailureKind.UNAVAILABLE, f"no table is served yet, or {path[:200]!r} is no call's address"
-            )
+            missing = refusals.no_call(path)
             return Answer(503, (), endpoints.error_body(missing), missing)
         call = Call(
             place, read_head([(b"x-request-id", request_id.encode())]), self.table, job_id=job_id, caller=caller
         )
         sent = Collected()
         try:
-            await self._steps(call, path, body, sent.send)
+            await self._admit(call, replace(caller, calls_per_minute=None))
+            await self._steps(call, caller, path, body, sent.send)
         except Failure as failure:
             call.fail(failure)
             await _tell(call, failure, sent.send)
         finally:
+            self._release(call)
             self._record(call)
         return Answer(sent.status, tuple(sent.headers), b"".join(sent.parts), call.failure)
 
-    async def _enter(self, call: Call, receive: Receive) -> bytes:
-        """Step 1, authenticate; then read the body. Nobody unknown makes us read one."""
-        call.caller = await self.authenticate(call.head.authorization)
-        if "call" not in call.caller.scopes:
-            raise _scope_missing(call.caller, "call")
-        return await read_body(receive, call.head)
+    async def _enter(self, call: Call, receive: Receive) -> tuple[Caller, bytes]:
+        """1 authenticate, 2 admit; then read the body. Nobody unknown or over a limit makes us read one."""
+        caller = call.caller = await self.authenticate(call.head.authorization)
+        if "call" not in caller.scopes:
+            raise refusals.scope_missing(caller, "call")
+        if caller.limited:
+            await self._admit(call, caller)
+        return caller, await read_body(receive, call.head)
 
-    async def _steps(self, call: Call, path: str, body: bytes, send: Send) -> None:
-        """2 resolve, 3 admit, then 4 to 7 in the forwarder, or a job in place of them."""
-        caller = call.caller
-        assert caller is not None
-        model = await self._resolve(call, caller, body)
-        assert call.request is not None
-        adapter = adapter_of(model)
+    async def _admit(self, call: Call, caller: Caller) -> None:
+        """Step 2: count the call in, for as long as it lasts. Raises Failure."""
+        waiting = self._limits.admit(caller)
+        if waiting is not None:
+            await waiting
+        call.admitted = caller
+
+    def _release(self, call: Call) -> None:
+        if call.admitted is not None:
+            self._limits.release(call.admitted)
+
+    async def _steps(self, call: Call, caller: Caller, path: str, body: bytes, send: Send) -> None:
+        """3 resolve, then 4 to 7 in the forwarder, or a job in place of them."""
+        resolved = await self._resolve(call, caller, body)
+        adapter = adapter_of(resolved.model)
         if not adapter.compiled:
-            await self._first_calls.compile(model, adapter)
-        operation = operation_for(adapter, call.request)
-        self._limits.admit(caller)
-        try:
-            if call.head.respond_async:
-                await self._submit(call, caller, path, body, send)
-            else:
-                await self._forwarder.forward(call, model, operation, send)
-        finally:
-            self._limits.release(caller)
+            await self._first_calls.compile(resolved.model, adapter)
+        operation = operation_for(adapter, resolved.request)
+        if call.head.respond_async:
+            order = Submission(caller, path, body, resolved.model.name, call.request_id, call.head.idempotency_key)
+            await self._submit(call, order, send)
+        else:
+            await self._forwarder.forward(call, resolved, operation, send)
 
     async def authenticate(self, authorization: bytes) -> Caller:
         """The caller behind a key. Raises Failure: 401 only if the key is surely unknown, else 503."""
@@ -212,45 +230,40 @@ class Gateway:
     async def _look_up(self, authorization: bytes) -> Caller:
         key = keys.bearer(authorization)
         if key is None:
-            words = "No API key was given. Send it as 'Authorization: Bearer pb-…'."
-            raise Failure(FailureKind.AUTHENTICATION, words, code="missing_api_key")
+            raise refusals.key_missing()
         digest = keys.digest(key, self._pepper)
         caller = self._callers().get(digest)
         sure = caller is not None or await self.hooks.catch_up()
         caller = caller or self._callers().get(digest)
-        if caller is None and not sure:
-            words = "This API key cannot be checked now: the database cannot be reached. Retry soon."
-            raise Failure(FailureKind.UNAVAILABLE, words, code="key_check_unavailable", retry_after=5.0)
         if caller is None:
-            words = "This API key is not known or was revoked. Create one under Keys."
-            raise Failure(FailureKind.AUTHENTICATION, words, code="invalid_api_key")
+            raise refusals.key_unknown(sure=sure)
         if caller.expires_at is not None and caller.expires_at <= time.time():
-            words = f"API key {caller.name!r} has expired. Create a new one under Keys."
-            raise Failure(FailureKind.AUTHENTICATION, words, code="expired_api_key")
+            raise refusals.key_expired(caller)
         return caller
 
     def _callers(self) -> Mapping[str, Caller]:
         return self.table.callers if self.table is not None else {}
 
-    async def _resolve(self, call: Call, caller: Caller, body: bytes) -> ServedModel:
-        """Step 2: the model that is called and the request in neutral form. Raises Failure."""
+    async def _resolve(self, call: Call, caller: Caller, body: bytes) -> Resolved:
+        """Step 3: the model that is called and the request in neutral form. Raises Failure."""
         fields = fields_of(body)
         name = call.address.model
         if name is None:
-            name = take(fields, "model", text, "a model's name, a string")
+            name = take(fields, "model", text, MODEL_NAME)
         call.asked_for = name
         model = await self._find(call, caller, name)
         call.model = model
         strict = caller.strict or model.spec.strict or call.head.strict
         task = call.address.task
         if task is None:
-            call.request = predict_form.to_request(model.spec, fields, strict=strict)
+            request = predict_form.to_request(model.spec, fields, strict=strict)
         else:
-            stream = "stream" in fields and take(fields, "stream", flag, "true or false") is True
-            call.request = Request(task, fields, stream, strict)
-        if call.job_id is not None and call.request.stream:
-            call.request = replace(call.request, stream=False)
-        return model
+            stream = "stream" in fields and take(fields, "stream", flag, BOOLEAN) is True
+            request = Request(task, fields, stream, strict)
+        if call.job_id is not None and request.stream:
+            request = replace(request, stream=False)
+        call.request = request
+        return Resolved(model, request)
 
     async def _find(self, call: Call, caller: Caller, name: str) -> ServedModel:
         found = resolve.canonical(name, call.table.models, call.table.aliases)
@@ -259,20 +272,15 @@ class Gateway:
             call.table = self.table
             found = resolve.canonical(name, call.table.models, call.table.aliases)
         if caller.models and not resolve.permitted(found or name, caller.models):
-            allowed = ", ".join(caller.models[:10])
-            words = f"API key {caller.name!r} may not call {name[:200]!r}; it may call {allowed}"
-            raise Failure(FailureKind.PERMISSION, words, parameter="model", code="model_not_allowed")
+            raise refusals.model_not_allowed(caller, name)
         if found is None:
             raise endpoints.not_found(name)
         return call.table.models[found]
 
-    async def _submit(self, call: Call, caller: Caller, path: str, body: bytes, send: Send) -> None:
+    async def _submit(self, call: Call, order: Submission, send: Send) -> None:
         """Store the call as a job and answer 202 with its address."""
-        assert call.model is not None
         if self.hooks.submit_job is None:
-            words = "Durable calls are not set up on this server; call without 'Prefer: respond-async'."
-            raise Failure(FailureKind.UNSUPPORTED, words, code="async_unavailable")
-        order = Submission(caller, path, body, call.model.name, call.request_id, call.head.idempotency_key)
+            raise refusals.no_durable_calls()
         job = await self.hooks.submit_job(order)
         call.status = 202
         headers = [JSON, *reply_headers(call), (b"location", f"/api/jobs/{job}".encode())]
@@ -284,7 +292,7 @@ class Gateway:
         try:
             caller = await self.authenticate(call.head.authorization)
             if not caller.scopes & {"call", "read"}:
-                raise _scope_missing(caller, "call")
+                raise refusals.scope_missing(caller, "call")
             name = call.address.model
             call.table = self.table or call.table
             body = self._listing(call.table, caller) if name is None else await self._one(call, caller, name)
@@ -317,12 +325,10 @@ class Gateway:
         if place is None:
             status, failure = 404, endpoints.unknown_address(method, path)
         elif method not in place.methods:
-            words = f"{path[:200]} does not take {method}; use {allow}."
-            status, failure = 405, Failure(FailureKind.INVALID_REQUEST, words, code="method_not_allowed")
+            status, failure = 405, refusals.wrong_method(path, method, allow)
             headers.append((b"allow", allow.encode()))
         else:
-            words = "The gateway has no table yet: PostgreSQL has not been reached since the start. Retry soon."
-            status, failure = 503, Failure(FailureKind.UNAVAILABLE, words, code="starting", retry_after=2.0)
+            status, failure = 503, refusals.starting()
         await answer(send, status, [JSON, *headers, *endpoints.error_headers(failure)], endpoints.error_body(failure))
 
     def _record(self, call: Call) -> None:
@@ -340,9 +346,3 @@ async def _tell(call: Call, failure: Failure, send: Send) -> None:
         return
     headers = [JSON, *reply_headers(call), *endpoints.error_headers(failure)]
     await answer(send, endpoints.status_of(failure)[0], headers, endpoints.error_body(failure))
-
-
-def _scope_missing(caller: Caller, scope: str) -> Failure:
-    given = ", ".join(sorted(caller.scopes)) or "none"
-    words = f"API key {caller.name!r} has the scopes {given}; this needs {scope!r}. Create a key with it under Keys."
-    return Failure(FailureKind.PERMISSION, words, code="scope_missing")

@@ -119,6 +119,8 @@ def readiness(plane: Plane, page: str, drained_ago: float | None) -> tuple[int, 
         reasons.append("Redis does not take call records; they are spooled on disk and delivered later")
     if plane.recorder.dropped:
         reasons.append(f"{plane.recorder.dropped} call records were lost: the queue and the spool were full")
+    if plane.limits.trouble:
+        reasons.append(plane.limits.trouble)
     reasons.extend(service.trouble for service in plane.services if service.trouble)
     if page:
         reasons.append(page)

@@ -1,12 +1,17 @@
-"""The data plane's two threads to Redis: packed call records out, notices of a new revision in. Both may be cut."""
+"""The data plane's three threads to Redis: packed call records out, notices of a new revision in, limits counted.
+
+Each may be cut.
+"""
 
 import asyncio
+import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import redis.asyncio as redis
-from redis.exceptions import RedisError
+from redis.exceptions import NoScriptError, RedisError
 
+from routing.dataplane.ledger import LedgerAway
 from routing.dataplane.recorder import DeliveryFailed
 
 log = logging.getLogger(__name__)
@@ -20,6 +25,8 @@ TIMEOUT = 1.0
 WAITING_MESSAGES = 20_000
 LOOK_EVERY = 50
 AGAIN_SECONDS = 1.0
+TURNS = 3
+"""Turns of the event loop that an answer which has arrived may need to be read, if the loop itself was late."""
 
 
 class Link:
@@ -31,6 +38,9 @@ class Link:
             url, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT, max_connections=4
         )
         self._listener = redis.Redis.from_url(url, socket_timeout=None, socket_connect_timeout=TIMEOUT)
+        pool = redis.ConnectionPool.from_url(url, socket_timeout=None, socket_connect_timeout=TIMEOUT)
+        connection: Callable[[], redis.Connection] = pool.make_connection
+        self._counter = connection()
         self._delivered = 0
 
     async def deliver(self, packed: bytes) -> None:
@@ -50,6 +60,33 @@ class Link:
         except (RedisError, OSError, TimeoutError):
             return None
         return DRAINED_KEPT - left / 1000 if left >= 0 else float("inf")
+
+    async def evaluate(self, script: str, keys: Sequence[str], told: Sequence[object], seconds: float) -> list[int]:
+        """Run a script that answers with numbers, waiting `seconds` at the most. One at a time. Raises LedgerAway."""
+        task = asyncio.ensure_future(self._evaluate(script, keys, told))
+        try:
+            await asyncio.wait((task,), timeout=seconds)
+            for _ in range(TURNS):
+                if not task.done():
+                    await asyncio.sleep(0)
+            if not task.done():
+                raise LedgerAway(f"no answer within {seconds:g} s")
+            return task.result()
+        except (RedisError, OSError, TimeoutError) as error:
+            raise LedgerAway(str(error) or type(error).__name__) from error
+        finally:
+            task.cancel()
+
+    async def _evaluate(self, script: str, keys: Sequence[str], told: Sequence[object]) -> list[int]:
+        """Raises RedisError, OSError."""
+        counter, digest = self._counter, hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()
+        try:
+            await counter.send_command("EVALSHA", digest, len(keys), *keys, *told, check_health=False)
+            found: list[int] = await counter.read_response()
+        except NoScriptError:
+            await counter.send_command("EVAL", script, len(keys), *keys, *told, check_health=False)
+            found = await counter.read_response()
+        return found
 
     async def listen(self, notice: Callable[[], None]) -> None:
         """Call `notice` for every announced revision, for ever; a poll covers what is missed while Redis is away."""
@@ -72,3 +109,4 @@ class Link:
         """Close the connections."""
         await self._client.aclose()
         await self._listener.aclose()
+        await self._counter.disconnect()

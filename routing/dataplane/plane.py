@@ -11,6 +11,8 @@ from routing.dataplane.breaker import Breakers
 from routing.dataplane.cors import CrossOrigin
 from routing.dataplane.forwarding import Forwarder
 from routing.dataplane.gateway import Gateway, Hooks, SubmitJob
+from routing.dataplane.ledger import Ledger
+from routing.dataplane.limits import CallLimits
 from routing.dataplane.link import Link
 from routing.dataplane.measures import Measures
 from routing.dataplane.recorder import Recorder
@@ -24,7 +26,8 @@ FIRST_READ_SECONDS = 4.0
 @dataclass(frozen=True, slots=True)
 class PlaneSettings:
     """What the data plane needs to know. `own` holds (ip, port) of our own services, never reachable as upstreams;
-    `browsers` the origins whose pages may call /v1.
+    `browsers` the origins whose pages may call /v1; `gateways` how many processes share the limits of keys, as long as
+    Redis has not told.
     """
 
     data_dir: Path
@@ -33,6 +36,7 @@ class PlaneSettings:
     master_key: bytes
     own: frozenset[tuple[str, int]] = frozenset()
     browsers: tuple[str, ...] = ()
+    gateways: int = 1
 
 
 class Plane:
@@ -48,7 +52,8 @@ class Plane:
         self.recorder = Recorder(self.link.deliver, settings.data_dir / "spool")
         self.measures = Measures()
         self.forwarder = Forwarder(self.client, self.breakers)
-        self.gateway = Gateway(self.forwarder, self.recorder, self.measures, settings.pepper)
+        self.limits = CallLimits(time.monotonic, Ledger(self.link.evaluate), settings.gateways)
+        self.gateway = Gateway(self.forwarder, self.recorder, self.measures, settings.pepper, self.limits)
         self.door = CrossOrigin(self.gateway, settings.browsers)
         builder = Builder(unsealing(settings.master_key))
         self.watcher = Watcher(rows, builder, settings.data_dir / "snapshot.json", self.serve)
@@ -57,6 +62,7 @@ class Plane:
             Service("the reader of the table", self.watcher.run),
             Service("the listener to notices", lambda: self.link.listen(self.watcher.notice)),
             Service("the sender of call records", self.recorder.run),
+            Service("the keeper of limits", self.limits.run),
         )
 
     async def start(self) -> None:
@@ -71,6 +77,7 @@ class Plane:
         for service in self.services:
             await service.stop()
         await self.recorder.flush()
+        await self.limits.stop()
         await self.client.close()
         await self.link.close()
         self.watcher.close()
@@ -79,5 +86,4 @@ class Plane:
         """Put a new Table in service."""
         if table.egress_allow != self._egress.allow:
             self._egress = Egress(table.egress_allow, self._own)
-        self.breakers.forget(replica.key for served in table.models.values() for replica in served.replicas)
         self.gateway.serve(table)

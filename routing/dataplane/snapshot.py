@@ -4,11 +4,14 @@ import hashlib
 import logging
 import os
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 
 import msgspec
 
 from controlplane.base.egress_rules import parse_rule
+from controlplane.base.memory import many_that_stay
+from controlplane.base.messages import Sentence, message_of, restored
 from controlplane.base.secrets import SecretError, unseal
 from registry.protocols.adapter import Adapter, CompileError
 from registry.protocols.compiler.adapters import adapter_of
@@ -21,6 +24,8 @@ from routing.table import Caller, Replica, ServedModel, Table
 
 log = logging.getLogger(__name__)
 
+MANY = 500
+"""So many new models at once are made out of the garbage collector's sight."""
 MAGIC = b"patchbay-snapshot-1 "
 
 
@@ -32,7 +37,7 @@ class UnsealFailed(Exception):
     """A credential that does not open; the message says why."""
 
 
-class StoredCaller(msgspec.Struct, frozen=True):
+class StoredCaller(msgspec.Struct, frozen=True, gc=False):
     """An API key. `key_hash` is the HMAC-SHA-256 hex of the key; `expires_at` Unix seconds."""
 
     key_id: int
@@ -46,7 +51,7 @@ class StoredCaller(msgspec.Struct, frozen=True):
     expires_at: float | None
 
 
-class StoredCredential(msgspec.Struct, frozen=True):
+class StoredCredential(msgspec.Struct, frozen=True, gc=False):
     """A sealed secret, bound to `bound_to`, usable for `origin` only."""
 
     id: int
@@ -56,7 +61,7 @@ class StoredCredential(msgspec.Struct, frozen=True):
     ciphertext: bytes
 
 
-class StoredModel(msgspec.Struct, frozen=True):
+class StoredModel(msgspec.Struct, frozen=True, gc=False):
     """A model and its current release's spec as JSON text. `created` is Unix seconds."""
 
     name: str
@@ -71,7 +76,7 @@ class StoredModel(msgspec.Struct, frozen=True):
     spec: str
 
 
-class Snapshot(msgspec.Struct, frozen=True):
+class Snapshot(msgspec.Struct, frozen=True, gc=False):
     """One revision of all rows that the data plane serves."""
 
     revision: int
@@ -81,6 +86,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     models: tuple[StoredModel, ...]
 
 
+Entry = tuple[StoredModel, StoredCredential | None, ServedModel]
+"""A model with the rows that it was built of."""
 Unseal = Callable[[StoredCredential], str]
 """Opens a sealed secret; raises UnsealFailed."""
 
@@ -92,7 +99,7 @@ def unsealing(master_key: bytes) -> Unseal:
         try:
             return unseal(row.ciphertext, master_key, row.bound_to)
         except SecretError as error:
-            raise UnsealFailed(str(error)) from error
+            raise UnsealFailed(message_of(error)) from error
 
     return opened
 
@@ -103,23 +110,18 @@ class Builder:
     def __init__(self, unseal: Unseal) -> None:
         """`unseal` opens credentials; secrets stay in memory only."""
         self._unseal = unseal
-        self._built: dict[str, tuple[StoredModel, StoredCredential | None, ServedModel]] = {}
+        self._built: dict[str, Entry] = {}
         self._specs: dict[str, Spec] = {}
 
     def build(self, snapshot: Snapshot) -> Table:
         """The Table of a snapshot. A model that cannot be built is in it, unavailable, and says why."""
         credentials = {row.id: row for row in snapshot.credentials}
-        built = {}
-        for row in snapshot.models:
-            credential = credentials.get(row.credential_id) if row.credential_id is not None else None
-            before = self._built.get(row.name)
-            if before is not None and before[0] == row and before[1] == credential:
-                built[row.name] = before
-            else:
-                built[row.name] = (row, credential, self._served(row, credential))
-        self._built = built
+        rows = [(row, credentials.get(row.credential_id or 0)) for row in snapshot.models]
+        fresh = sum(1 for row, credential in rows if not self._knows(row, credential))
+        with many_that_stay() if fresh >= MANY else nullcontext():
+            self._built = {row.name: self._entry(row, credential) for row, credential in rows}
         self._specs = {row.spec: self._specs[row.spec] for row in snapshot.models if row.spec in self._specs}
-        models = {name: entry[2] for name, entry in built.items()}
+        models = {name: entry[2] for name, entry in self._built.items()}
         return Table(
             revision=snapshot.revision,
             callers={row.key_hash: _caller(row) for row in snapshot.callers},
@@ -128,18 +130,29 @@ class Builder:
             egress_allow=readable_rules(snapshot.egress_allow),
         )
 
+    def _knows(self, row: StoredModel, credential: StoredCredential | None) -> bool:
+        before = self._built.get(row.name)
+        return before is not None and before[0] == row and before[1] == credential
+
+    def _entry(self, row: StoredModel, credential: StoredCredential | None) -> Entry:
+        return (
+            self._built[row.name] if self._knows(row, credential) else (row, credential, self._served(row, credential))
+        )
+
     def _served(self, row: StoredModel, credential: StoredCredential | None) -> ServedModel:
         spec = Spec(row.name, row.type, row.protocol, (), row.name)
         adapter: Adapter | None = None
         replicas: tuple[Replica, ...] = ()
-        unavailable = f"model {row.name!r} is disabled; an engineer can enable it" if row.state == "disabled" else ""
+        unavailable = _disabled(row.name) if row.state == "disabled" else ""
         try:
             spec = self._spec(row)
             shared = adapter_of(spec)
             replicas = self._replicas(row, spec, shared, credential)
             adapter = None if unavailable else shared
         except (SpecInvalid, CompileError, EndpointInvalid, UnsealFailed, ValueError, msgspec.DecodeError) as error:
-            unavailable = unavailable or f"model {row.name!r} cannot be called: {error}"
+            unavailable = unavailable or Sentence(
+                "model {name} cannot be called: {error}", name=repr(row.name), error=error
+            )
             log.warning("%s", unavailable)
         state = "unavailable" if adapter is None and row.state != "disabled" else row.state
         return ServedModel(
@@ -151,7 +164,7 @@ class Builder:
             created=row.created,
             owner=row.owner,
             state=state,
-            unavailable=unavailable or row.state_reason,
+            unavailable=unavailable or restored(row.state_reason),
         )
 
     def _spec(self, row: StoredModel) -> Spec:
@@ -169,7 +182,9 @@ class Builder:
                 _require_origin(endpoint, credential)
             secret = self._unseal(credential)
         elif row.credential_id is not None or spec.credential:
-            raise UnsealFailed(f"its credential {spec.credential!r} is missing; choose another")
+            raise UnsealFailed(
+                Sentence("its credential {credential} is missing; choose another", credential=repr(spec.credential))
+            )
         targets = [target(endpoint, adapter, secret) for endpoint in spec.endpoints]
         return tuple(Replica(f"{row.name} {index} {item.origin}", item) for index, item in enumerate(targets))
 
@@ -177,8 +192,19 @@ class Builder:
 def _require_origin(endpoint: str, credential: StoredCredential) -> None:
     origin = parse_endpoint(endpoint).origin
     if origin != credential.origin:
-        words = f"is bound to {credential.origin}, so it cannot be sent to {origin}"
-        raise UnsealFailed(f"its credential {credential.name!r} {words}; store one for that address")
+        raise UnsealFailed(
+            Sentence(
+                "its credential {name} is bound to {bound}, so it cannot be sent to {origin};"
+                " store one for that address",
+                name=repr(credential.name),
+                bound=credential.origin,
+                origin=origin,
+            )
+        )
+
+
+def _disabled(name: str) -> str:
+    return Sentence("model {name} is disabled; an engineer can enable it", name=repr(name))
 
 
 def _caller(row: StoredCaller) -> Caller:

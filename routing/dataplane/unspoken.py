@@ -7,15 +7,39 @@ upstream's own words are not kept, nor ours about a request's values: whoever ca
 from collections.abc import Iterable
 from typing import Any
 
+from msgspec.json import encode
+
+from controlplane.base.messages import Sentence, counting
 from registry.canon import Adaptation, Failure, FailureKind
+from registry.reasons import model_in
 
 NAME_CHARS = 64
+KEPT_BYTES = 4096
+FRAME = len(encode(Adaptation("", "", "", "")))
+"""What the JSON of an adaptation has around its values."""
+MORE = "more"
+TEXT = counting(Sentence("text of {count} characters"))
+OBJECT = counting(Sentence("object of {count} fields"))
+LIST = counting(Sentence("list of {count} items"))
 _ABOUT_VALUES = frozenset({FailureKind.INVALID_REQUEST, FailureKind.UNSUPPORTED})
 
 
 def unspoken(adapted: Iterable[Adaptation]) -> tuple[Adaptation, ...]:
-    """The adaptations without text that a caller wrote. What was renamed tells names alone, which stay."""
-    return tuple(map(_without_text, adapted))
+    """The adaptations without text that a caller wrote, 4 KB of them at the most; the last one counts those left out.
+
+    What was renamed tells names alone, which stay.
+    """
+    kept: list[Adaptation] = []
+    more, room = 0, KEPT_BYTES - FRAME
+    for one in map(_without_text, adapted):
+        room -= len(encode((one.parameter, one.action, str(one.given), str(one.sent)))) + FRAME
+        if one.action == MORE:
+            more += int(one.sent)
+        elif room < 0:
+            more += 1
+        else:
+            kept.append(one)
+    return (*kept, Adaptation("", MORE, None, more)) if more else tuple(kept)
 
 
 def _without_text(one: Adaptation) -> Adaptation:
@@ -30,23 +54,29 @@ def kind_of(value: Any) -> Any:
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, str):
-        return f"text of {len(value)} characters"
+        return TEXT(len(value))
     if isinstance(value, dict):
-        return f"object of {len(value)} fields"
+        return OBJECT(len(value))
     if isinstance(value, list | tuple):
-        return f"list of {len(value)} items"
+        return LIST(len(value))
     return type(value).__name__
 
 
 def words_kept(failure: Failure) -> str:
     """What a record says of a failure."""
-    about = f" ({failure.code})" if failure.code else ""
+    kind = f"{failure.kind.value} ({failure.code})" if failure.code else failure.kind.value
     if failure.kind in _ABOUT_VALUES:
-        where = f"{failure.parameter[:NAME_CHARS]} was" if failure.parameter else "the request was"
-        return f"{where} refused: {failure.kind.value}{about}"
+        if failure.parameter:
+            return Sentence("{parameter} was refused: {kind}", parameter=failure.parameter[:NAME_CHARS], kind=kind)
+        return Sentence("the request was refused: {kind}", kind=kind)
     if failure.upstream_words or failure.upstream_status is not None:
-        status = f", status {failure.upstream_status}" if failure.upstream_status is not None else ""
-        size = len(failure.upstream_words)
-        what = f"{failure.kind.value}{about}{status}"
-        return f"{failure.message.partition(': ')[0]}: {what}; its {size} characters of words were passed on, not kept"
+        what: str = kind
+        if failure.upstream_status is not None:
+            what = Sentence("{kind}, status {status}", kind=kind, status=failure.upstream_status)
+        return Sentence(
+            "{model}: {what}; its {count} characters of words were passed on, not kept",
+            model=model_in(failure.message) or str(failure.message).partition(": ")[0],
+            what=what,
+            count=len(failure.upstream_words),
+        )
     return failure.message

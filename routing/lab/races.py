@@ -26,6 +26,7 @@ from controlplane.base import access
 from controlplane.base.audit import chain as audit
 from controlplane.base.jobs import verbs as jobs
 from controlplane.base.jobs.engine import JobFailed, Lease
+from controlplane.base.messages import Sentence, cut
 from controlplane.base.models import Job, JobState
 from controlplane.base.redaction import redact
 from controlplane.base.refusals import Conflict, Invalid, Missing
@@ -64,12 +65,18 @@ def start(
     access.require(actor, "lab.run")
     order = {"scenario": scenario, "policies": list(policies), "seed": seed}
     check(scenario, policies, seed)
-    title = f"Race {policies[0]} against {policies[1]} in scenario {scenario}, seed {seed}"
+    title = Sentence(
+        "Race {policy} against {other} in scenario {scenario}, seed {seed}",
+        policy=policies[0],
+        other=policies[1],
+        scenario=scenario,
+        seed=seed,
+    )
     with transaction.atomic():
         job = jobs.enqueue(KIND, order, actor=actor, title=title, idempotency=idempotency)
         waiting = Job.objects.filter(kind=KIND, state__in=[JobState.QUEUED, JobState.RUNNING]).exclude(pk=job.pk)
         if waiting.count() >= MOST_AT_ONCE:
-            words = f"{MOST_AT_ONCE} races wait or run already; wait for one to end, or cancel one"
+            words = Sentence("{most} races wait or run already; wait for one to end, or cancel one", most=MOST_AT_ONCE)
             raise Conflict("lab_busy", words, {"most": MOST_AT_ONCE})
         audit.record(actor, "lab.run", "job", job.pk, {"name": title, **order}, request_id)
     return job
@@ -78,20 +85,46 @@ def start(
 def check(scenario: str, policies: Sequence[str], seed: int) -> None:
     """Raises Invalid, in words that say what to change."""
     if scenario not in SCENARIOS:
-        raise Invalid("scenario", f"there is no scenario {scenario[:40]!r}; expected one of {', '.join(SCENARIOS)}")
+        raise Invalid(
+            "scenario",
+            Sentence(
+                "there is no scenario {scenario}; expected one of {scenarios}",
+                scenario=repr(scenario[:40]),
+                scenarios=", ".join(SCENARIOS),
+            ),
+        )
     unknown = next((name for name in policies if name not in POLICIES), None)
     if unknown is not None:
-        raise Invalid("policy", f"there is no policy {unknown[:40]!r}; expected one of {', '.join(POLICIES)}")
+        raise Invalid(
+            "policy",
+            Sentence(
+                "there is no policy {unknown}; expected one of {policies}",
+                unknown=repr(unknown[:40]),
+                policies=", ".join(POLICIES),
+            ),
+        )
     if len(policies) != LANES or len(set(policies)) != LANES:
-        raise Invalid("policies", f"a race needs {LANES} different policies; got {', '.join(policies)[:200] or 'none'}")
+        raise Invalid(
+            "policies",
+            Sentence(
+                "a race needs {count} different policies; got {policies}",
+                count=LANES,
+                policies=", ".join(policies)[:200] or "none",
+            ),
+        )
     if not 0 <= seed <= MOST_SEED:
-        raise Invalid("seed", f"seed is {seed}; expected a whole number from 0 to {MOST_SEED}")
+        raise Invalid(
+            "seed", Sentence("seed is {seed}; expected a whole number from 0 to {most}", seed=seed, most=MOST_SEED)
+        )
 
 
 def seed_of(text: str) -> int:
     """The seed that somebody typed. Raises Invalid."""
     if not (text.isascii() and text.isdigit() and len(text) <= len(str(MOST_SEED))):
-        raise Invalid("seed", f"seed is {text[:40]!r}; expected a whole number from 0 to {MOST_SEED}")
+        raise Invalid(
+            "seed",
+            Sentence("seed is {text}; expected a whole number from 0 to {most}", text=repr(text[:40]), most=MOST_SEED),
+        )
     return int(text)
 
 
@@ -117,21 +150,34 @@ def get(actor: access.Actor | None, job_id: uuid.UUID) -> Job:
     access.require(actor, "lab.read")
     job = Job.objects.filter(kind=KIND, pk=job_id).select_related("created_by").first()
     if job is None:
-        raise Missing("race", f"there is no race {str(job_id)!r}; races are kept for {jobs.KEPT.days} days")
+        raise Missing(
+            "race",
+            Sentence(
+                "there is no race {job_id}; races are kept for {days} days",
+                job_id=repr(str(job_id)),
+                days=jobs.KEPT.days,
+            ),
+        )
     return job
 
 
 def chosen(actor: access.Actor | None, ids: Sequence[str]) -> list[Job]:
     """The races to compare, in the order asked for. Raises Forbidden, Invalid, Missing."""
     if len(ids) > MOST_COMPARED:
-        raise Invalid("too_many_races", f"{len(ids)} races are ticked; compare at most {MOST_COMPARED}")
+        raise Invalid(
+            "too_many_races",
+            Sentence("{count} races are ticked; compare at most {most}", count=len(ids), most=MOST_COMPARED),
+        )
     try:
         wanted = list(dict.fromkeys(map(uuid.UUID, ids)))
     except ValueError as error:
-        raise Missing("race", f"{', '.join(ids)[:60]!r} is no list of races") from error
+        raise Missing("race", Sentence("{ids} is no list of races", ids=repr(", ".join(ids)[:60]))) from error
     found = {job.pk: job for job in visible(actor).filter(pk__in=wanted)}
     if len(found) < len(wanted):
-        raise Missing("race", f"one of these races is not there any more; races are kept for {jobs.KEPT.days} days")
+        raise Missing(
+            "race",
+            Sentence("one of these races is not there any more; races are kept for {days} days", days=jobs.KEPT.days),
+        )
     return [found[one] for one in wanted]
 
 
@@ -194,7 +240,10 @@ def _follow(child: "subprocess.Popen[bytes]", board: "_Board") -> bool:
     until = time.monotonic() + LIMIT_S
     while not board.lease.cancelled():
         if time.monotonic() > until:
-            raise JobFailed("race_too_long", f"the race took over {LIMIT_S / 60:.0f} minutes and was stopped")
+            raise JobFailed(
+                "race_too_long",
+                Sentence("the race took over {minutes} minutes and was stopped", minutes=f"{LIMIT_S / 60:.0f}"),
+            )
         try:
             line = lines.get(timeout=LOOK_S)
         except queue.Empty:
@@ -219,9 +268,13 @@ def _failure(code: int | None, complaints: IO[bytes]) -> JobFailed:
     said = redact(complaints.read().decode("utf-8", "replace")).strip()
     last = said.splitlines()[-1].removeprefix("CommandError: ").removeprefix("ValueError: ") if said else ""
     if code is not None and code < 0:
-        last = f"its process was killed by signal {-code}; the machine may have run out of memory"
-    words = last[:MOST_WORDS] or "it ended without a result and without a word"
-    return JobFailed("race_failed", f"the race failed: {words}", {"exit": code, "said": said[-MOST_WORDS:]})
+        last = Sentence(
+            "its process was killed by signal {signal}; the machine may have run out of memory", signal=-code
+        )
+    words = cut(last, MOST_WORDS) or Sentence("it ended without a result and without a word")
+    return JobFailed(
+        "race_failed", Sentence("the race failed: {words}", words=words), {"exit": code, "said": said[-MOST_WORDS:]}
+    )
 
 
 class _Board:
@@ -250,7 +303,9 @@ class _Board:
             hear[said["kind"]](said)
         except (ValueError, KeyError, TypeError) as error:
             shown = redact(line[:200].decode("utf-8", "replace")).strip()
-            raise JobFailed("race_failed", f"the race printed what is no result: {shown}") from error
+            raise JobFailed(
+                "race_failed", Sentence("the race printed what is no result: {shown}", shown=shown)
+            ) from error
 
     def result(self) -> dict[str, Any]:
         """What is kept: the counts, the series, the figures; of a race that was stopped, what there is."""

@@ -14,6 +14,35 @@ from controlplane.base.web.telling import told
 
 FOLDER = Path(settings.BASE_DIR)
 SPEAKING = [
+    "registry/protocols/runtime/losses",
+    "registry/protocols/runtime/params",
+    "registry/protocols/runtime/given",
+    "registry/protocols/auth",
+    "registry/protocols/runtime/content",
+    "registry/protocols/runtime/calls",
+    "registry/protocols/runtime/replies",
+    "registry/protocols/runtime/own_format",
+    "registry/protocols/runtime/splice",
+    "registry/protocols/codecs/anthropic",
+    "registry/protocols/codecs/anthropic_settings",
+    "registry/protocols/codecs/huggingface",
+    "registry/protocols/codecs/ollama",
+    "routing/calls/jobs",
+    "routing/lab/races",
+    "routing/dataplane/fields",
+    "routing/dataplane/refusals",
+    "routing/dataplane/held",
+    "routing/dataplane/gateway",
+    "routing/dataplane/endpoints",
+    "routing/dataplane/forwarding",
+    "routing/dataplane/caller",
+    "routing/dataplane/first_calls",
+    "routing/dataplane/unspoken",
+    "registry/protocols/runtime/streams",
+    "registry/protocols/codecs/kserve",
+    "registry/protocols/codecs/anthropic_answers",
+    "registry/protocols/compiler/adapters",
+    "registry/reasons",
     "registry/catalog/importing",
     "registry/catalog/releases",
     "registry/catalog/verbs",
@@ -50,17 +79,23 @@ UNSEEN = {
     "credential {} {}",
     "Connect call failed ",
     "a black dot",
+    "thinking disabled",
+    "no tools",
+    "adapter {} {}",
+    "_Worker | None",
 }
-"""Not told as sentences: units, names of callers, what the system says, what is sent."""
+"""Not told as sentences: units, names, types, what the system says, what is sent."""
 MARKED = {"Sentence", "gettext", "ngettext", "gettext_lazy", "ngettext_lazy", "re.compile"}
 
 
 def unmarked(tree: ast.AST) -> Iterator[str]:
-    """Every text like a sentence that is neither a docstring nor marked for the catalogue; what differs as {}."""
+    """Every text like a sentence that is no docstring, not logged and not marked; what differs as {}."""
     waiting = [tree]
     while waiting:
         node = waiting.pop()
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            continue
+        if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("log."):
             continue
         if isinstance(node, ast.Call) and ast.unparse(node.func) in MARKED:
             waiting += [*node.args[1:], *node.keywords]

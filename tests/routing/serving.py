@@ -14,6 +14,7 @@ import httpx
 import msgspec
 import openai
 
+from controlplane.base.messages import restored
 from controlplane.base.secrets import key_hash
 from registry.transports.egress import Egress
 from registry.transports.http import Client
@@ -101,7 +102,7 @@ class Running:
         return openai.AsyncOpenAI(base_url=f"{self.url}/v1", api_key=key, max_retries=0, timeout=10)
 
     async def records(self, count: int = 1, within: float = 3.0) -> list[dict[str, Any]]:
-        """The records of `count` calls, once they are there."""
+        """The records of `count` calls, once they are there, as they are read from the table."""
         recorder = self.gateway._recorder
         end = time.monotonic() + within
         while len(self.delivered) < count and time.monotonic() < end:
@@ -109,7 +110,7 @@ class Running:
             await asyncio.sleep(0.01)
         ids = {row["id"] for row in self.delivered}
         assert len(self.delivered) == count, f"{len(self.delivered)} records of {len(ids)} calls: {self.delivered[:5]}"
-        return self.delivered
+        return [restored(row) for row in self.delivered]
 
 
 @asynccontextmanager

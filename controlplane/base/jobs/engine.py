@@ -22,12 +22,13 @@ from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
 from controlplane.base.jobs import verbs as jobs
-from controlplane.base.messages import Sentence, restored, stored
+from controlplane.base.messages import Sentence, cut, joined, mapped, message_of, restored, stored
 from controlplane.base.models import Job, JobState
 from controlplane.base.redaction import redact
 
 LEASE = timedelta(seconds=20)
 RENEW_SECONDS = 5.0
+MOST_WORDS = 2000
 PROGRESS_SECONDS = 0.2
 BACKOFF_SECONDS = 2.0
 HORIZON = timedelta(hours=1)
@@ -242,7 +243,12 @@ def run(lease: Lease, handlers: Handlers) -> BaseException | None:
         lease.defer(error)
     elif not isinstance(error, LeaseLost):
         log.warning("job %s (%s) failed", lease.job.pk, lease.job.kind, exc_info=error)
-        lease.retry({"code": "exception", "message": redact(f"{type(error).__name__}: {error}")[:2000]})
+        lease.retry(
+            {
+                "code": "exception",
+                "message": cut(joined([type(error).__name__, mapped(message_of(error), redact)], ": "), MOST_WORDS),
+            }
+        )
     return error
 
 

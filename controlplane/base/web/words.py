@@ -1,5 +1,7 @@
 """The reader's words for stored values. A value that is not listed is shown as it is."""
 
+from collections.abc import Mapping
+
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -30,13 +32,6 @@ FAMILIES: dict[str, dict[str, str | Promise]] = {
         "classification": _("Classification"),
         "detection": _("Detection"),
         "tensor": _("Tensor"),
-    },
-    "protocol": {
-        "openai": "OpenAI",
-        "anthropic": "Anthropic",
-        "huggingface": "Hugging Face",
-        "ollama": "Ollama",
-        "kserve_v2": "KServe V2",
     },
     "role": {
         "viewer": _("Viewer"),
@@ -274,6 +269,11 @@ FAMILIES: dict[str, dict[str, str | Promise]] = {
     },
     "verdict": {"better": _("better"), "worse": _("worse"), "same": _("equal")},
 }
+
+
+def declare(family: str, words: Mapping[str, str]) -> None:
+    """Add the words of an app's own values, which are the same in every language."""
+    FAMILIES.setdefault(family, {}).update(words)
 
 
 def word(family: str, value: str) -> str:

@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+from controlplane.base.messages import Sentence
 from registry.protocols.runtime.calls import ToolCalls
 from registry.protocols.runtime.content import (
     INSTRUCTIONS,
@@ -25,7 +26,9 @@ NATIVE = ("image", "document", "search_result", "thinking", "redacted_thinking",
 THOUGHTS = ("thinking", "redacted_thinking")
 MARK = "cache_control"
 OUTSIDE_IDS = re.compile(r"[^a-zA-Z0-9_-]")
-BLANK = "this upstream refuses text without a visible character"
+ALL_TEXT = Sentence("instructions are text")
+SPACES = Sentence("this upstream refuses spaces at the end of an answer to go on with")
+BLANK = Sentence("this upstream refuses text without a visible character")
 
 
 class Conversation:
@@ -56,7 +59,7 @@ class Conversation:
     def instructions(self, given: Given) -> list[Block]:
         """An instruction's text: one block, or one a part if a part is marked for caching."""
         parts = parts_of(given)
-        texts = [text_or_refuse(part, "text only, because instructions are text") for part in parts]
+        texts = [text_or_refuse(part, ALL_TEXT) for part in parts]
         if any(part.peek(MARK) is not None for part in parts):
             found = [block for part, text in zip(parts, texts, strict=True) if (block := text_block(part, text))]
         else:
@@ -106,8 +109,7 @@ class Conversation:
         text = final["content"][-1].get("text")
         if final["role"] == "assistant" and isinstance(text, str) and text != text.rstrip() and self.last:
             final["content"][-1]["text"] = text.rstrip()
-            why = "this upstream refuses spaces at the end of an answer to go on with"
-            self.last.teller.lose(self.last.at("content"), "clamped", text[-40:], text.rstrip()[-40:], why)
+            self.last.teller.lose(self.last.at("content"), "clamped", text[-40:], text.rstrip()[-40:], SPACES)
 
     def body(self) -> Block:
         """`system` and `messages`; a lone text without a mark is sent as text."""
@@ -127,7 +129,9 @@ def conversation(messages: Given) -> Block:
     for role, given in each_message(messages):
         found.add(role, given)
     if not found.turns:
-        raise unreadable("'messages' holds nothing to answer", "a user's message with a visible character")
+        raise unreadable(
+            Sentence("'messages' holds nothing to answer"), Sentence("a user's message with a visible character")
+        )
     found.strip_end()
     return found.body()
 
@@ -144,7 +148,9 @@ def block_of(part: Given) -> Block | None:
         return part.carry(MARK, {"type": "image", "source": source})
     if kind in NATIVE:
         return dict(part.whole())
-    raise unreadable(f"a message holds a part of type {kind!r:.60}", "text or image_url")
+    raise unreadable(
+        Sentence("a message holds a part of type {kind}", kind=f"{kind!r:.60}"), Sentence("text or image_url")
+    )
 
 
 def text_block(part: Given, text: str) -> Block | None:
@@ -163,7 +169,10 @@ def thoughts(given: Given) -> list[Block]:
     for entry in entries:
         entry.take("index")
         if entry.peek("type") not in THOUGHTS:
-            raise unreadable(f"{entry.path}.type is {entry.peek('type')!r:.60}", " or ".join(THOUGHTS))
+            raise unreadable(
+                Sentence("{path}.type is {given}", path=entry.path, given=f"{entry.peek('type')!r:.60}"),
+                " or ".join(THOUGHTS),
+            )
         found.append({key: entry.take(key) for key in list(entry.rest)})
     if found and given.peek("reasoning_content") == "".join(str(block.get("thinking") or "") for block in found):
         given.take("reasoning_content")

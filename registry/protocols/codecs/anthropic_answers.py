@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from controlplane.base.messages import Sentence
 from registry.canon import CallContext
 from registry.protocols.runtime import replies
 from registry.protocols.runtime.streams import NOTHING, Delta
@@ -76,14 +77,19 @@ class Blocks:
         """Keep a block that starts. Raises ValueError if too many are open."""
         self.open[index] = block
         if len(self.open) > MOST_OPEN:
-            raise ValueError(f"more than {MOST_OPEN} content blocks at a time")
+            raise ValueError(Sentence("more than {most} content blocks at a time", most=MOST_OPEN))
         return block
 
     def hold(self, size: int) -> None:
         """Count what is kept until its block ends. Raises ValueError if that is too much."""
         self.held += size
         if self.held > MOST_HELD:
-            raise ValueError(f"more than {MOST_HELD:,} characters of thinking and of arguments at a block's start")
+            raise ValueError(
+                Sentence(
+                    "more than {most} characters of thinking and of arguments at a block's start",
+                    most=f"{MOST_HELD:,}",
+                )
+            )
 
 
 def delta(state: dict[str, Any], event: str, data: Any) -> Delta:
@@ -105,7 +111,7 @@ def delta(state: dict[str, Any], event: str, data: Any) -> Delta:
     if kind == "message_stop":
         return joined(all_ended(blocks, list(blocks.open)), Delta(done=True))
     if kind == "error":
-        raise ValueError(f"an error without words: {data!r:.200}")
+        raise ValueError(Sentence("an error without words: {data}", data=f"{data!r:.200}"))
     return NOTHING
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from msgspec import Raw
 
+from controlplane.base.messages import Sentence
 from registry.canon import plain
 from registry.protocols.runtime import content
 from registry.protocols.runtime.content import schema_of, unreadable
@@ -18,10 +19,20 @@ Block = dict[str, Any]
 CHOICES = {"auto": "auto", "none": "none", "required": "any"}
 EFFORTS = ("none", "low", "medium", "high", "xhigh", "max")
 MARK = "cache_control"
-BLANK = "this upstream refuses text without a visible character"
+BLANK = Sentence("this upstream refuses text without a visible character")
+NO_TOOLS = Sentence("the call has no tools")
+LEAST_EFFORT = Sentence("expected one of {efforts}", efforts=EFFORTS)
+THINKING_GIVEN = Sentence("'thinking' is given and takes its place")
+TOOL_FORCED = Sentence("this upstream does not think where a tool is forced")
+ANSWER_BEGUN = Sentence("this upstream does not think where its answer is begun for it")
+THINKING_LOST = Sentence("the last tool calls come without the thinking before them")
+NO_ROOM = Sentence("max_tokens leaves no room for it")
+LESS_THAN_ALL = Sentence("expected less than max_tokens")
+OWN_SAMPLING = Sentence("this upstream thinks with its own sampling")
 MAX_TOKENS = 4096
 """Of the answer, if the caller gives none; thinking comes on top."""
 MOST_MARKS = 4
+TOO_MANY_MARKS = Sentence("this upstream takes {most} of them", most=MOST_MARKS)
 LEAST_BUDGET = 1024
 """The fewest tokens that thinking may be given."""
 
@@ -45,17 +56,20 @@ def tools(value: Given) -> list[Block]:
     found = []
     for tool in value.items():
         if not isinstance(tool.value, dict):
-            raise unreadable(f"{tool.path} is not an object", "a function")
+            raise unreadable(Sentence("{path} is not an object", path=tool.path), Sentence("a function"))
         if tool.peek("type") != "function":
             if "custom" in tool.value:
-                raise unreadable(f"{tool.path} is a custom tool", "a function: this upstream has no free-form tools")
+                raise unreadable(
+                    Sentence("{path} is a custom tool", path=tool.path),
+                    Sentence("a function: this upstream has no free-form tools"),
+                )
             found.append(tool.whole())
             continue
         tool.take("type")
         function = tool.inner("function")
         block = {"name": function.take("name"), "input_schema": input_schema(function)}
         if not isinstance(block["name"], str):
-            raise unreadable(f"{function.path} has no name", "a tool's name")
+            raise unreadable(Sentence("{path} has no name", path=function.path), Sentence("a tool's name"))
         block |= {key: function.take(key) for key in ("description", "strict") if function.peek(key) not in (None, "")}
         found.append(function.carry(MARK, tool.carry(MARK, block)))
     return found
@@ -67,12 +81,14 @@ def input_schema(function: Given) -> Block:
     if schema is None or schema == {}:
         return {"type": "object", "properties": {}}
     if not isinstance(schema, dict):
-        raise unreadable(f"{function.at('parameters')} is no JSON Schema", "an object")
+        raise unreadable(Sentence("{value} is no JSON Schema", value=function.at("parameters")), Sentence("an object"))
     kind = schema.get("type")
     if kind == "object":
         return schema
     if kind is not None and (not isinstance(kind, list) or "object" not in kind):
-        raise unreadable(f"{function.at('parameters')}.type is {kind!r:.60}", "object")
+        raise unreadable(
+            Sentence("{path}.type is {given}", path=function.at("parameters"), given=f"{kind!r:.60}"), "object"
+        )
     function.note("parameters.type", "defaulted", kind, "object")
     return {**schema, "type": "object"}
 
@@ -92,7 +108,10 @@ def tool_choice(value: Given) -> Block:
         return {"type": CHOICES.get(str(mode), "auto")}
     if kind in ("auto", "any", "tool", "none"):
         return dict(value.whole())
-    raise unreadable(f"'tool_choice' is {given!r:.60}", f"{', '.join(CHOICES)} or a function")
+    raise unreadable(
+        Sentence("'tool_choice' is {given}", given=f"{given!r:.60}"),
+        Sentence("{choices} or a function", choices=", ".join(CHOICES)),
+    )
 
 
 def negated(value: Given) -> bool:
@@ -110,10 +129,13 @@ def effort(value: Given) -> str:
     """A reasoning effort; the least that can be said here is low."""
     given = value.whole()
     if given == "minimal":
-        value.teller.lose(value.path, "clamped", given, "low", f"expected one of {', '.join(EFFORTS)}")
+        value.teller.lose(value.path, "clamped", given, "low", LEAST_EFFORT)
         return "low"
     if given not in EFFORTS:
-        raise unreadable(f"{value.path!r} is {given!r:.60}", f"one of {', '.join(EFFORTS)}")
+        raise unreadable(
+            Sentence("{path} is {given}", path=repr(value.path), given=f"{given!r:.60}"),
+            Sentence("one of {efforts}", efforts=EFFORTS),
+        )
     return str(given)
 
 
@@ -138,7 +160,7 @@ def settle_tools(body: Block, draft: Draft) -> None:
         choice = settings_in(body, "tool_choice")
         given = ("parallel_tool_calls" if name == "disable_parallel_tool_use" else "tool_choice" for name in choice)
         for name in dict.fromkeys(given):
-            draft.lose(name, "dropped", choice, None, "the call has no tools")
+            draft.lose(name, "dropped", choice, None, NO_TOOLS)
         body.pop("tool_choice", None)
     elif "tool_choice" in body:
         body["tool_choice"] = {"type": "auto", **settings_in(body, "tool_choice")}
@@ -149,8 +171,8 @@ def settle_marks(body: Block, draft: Draft) -> None:
     marked = [block for block in every_block(body) if block.get(MARK) is not None]
     surplus = len(marked) - MOST_MARKS + (MARK in body)
     if surplus > 0:
-        why = f"this upstream takes {MOST_MARKS} of them"
-        draft.lose(MARK, "dropped", f"{len(marked)} marks", f"{len(marked) - surplus} marks", why)
+        given, kept = (Sentence("{count} marks", count=count) for count in (len(marked), len(marked) - surplus))
+        draft.lose(MARK, "dropped", given, kept, TOO_MANY_MARKS)
         for block in marked[:surplus]:
             del block[MARK]
 
@@ -174,7 +196,7 @@ def settle_effort(body: Block, draft: Draft) -> None:
     if not output:
         del body["output_config"]
     if "thinking" in body:
-        draft.lose("reasoning_effort", "dropped", "none", None, "'thinking' is given and takes its place")
+        draft.lose("reasoning_effort", "dropped", "none", None, THINKING_GIVEN)
         return
     body["thinking"] = {"type": "disabled"}
     draft.note("reasoning_effort", "mapped", "none", "thinking disabled")
@@ -186,18 +208,18 @@ def settle_thinking(body: Block, draft: Draft) -> None:
     if thinking.get("type") != "enabled":
         return
     limit, budget = plain_value(body.get("max_tokens")), thinking.get("budget_tokens")
-    why = ""
+    why: str = ""
     if settings_in(body, "tool_choice").get("type") in ("any", "tool"):
-        why = "this upstream does not think where a tool is forced"
+        why = TOOL_FORCED
     elif body["messages"][-1]["role"] == "assistant":
-        why = "this upstream does not think where its answer is begun for it"
+        why = ANSWER_BEGUN
     elif forgot_thinking(body["messages"]):
-        why = "the last tool calls come without the thinking before them"
+        why = THINKING_LOST
     elif isinstance(limit, int) and isinstance(budget, int) and limit <= budget:
         room = max(limit // 2, LEAST_BUDGET)
-        why = "max_tokens leaves no room for it" if limit <= room else ""
+        why = NO_ROOM if limit <= room else ""
         if not why:
-            draft.lose("thinking.budget_tokens", "clamped", budget, room, "expected less than max_tokens")
+            draft.lose("thinking.budget_tokens", "clamped", budget, room, LESS_THAN_ALL)
             body["thinking"] = {**thinking, "budget_tokens": room}
     if why:
         draft.lose("thinking", "dropped", thinking, None, why)
@@ -215,7 +237,7 @@ def drop_sampling(body: Block, draft: Draft) -> None:
     for name, low in (("temperature", 1), ("top_p", 0.95), ("top_k", None)):
         value = plain_value(body.get(name))
         if value is not None and (low is None or not isinstance(value, int | float) or not low <= value <= 1):
-            draft.lose(name, "dropped", value, None, "this upstream thinks with its own sampling")
+            draft.lose(name, "dropped", value, None, OWN_SAMPLING)
             del body[name]
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from controlplane.base.messages import Sentence
 from registry.canon import CallContext
 from registry.protocols.runtime import replies
 from registry.protocols.runtime.content import each_message, one_prompt, schema_of, stops, text_only
@@ -14,6 +15,7 @@ __all__ = [
     "transcript",
 ]  # fmt: skip
 
+PLAIN_TEXT = Sentence("this upstream takes plain text")
 FINISH = {"length": "length", "eos_token": "stop", "stop_sequence": "stop"}
 SPEAKERS = {"user": "User", "assistant": "Assistant", "tool": "Tool", "function": "Tool"}
 
@@ -22,7 +24,7 @@ def transcript(messages: Given) -> str:
     """A chat as plain text that ends where the assistant is to speak: this wire has no messages and no template."""
     lines = []
     for role, message in each_message(messages):
-        text = text_only(message, "this upstream takes plain text")
+        text = text_only(message, PLAIN_TEXT)
         lines.append(f"{SPEAKERS[role]}: {text}" if role in SPEAKERS else text)
     return "\n\n".join([*lines, "Assistant:"])
 

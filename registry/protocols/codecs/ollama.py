@@ -1,23 +1,27 @@
 """Ollama's own API: bare base64 images, tool arguments as objects, one JSON object a line."""
 
+from collections.abc import Mapping
 from typing import Any
 
+from controlplane.base.messages import Sentence
 from registry.canon import CallContext
 from registry.protocols.runtime import content, replies
 from registry.protocols.runtime.calls import ToolCalls
 from registry.protocols.runtime.content import each_message, image_of, kind_of, parts_of, schema_of, text_of, unreadable
 from registry.protocols.runtime.given import Given
+from registry.protocols.runtime.losses import NO_PARAMETER
 from registry.protocols.runtime.params import Draft
 from registry.protocols.runtime.streams import Delta
 
 __all__ = [
-    "chat", "chat_delta", "completion", "completion_delta", "embeddings", "finish", "format", "messages", "prompt",
-    "settings", "stop", "texts", "think", "tools",
+    "chat", "chat_delta", "completion", "completion_delta", "embeddings", "facts", "finish", "format", "messages",
+    "prompt", "settings", "stop", "texts", "think", "tools",
 ]  # fmt: skip
 
 FINISH = {"stop": "stop", "length": "length"}
 EFFORTS = {"none": False, "minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "high",
            "max": "high"}  # fmt: skip
+NEAREST = Sentence("expected none, low, medium or high")
 """OpenAI's reasoning efforts and the value of `think` that comes nearest."""
 
 
@@ -56,10 +60,15 @@ def content_of(given: Given) -> dict[str, Any]:
         elif kind_of(part) == "image_url":
             _, data, address = image_of(part)
             if address:
-                raise unreadable("an image is given as a link", "a data: address, because Ollama fetches nothing")
+                raise unreadable(
+                    Sentence("an image is given as a link"), Sentence("a data: address, because Ollama fetches nothing")
+                )
             images.append(data)
         else:
-            raise unreadable(f"a message holds a part of type {kind_of(part)!r:.60}", "text or image_url")
+            raise unreadable(
+                Sentence("a message holds a part of type {part}", part=f"{kind_of(part)!r:.60}"),
+                Sentence("text or image_url"),
+            )
     return {"content": text, "images": images} if images else {"content": text}
 
 
@@ -91,7 +100,7 @@ def format(value: Given) -> Any:
 def tools(value: Given) -> list[Any]:
     """Tools have OpenAI's form here too."""
     if not isinstance(value.value, list):
-        raise unreadable("'tools' is no list", "a list of functions")
+        raise unreadable(Sentence("'tools' is no list"), Sentence("a list of functions"))
     return list(value.whole())
 
 
@@ -101,12 +110,15 @@ def think(value: Given) -> Any:
     if value.path == "think" or isinstance(given, bool):
         return given
     if not isinstance(given, str) or given not in EFFORTS:
-        raise unreadable(f"{value.path!r} is {given!r:.60}", f"one of {', '.join(EFFORTS)}")
+        raise unreadable(
+            Sentence("{path} is {given}", path=repr(value.path), given=f"{given!r:.60}"),
+            Sentence("one of {efforts}", efforts=list(EFFORTS)),
+        )
     sent = EFFORTS[given]
     if given == "none":
         value.teller.note(value.path, "mapped", given, sent)
     elif sent != given:
-        value.teller.lose(value.path, "clamped", given, sent, "expected none, low, medium or high")
+        value.teller.lose(value.path, "clamped", given, sent, NEAREST)
     return sent
 
 
@@ -120,7 +132,7 @@ def finish(body: dict[str, Any], draft: Draft) -> None:
         draft.note("tool_choice", "mapped", given, "no tools")
         draft.note("tools", "mapped", body.pop("tools"), None)
     elif given != "auto" or not body.get("tools"):
-        draft.lose("tool_choice", "dropped", given, None, "this model's upstream has no such parameter")
+        draft.lose("tool_choice", "dropped", given, None, NO_PARAMETER)
 
 
 def finish_of(answer: dict[str, Any], called: bool) -> str:
@@ -178,3 +190,25 @@ def completion_delta(state: dict[str, Any], event: str, data: Any) -> Delta:
 def embeddings(answer: Any, context: CallContext) -> dict[str, Any]:
     """A list of vectors."""
     return replies.embeddings(context, answer["embeddings"])
+
+
+def facts(card: Any, page: Any) -> dict[str, Any]:
+    """What /api/show says of a model: its abilities, its context length and its own defaults."""
+    said = page if isinstance(page, Mapping) else {}
+    information = said.get("model_info")
+    items = information.items() if isinstance(information, Mapping) else ()
+    lengths = [value for key, value in items if str(key).endswith(".context_length")]
+    found = {"context_length": lengths[0] if lengths else None, "defaults": numbers_in(said.get("parameters"))}
+    return {**found, "abilities": said["capabilities"]} if isinstance(said.get("capabilities"), list) else found
+
+
+def numbers_in(text: Any) -> dict[str, float]:
+    """Numbers in /api/show's `parameters`, a text of lines "name   value"."""
+    found = {}
+    for line in text.splitlines()[:100] if isinstance(text, str) else ():
+        name, _, value = line.strip().partition(" ")
+        try:
+            found[name] = float(value)
+        except ValueError:
+            continue
+    return found

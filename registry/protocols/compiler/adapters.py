@@ -12,6 +12,7 @@ from weakref import WeakValueDictionary
 
 import msgspec
 
+from controlplane.base.messages import Sentence
 from registry.canon import Task
 from registry.protocols import codecs
 from registry.protocols.adapter import Adapter, BoundOperation, Code, CompileError, Verb, Wire
@@ -20,8 +21,9 @@ from registry.protocols.compiler import generate
 from registry.protocols.compiler.catalog import PROTOCOLS
 from registry.protocols.compiler.layout import layout
 from registry.protocols.compiler.mapping import collision
-from registry.protocols.document import ControlCall, Document, Framing, Probe, Transport
+from registry.protocols.document import ControlCall, Document, Framing, Transport
 from registry.protocols.document import Operation as Described
+from registry.protocols.recognition import Probe
 from registry.protocols.runtime.opening import opening
 from registry.protocols.runtime.own_format import STARTS
 from registry.spec import TASKS_BY_TYPE, Constraint, Parameter, Spec
@@ -51,6 +53,12 @@ class Ground:
 _adapters: WeakValueDictionary[bytes, Adapter] = WeakValueDictionary()
 _recent: deque[Adapter] = deque(maxlen=RECENT)
 
+AUTH = Sentence("none, bearer, header, query and basic")
+ONE_EXCHANGE = Sentence("answers in one exchange")
+JSON_BODIES = Sentence("JSON bodies")
+USAGE = Sentence("prompt and completion")
+FRAMINGS = Sentence("sse and ndjson")
+
 
 def compile_adapter(spec: Spec) -> Adapter:
     """The adapter of `spec` with its code, shared by all specs of its shape. Raises CompileError."""
@@ -75,7 +83,13 @@ def adapter_of(spec: Spec) -> Adapter:
 def ground_of(protocol: str, kind: str) -> Ground:
     """The ground of a protocol that we speak. Raises CompileError."""
     if protocol not in PROTOCOLS:
-        raise CompileError(f"protocol {protocol!r} is unknown; expected one of {', '.join(PROTOCOLS)}")
+        raise CompileError(
+            Sentence(
+                "protocol {protocol} is unknown; expected one of {protocols}",
+                protocol=repr(protocol),
+                protocols=", ".join(PROTOCOLS),
+            )
+        )
     return ground(PROTOCOLS[protocol], kind)
 
 
@@ -89,7 +103,14 @@ def ground(document: Document, kind: str) -> Ground:
     tasks = tuple(task for task in TASKS_BY_TYPE[kind] if task in document.operations)
     if not tasks or kind not in document.types:
         served = ", ".join(document.types)
-        raise CompileError(f"protocol {document.name} does not serve type {kind}; it serves {served}")
+        raise CompileError(
+            Sentence(
+                "protocol {document} does not serve type {kind}; it serves {served}",
+                document=document.name,
+                kind=kind,
+                served=served,
+            )
+        )
     refuse_unbuilt(document, tasks)
     document = below_base(document)
     blank = Adapter(
@@ -108,7 +129,7 @@ def ground(document: Document, kind: str) -> Ground:
 
 def not_bound() -> Code:
     """The code of an adapter without a spec. Always raises CompileError."""
-    raise CompileError("an adapter needs a spec before it can be compiled")
+    raise CompileError(Sentence("an adapter needs a spec before it can be compiled"))
 
 
 def unmade(found: Ground, spec: Spec) -> Adapter:
@@ -126,7 +147,9 @@ def compiled(found: Ground, spec: Spec) -> Code:
         digest = hashlib.sha256(source.encode()).hexdigest()
         module = load(source, f"adapter {document.name} {digest[:12]}")
     except (SyntaxError, ValueError, RecursionError, ImportError) as error:
-        raise CompileError(f"protocol {document.name}: its code does not load: {error}") from error
+        raise CompileError(
+            Sentence("protocol {protocol}: its code does not load: {error}", protocol=document.name, error=error)
+        ) from error
     return Code(source, digest, operations(module, document, tasks))
 
 
@@ -182,44 +205,72 @@ def described_by(document: Document) -> Verb | None:
 def refuse_unbuilt(document: Document, tasks: tuple[Task, ...]) -> None:
     """Raise CompileError for what the schema has and the compiler cannot build yet."""
     if document.auth.kind in MINTED:
-        raise unbuilt(document, f"auth kind {document.auth.kind}", "none, bearer, header, query and basic")
+        raise unbuilt(document, Sentence("auth kind {kind}", kind=document.auth.kind), AUTH)
     for task in tasks:
         operation = document.operations[task]
-        where = f"operation {task}: "
+        where = {"task": task}
         if operation.transport is not Transport.HTTP:
-            raise unbuilt(document, f"{where}transport {operation.transport}", "http")
+            raise unbuilt(
+                document, Sentence("operation {task}: transport {kind}", **where, kind=operation.transport), "http"
+            )
         if operation.polling is not None:
-            raise unbuilt(document, f"{where}polling of asynchronous jobs", "answers in one exchange")
-        if operation.request_media is not None or operation.reply_media is not None:
-            raise unbuilt(document, f"{where}media {operation.request_media or operation.reply_media}", "JSON bodies")
+            raise unbuilt(document, Sentence("operation {task}: polling of asynchronous jobs", **where), ONE_EXCHANGE)
+        media = operation.request_media or operation.reply_media
+        if media is not None:
+            raise unbuilt(document, Sentence("operation {task}: media {media}", **where, media=media), JSON_BODIES)
         if operation.usage.cached or operation.usage.reasoning:
-            raise unbuilt(document, f"{where}usage of cached or reasoning tokens", "prompt and completion")
+            raise unbuilt(document, Sentence("operation {task}: usage of cached or reasoning tokens", **where), USAGE)
         framing = operation.stream.framing if operation.stream else Framing.SSE
         if framing not in generate.FRAMINGS:
-            raise unbuilt(document, f"{where}framing {framing}", "sse and ndjson")
+            raise unbuilt(document, Sentence("operation {task}: framing {kind}", **where, kind=framing), FRAMINGS)
         refuse_malformed(document, task, operation)
 
 
 def refuse_malformed(document: Document, task: Task, operation: Described) -> None:
     """Raise CompileError for a document that contradicts itself or names unknown codecs."""
-    where = f"protocol {document.name}, operation {task}"
+    where = Sentence("protocol {protocol}, operation {task}", protocol=document.name, task=task)
     if bool(operation.reply) == bool(operation.same_format):
-        raise CompileError(f"{where}: give either `reply` (a codec) or `same_format` (a field), not both or neither")
+        raise CompileError(
+            Sentence(
+                "{where}: give either `reply` (a codec) or `same_format` (a field), not both or neither", where=where
+            )
+        )
     unknown = sorted(set(operation.each.values()) - set(STARTS))
     if unknown:
-        raise CompileError(f"{where}: unknown kind {unknown[0]!r} in `each`; known are {', '.join(STARTS)}")
+        raise CompileError(
+            Sentence(
+                "{where}: unknown kind {kind} in `each`; known are {known}",
+                where=where,
+                kind=repr(unknown[0]),
+                known=list(STARTS),
+            )
+        )
     if operation.stream is not None and task not in generate.STREAMS:
-        raise CompileError(f"{where}: only {', '.join(generate.STREAMS)} can stream")
+        raise CompileError(Sentence("{where}: only {known} can stream", where=where, known=list(generate.STREAMS)))
     if operation.stream is not None and operation.stream.splice == bool(operation.stream.codec):
-        raise CompileError(f"{where}: a stream needs either `splice: true` or a codec")
+        raise CompileError(Sentence("{where}: a stream needs either `splice: true` or a codec", where=where))
     for codec in sorted(generate.codec_names(document)):
         if not codecs.exists(codec):
-            raise CompileError(f"{where}: unknown codec {codec!r}; known are {', '.join(codecs.known())}")
+            raise CompileError(
+                Sentence(
+                    "{where}: unknown codec {codec}; known are {known}",
+                    where=where,
+                    codec=repr(codec),
+                    known=list(codecs.known()),
+                )
+            )
 
 
 def unbuilt(document: Document, feature: str, available: str) -> CompileError:
     """The error for a feature that is not built yet."""
-    return CompileError(f"protocol {document.name}: {feature} is not supported yet; supported: {available}")
+    return CompileError(
+        Sentence(
+            "protocol {document}: {feature} is not supported yet; supported: {available}",
+            document=document.name,
+            feature=feature,
+            available=available,
+        )
+    )
 
 
 def refuse_collisions(document: Document, operation: Described, spec: Spec) -> None:
@@ -228,8 +279,14 @@ def refuse_collisions(document: Document, operation: Described, spec: Spec) -> N
     if found is not None:
         first, second, path = found
         raise CompileError(
-            f"parameters {first!r} and {second!r} would both reach {document.title} as {path!r}; "
-            "remove one or give it another `upstream`"
+            Sentence(
+                "parameters {first} and {second} would both reach {title} as {path};"
+                " remove one or give it another `upstream`",
+                first=repr(first),
+                second=repr(second),
+                title=document.title,
+                path=repr(path),
+            )
         )
 
 
@@ -257,7 +314,7 @@ def load(source: str, filename: str) -> ModuleType:
     loader = GeneratedLoader(source, filename)
     described = importlib.util.spec_from_loader("registry.protocols.generated", loader, origin=filename)
     if described is None:
-        raise CompileError(f"{filename} cannot be loaded")
+        raise CompileError(Sentence("{filename} cannot be loaded", filename=filename))
     module = importlib.util.module_from_spec(described)
     loader.exec_module(module)
     return module

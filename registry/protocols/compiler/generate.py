@@ -11,7 +11,8 @@ import msgspec
 
 from registry.canon import Task
 from registry.protocols.compiler.mapping import wire_path
-from registry.protocols.document import Document, MappingStep, Operation, Part, Rest
+from registry.protocols.document import Document, MappingStep, Operation, Rest
+from registry.protocols.part import Part
 from registry.spec import Constraint, Parameter, Spec
 from registry.steering import steers
 

@@ -1,6 +1,6 @@
 """Where a spec's parameters reach an upstream."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from registry.protocols.document import Operation
 from registry.spec import Parameter
@@ -8,20 +8,28 @@ from registry.spec import Parameter
 
 def wire_path(item: Parameter, operation: Operation) -> str:
     """The dotted path at which a parameter reaches the upstream."""
-    if item.upstream is None:
-        for step in operation.body:
-            if item.name in step.sources:
-                return step.put
-    upstream = item.upstream or item.name
-    return upstream if "." in upstream or not operation.home else f"{operation.home}.{upstream}"
+    return _path(item, operation, _put(operation))
 
 
 def collision(params: Sequence[Parameter], operation: Operation) -> tuple[str, str, str] | None:
     """The first two parameters that would reach the upstream under one path, and the path; None if all differ."""
+    put = _put(operation)
     taken: dict[str, str] = {}
     for item in params:
-        path = wire_path(item, operation)
+        path = _path(item, operation, put)
         if path in taken:
             return taken[path], item.name, path
         taken[path] = item.name
     return None
+
+
+def _put(operation: Operation) -> dict[str, str]:
+    """Where the document puts each of the caller's fields that it names."""
+    return {source: step.put for step in reversed(operation.body) for source in step.sources}
+
+
+def _path(item: Parameter, operation: Operation, put: Mapping[str, str]) -> str:
+    if item.upstream is None and item.name in put:
+        return put[item.name]
+    upstream = item.upstream or item.name
+    return upstream if "." in upstream or not operation.home else f"{operation.home}.{upstream}"

@@ -13,6 +13,7 @@ from typing import Any
 from msgspec import DecodeError, Raw, ValidationError
 from msgspec.json import Decoder, encode
 
+from controlplane.base.messages import Sentence
 from registry.canon import CallContext, Failure, FailureKind, Reply, Usage, plain
 from registry.protocols.document import ErrorRule, UsagePaths
 from registry.protocols.runtime.counting import first, tokens_in, usage_body, usage_of
@@ -107,7 +108,7 @@ def fields(status: int, headers: Mapping[str, str], body: bytes, rules: Sequence
         marked = any(may_mark(rule, found) for rule in rules)
         failure = failure_in(decode(body), rules, status, body) if marked else None
     except ValidationError as error:
-        raise invalid(f"is no JSON object ({error})", status, body) from error
+        raise invalid(Sentence("is no JSON object ({error})", error=error), status, body) from error
     except (DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise no_json(status, headers, body, error) from error
     if failure is not None:
@@ -126,7 +127,13 @@ def judge(status: int, headers: Mapping[str, str], body: bytes, rules: Sequence[
     """Raise the Failure of a status that is no success."""
     if 300 <= status < 400:
         location = headers.get("location", "nowhere")[:200]
-        raise invalid(f"redirects to {location!r}, which is not followed; use that address in the spec", status, body)
+        raise invalid(
+            Sentence(
+                "redirects to {location}, which is not followed; use that address in the spec", location=repr(location)
+            ),
+            status,
+            body,
+        )
     if not 200 <= status < 300:
         raise refusal(status, headers, body, rules)
 
@@ -135,10 +142,14 @@ def no_json(status: int, headers: Mapping[str, str], body: bytes, error: Excepti
     """The Failure for a body that cannot be read as JSON, whose label may say what it is instead."""
     content_type = headers.get("content-type", "")
     if body.lstrip().startswith(b"<") and "ml" not in content_type.lower():
-        return invalid("is a page, not JSON", status, body)
+        return invalid(Sentence("is a page, not JSON"), status, body)
     if content_type and "json" not in content_type.lower():
-        return invalid(f"has content type {content_type[:100]!r}; expected JSON", status, body)
-    return invalid(f"is not JSON ({error})", status, body)
+        return invalid(
+            Sentence("has content type {content_type}; expected JSON", content_type=repr(content_type[:100])),
+            status,
+            body,
+        )
+    return invalid(Sentence("is not JSON ({error})", error=error), status, body)
 
 
 def refusal(status: int, headers: Mapping[str, str], body: bytes, rules: Sequence[ErrorRule]) -> Failure:
@@ -150,7 +161,11 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes, rules: Sequenc
         failure = None
     if failure is None:
         said = words(body)
-        text = f"The upstream answered with status {status}" + (f": {said[:300]}" if said else " and no words.")
+        text = (
+            Sentence("The upstream answered with status {status}: {words}", status=status, words=said[:300])
+            if said
+            else Sentence("The upstream answered with status {status} and no words.", status=status)
+        )
         code = said_code(said, rules)
         kind = FailureKind.UPSTREAM_REFUSED if code else kind_of(status)
         failure = Failure(kind, text, code=code, upstream_status=status, upstream_words=said)
@@ -174,7 +189,7 @@ def failure_in(answer: Any, rules: Sequence[ErrorRule], status: int, body: bytes
         parameter = first(answer, rule.parameter)
         return Failure(
             kind,
-            f"The upstream says: {text[:WORDS]}",
+            Sentence("The upstream says: {text}", text=text[:WORDS]),
             parameter=parameter if isinstance(parameter, str) else None,
             code=str(code)[:100] if isinstance(code, str | int) else None,
             upstream_status=status,
@@ -202,7 +217,7 @@ def invalid(what: str, status: int, body: bytes) -> Failure:
     """The Failure for an answer that does not fit the protocol."""
     return Failure(
         FailureKind.UPSTREAM_INVALID,
-        f"The upstream's answer {what}. Check the model's endpoint and protocol.",
+        Sentence("The upstream's answer {what}. Check the model's endpoint and protocol.", what=what),
         upstream_status=status,
         upstream_words=words(body),
         retryable=True,
@@ -238,7 +253,11 @@ def translate(codec: Callable[[Any, CallContext], dict[str, Any]], answer: Any, 
     try:
         return codec(answer, context)
     except (LookupError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
-        raise invalid(f"has an unknown form ({type(error).__name__}: {error})", 200, encode(answer)) from error
+        raise invalid(
+            Sentence("has an unknown form ({name}: {error})", name=type(error).__name__, error=error),
+            200,
+            encode(answer),
+        ) from error
 
 
 def reply(body: dict[str, Any], usage: Usage | None, context: CallContext) -> Reply:

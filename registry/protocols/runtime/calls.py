@@ -6,6 +6,7 @@ from typing import Any
 from msgspec import DecodeError
 from msgspec.json import decode
 
+from controlplane.base.messages import Sentence
 from registry.protocols.runtime.content import unreadable
 from registry.protocols.runtime.given import Given
 
@@ -45,7 +46,9 @@ class ToolCalls:
         """One call; its name is kept for the answer."""
         name = function.take("name")
         if not isinstance(name, str) or not name:
-            raise unreadable(f"{function.path} has no name", "the name of the tool that is called")
+            raise unreadable(
+                Sentence("{path} has no name", path=function.path), Sentence("the name of the tool that is called")
+            )
         self.names[identity] = name
         return ToolCall(identity, name, arguments_of(function), entry)
 
@@ -55,11 +58,16 @@ class ToolCalls:
             name = str(message.take("name") or "")
             identities = self.waiting.get(name)
             if not identities:
-                raise unreadable(f"{message.path} answers no function_call", "the name of a function called before it")
+                raise unreadable(
+                    Sentence("{path} answers no function_call", path=message.path),
+                    Sentence("the name of a function called before it"),
+                )
             return identities.pop(0), name
         identity = message.take("tool_call_id")
         if not isinstance(identity, str) or not identity:
-            raise unreadable("a tool message has no tool_call_id", "the id of the call that it answers")
+            raise unreadable(
+                Sentence("a tool message has no tool_call_id"), Sentence("the id of the call that it answers")
+            )
         known = self.names.get(identity, "")
         return identity, str(message.take("name")) if message.peek("name") == known else known
 
@@ -67,10 +75,12 @@ class ToolCalls:
 def one_of_list(entry: Given) -> str:
     """The id of a call in tool_calls, which must be one of a function."""
     if (entry.take("type") or "function") != "function":
-        raise unreadable(f"{entry.path} is of type {entry.peek('type')!r:.60}", "function")
+        raise unreadable(
+            Sentence("{path} is of type {value}", path=entry.path, value=f"{entry.peek('type')!r:.60}"), "function"
+        )
     identity = entry.take("id")
     if not isinstance(identity, str) or not identity:
-        raise unreadable(f"{entry.path} has no id", "the id that its answer refers to")
+        raise unreadable(Sentence("{path} has no id", path=entry.path), Sentence("the id that its answer refers to"))
     return identity
 
 
@@ -82,9 +92,13 @@ def arguments_of(function: Given) -> dict[str, Any]:
             if isinstance(value, str) and value.strip():
                 value = decode(value)
     except (DecodeError, RecursionError) as error:
-        raise unreadable(f"{function.at('arguments')} is not JSON", "a JSON object as text") from error
+        raise unreadable(
+            Sentence("{value} is not JSON", value=function.at("arguments")), Sentence("a JSON object as text")
+        ) from error
     if value is None or value == "" or (isinstance(value, str) and not value.strip()):
         return {}
     if not isinstance(value, dict):
-        raise unreadable(f"{function.at('arguments')} is no JSON object", "a JSON object as text")
+        raise unreadable(
+            Sentence("{value} is no JSON object", value=function.at("arguments")), Sentence("a JSON object as text")
+        )
     return value

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from controlplane.base.messages import Sentence
 from registry.canon import Failure, FailureKind
 from registry.protocols.runtime.given import Given
 from registry.protocols.runtime.media import data_address
@@ -14,17 +15,24 @@ TEXTS = ("text", "input_text", "output_text", "refusal")
 
 def unreadable(what: str, expected: str) -> Failure:
     """The failure for content that is not in the documented form."""
-    return Failure(FailureKind.INVALID_REQUEST, f"{what}; expected {expected}.", code="invalid_content")
+    return Failure(
+        FailureKind.INVALID_REQUEST,
+        Sentence("{what}; expected {expected}.", what=what, expected=expected),
+        code="invalid_content",
+    )
 
 
 def each_message(messages: Given) -> Iterator[tuple[str, Given]]:
     """Each message with its role."""
     if not isinstance(messages.value, list) or not messages.value:
-        raise unreadable("'messages' is not a list with content", "a list of at least one message")
+        raise unreadable(Sentence("'messages' is not a list with content"), Sentence("a list of at least one message"))
     for index, message in enumerate(messages.items()):
         role = message.take("role")
         if role not in ROLES:
-            raise unreadable(f"messages[{index}].role is {role!r:.60}", f"one of {', '.join(ROLES)}")
+            raise unreadable(
+                Sentence("messages[{index}].role is {role}", index=index, role=f"{role!r:.60}"),
+                Sentence("one of {roles}", roles=", ".join(ROLES)),
+            )
         yield role, message
 
 
@@ -37,7 +45,8 @@ def parts_of(message: Given) -> list[Given]:
     elif content.value is not None:
         if not isinstance(content.value, list) or not all(isinstance(part, dict) for part in content.value):
             raise unreadable(
-                "a message's content is neither text nor a list of parts", "text or [{type: text, text: ...}]"
+                Sentence("a message's content is neither text nor a list of parts"),
+                Sentence("text or [{type: text, text: ...}]"),
             )
         parts = content.items()
     return [*parts, message.inner("refusal")] if isinstance(message.peek("refusal"), str) else parts
@@ -60,14 +69,15 @@ def text_of(part: Given) -> str | None:
 
 def text_only(message: Given, why: str) -> str:
     """The text of a message's content; any other part is refused, because `why`."""
-    return "".join(text_or_refuse(part, f"text only, because {why}") for part in parts_of(message))
+    return "".join(text_or_refuse(part, why) for part in parts_of(message))
 
 
-def text_or_refuse(part: Given, expected: str) -> str:
-    """The text of a part. Raises Failure for a part of another type."""
+def text_or_refuse(part: Given, why: str) -> str:
+    """The text of a part. Raises Failure for a part of another type, and says `why` there may be text only."""
     found = text_of(part)
     if found is None:
-        raise unreadable(f"a message holds a part of type {kind_of(part)!r:.60}", expected)
+        expected = Sentence("text only, because {why}", why=why)
+        raise unreadable(Sentence("a message holds a part of type {part}", part=f"{kind_of(part)!r:.60}"), expected)
     return found
 
 
@@ -78,7 +88,7 @@ def image_of(part: Given) -> tuple[str, str, str]:
     key = "image_url" if image is part else "url"
     address = image.take(key)
     if not isinstance(address, str) or not address:
-        raise unreadable("an image part has no image_url.url", "a data: or https: address")
+        raise unreadable(Sentence("an image part has no image_url.url"), Sentence("a data: or https: address"))
     if image.peek("detail") == "auto":
         image.note("detail", "defaulted", image.take("detail"), None)
     address = address.strip()
@@ -86,7 +96,7 @@ def image_of(part: Given) -> tuple[str, str, str]:
         return "", "", address
     found = data_address(address)
     if found is None:
-        raise unreadable("an image's data: address is not base64", "data:image/png;base64,...")
+        raise unreadable(Sentence("an image's data: address is not base64"), "data:image/png;base64,...")
     written, media, data = found
     if written != media:
         image.note(key, "mapped", written, media)
@@ -100,7 +110,8 @@ def one_prompt(prompt: Given) -> str:
         value = value[0]
     if not isinstance(value, str):
         raise unreadable(
-            "'prompt' is not one text", "one string; this model's upstream takes no lists and no token numbers"
+            Sentence("'prompt' is not one text"),
+            Sentence("one string; this model's upstream takes no lists and no token numbers"),
         )
     return value
 
@@ -111,7 +122,8 @@ def texts(given: Given) -> list[str]:
     found = [value] if isinstance(value, str) else value
     if not isinstance(found, list) or not found or not all(isinstance(item, str) for item in found):
         raise unreadable(
-            "the input is neither text nor a list of texts", "a string or a list of strings, no token numbers"
+            Sentence("the input is neither text nor a list of texts"),
+            Sentence("a string or a list of strings, no token numbers"),
         )
     return found
 
@@ -126,7 +138,9 @@ def settings(given: Given) -> dict[str, Any]:
     """An object of the upstream's own settings, sent as it is."""
     value = given.whole()
     if not isinstance(value, dict):
-        raise unreadable(f"{given.path!r} is not an object", "the upstream's own settings by name")
+        raise unreadable(
+            Sentence("{path} is not an object", path=repr(given.path)), Sentence("the upstream's own settings by name")
+        )
     return value
 
 
@@ -136,7 +150,9 @@ def schema_of(response_format: Given) -> dict[str, Any] | None:
     A schema's name is a label, and these upstreams always hold to a schema: both are fulfilled without being sent.
     """
     if not isinstance(response_format.value, dict):
-        raise unreadable("'response_format' is not an object", "{type: json_schema, json_schema: {schema: ...}}")
+        raise unreadable(
+            Sentence("'response_format' is not an object"), "{type: json_schema, json_schema: {schema: ...}}"
+        )
     kind = response_format.take("type")
     if kind == "json_object":
         return None
@@ -145,5 +161,5 @@ def schema_of(response_format: Given) -> dict[str, Any] | None:
     wrapped.take("name")
     wrapped.take("strict")
     if kind != "json_schema" or not isinstance(schema, dict):
-        raise unreadable("'response_format' has no schema", "{type: json_schema, json_schema: {schema: ...}}")
+        raise unreadable(Sentence("'response_format' has no schema"), "{type: json_schema, json_schema: {schema: ...}}")
     return schema

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from controlplane.base.messages import Sentence
 from registry.canon import ANSWER_BYTES, Failure, FailureKind
 from registry.protocols.runtime.answers import BYTE_ORDER_MARK, words
 
@@ -19,7 +20,10 @@ def too_long(held: bytes | bytearray) -> Failure:
     """The failure for a message that does not end."""
     return Failure(
         FailureKind.UPSTREAM_INVALID,
-        f"The upstream's stream holds a message of more than {MAX_MESSAGE:,} bytes. Check the model's protocol.",
+        Sentence(
+            "The upstream's stream holds a message of more than {most} bytes. Check the model's protocol.",
+            most=f"{MAX_MESSAGE:,}",
+        ),
         upstream_words=words(bytes(held[:2000])),
         retryable=True,
     )

@@ -4,10 +4,17 @@ A codec sees a value only through a Given. It takes fields out, one by one or wh
 everything that was left. So a field that a codec does not know is never lost in silence, and refused in strict calls.
 """
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
+from controlplane.base.messages import Sentence
+
 LONGEST_KEY = 64
-NO_FIELD = "this model's upstream has no such field"
+NO_FIELD = Sentence("this model's upstream has no such field")
+
+
+Why = str | Callable[[], str]
+"""Why something is lost, or what makes the sentence: it is made for refusals alone."""
 
 
 class Teller(Protocol):
@@ -16,7 +23,7 @@ class Teller(Protocol):
     def note(self, name: str, action: str, given: Any, sent: Any) -> None:
         """Tell of a change that loses nothing."""
 
-    def lose(self, name: str, action: str, given: Any, sent: Any, why: str) -> None:
+    def lose(self, name: str, action: str, given: Any, sent: Any, why: Why) -> None:
         """Tell of a change that loses something."""
 
 
@@ -63,7 +70,7 @@ class Given:
     def items(self) -> list["Given"]:
         """The members of a list, to be taken apart. Raises TypeError if it is none."""
         if not isinstance(self.value, list):
-            raise TypeError(f"{self.path} is no list")
+            raise TypeError(Sentence("{path} is no list", path=self.path))
         self.untouched = False
         self.inners = [Given(item, f"{self.path}[{index}]", self.teller) for index, item in enumerate(self.value)]
         return self.inners
@@ -72,7 +79,7 @@ class Given:
         """Tell of a change to the field `key` that loses nothing."""
         self.teller.note(self.at(key), action, given, sent)
 
-    def lose(self, why: str) -> None:
+    def lose(self, why: Why) -> None:
         """Tell that this value is dropped with everything inside; refused if the call is strict."""
         self.teller.lose(self.path, "dropped", self.whole(), None, why)
 

@@ -9,6 +9,7 @@ from typing import Any
 from msgspec import DecodeError, Raw
 from msgspec.json import Decoder, encode
 
+from controlplane.base.messages import Sentence
 from registry.canon import CallContext, Reply, plain
 from registry.protocols.document import UsagePaths
 from registry.protocols.runtime.answers import invalid, usage_of
@@ -33,16 +34,22 @@ def same_reply(
     Vectors are written as the caller asked for them.
     """
     if needed not in found:
-        raise invalid(f"has no field {needed!r}", 200, encode(found))
+        raise invalid(Sentence("has no field {needed}", needed=repr(needed)), 200, encode(found))
     try:
         items = decode_items(found[needed])
     except (DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise invalid(f"has a {needed!r} that is no list of objects", 200, encode(found)) from error
+        raise invalid(
+            Sentence("has a {needed} that is no list of objects", needed=repr(needed)), 200, encode(found)
+        ) from error
     if not items and not may_be_empty:
-        raise invalid(f"has an empty {needed!r}", 200, encode(found))
+        raise invalid(Sentence("has an empty {needed}", needed=repr(needed)), 200, encode(found))
     for name, kind in each.items():
         if not all(begins(item.get(name), STARTS[kind]) for item in items):
-            raise invalid(f"has a {needed!r} without a {name!r} in each", 200, encode(found))
+            raise invalid(
+                Sentence("has a {needed} without a {name} in each", needed=repr(needed), name=repr(name)),
+                200,
+                encode(found),
+            )
         if kind == "vector" and rewritten(items, name, context.encoding_format):
             found[needed] = Raw(encode(items))
     usage = usage_of({"usage": plain(found.get("usage"))}, paths)
@@ -73,7 +80,9 @@ def rewritten(items: list[Item], name: str, wanted: str) -> bool:
                 numbers.frombytes(base64.b64decode(decode(given), validate=True))
                 written = numbers.tolist()
         except (DecodeError, TypeError, ValueError, OverflowError, binascii.Error) as error:
-            raise invalid(f"has a {name!r} that is no vector ({error})", 200, given[:2000]) from error
+            raise invalid(
+                Sentence("has a {name} that is no vector ({error})", name=repr(name), error=error), 200, given[:2000]
+            ) from error
         if written is not None:
             item[name] = Raw(encode(written))
             changed = True

@@ -5,13 +5,27 @@ field that no verb takes is either sent as it is or dropped and told, never lost
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from msgspec import DecodeError, Raw
 from msgspec.json import Decoder
 
+from controlplane.base.messages import Sentence
 from registry.canon import Adaptation, Failure, FailureKind, Request
-from registry.protocols.runtime.given import Given
+from registry.protocols.runtime.given import Given, Why
+from registry.protocols.runtime.losses import (
+    CALLED,
+    EXPECTED,
+    NO_PARAMETER,
+    NO_WAY,
+    SAME,
+    TAKEN,
+    in_its_place,
+    one_of,
+    one_only,
+    refused,
+)
 from registry.steering import refuse_steering
 from registry.wording import a_type, brief, brief_raw, shown, within
 
@@ -57,7 +71,7 @@ class Draft:
         try:
             return decode(raw)
         except (DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise refused(name, "(unreadable)", f"valid JSON ({error})") from error
+            raise refused(name, "(unreadable)", Sentence("valid JSON ({error})", error=error)) from error
 
     def note(self, name: str, action: str, given: Any, sent: Any) -> None:
         """Tell of a change that loses nothing. A caller can make as many as its body holds, so only some are kept."""
@@ -66,12 +80,17 @@ class Draft:
         else:
             self._more += 1
 
-    def lose(self, name: str, action: str, given: Any, sent: Any, why: str) -> None:
+    def lose(self, name: str, action: str, given: Any, sent: Any, why: Why) -> None:
         """Tell of a change that loses something; refused if the call is strict."""
         if self.strict:
             raise Failure(
                 FailureKind.INVALID_REQUEST,
-                f"Parameter {name!r} is {shown(given)}: {why}. This call is strict; correct or remove the parameter.",
+                Sentence(
+                    "Parameter {name} is {given}: {why}. This call is strict; correct or remove the parameter.",
+                    name=repr(name),
+                    given=shown(given),
+                    why=why if isinstance(why, str) else why(),
+                ),
                 parameter=name,
                 code=f"parameter_{action}",
             )
@@ -82,7 +101,7 @@ class Draft:
         if self.value(name) is None:
             raise Failure(
                 FailureKind.INVALID_REQUEST,
-                f"Parameter {name!r} is missing; this model requires it.",
+                Sentence("Parameter {name} is missing; this model requires it.", name=repr(name)),
                 parameter=name,
                 code="missing_required_parameter",
             )
@@ -116,11 +135,10 @@ class Draft:
             nearest = high
         if nearest is value:
             return
-        expected = within(low, high)
         if outside == "refuse":
-            raise refused(name, value, expected, "parameter_out_of_range")
+            raise refused(name, value, within(low, high), "parameter_out_of_range")
         nearest = int(nearest) if kind == "int" else nearest
-        self.lose(name, "clamped", value, nearest, f"expected {expected}")
+        self.lose(name, "clamped", value, nearest, lambda: EXPECTED.given(expected=within(low, high)))
         self.fields[name] = nearest
 
     def option(self, name: str, options: tuple[Any, ...], fallback: Any = None) -> None:
@@ -130,10 +148,9 @@ class Draft:
             value == item and isinstance(value, bool) == isinstance(item, bool) for item in options
         ):
             return
-        expected = f"one of {', '.join(shown(item) for item in options[:20])}"
         if fallback is None:
-            raise refused(name, value, expected, "parameter_not_an_option")
-        self.lose(name, "clamped", value, fallback, f"expected {expected}")
+            raise refused(name, value, one_of(options), "parameter_not_an_option")
+        self.lose(name, "clamped", value, fallback, lambda: EXPECTED.given(expected=one_of(options)))
         self.fields[name] = fallback
 
     def translate(self, name: str, values: tuple[tuple[Any, Any], ...]) -> None:
@@ -166,23 +183,23 @@ class Draft:
             self.fields[name] = raw
             self.note(other, "renamed", other, name)
         else:
-            self.lose(other, "dropped", given, None, f"{name!r} is given and means the same")
+            self.lose(other, "dropped", given, None, lambda: SAME.given(name=repr(name)))
 
     def reserve(self, upstream: str, name: str) -> None:
         """Drop a field that the caller gave under the upstream's name of the parameter `name`."""
         given = self.value(upstream)
         self.fields.pop(upstream, None)
         if given is not None:
-            self.lose(upstream, "dropped", given, None, f"on this model it is called {name!r}")
+            self.lose(upstream, "dropped", given, None, lambda: CALLED.given(name=repr(name)))
 
     def exclusive(self, names: tuple[str, ...], outside: str = "refuse") -> None:
         """Allow at most one of `names`; with clamp the later ones are dropped."""
         given = [name for name in names if self.value(name) is not None]
         for name in given[1:]:
-            why = f"at most one of {', '.join(names)} may be given and {given[0]!r} is"
             if outside == "refuse":
-                raise refused(name, self.value(name), f"nothing, because {why}", "parameters_exclude_each_other")
-            self.lose(name, "dropped", self.value(name), None, why)
+                expected = Sentence("nothing, because {why}", why=one_only(names, given[0]))
+                raise refused(name, self.value(name), expected, "parameters_exclude_each_other")
+            self.lose(name, "dropped", self.value(name), None, lambda: one_only(names, given[0]))
             del self.fields[name]
 
     def requires(
@@ -196,11 +213,15 @@ class Draft:
         fits = value is not None and (low is None or value >= low) and (high is None or value <= high)
         if fits:
             return
-        expected = f"{within(low, high)}, because {when!r} is {shown(trigger)}"
+
+        def expected() -> Sentence:
+            range_ = within(low, high)
+            return Sentence("{range}, because {when} is {given}", range=range_, when=repr(when), given=shown(trigger))
+
         if outside == "refuse":
-            raise refused(name, value, expected, "parameter_constraint")
+            raise refused(name, value, expected(), "parameter_constraint")
         nearest = low if low is not None and (value is None or value < low) else high
-        self.lose(name, "clamped", value, nearest, f"expected {expected}")
+        self.lose(name, "clamped", value, nearest, lambda: EXPECTED.given(expected=expected()))
         self.fields[name] = nearest
 
     def without_effect(self, name: str, values: tuple[Any, ...]) -> None:
@@ -216,7 +237,7 @@ class Draft:
             if found is None or found == NULL:
                 continue
             if value is not None:
-                self.lose(name, "dropped", brief_raw(found), None, f"{source!r} is given and takes its place")
+                self.lose(name, "dropped", brief_raw(found), None, partial(in_its_place, source))
                 continue
             value, source = found, name
         if value is None:
@@ -227,11 +248,11 @@ class Draft:
         if convert is not None:
             value = self.converted(source, value, convert)
         if value is None:
-            self.lose(source, "dropped", "(given)", None, "the upstream has no way to say it")
+            self.lose(source, "dropped", "(given)", None, NO_WAY)
             return
         replaced = place(body, path, value)
         if replaced is not None:
-            self.lose(path, "dropped", brief_raw(replaced), None, f"{source!r} is given and takes its place")
+            self.lose(path, "dropped", brief_raw(replaced), None, partial(in_its_place, source))
         if path.rpartition(".")[2] != source:
             self.note(source, "renamed", source, path)
 
@@ -240,7 +261,10 @@ class Draft:
         raw = self.fields.pop(name, None)
         if raw is None or raw == NULL:
             raise Failure(
-                FailureKind.INVALID_REQUEST, f"{name!r} is missing.", parameter=name, code="missing_required_parameter"
+                FailureKind.INVALID_REQUEST,
+                Sentence("{name} is missing.", name=repr(name)),
+                parameter=name,
+                code="missing_required_parameter",
             )
         place(body, path, raw if convert is None else self.converted(name, raw, convert))
 
@@ -261,7 +285,11 @@ class Draft:
             failure.parameter = failure.parameter or name
             raise
         except (DecodeError, RecursionError, LookupError, TypeError, ValueError, AttributeError) as error:
-            raise refused(name, raw, f"the form that the API documents ({type(error).__name__}: {error})") from error
+            raise refused(
+                name,
+                raw,
+                Sentence("the form that the API documents ({name}: {error})", name=type(error).__name__, error=error),
+            ) from error
 
     def streaming(self, body: Body, stream: bool, constants: Body) -> None:
         """Set the constants, by dotted path, that only a streaming call sends."""
@@ -282,7 +310,7 @@ class Draft:
             if name not in target:
                 target[name] = value
             elif value != NULL:
-                self.lose(name, "dropped", brief_raw(value), None, "a parameter of this model takes its place")
+                self.lose(name, "dropped", brief_raw(value), None, TAKEN)
         self.fields = {}
 
     def drop_rest(self) -> None:
@@ -292,7 +320,7 @@ class Draft:
             if raw is None or raw == NULL:
                 continue
             given = self.value(name) if self.strict or len(self._noted) < MOST_NOTED else None
-            self.lose(name, "dropped", given, None, "this model's upstream has no such parameter")
+            self.lose(name, "dropped", given, None, NO_PARAMETER)
         self.fields = {}
 
 
@@ -315,12 +343,6 @@ def inside(body: Body, path: str) -> Body:
         body[part] = inner
         body = inner
     return body
-
-
-def refused(name: str, given: Any, expected: str, code: str = "invalid_parameter") -> Failure:
-    """The failure for a value that is not accepted."""
-    text = f"Parameter {name!r} is {shown(given)}; expected {expected}."
-    return Failure(FailureKind.INVALID_REQUEST, text, parameter=name, code=code)
 
 
 def is_number(value: Any) -> bool:

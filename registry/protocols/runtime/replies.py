@@ -8,6 +8,7 @@ from typing import Any
 from msgspec import DecodeError
 from msgspec.json import decode, encode
 
+from controlplane.base.messages import Sentence
 from registry.canon import CallContext
 
 Body = dict[str, Any]
@@ -18,14 +19,14 @@ def text_of(value: Any) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise TypeError(f"expected text, got {type(value).__name__}")
+        raise TypeError(Sentence("expected text, got {name}", name=type(value).__name__))
     return value
 
 
 def listed(value: Any) -> list[Any]:
     """`value` as a list with content. Raises TypeError for anything else."""
     if not isinstance(value, list) or not value:
-        raise TypeError(f"expected a list with content, got {type(value).__name__}")
+        raise TypeError(Sentence("expected a list with content, got {name}", name=type(value).__name__))
     return value
 
 
@@ -61,7 +62,7 @@ def embeddings(context: CallContext, vectors: Any) -> Body:
     for index, vector in enumerate(listed(vectors)):
         numbers = array("f", vector)
         if not numbers:
-            raise TypeError("expected vectors that are not empty")
+            raise TypeError(Sentence("expected vectors that are not empty"))
         encoded = base64.b64encode(numbers.tobytes()).decode() if context.encoding_format == "base64" else vector
         data.append({"object": "embedding", "index": index, "embedding": encoded})
     return {"object": "list", "model": context.model, "data": data}

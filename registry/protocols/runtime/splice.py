@@ -13,6 +13,7 @@ from typing import Any
 from msgspec import DecodeError, Struct, ValidationError, convert
 from msgspec.json import Decoder, encode
 
+from controlplane.base.messages import Sentence
 from registry.canon import MOST_CHOICES, CallContext, Failure, Fragment, Usage
 from registry.protocols.runtime.answers import ErrorRule, UsagePaths, failure_in, usage_of, words
 from registry.protocols.runtime.framing import KEEP_ALIVE, EventBlocks, read_event
@@ -112,8 +113,10 @@ class SpliceStream:
             self.done = self.over = True
             return Fragment(last.output + END, self.usage, None, True, last.tokens)
         if not words(self.heard):
-            return self.failed(last.output, wrong("is empty", b""), last.tokens)
-        problem = wrong("ended before a finish_reason or data: [DONE], so the answer is incomplete", self.heard)
+            return self.failed(last.output, wrong(Sentence("is empty"), b""), last.tokens)
+        problem = wrong(
+            Sentence("ended before a finish_reason or data: [DONE], so the answer is incomplete"), self.heard
+        )
         return self.failed(last.output, problem, last.tokens)
 
     def run(self, blocks: Iterable[bytes]) -> Fragment:
@@ -155,7 +158,7 @@ class SpliceStream:
     def refuse(self, stray: bytes, name: str, error: bytes | None, data: bytes | None) -> None:
         """Raise Failure for what is no event, and for an error that is told by an event's or a field's name."""
         if stray:
-            raise wrong("holds a line that is no server-sent event", stray)
+            raise wrong(Sentence("holds a line that is no server-sent event"), stray)
         told = data if name == "error" else error
         if told is None:
             return
@@ -163,7 +166,7 @@ class SpliceStream:
             failure = failure_in(decode(told), self.errors, 200, told)
         except (DecodeError, UnicodeDecodeError, RecursionError):
             failure = None
-        raise failure or wrong("tells of an error", told)
+        raise failure or wrong(Sentence("tells of an error"), told)
 
     def passed(self, data: bytes) -> bytes:
         """What an event's data becomes for the caller. Raises Failure if it tells of an error."""
@@ -183,8 +186,8 @@ class SpliceStream:
         if not data or KEEP_ALIVE.match(data):
             return COMMENT
         if data.startswith(b"{") and data.endswith(b"}"):
-            raise wrong(f"holds an event that is not JSON ({error})", data) from error
-        raise wrong("holds an event that is no JSON object", data) from error
+            raise wrong(Sentence("holds an event that is not JSON ({error})", error=error), data) from error
+        raise wrong(Sentence("holds an event that is no JSON object"), data) from error
 
     def looked_at(self, data: bytes) -> bytes:
         """What becomes of data that is no plain chunk of content: an error, usage, or nothing."""
@@ -198,13 +201,13 @@ class SpliceStream:
         if value in (None, "", []):
             return COMMENT
         if isinstance(value, str):
-            return self.nothing(value.encode(errors="replace"), ValueError("a text"))
+            return self.nothing(value.encode(errors="replace"), ValueError(Sentence("a text")))
         if not isinstance(value, dict):
-            raise wrong("holds an event that is no JSON object", data)
+            raise wrong(Sentence("holds an event that is no JSON object"), data)
         try:
             choices = convert(value.get("choices") or [], list[ChunkChoice])
         except ValidationError as error:
-            raise wrong("holds an event whose choices are no list of objects with deltas", data) from error
+            raise wrong(Sentence("holds an event whose choices are no list of objects with deltas"), data) from error
         usage = self.learn(value)
         if choices:
             self.follow(choices)
@@ -225,10 +228,13 @@ class SpliceStream:
             reason = choice.finish_reason
             if isinstance(reason, str) and reason.strip().lower() not in NO_REASON:
                 if reason in BROKEN_OFF:
-                    raise wrong(f"ended with finish_reason {reason!r}, so the answer is incomplete", self.heard)
+                    raise wrong(
+                        Sentence("ended with finish_reason {reason}, so the answer is incomplete", reason=repr(reason)),
+                        self.heard,
+                    )
                 self.ended.add(index)
         if len(self.seen) > MOST_CHOICES:
-            raise wrong(f"holds more than {MOST_CHOICES} choices", self.heard)
+            raise wrong(Sentence("holds more than {most} choices", most=MOST_CHOICES), self.heard)
 
     def learn(self, value: dict[str, Any]) -> bool:
         """Keep the token counts of an event; a count that is missing keeps its earlier value. Whether there are any."""
@@ -244,7 +250,7 @@ class SpliceStream:
     def finish(self) -> None:
         """Take [DONE]. Raises Failure if there was no answer before it."""
         if not self.seen:
-            raise wrong("holds no choices, so there is no answer", self.heard)
+            raise wrong(Sentence("holds no choices, so there is no answer"), self.heard)
         self.done = self.over = True
 
     def renamed(self, block: bytes) -> bytes:

@@ -11,6 +11,7 @@ from typing import Any
 from msgspec import DecodeError
 from msgspec.json import Decoder, encode
 
+from controlplane.base.messages import Sentence
 from registry.canon import CallContext, Failure, FailureKind, Fragment, Usage
 from registry.protocols.runtime.answers import ErrorRule, UsagePaths, failure_in, words
 from registry.protocols.runtime.counting import Counted, usage_body
@@ -111,7 +112,7 @@ class ChunkStream:
         try:
             value = decode(data)
         except (DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise wrong(f"holds a message that is not JSON ({error})", data) from error
+            raise wrong(Sentence("holds a message that is not JSON ({error})", error=error), data) from error
         if value == {} or (isinstance(value, dict) and value.get("type") in IDLE):
             return
         failure = failure_in(value, self.rules.errors, 200, data)
@@ -120,7 +121,12 @@ class ChunkStream:
         try:
             delta = self.rules.codec(self.state, name, value)
         except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
-            raise wrong(f"holds a message of an unknown form ({type(error).__name__}: {error})", data) from error
+            raise wrong(
+                Sentence(
+                    "holds a message of an unknown form ({name}: {error})", name=type(error).__name__, error=error
+                ),
+                data,
+            ) from error
         self.counted.learn(value)
         self.emit(delta, output)
 
@@ -155,10 +161,10 @@ class ChunkStream:
         """The failure for a body that ends before the stream does."""
         heard = words(self.heard)
         if self.tokens == 0 and not heard:
-            return wrong("is empty", b"")
+            return wrong(Sentence("is empty"), b"")
         if self.tokens == 0 and heard.startswith(("<", "{", "[")):
-            return wrong("is no stream of this protocol", self.heard)
-        return wrong("ended before its end mark, so the answer is incomplete", self.heard)
+            return wrong(Sentence("is no stream of this protocol"), self.heard)
+        return wrong(Sentence("ended before its end mark, so the answer is incomplete"), self.heard)
 
     def chunk(self, delta: Delta) -> bytes:
         """One chunk of content as an SSE event."""
@@ -177,7 +183,7 @@ def wrong(what: str, data: bytes) -> Failure:
     """The failure for a stream that does not fit the protocol."""
     return Failure(
         FailureKind.UPSTREAM_INVALID,
-        f"The upstream's stream {what}. Check the model's endpoint and protocol.",
+        Sentence("The upstream's stream {what}. Check the model's endpoint and protocol.", what=what),
         upstream_status=200,
         upstream_words=words(data),
         retryable=True,

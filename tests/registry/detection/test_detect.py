@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from registry.detection.detect import Detection, detect
-from registry.detection.suggest import SUGGESTERS, suggest
+from registry.detection.suggest import suggest
 from registry.emulators.fleet import start
 from registry.emulators.latency import Latency
 from registry.emulators.roster import emulated
+from registry.protocols.compiler.catalog import PROTOCOLS
 from registry.specfile import file as spec_file
 from registry.transports.egress import Egress, EndpointInvalid
 from registry.transports.http import Client
@@ -185,10 +186,10 @@ JSON: Any = st.recursive(
 
 
 @settings(max_examples=200)
-@given(st.sampled_from(sorted(SUGGESTERS)), st.text(st.characters(codec="utf-8"), min_size=1, max_size=60), JSON, JSON)
+@given(st.sampled_from(sorted(PROTOCOLS)), st.text(st.characters(codec="utf-8"), min_size=1, max_size=60), JSON, JSON)
 def test_whatever_an_upstream_says_of_its_models_the_suggestion_can_be_saved(
     protocol: str, model: str, card: Any, metadata: Any
 ) -> None:
-    draft = suggest(protocol, "http://10.0.0.1:8000", model, card, metadata)
+    draft = suggest(PROTOCOLS[protocol], "http://10.0.0.1:8000", model, card, metadata)
     if model.isprintable() and model.strip() == model:
         assert spec_file.read(draft.document).name

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from registry.specfile.errors import SpecInvalid
 from registry.specfile.file import document, read
-from registry.specfile.values import UNITS, written_size
+from registry.specfile.rules import UNITS
+from registry.specfile.values import written_size
 from tests.registry.specfile.rows import good, told, wrong
 
 NAME = "1 to 200 of the characters A-Z a-z 0-9 . _ : / @ + -, starting with a letter or digit"

@@ -3,8 +3,12 @@
 import json
 
 import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
 
+from registry.canon import Adaptation
 from routing.dataplane.recorder import PACK_BYTES, pack
+from routing.dataplane.unspoken import unspoken
 from tests.registry.transports.faults import serving
 from tests.routing.dataplane.test_recorder import record
 from tests.routing.serving import gateway_for, model_row
@@ -28,10 +32,34 @@ async def test_c4_a_call_with_many_unknown_fields_leaves_a_small_record_that_cou
         assert len(answer.headers["x-patchbay-adapted"]) < 1100
         assert int(named[-1].removeprefix("more=")) + len(named) - 1 == 20_000
         (row,) = await g.records(1)
-        assert len(row["adapted"]) == 51
-        assert row["adapted"][-1] == {"parameter": "", "action": "more", "given": None, "sent": 19_950}
-        assert max(len(change["parameter"]) for change in row["adapted"]) == 64
-        assert len(json.dumps(row["adapted"])) < 8_000
+        *kept, last = row["adapted"]
+        assert last == {"parameter": "", "action": "more", "given": None, "sent": 20_000 - len(kept)}
+        assert max(len(change["parameter"]) for change in kept) == 64
+        assert 10 < len(kept) <= 50
+        assert 3000 < len(msgspec.json.encode(row["adapted"])) <= 4096
+
+
+@given(
+    st.lists(
+        st.builds(
+            Adaptation,
+            st.text(max_size=100),
+            st.sampled_from(["dropped", "renamed", "clamped"]),
+            st.one_of(st.none(), st.booleans(), st.integers(-(10**9), 10**9), st.text(max_size=100)),
+            st.one_of(st.none(), st.booleans(), st.integers(-(10**9), 10**9), st.text(max_size=100)),
+        ),
+        max_size=50,
+    ),
+    st.integers(0, 10**6),
+)
+def test_c4_what_a_record_keeps_of_adaptations_has_four_kilobytes_and_counts_all(
+    adapted: list[Adaptation], more: int
+) -> None:
+    counted = [Adaptation("", "more", None, more)] if more else []
+    kept = unspoken([*adapted, *counted])
+    assert len(msgspec.json.encode(kept)) <= 4096
+    assert sum(one.sent if one.action == "more" else 1 for one in kept) == len(adapted) + more
+    assert not counted or kept[-1].action == "more"
 
 
 def test_c4_a_message_of_records_holds_at_most_a_megabyte() -> None:

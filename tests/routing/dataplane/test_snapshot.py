@@ -1,11 +1,13 @@
 """The served table: built from rows, kept on disk, refused if damaged, followed while stores come and go."""
 
 import asyncio
+import gc
 import hashlib
 import json
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
+from weakref import ref
 
 import msgspec
 import openai
@@ -15,7 +17,7 @@ from openai.types.chat import ChatCompletionMessageParam
 from controlplane.base.secrets import seal
 from routing.dataplane import snapshot as module
 from routing.dataplane.link import Link
-from routing.dataplane.snapshot import Builder, Snapshot, StoredCredential, UnsealFailed, load, save, unsealing
+from routing.dataplane.snapshot import MANY, Builder, Snapshot, StoredCredential, UnsealFailed, load, save, unsealing
 from routing.dataplane.watcher import RowsUnavailable, Watcher
 from routing.table import Table
 from tests.registry.transports.faults import serving
@@ -82,6 +84,20 @@ def test_a_table_makes_no_code_and_models_of_one_shape_share_an_adapter() -> Non
     adapters = {id(served.adapter): served.adapter for served in models.values()}
     assert len(adapters) == 101
     assert not [adapter for adapter in adapters.values() if adapter is None or adapter.compiled]
+
+
+def test_a_table_of_many_models_is_out_of_the_collectors_sight_and_goes_when_nobody_holds_it() -> None:
+    rows = snapshot([model_row(f"m-{n}", params={"top_k": {"type": "int", "default": n}}) for n in range(MANY)])
+    making = builder()
+    before = len(gc.get_objects())
+    table = making.build(rows)
+    assert gc.isenabled()
+    assert len(gc.get_objects()) < before + MANY
+    adapter = table.models["m-0"].adapter
+    assert adapter is not None
+    held = ref(adapter)
+    del table, adapter, making
+    assert held() is None
 
 
 def test_the_last_good_copy_is_private_and_a_damaged_one_is_refused(

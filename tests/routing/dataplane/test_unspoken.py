@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.utils import translation
 
+from controlplane.base.messages import restored
 from registry.canon import Adaptation
 from routing.adaptations import tell
 from routing.dataplane.unspoken import unspoken
@@ -53,7 +54,8 @@ async def test_m4_records_hold_nothing_of_what_was_said(more: dict[str, Any], pr
 def test_m4_names_of_renamed_parameters_stay() -> None:
     kept = unspoken([Adaptation("max_tokens", "renamed", "max_tokens", "parameters.max_new_tokens")])
     assert kept == (Adaptation("max_tokens", "renamed", "max_tokens", "parameters.max_new_tokens"),)
-    assert unspoken([Adaptation("stop", "dropped", SAID)]) == (Adaptation("stop", "dropped", "text of 36 characters"),)
+    (dropped,) = unspoken([Adaptation("stop", "dropped", SAID)])
+    assert (dropped.parameter, restored(dropped.given)) == ("stop", "text of 36 characters")
 
 
 def test_m4_what_was_not_kept_is_told_in_the_readers_language() -> None:

@@ -78,6 +78,8 @@ def _value(data: bytes, at: int, kind: int) -> tuple[int | bytes, int]:
         return data[at : at + length], at + length
     if kind in (1, 5):
         width = 8 if kind == 1 else 4
+        if at + width > len(data):
+            raise BadWire("cut off")
         return int.from_bytes(data[at : at + width], "little"), at + width
     raise BadWire(f"wire type {kind}")
 

@@ -168,6 +168,7 @@ def test_every_document_names_codecs_and_kinds_that_exist() -> None:
         for codec in codecs.known()
         if codec in compile_adapter(spec_of(protocol, kind, {})).code.source
     }
+    named |= {document.suggestion.facts for document in PROTOCOLS.values()} - {""}
     assert named == set(codecs.known()), "codecs that no document uses"
 
 

@@ -1,9 +1,8 @@
-"""REST: what was called, and races in the lab."""
+"""REST: races in the lab."""
 
 import uuid
 from typing import Any
 
-from django.db.models import Q
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema_field
 from rest_framework import serializers
@@ -14,59 +13,9 @@ from controlplane.base.jobs import verbs as jobs
 from controlplane.base.rest.generics import Endpoint, Pages, checked, described, page_of, paged, who
 from controlplane.base.rest.serializers import JobShape
 from controlplane.base.web.doors import request_id
-from controlplane.base.web.patience import at_most
-from routing.calls import search as calls
 from routing.lab import races as lab
-from routing.models import CallRecord
-from routing.outcomes import OUTCOMES, WHERE
 
-_FILTERS = ("model", "failure", "task")
-_OUTCOME = OpenApiParameter("outcome", enum=OUTCOMES)
-SECONDS = 2.0
 _KEY = OpenApiParameter("Idempotency-Key", OpenApiTypes.STR, OpenApiParameter.HEADER)
-
-
-class CallShape(serializers.ModelSerializer[CallRecord]):
-    """One call through the gateway; never its content."""
-
-    class Meta:
-        model = CallRecord
-        fields = "__all__"
-
-    outcome = serializers.ChoiceField(OUTCOMES, read_only=True)
-    request_id = serializers.CharField(source="told_id", read_only=True)
-
-
-class Calls(Endpoint):
-    """GET lists calls."""
-
-    verbs = {"GET": "call.read"}
-
-    @described(
-        page_of(CallShape), parameters=[*Pages.parameters, *map(OpenApiParameter, (*_FILTERS, "request_id")), _OUTCOME]
-    )
-    def get(self, request: Request) -> Response:
-        """Newest first."""
-        rows = CallRecord.objects.order_by("-at")
-        for name in _FILTERS:
-            if given := request.query_params.get(name):
-                rows = rows.filter(**{name: given.replace("\x00", "")[:200]})
-        if given := request.query_params.get("request_id"):
-            rows = rows.filter(calls.with_id(given.replace("\x00", "")[:200]))
-        rows = rows.filter(WHERE.get(request.query_params.get("outcome", ""), Q()))
-        with at_most(SECONDS):
-            return paged(request, rows, CallShape)
-
-
-class OneCall(Endpoint):
-    """GET reads a call."""
-
-    verbs = {"GET": "call.read"}
-
-    @described(CallShape)
-    def get(self, request: Request, call_id: str) -> Response:
-        """The call with this id, with dashes or without, or the newest with this request id."""
-        return Response(CallShape(calls.get(who(request), call_id)).data)
 
 
 class NewRace(serializers.Serializer[Any]):
