@@ -16,7 +16,7 @@ Facet = Callable[[Explainer, SchemaPlace, Node, Node], object]
 
 def explainer(direction: Direction = SENT, policy: DiffPolicy | None = None) -> Explainer:
     """Somebody who runs a comparison."""
-    return Explainer(direction, policy or DiffPolicy(), True)
+    return Explainer(direction, policy or DiffPolicy())
 
 
 def drafts(

@@ -45,11 +45,11 @@ def issues(schema: Any) -> list[tuple[str, str]]:
     return [(issue.pointer, issue.text.partition(": ")[0]) for issue in found.issues]
 
 
-def prover(exact: bool = True, conventions: bool = False, hides: str = "readOnly") -> Prover:
+def prover(conventions: bool = False, hides: str = "readOnly") -> Prover:
     """A prover of its own; without conventions it proves to the letter."""
-    return Prover(Normal(), Judge(), exact, hides, conventions)
+    return Prover(Normal(), Judge(), hides, conventions)
 
 
-def proved(left: Any, right: Any, exact: bool = True, conventions: bool = False) -> bool:
+def proved(left: Any, right: Any, conventions: bool = False) -> bool:
     """Whether a prover of its own proves inclusion of two bare schemas."""
-    return prover(exact, conventions).proves(read(left), read(right))
+    return prover(conventions).proves(read(left), read(right))

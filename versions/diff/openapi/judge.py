@@ -27,7 +27,8 @@ JUDGED = frozenset({
 
 def compare_documents(old: Any, new: Any, policy: DiffPolicy) -> list[DiffFinding]:
     """The findings of two OpenAPI or Swagger documents."""
-    before, after = ApiDocument(old), ApiDocument(new)
+    exact = policy.exact_one_of is not False
+    before, after = ApiDocument(old, exact), ApiDocument(new, exact)
     sides = Sides(before, after, policy)
     unchanged = Unchanged(before, after)
     for key in [*before.operations, *(key for key in after.operations if key not in before.operations)]:

@@ -18,16 +18,16 @@ METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 class ApiDocument:
     """One document: its operations by path shape and method, and a schema reader for each direction."""
 
-    def __init__(self, root: Any) -> None:
+    def __init__(self, root: Any, exact_one_of: bool = True) -> None:
         self.root: Raw = root if isinstance(root, dict) else {}
         self.issues: list[Issue] = []
         self._made: list[Raw] = []
         self.is_v2 = str(self.root.get("swagger", "")).startswith("2")
         dialect = openapi_dialect(self.root)
-        first = SchemaReader(self.root, dialect, Direction.REQUEST)
+        first = SchemaReader(self.root, dialect, Direction.REQUEST, exact_one_of)
         self.readers = dict.fromkeys(Direction, first)
         if _one_way(self.root):
-            self.readers[Direction.RESPONSE] = SchemaReader(self.root, dialect, Direction.RESPONSE)
+            self.readers[Direction.RESPONSE] = SchemaReader(self.root, dialect, Direction.RESPONSE, exact_one_of)
         self.operations: dict[tuple[str, str], Entry] = {}
         if not isinstance(root, dict):
             self.told("", "the document is no mapping", root)

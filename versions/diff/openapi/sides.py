@@ -42,7 +42,7 @@ class Sides:
         self._explainers = {direction: self._explainer(direction) for direction in Direction}
 
     def _explainer(self, direction: Direction) -> Explainer:
-        explainer = Explainer(direction, self.policy, self.policy.exact_one_of is not False)
+        explainer = Explainer(direction, self.policy)
         explainer.where.old = self.old.readers[direction].where
         explainer.where.new = self.new.readers[direction].where
         return explainer

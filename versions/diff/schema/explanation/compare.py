@@ -24,8 +24,9 @@ def compare_schemas(
     before, after = dialects or (dialect_of(old), dialect_of(new))
     result: list[DiffFinding] = []
     for direction in directions:
-        readers = SchemaReader(old, before, direction), SchemaReader(new, after, direction)
-        explainer = Explainer(direction, policy, policy.exact_one_of is not False)
+        exact = policy.exact_one_of is not False
+        readers = SchemaReader(old, before, direction, exact), SchemaReader(new, after, direction, exact)
+        explainer = Explainer(direction, policy)
         place = SchemaPlace(readers[0].schema(old, ""), readers[1].schema(new, ""), "")
         explainer.where.old, explainer.where.new = readers[0].where, readers[1].where
         if not same(old, new):

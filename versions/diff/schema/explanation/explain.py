@@ -34,15 +34,14 @@ DEEP = 14
 class Explainer:
     """One comparison in one direction. `drafts` grows as places are compared; a pair of nodes is compared once."""
 
-    def __init__(self, direction: Direction, policy: DiffPolicy, exact_one_of: bool) -> None:
+    def __init__(self, direction: Direction, policy: DiffPolicy) -> None:
         self.direction = direction
         self.policy = policy
-        self.exact_one_of = exact_one_of
         self.hides = hidden_word(direction)
         self.normal = Normal()
         self.judge = Judge()
         self.examples = Examples(self.normal, self.judge)
-        self.prover = Prover(self.normal, self.judge, exact_one_of, self.hides, policy.unknown_fields_tolerated)
+        self.prover = Prover(self.normal, self.judge, self.hides, policy.unknown_fields_tolerated)
         self.drafts: list[DraftFinding] = []
         self.roots: dict[tuple[int, int], tuple[SchemaPlace, str]] = {}
         self._seen: dict[tuple[int, int], tuple[int, int]] = {}

@@ -30,8 +30,7 @@ def compare_unions(visitor: Explaining, place: SchemaPlace, old: Node, new: Node
         before, after = _distributed(visitor, old), _distributed(visitor, new)
         changed = _compare_members(visitor, place, before, after)
     source, target = visitor.source(place)
-    exact = "oneOf" in visitor.pick(new, old) and visitor.exact_one_of
-    if exact and (changed or "oneOf" not in visitor.pick(old, new)):
+    if "oneOf" in visitor.pick(new, old) and (changed or "oneOf" not in visitor.pick(old, new)):
         _check_exactness(visitor, place, visitor.pick(after, before))
     _settle(visitor, start, source, target)
 

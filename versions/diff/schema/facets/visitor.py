@@ -19,7 +19,6 @@ class Visitor(Protocol):
     normal: Normal
     direction: Direction
     policy: DiffPolicy
-    exact_one_of: bool
     hides: str
     drafts: list[DraftFinding]
 

@@ -28,10 +28,9 @@ Question = tuple[int, int, bool, tuple[int, ...]]
 class Prover:
     """Inclusion by structure and by representatives; recursion into smaller values is assumed to hold until refuted."""
 
-    def __init__(self, normal: Normal, judge: Judge, exact_one_of: bool, hides: str, conventions: bool) -> None:
+    def __init__(self, normal: Normal, judge: Judge, hides: str, conventions: bool) -> None:
         self.normal = normal
         self.judge = judge
-        self.exact_one_of = exact_one_of
         self.hides = hides
         self.conventions = conventions
         self.boxes = Boxes(normal, judge)
@@ -181,7 +180,7 @@ class Prover:
             if not self._fits(box, self._form(member), kind, strict):
                 continue
             others = [other for i, other in enumerate(members) if i != index]
-            if not self.exact_one_of or all(self._excludes(box, other, kind) for other in others):
+            if all(self._excludes(box, other, kind) for other in others):
                 return True
         return False
 

@@ -35,11 +35,15 @@ SEEN_OUTSIDE = ("readOnly", "writeOnly", "default", "deprecated")
 
 @dataclass(slots=True)
 class SchemaReader:
-    """One document, read for one direction: `readOnly` fields need not be sent, `writeOnly` ones not come back."""
+    """One document, read for one direction: `readOnly` fields need not be sent, `writeOnly` ones not come back.
+
+    `exact` is false if servers let pass what fits several members of `oneOf`: then it is read as `anyOf`.
+    """
 
     root: Any
     dialect: Dialect
     direction: Direction
+    exact: bool = True
     where: dict[int, str] = field(default_factory=dict)
     issues: list[Issue] = field(default_factory=list)
     resources: SchemaResources = field(init=False)
@@ -190,7 +194,17 @@ class SchemaReader:
                 node[name] = value
         if "$schema" in raw and raw is not self.root and differs(raw, self.dialect):
             node["$schema" + NOT_HERE] = raw["$schema"]
+        if not self.exact and "oneOf" in node:
+            self._loosen(node, pointer)
         finish(self, node, raw, pointer)
+
+    def _loosen(self, node: Node, pointer: str) -> None:
+        """Write `oneOf` as `anyOf`, as a part of its own if that is there already."""
+        members = {"anyOf": node.pop("oneOf")}
+        if "anyOf" in node:
+            node["allOf"] = [*node.get("allOf", ()), self._remember(members, pointer)]
+        else:
+            node.update(members)
 
     def _fill_schema(self, node: Node, name: str, value: Any, pointer: str) -> None:
         node[name] = self.schema(value, join(pointer, name))

@@ -6,7 +6,9 @@ import pytest
 
 from tests.versions.nodes import DRAFT_4, DRAFT_7, DRAFT_2020, api_reader, issues, read, reader
 from versions.diff.findings import Direction
+from versions.diff.schema.reading.dialect import dialect_of
 from versions.diff.schema.reading.node import is_nothing
+from versions.diff.schema.reading.reader import SchemaReader
 
 TEXT = {"type": "string"}
 
@@ -191,3 +193,21 @@ def test_a_reference_of_a_document_is_resolved_to_its_raw_value() -> None:
 def test_a_field_that_does_not_travel_is_not_required(direction: Direction, required: list[str]) -> None:
     properties = {"a": {"readOnly": True}, "b": {"writeOnly": True}, "c": {}}
     assert read({"properties": properties, "required": ["a", "b", "c"]}, direction)["required"] == required
+
+
+@pytest.mark.parametrize(
+    ("schema", "node"),
+    [
+        ({"oneOf": [TEXT]}, {"anyOf": [{"type": ["string"]}]}),
+        ({"oneOf": [TEXT], "anyOf": [{}]}, {"anyOf": [{}], "allOf": [{"anyOf": [{"type": ["string"]}]}]}),
+        (
+            {"oneOf": [TEXT], "anyOf": [{}], "allOf": [{"minimum": 1}]},
+            {"anyOf": [{}], "allOf": [{"minimum": 1}, {"anyOf": [{"type": ["string"]}]}]},
+        ),
+        ({"anyOf": [TEXT]}, {"anyOf": [{"type": ["string"]}]}),
+    ],
+)
+def test_one_of_may_be_read_as_any_of(schema: dict[str, Any], node: dict[str, Any]) -> None:
+    found = SchemaReader(schema, dialect_of(schema), Direction.REQUEST, exact=False)
+    assert found.schema(schema, "") == node
+    assert found.issues == []
