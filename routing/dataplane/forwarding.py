@@ -17,11 +17,13 @@ from registry.transports.http import Client
 from registry.transports.masking import mask_failure
 from registry.transports.response import Response
 from registry.upstreams.exchange import name_model
+from routing.dataplane.apart import apart
 from routing.dataplane.breaker import Breakers, RetryBudget
 from routing.dataplane.call import Call, Resolved
 from routing.dataplane.caller import CallerLeft, Send, answer
 from routing.dataplane.endpoints import EVENT_STREAM, JSON, REPLICA_FAULTS, Headers, adapted_header
 from routing.dataplane.extras import Extras, without_extras
+from routing.dataplane.fields import LARGE_BYTES
 from routing.policies import least_outstanding
 from routing.policies.choice import Candidate, DecisionPoint, Policy
 from routing.table import Replica, ServedModel
@@ -65,7 +67,7 @@ class Forwarder:
             model=model,
             request=request,
             operation=operation,
-            encoded=operation.encode(request, model.spec.upstream_model),
+            encoded=await _encoded(operation, request, model),
             context=context_of(request, model.name, call.request_id, int(call.at.timestamp())),
             deadline=asyncio.get_running_loop().time() + model.timeouts.total,
         )
@@ -193,6 +195,12 @@ class Forwarder:
     def outstanding(self) -> int:
         """Calls that wait for a replica now."""
         return sum(self._outstanding.values())
+
+
+async def _encoded(operation: BoundOperation, request: Request, model: ServedModel) -> Encoded:
+    if sum(map(len, request.fields.values())) <= LARGE_BYTES:
+        return operation.encode(request, model.spec.upstream_model)
+    return await apart(operation.encode, request, model.spec.upstream_model)
 
 
 def reply_headers(call: Call) -> Headers:

@@ -26,8 +26,7 @@ from routing.dataplane.caller import (
     read_body,
 )
 from routing.dataplane.endpoints import JSON, Address, Headers, address, read_head
-from routing.dataplane.fields import BOOLEAN, MODEL_NAME, flag, take, text
-from routing.dataplane.fields import read_fields as fields_of
+from routing.dataplane.fields import BOOLEAN, LARGE_BYTES, MODEL_NAME, flag, read_fields, read_large, take, text
 from routing.dataplane.first_calls import FirstCalls, adapter_of
 from routing.dataplane.forwarding import Forwarder, reply_headers
 from routing.dataplane.limits import CallLimits
@@ -246,7 +245,7 @@ class Gateway:
 
     async def _resolve(self, call: Call, caller: Caller, body: bytes) -> Resolved:
         """Step 3: the model that is called and the request in neutral form. Raises Failure."""
-        fields = fields_of(body)
+        fields = read_fields(body) if len(body) <= LARGE_BYTES else await read_large(body)
         name = call.address.model
         if name is None:
             name = take(fields, "model", text, MODEL_NAME)
