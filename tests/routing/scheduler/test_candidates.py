@@ -40,7 +40,7 @@ def run(fleet: Fleet, device: int, call: int) -> None:
 
 def given(count: int) -> list[int]:
     """The first `count` candidates."""
-    return ROOM[:count].tolist()
+    return [int(one) for one in ROOM[:count]]
 
 
 def bindable(fleet: Fleet, call: int) -> list[int]:
