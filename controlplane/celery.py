@@ -1,4 +1,4 @@
-"""The worker: wake-ups, the handlers of every kind of job, and the whole beat table.
+"""The worker: wake-ups, a crew for each kind of job, and the whole beat table.
 
 Run as `celery -A controlplane.celery:app worker -P threads -c 8` and `celery -A controlplane.celery:app beat`.
 """
@@ -10,27 +10,16 @@ from pathlib import Path
 from celery.signals import worker_ready
 
 from controlplane.base.boot import DJANGO_VERSION
-from controlplane.base.jobs.crews import Size, crews
-from controlplane.base.jobs.engine import Handlers
+from controlplane.base.jobs import kinds
+from controlplane.base.jobs.crews import crews
 from controlplane.base.jobs.queue import WAKE, app, ring, task
 from controlplane.base.jobs.verbs import forget_old_jobs, waiting
 from registry.access import callers
-from registry.catalog import importing, probing
-from routing.calls import jobs as calls
+from registry.catalog import probing
 from routing.calls import records, steps
-from routing.lab import races as lab
 
-HANDLERS: Handlers = {"import": importing.run, "probe": probing.run, calls.KIND: calls.run, lab.KIND: lab.run}
-CALLS_AT_ONCE = int(os.environ.get("CALLS_AT_ONCE", "32"))
-"""Durable calls that one worker makes side by side; one key has a quarter of them at the most."""
-SIZES = {
-    "import": Size(3, 2),
-    "probe": Size(3, 2),
-    calls.KIND: Size(CALLS_AT_ONCE, max(1, CALLS_AT_ONCE // 4)),
-    lab.KIND: Size(2, 1),
-}
 log = logging.getLogger(__name__)
-_crews = crews(SIZES, HANDLERS)
+_crews = crews(kinds.every())
 
 
 def tell_supervisor(**_: object) -> None:

@@ -5,15 +5,11 @@ from django.urls import URLPattern, URLResolver, include, path, re_path
 from controlplane import views
 from controlplane.base import urls as base
 from controlplane.base.api.index import Index, Nothing
-from controlplane.base.audit.naming import declare
 from registry import urls as registry
 from routing import urls as routing
 from versions import urls as versions
 
 APPS = (base, registry, routing, versions)
-
-for app in APPS:
-    declare(app.objects)
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", views.overview, name="overview"),

@@ -22,7 +22,7 @@ from controlplane.base.rest import exceptions as faults
 from controlplane.base.web import words
 from controlplane.base.web.doors import PersonRequest, only_toast, page, partial, request_id
 from controlplane.base.web.language import PROGRAMS
-from controlplane.base.web.ui import navigation
+from controlplane.base.web.navigation import navigation
 from registry.access import callers
 from registry.catalog import verbs as catalog
 from routing.calls import search as calls
@@ -121,8 +121,8 @@ def fixed_entries(user: Any) -> list[dict[str, str]]:
     ]
     found.append({"label": gettext("API reference"), "kind": gettext("Page"), "href": reverse("api-docs")})
     for group in navigation(user):
-        for place in group["places"]:
-            found.append({"label": str(place["words"]), "kind": gettext("Page"), "href": reverse(place["name"])})
+        for place in group.places:
+            found.append({"label": str(place.words), "kind": gettext("Page"), "href": reverse(place.name)})
     return found
 
 

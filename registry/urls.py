@@ -7,7 +7,6 @@ from registry.api import access as access_api
 from registry.api import imports as imports_api
 from registry.api import models as models_api
 from registry.api import upstreams as upstreams_api
-from registry.objects import OBJECTS
 from registry.views import access, cures, models, onboarding, wizard
 
 pages: list[URLPattern] = [
@@ -44,7 +43,6 @@ pages: list[URLPattern] = [
     path("credentials/<int:credential_id>/change", access.credential_change, name="credential-change"),
     path("credentials/<int:credential_id>/delete", access.credential_delete, name="credential-delete"),
 ]
-objects = OBJECTS
 api: list[URLPattern] = [
     *routes("models", models_api.Models.as_view(), "models"),
     *routes("models/export", models_api.ExportModels.as_view(), "models-export"),

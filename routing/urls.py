@@ -2,11 +2,10 @@
 
 from django.urls import URLPattern, path
 
-from controlplane.base.audit.naming import Find
 from controlplane.base.rest.generics import routes
 from routing.api import calls as calls_api
 from routing.api import lab as lab_api
-from routing.views import calls, jobs, lab, playground
+from routing.views import calls, lab, playground
 
 pages: list[URLPattern] = [
     path("calls", calls.calls, name="calls"),
@@ -15,10 +14,6 @@ pages: list[URLPattern] = [
     path("calls/of/<path:name>", calls.calls_of, name="calls-of"),
     path("calls/summary/<path:name>", calls.calls_summary, name="calls-summary"),
     path("calls/<path:call_id>", calls.call, name="call"),
-    path("jobs", jobs.job_list, name="jobs"),
-    path("jobs/<uuid:job_id>", jobs.job, name="job"),
-    path("jobs/<uuid:job_id>/progress", jobs.job_progress, name="job-progress"),
-    path("jobs/<uuid:job_id>/cancel", jobs.job_cancel, name="job-cancel"),
     path("playground", playground.playground, name="playground"),
     path("playground/key", playground.playground_key, name="playground-key"),
     path("playground/models", playground.playground_models, name="playground-models"),
@@ -29,7 +24,6 @@ pages: list[URLPattern] = [
     path("routing/lab/<uuid:job_id>", lab.lab_race, name="lab-race"),
     path("routing/lab/<uuid:job_id>/progress", lab.lab_progress, name="lab-progress"),
 ]
-objects: dict[str, Find] = {}
 api: list[URLPattern] = [
     *routes("calls", calls_api.Calls.as_view(), "calls"),
     *routes("calls/<path:call_id>", calls_api.OneCall.as_view(), "call"),

@@ -2,8 +2,5 @@
 
 from django.urls import URLPattern
 
-from controlplane.base.audit.naming import Find
-
 pages: list[URLPattern] = []
-objects: dict[str, Find] = {}
 api: list[URLPattern] = []

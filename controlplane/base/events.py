@@ -4,6 +4,7 @@ import functools
 import json
 import logging
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import redis
@@ -15,15 +16,22 @@ from redis.retry import Retry
 
 CHANNEL = "patchbay:events"
 QUIET_SECONDS = 1.0
+TOPICS: dict[str, str] = {}
+"""Live topics that apps declared, with the verb that hears each."""
 log = logging.getLogger(__name__)
 _quiet_until = [0.0]
 """One change sends several notices; only the first of them waits for a store that does not answer."""
 
 
+def add_topics(topics: Mapping[str, str]) -> None:
+    """Keep the topics that an app declares, each with the verb of those who hear it."""
+    TOPICS.update(topics)
+
+
 def publish(topic: str, payload: dict[str, Any]) -> None:
     """Tell every web process about `topic` once the current transaction commits. Never raises.
 
-    Topics: "job:<uuid>" (a progress snapshot), "jobs", "models", "keys", "revision".
+    Topics: "job:<uuid>" (a progress snapshot), and those that apps declare.
     """
     text = json.dumps({"topic": topic, "payload": payload}, cls=DjangoJSONEncoder)
     transaction.on_commit(lambda: send(CHANNEL, text))

@@ -29,7 +29,7 @@ from django.utils.crypto import constant_time_compare
 from redis.exceptions import RedisError
 
 from controlplane.base import access
-from controlplane.base.events import CHANNEL
+from controlplane.base.events import CHANNEL, TOPICS
 from controlplane.base.jobs import verbs as jobs
 from controlplane.base.models import Revision, User
 from controlplane.base.refusals import Refused
@@ -45,13 +45,6 @@ WATCHED = 64
 SIGNED_OUT = 4401
 CHANGED = 4403
 """Close code for somebody whose role changed: the page connects again and hears what it may hear now."""
-OPEN_TOPICS = {
-    "models": "model.read",
-    "jobs": "job.read",
-    "revision": "overview.read",
-    "keys": "key.read",
-    "calls": "call.read",
-}
 log = logging.getLogger(__name__)
 
 
@@ -203,7 +196,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
         if not isinstance(user, User) or not user.is_active:
             await self.close(code=SIGNED_OUT)
             return
-        topics = {topic for topic, verb in OPEN_TOPICS.items() if access.can(user, verb)}
+        topics = {topic for topic, verb in TOPICS.items() if access.can(user, verb)}
         self.viewer = Viewer(topics, Person(user.pk, user.role, self.scope["session"].session_key or ""))
         HUB.join(self.viewer)
         await self.send(json.dumps({"kind": "hello", "seq": self.viewer.seq}))

@@ -12,10 +12,15 @@ from controlplane.base.messages import Sentence
 from controlplane.base.models import SavedView, User
 from controlplane.base.refusals import Conflict, Invalid, Missing
 
-PLACES = ("models", "calls")
-"""Lists that can be kept, by the name of their page."""
 MOST_VIEWS, LONGEST_NAME, LONGEST_QUERY, MOST_COLUMNS = 30, 60, 4000, 40
 _NOT_FILTER = ("page", "view")
+_lists: list[str] = []
+"""Lists that can be kept, by the name of their page."""
+
+
+def add_lists(names: Iterable[str]) -> None:
+    """Keep the lists that an app declares."""
+    _lists.extend(name for name in names if name not in _lists)
 
 
 @dataclass(frozen=True)
@@ -160,9 +165,9 @@ def _is_id(text: str) -> bool:
 
 
 def _checked_place(place: str) -> str:
-    if place not in PLACES:
+    if place not in _lists:
         raise Invalid(
-            "list", Sentence("list {place} is none of {places}", place=repr(place[:40]), places=", ".join(PLACES))
+            "list", Sentence("list {place} is none of {places}", place=repr(place[:40]), places=", ".join(_lists))
         )
     return place
 

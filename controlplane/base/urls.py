@@ -7,9 +7,8 @@ from controlplane.base.api import index
 from controlplane.base.api import jobs as jobs_api
 from controlplane.base.api import people as people_api
 from controlplane.base.api import settings as settings_api
-from controlplane.base.objects import OBJECTS
 from controlplane.base.rest.generics import routes
-from controlplane.base.views import audit, lists, reference, sessions, settings
+from controlplane.base.views import audit, jobs, lists, reference, sessions, settings
 
 pages: list[URLPattern] = [
     path("sign-in", sessions.sign_in, name="sign-in"),
@@ -27,10 +26,13 @@ pages: list[URLPattern] = [
     path("lists/<str:place>/views", lists.view_save, name="view-save"),
     path("lists/views/<int:view_id>", lists.view_change, name="view-change"),
     path("lists/views/<int:view_id>/delete", lists.view_delete, name="view-delete"),
+    path("jobs", jobs.job_list, name="jobs"),
+    path("jobs/<uuid:job_id>", jobs.job, name="job"),
+    path("jobs/<uuid:job_id>/progress", jobs.job_progress, name="job-progress"),
+    path("jobs/<uuid:job_id>/cancel", jobs.job_cancel, name="job-cancel"),
     path("audit", audit.audit_log, name="audit"),
     path("audit/export", audit.audit_export, name="audit-export"),
 ]
-objects = OBJECTS
 api: list[URLPattern] = [
     *routes("me", people_api.Me.as_view(), "me"),
     *routes("jobs", jobs_api.Jobs.as_view(), "jobs"),

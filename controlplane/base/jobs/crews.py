@@ -9,7 +9,7 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -18,6 +18,7 @@ from django.db.models import Q
 
 from controlplane.base.jobs import engine
 from controlplane.base.jobs.engine import Asker, Handlers, JobDeferred, Lease
+from controlplane.base.jobs.kinds import JobKind
 
 CROWDED_SECONDS = 60.0
 """How long an asker whose own limit was met is kept below it, before it is tried again."""
@@ -99,8 +100,9 @@ def _tell(ended: "Future[None]") -> None:
         log.warning("a worker's thread stopped looking for jobs", exc_info=ended.exception())
 
 
-def crews(sizes: dict[str, Size], handlers: Handlers) -> tuple[Callable[[], None], ...]:
+def crews(kinds: Sequence[JobKind]) -> tuple[Callable[[], None], ...]:
     """The wake-up of each kind's crew, and of one for jobs of a kind that nobody knows, which fail in words."""
-    made = [Crew(kind, Q(kind=kind), size, handlers) for kind, size in sizes.items()]
-    unknown = Crew("unknown", ~Q(kind__in=list(sizes)), Size(1, 1), handlers)
+    handlers = {kind.name: kind.run for kind in kinds}
+    made = [Crew(kind.name, Q(kind=kind.name), Size(kind.at_once, kind.per_asker), handlers) for kind in kinds]
+    unknown = Crew("unknown", ~Q(kind__in=list(handlers)), Size(1, 1), handlers)
     return tuple(crew.wake for crew in (*made, unknown))

@@ -45,7 +45,7 @@ def state(value: str) -> SafeString:
 @register.filter
 def word(value: object, family: str) -> str:
     """The reader's word for a stored value, for example `model.type|word:"type"`; itself if there is none."""
-    return words.word(family, str(value)) if family in words.FAMILIES else str(value)
+    return words.word(family, str(value))
 
 
 @register.filter

@@ -5,42 +5,11 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
-from django.utils.functional import Promise
 from django.utils.translation import get_language, gettext
-from django.utils.translation import gettext_lazy as _
 
-from controlplane.base import access
 from controlplane.base.models import Theme
 from controlplane.base.web.doors import UNDO
-
-PLACES: tuple[tuple[str | Promise, tuple[tuple[str, str | Promise, str, str], ...]], ...] = (
-    (
-        "",
-        (
-            ("overview", _("Overview"), "overview.read", "o"),
-            ("models", _("Models"), "model.read", "m"),
-            ("playground", _("Playground"), "playground.use", "p"),
-            ("calls", _("Calls"), "call.read", "c"),
-            ("jobs", _("Jobs"), "job.read", "j"),
-        ),
-    ),
-    (_("Routing"), (("lab", _("Lab"), "lab.read", "l"),)),
-    (
-        _("Access"),
-        (
-            ("keys", _("API keys"), "key.read", "k"),
-            ("credentials", _("Credentials"), "credential.read", "u"),
-        ),
-    ),
-    (
-        _("Installation"),
-        (
-            ("audit", _("Audit log"), "audit.read", "a"),
-            ("settings", _("Settings"), "profile.change", "s"),
-        ),
-    ),
-)
-"""Navigation: groups of (page name and icon, words, verb, letter after `g`)."""
+from controlplane.base.web.navigation import navigation, place_of
 
 
 def page_context(request: HttpRequest) -> dict[str, Any]:
@@ -53,31 +22,9 @@ def page_context(request: HttpRequest) -> dict[str, Any]:
         "themes": Theme.values,
         "navigation": navigation(user) if signed_in else [],
         "script_words": json.dumps(script_words(), ensure_ascii=False),
-        "here": section(request),
+        "here": place_of((request.resolver_match.url_name or "") if request.resolver_match else ""),
         "undo": request.session.pop(UNDO, None) if signed_in and UNDO in request.session else None,
     }
-
-
-def section(request: HttpRequest) -> str:
-    """The place in the navigation that this page belongs to: model-new to models, job to jobs, lab-race to lab."""
-    name = (request.resolver_match.url_name or "") if request.resolver_match else ""
-    if name.startswith("lab"):
-        return "lab"
-    return f"{name.split('-')[0].removesuffix('s')}s" if name.startswith(("model", "job", "call")) else name
-
-
-def navigation(user: Any) -> list[dict[str, Any]]:
-    """Groups of places that `user` may open."""
-    groups = []
-    for title, places in PLACES:
-        open_places = [
-            {"name": name, "words": words, "letter": letter}
-            for name, words, verb, letter in places
-            if access.can(user, verb)
-        ]
-        if open_places:
-            groups.append({"title": title, "places": open_places})
-    return groups
 
 
 def script_words() -> dict[str, str]:

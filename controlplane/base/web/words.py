@@ -1,4 +1,7 @@
-"""The reader's words for stored values. A value that is not listed is shown as it is."""
+"""The reader's words for stored values. A value that is not listed is shown as it is.
+
+Here are those of the floor; every app declares its own.
+"""
 
 from collections.abc import Mapping
 
@@ -7,31 +10,12 @@ from django.utils.translation import gettext_lazy as _
 
 FAMILIES: dict[str, dict[str, str | Promise]] = {
     "state": {
-        "ready": _("Ready"),
-        "probing": _("Probing"),
-        "unreachable": _("Unreachable"),
-        "disabled": _("Disabled"),
         "queued": _("Queued"),
         "running": _("Running"),
         "done": _("Done"),
         "partly_failed": _("Partly failed"),
         "failed": _("Failed"),
         "cancelled": _("Cancelled"),
-        "answered": _("Answered"),
-        "refused": _("Refused"),
-        "left": _("Caller left"),
-    },
-    "type": {
-        "llm": _("LLM"),
-        "embedding": _("Embedding"),
-        "rerank": _("Rerank"),
-        "image": _("Image"),
-        "speech": _("Speech"),
-        "transcription": _("Transcription"),
-        "moderation": _("Moderation"),
-        "classification": _("Classification"),
-        "detection": _("Detection"),
-        "tensor": _("Tensor"),
     },
     "role": {
         "viewer": _("Viewer"),
@@ -46,50 +30,15 @@ FAMILIES: dict[str, dict[str, str | Promise]] = {
         "reviewer": _("Also approves breaking updates and reads the audit log."),
         "admin": _("Also changes settings and people."),
     },
-    "scope": {"call": _("Call models"), "read": _("Read the REST API"), "manage": _("Manage models")},
-    "scope_hint": {
-        "call": _("/v1: chat, completions, embeddings, predict."),
-        "read": _("/api: models, jobs, calls, read only."),
-        "manage": _("/api: create, change, import and probe models."),
-    },
-    "kind": {"import": _("Import"), "probe": _("Probe"), "call": _("Durable call"), "lab": _("Race")},
     "theme": {"system": _("System"), "light": _("Light"), "dark": _("Dark")},
-    "action": {
-        "new": _("New"),
-        "changed": _("Changed"),
-        "unchanged": _("Unchanged"),
-        "invalid": _("Invalid"),
-    },
     "phase": {
-        "apply": _("Writing models"),
-        "applying": _("Writing models"),
-        "probe": _("Probing with a real call"),
-        "probing": _("Probing with a real call"),
         "done": _("Done"),
-        "starting": _("Starting the simulator"),
-        "compiling": _("Compiling the simulator (the first time only, a minute or two)"),
-        "racing": _("Racing"),
-    },
-    "facet": {
-        "type": _("Type"),
-        "protocol": _("Protocol"),
-        "state": _("State"),
-        "tag": _("Tag"),
-        "owner": _("Owner"),
-        "model": _("Model"),
-        "task": _("Task"),
-        "since": _("Since"),
-        "until": _("Until"),
     },
     "object": {
-        "model": _("Model"),
         "job": _("Job"),
         "setting": _("Setting"),
-        "key": _("API key"),
-        "credential": _("Credential"),
         "user": _("Account"),
         "setup_link": _("Invitation"),
-        "address": _("Address"),
     },
     "invitation": {
         "open": _("Open"),
@@ -97,24 +46,7 @@ FAMILIES: dict[str, dict[str, str | Promise]] = {
         "withdrawn": _("Withdrawn"),
         "expired": _("Expired"),
     },
-    "span": {"15m": _("15 min"), "24h": _("24 h"), "30d": _("30 d")},
-    "calls_per_step": {"15m": _("Calls per 30 s"), "24h": _("Calls per 30 min"), "30d": _("Calls per 12 h")},
     "verb": {
-        "model.create": _("plugged in"),
-        "model.change": _("changed"),
-        "model.delete": _("deleted"),
-        "model.enable": _("enabled"),
-        "model.disable": _("disabled"),
-        "model.tag": _("tagged"),
-        "model.import": _("imported"),
-        "model.probe": _("probed"),
-        "model.test": _("tested"),
-        "model.detect": _("looked at"),
-        "key.create": _("key made"),
-        "key.revoke": _("key revoked"),
-        "credential.create": _("credential stored"),
-        "credential.change": _("credential replaced"),
-        "credential.delete": _("credential deleted"),
         "settings.change": _("setting changed"),
         "user.invite": _("invited"),
         "user.withdraw": _("invitation withdrawn"),
@@ -124,161 +56,22 @@ FAMILIES: dict[str, dict[str, str | Promise]] = {
         "user.activate": _("let in again"),
         "user.deactivate": _("shut out"),
         "job.cancel": _("job cancelled"),
-        "lab.run": _("race started"),
     },
-    "tag": {"practice": _("practice fleet (emulated)")},
-    "param_type": {
-        "float": _("number"),
-        "int": _("whole number"),
-        "bool": _("yes or no"),
-        "string": _("text"),
-        "array": _("list"),
-        "object": _("object"),
-    },
-    "outside": {"refuse": _("refused (400)"), "clamp": _("clamped")},
-    "origin": {"detected": _("detected"), "assumed": _("assumed"), "yours": _("yours")},
-    "usage": {"reported": _("reported"), "estimated": _("estimated"), "partial": _("partial")},
-    "usage_hint": {
-        "reported": _("as the upstream reported them"),
-        "estimated": _("estimated, because the upstream did not report them"),
-        "partial": _("of the part that was sent, because the stream ended early"),
-    },
-    "adaptation": {
-        "renamed": _("renamed"),
-        "converted": _("converted"),
-        "clamped": _("clamped"),
-        "defaulted": _("defaulted"),
-        "mapped": _("mapped"),
-        "dropped": _("left out"),
-    },
-    "failure": {
-        "invalid_request": _("The call is not valid"),
-        "authentication": _("The API key is not valid"),
-        "permission": _("The API key may not do this"),
-        "not_found": _("There is no such model"),
-        "too_large": _("The call is too large"),
-        "unreadable": _("The call could not be read"),
-        "rate_limited": _("Too many calls"),
-        "unsupported": _("The model cannot do this"),
-        "upstream_refused": _("The upstream refused the call"),
-        "upstream_authentication": _("The upstream refused the credential"),
-        "upstream_rate_limited": _("The upstream had too many calls"),
-        "upstream_error": _("The upstream failed"),
-        "upstream_invalid": _("The upstream's answer made no sense"),
-        "upstream_unreachable": _("The upstream could not be reached"),
-        "upstream_timeout": _("The upstream took too long"),
-        "unavailable": _("The model is not available"),
-        "internal": _("The gateway has a defect"),
-    },
-    "cause": {
-        "name": _("The upstream knows another name"),
-        "allow": _("The address is not allowed yet"),
-        "key": _("The upstream asks for a key that it accepts"),
-    },
-    "scenario": {
-        "A": _("Scenario A"),
-        "B": _("Scenario B"),
-        "C": _("Scenario C"),
-        "D": _("Scenario D"),
-        "G": _("Scenario G"),
-        "together": _("All at once"),
-    },
-    "scenario_hint": {
-        "A": _("The founding claim, reconstructed: 500 models, 64 GPUs, 8,000 calls in 10 minutes."),
-        "B": _("As A, but a few models get most of the 7,000 calls."),
-        "C": _("As A, but slow storage: loading a model takes two to three times as long."),
-        "D": _("As A, but for 20 minutes: 16,000 calls."),
-        "G": _("As A, but language models only: batches make even a static partition do well."),
-        "together": _("500 models, one call each, all in the same instant."),
-    },
-    "policy": {
-        "ppo": _("PPO (learned)"),
-        "spaced_tuned": _("Tuned, heavy calls spaced"),
-        "hrrn_tuned": _("Tuned HRRN"),
-        "spaced": _("Heavy calls spaced"),
-        "hrrn": "HRRN",
-        "sjf": _("Shortest job first"),
-        "fcfs": _("First come, first served"),
-        "sect": _("Shortest completion"),
-        "affinity": _("Affinity"),
-        "energy": _("Energy-weighted"),
-        "rules": _("YAML rules"),
-        "least_outstanding": _("Least outstanding"),
-        "power_of_two": _("Power of two"),
-        "round_robin": _("Round robin"),
-        "random": _("Random"),
-        "static": _("Static, by memory"),
-        "static_popularity": _("Static, by popularity"),
-    },
-    "policy_hint": {
-        "ppo": _(
-            "The score of “Tuned, heavy calls spaced” plus a small neural network's (proximal policy optimisation)."
-        ),
-        "spaced_tuned": _("Heavy calls spaced, under weights that a search (CMA-ES) found: the strongest rule."),
-        "hrrn_tuned": _("HRRN under weights that a search (CMA-ES) found."),
-        "spaced": _("HRRN that lets heavy calls wait until their device has little under way, light ones beside."),
-        "hrrn": _("Highest response ratio next: who has waited longest for the size of the call goes first."),
-        "sjf": _("The call that should take least time goes first; long calls wait."),
-        "fcfs": _("Calls go in the order in which they came."),
-        "sect": _("A call goes where it should be answered first, queue and loading included (ServerlessLLM)."),
-        "affinity": _("A call goes where its model is loaded, elsewhere only when those devices are far busier."),
-        "energy": _("HRRN that also weighs joules: prefers full batches and loads that pay for their energy."),
-        "rules": _("Long prompts to the least used device with room, all others to the fastest (the YAML example)."),
-        "least_outstanding": _("The device with the least work under way."),
-        "power_of_two": _("The less busy of two devices drawn by chance."),
-        "round_robin": _("Each device in turn."),
-        "random": _("Any device by chance."),
-        "static": _("Every model has one home device for good, memory spread evenly: a team without a scheduler."),
-        "static_popularity": _("Every model has one home device for good, expected work spread evenly."),
-    },
-    "figure": {
-        "mean_s": _("Mean latency"),
-        "p50_s": _("Median latency (p50)"),
-        "p95_s": _("p95 latency"),
-        "p99_s": _("p99 latency"),
-        "max_wait_s": _("Longest wait"),
-        "slowdown": _("Slowdown"),
-        "useful": _("Useful utilisation"),
-        "loading": _("Loading"),
-        "duty": _("Duty"),
-        "makespan_s": _("Makespan"),
-        "loads": _("Loads"),
-        "joules_per_request": _("Energy per call"),
-        "decision_us": _("Time per decision"),
-    },
-    "figure_hint": {
-        "mean_s": _("From a call's arrival to its answer, on average."),
-        "p50_s": _("Half of all calls were answered within this time."),
-        "p95_s": _("19 of 20 calls were answered within this time."),
-        "p99_s": _("99 of 100 calls were answered within this time; 1 of 100 took longer."),
-        "max_wait_s": _("The longest that any call stood in line before it started."),
-        "slowdown": _("How many times longer than alone on an idle device with its model loaded, on average."),
-        "useful": _("Share of all devices' time spent computing answers, up to the last answer."),
-        "loading": _("Share of all devices' time with a model being loaded."),
-        "duty": _("Share of all devices' time with anything going on: computing or loading."),
-        "makespan_s": _("From the first call to the last answer."),
-        "loads": _("How often a model was loaded into a device. Each takes seconds and pushes others out."),
-        "joules_per_request": _("Simulated energy of all devices, idle ones too, per answered call."),
-        "decision_us": _("Real computing time on this server per decision, the simulator's own work included."),
-    },
-    "chart": {"waiting": _("Waiting calls"), "busy": _("Devices computing"), "mean_s": _("Mean latency so far")},
-    "chart_hint": {
-        "waiting": _("Calls that have arrived and have not started. Lower is better."),
-        "busy": _("Share of devices that compute right now; the scheduler holds it to 95 %."),
-        "mean_s": _("Average over all calls answered up to that moment. Lower is better."),
-    },
-    "verdict": {"better": _("better"), "worse": _("worse"), "same": _("equal")},
 }
 
 
-def declare(family: str, words: Mapping[str, str]) -> None:
-    """Add the words of an app's own values, which are the same in every language."""
-    FAMILIES.setdefault(family, {}).update(words)
+def add(families: Mapping[str, Mapping[str, str | Promise]]) -> None:
+    """Add an app's words to their families. Raises ValueError if a value has a word already."""
+    for family, words in families.items():
+        known = FAMILIES.setdefault(family, {})
+        if twice := known.keys() & words.keys():
+            raise ValueError(f"the family {family} has words already for {', '.join(sorted(twice))}")
+        known.update(words)
 
 
 def word(family: str, value: str) -> str:
     """The word of `value` in `family`, or the value itself."""
-    return str(FAMILIES[family].get(value, value))
+    return str(FAMILIES.get(family, {}).get(value, value))
 
 
 def state(value: str) -> str:

@@ -10,12 +10,11 @@ from django.urls import reverse
 from django.utils.translation import gettext
 
 from controlplane.base import access, job_outcomes
+from controlplane.base.jobs import kinds
 from controlplane.base.jobs import verbs as jobs
 from controlplane.base.models import JobState
 from controlplane.base.web.doors import PersonRequest, go, page, page_of, request_id, safe_back
 from controlplane.base.web.paging import page_of_rows
-from registry.catalog import cures
-from routing.lab import races as lab
 
 
 @page("job.read")
@@ -30,11 +29,11 @@ def job_list(request: PersonRequest) -> HttpResponse:
         "listing": page_of_rows(rows, page_of(request)),
         "wanted": wanted,
         "states": job_outcomes.OUTCOMES,
-        "kinds": ("import", "probe", "call", lab.KIND),
+        "kinds": [kind.name for kind in kinds.every()],
         "filtered": any(wanted.values()),
         "everyone": access.can(request.user, "job.read_all"),
     }
-    return render(request, "routing/jobs.html", context)
+    return render(request, "base/jobs.html", context)
 
 
 @page("job.read")
@@ -42,8 +41,10 @@ def job(request: PersonRequest, job_id: uuid.UUID) -> HttpResponse:
     """One job. Its progress comes from the row, so it survives closing the tab."""
     found = jobs.get(request.user, job_id)
     over, may_cancel = found.state in jobs.FINAL, access.can(request.user, "job.cancel", found)
-    context = {"job": found, "over": over, "may_cancel": may_cancel, "causes": cures.of_job(found)}
-    return render(request, "routing/job.html", context)
+    kind = kinds.find(found.kind)
+    more = kind.context(found) if kind else {}
+    context = {"job": found, "over": over, "may_cancel": may_cancel, "kind": kind, **more}
+    return render(request, "base/job.html", context)
 
 
 @page("job.read")

@@ -1,0 +1,39 @@
+"""What routing declares."""
+
+import os
+
+from django.utils.translation import gettext_lazy as _
+
+from controlplane.base.declaring import AppDeclaration, declare
+from controlplane.base.jobs.kinds import JobKind
+from controlplane.base.web.navigation import NavigationPlace, PlaceGroup
+from routing.calls import jobs as calls
+from routing.lab import races as lab
+from routing.words import FAMILIES
+
+CALLS_AT_ONCE = int(os.environ.get("CALLS_AT_ONCE", "32"))
+"""Durable calls that one worker makes side by side; one key has a quarter of them at the most."""
+
+declare(
+    AppDeclaration(
+        places=(
+            NavigationPlace("playground", _("Playground"), "playground.use", "p", PlaceGroup.MAIN, 30),
+            NavigationPlace("calls", _("Calls"), "call.read", "c", PlaceGroup.MAIN, 40, "call"),
+            NavigationPlace("lab", _("Lab"), "lab.read", "l", PlaceGroup.ROUTING, 10, "lab"),
+        ),
+        topics={"calls": "call.read"},
+        job_kinds=(
+            JobKind(
+                calls.KIND,
+                _("Durable call"),
+                calls.run,
+                CALLS_AT_ONCE,
+                max(1, CALLS_AT_ONCE // 4),
+                part="routing/parts/job_answer.html",
+            ),
+            JobKind(lab.KIND, _("Race"), lab.run, 2, 1, actions="routing/parts/job_race.html"),
+        ),
+        lists=("calls",),
+        words=FAMILIES,
+    )
+)
