@@ -1,6 +1,6 @@
 """What a call costs through Patchbay, through nginx and direct, interleaved in one run.
 
-Our gateway is the real web process (controlplane.asgi under uvicorn) with embedded PostgreSQL and Valkey, 500 models, a
+Our gateway is the real program (controlplane.gateway) with embedded PostgreSQL and Valkey, 500 models, a
 key with a rate limit, parameter normalisation and call records on. nginx is Debian's, a plain reverse proxy with kept
 connections. CPU is user + system of the gateway's or nginx's processes, the steadiest figure on a noisy machine. Prints
 medians and ranges.
@@ -31,6 +31,7 @@ import psutil
 
 from controlplane.services.ports import free_port
 from controlplane.services.postgres import Postgres
+from controlplane.services.programs import without_supervisor
 from controlplane.services.valkey import Valkey
 
 HERE = Path(__file__).resolve().parent
@@ -128,10 +129,9 @@ def ways(python: str) -> Iterator[tuple[list[Way], str]]:
         )
         seed = [sys.executable, str(HERE / "seed_gateway.py"), str(mock_port)]
         key = subprocess.run(seed, check=True, env=environment, cwd=ROOT, capture_output=True, text=True).stdout.strip()
-        options = ["--host", "127.0.0.1", "--port", str(gateway_port), "--loop", "uvloop", "--http", "httptools"]
-        quiet = ["--no-access-log", "--no-server-header", "--log-level", "warning"]
-        web = [python, "-m", "uvicorn", "controlplane.asgi:application", *options, *quiet]
-        gateway = stack.enter_context(running(web, environment))
+        console, alone = without_supervisor(gateway_port, folder / "run" / "console.sock")
+        stack.enter_context(running([*console], environment))
+        gateway = stack.enter_context(running([python, *alone[1:]], environment))
         until_answered(f"http://127.0.0.1:{gateway_port}/readyz")
         found = [Way("direct", mock_port, ()), Way("patchbay", gateway_port, family(gateway))]
         if shutil.which("nginx"):

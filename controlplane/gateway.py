@@ -71,10 +71,10 @@ def console_words(address: str) -> Callable[[], Awaitable[str]]:
 class GatewayProgram:
     """The data plane of one process behind one listening socket."""
 
-    def __init__(self, console: str, submit_job: SubmitJob | None = submit) -> None:
-        """`console` is the console's address, `unix:/path` or `host:port`."""
+    def __init__(self, console: str, number: int = 0, submit_job: SubmitJob | None = submit) -> None:
+        """`console` is the console's address, `unix:/path` or `host:port`; `number` is this gateway's."""
         self._relay = Relay(console, proxies(os.environ.get("TRUSTED_PROXIES", "")))
-        self.plane = Plane(plane_settings(), Rows(), submit_job)
+        self.plane = Plane(plane_settings(number), Rows(), submit_job)
         self._health = Health(self.plane, console_words(console))
         self._server: Server | None = None
 
@@ -101,13 +101,13 @@ class GatewayProgram:
         await (self._health if known_host(scope) else misdirected)(scope, receive, send)
 
 
-async def serve(listener: socket.socket, console: str) -> None:
+async def serve(listener: socket.socket, console: str, number: int) -> None:
     """Serve until a signal ends it. READY_FILE names a file that is touched once callers are accepted."""
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
-    program = GatewayProgram(console)
+    program = GatewayProgram(console, number)
     await program.start(listener)
     if ready := os.environ.get("READY_FILE"):
         Path(ready).touch()
@@ -129,7 +129,7 @@ def main() -> None:
         listener = socket.socket(fileno=options.fd)
     else:
         listener = socket.create_server((options.host, options.port), backlog=4096)
-    uvloop.run(serve(listener, options.console))
+    uvloop.run(serve(listener, options.console, options.number))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(os.environ.get("DATA_DIR", BASE_DIR / ".data")).resolve()
 PORT = int(os.environ.get("PORT", "8000"))
+GATEWAYS = int(os.environ.get("GATEWAYS_RUNNING", "1"))
+"""How many gateway processes share this data folder, as the supervisor counts them."""
 
 
 def private_file(name: str, size: int) -> bytes:

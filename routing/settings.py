@@ -7,8 +7,8 @@ from routing.dataplane.cors import origins
 from routing.dataplane.plane import PlaneSettings
 
 
-def plane_settings() -> PlaneSettings:
-    """Where the data plane keeps its files, and the secrets it needs."""
+def plane_settings(number: int | None = None) -> PlaneSettings:
+    """Where the data plane keeps its files, and the secrets it needs; `number` is the gateway's, None in a worker."""
     return PlaneSettings(
         data_dir=settings.DATA_DIR,
         redis_url=settings.REDIS_URL,
@@ -16,4 +16,6 @@ def plane_settings() -> PlaneSettings:
         master_key=settings.MASTER_KEY,
         own=own_services(),
         browsers=origins(settings.CORS_ORIGINS),
+        number=number,
+        gateways=settings.GATEWAYS,
     )

@@ -32,9 +32,10 @@ def gateway(place: Place, number: int, listener: int) -> Program:
     """
     ready = place.data / "run" / f"gateway-{number}.ready"
     ready.unlink(missing_ok=True)
+    environment = {"READY_FILE": str(ready), "GATEWAYS_RUNNING": str(place.gateways)}
     console = f"unix:{place.console}"
     command = _module("controlplane.gateway", "--fd", str(listener), "--number", str(number), "--console", console)
-    return Program(f"gateway-{number}", command, ready.exists, {"READY_FILE": str(ready)}, (listener,))
+    return Program(f"gateway-{number}", command, ready.exists, environment, (listener,))
 
 
 def console(place: Place, listener: int) -> Program:

@@ -14,7 +14,9 @@ from prometheus_client.registry import Collector
 
 from registry.canon import Failure, FailureKind
 from routing.dataplane.caller import Message, Receive, Send, answer
+from routing.dataplane.counts import Counts
 from routing.dataplane.endpoints import JSON, error_body, error_headers, status_of
+from routing.dataplane.measures import Histogram
 from routing.dataplane.plane import Plane
 
 PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
@@ -139,31 +141,31 @@ class PlaneCollector(Collector):
         self._plane = plane
 
     def collect(self) -> Iterable[Metric]:
-        """Every metric of the data plane."""
-        yield from self._calls()
+        """Every metric of the data plane: of all gateways of the data folder, but for the table of the one asked."""
+        shared = self._plane.shared_counts
+        counts = shared.all() if shared is not None else self._plane.counts()
+        yield from self._calls(counts)
         yield from self._table()
-        yield from self._records()
+        yield from self._records(counts)
 
-    def _calls(self) -> Iterable[Metric]:
-        measures = self._plane.measures
+    def _calls(self, counts: Counts) -> Iterable[Metric]:
         calls = CounterMetricFamily("patchbay_calls", "Calls that ended", labels=["model", "task", "status", "failure"])
-        for (model, task, status, failure), count in measures.calls.items():
+        for model, task, status, failure, count in counts.calls:
             calls.add_metric([model, task, str(status), failure], count)
         yield calls
         seconds = HistogramMetricFamily("patchbay_call_seconds", "Duration of calls", labels=["model"])
-        for model, histogram in measures.durations.items():
-            seconds.add_metric([model], list(histogram.cumulative()), histogram.total_ms / 1000)
+        for model, (found, total_ms) in counts.durations.items():
+            seconds.add_metric([model], list(Histogram(found, total_ms).cumulative()), total_ms / 1000)
         yield seconds
         tokens = CounterMetricFamily("patchbay_tokens", "Tokens of calls", labels=["model", "direction"])
-        for (model, direction), count in measures.tokens.items():
+        for model, direction, count in counts.tokens:
             tokens.add_metric([model, direction], count)
         yield tokens
-        waiting = self._plane.forwarder.outstanding
-        yield GaugeMetricFamily("patchbay_calls_outstanding", "Calls that wait for an upstream", waiting)
-        connections = self._plane.client.connections
+        now = counts.moment
+        outstanding, connections = now.get("outstanding", 0), now.get("connections", 0)
+        yield GaugeMetricFamily("patchbay_calls_outstanding", "Calls that wait for an upstream", outstanding)
         yield GaugeMetricFamily("patchbay_upstream_connections", "Open connections to upstreams", connections)
-        open_circuits = len(self._plane.breakers.open())
-        yield GaugeMetricFamily("patchbay_circuits_open", "Replicas kept away from calls", open_circuits)
+        yield GaugeMetricFamily("patchbay_circuits_open", "Replicas kept away from calls", now.get("circuits_open", 0))
 
     def _table(self) -> Iterable[Metric]:
         watcher = self._plane.watcher
@@ -178,12 +180,10 @@ class PlaneCollector(Collector):
             models.add_metric([state], count)
         yield models
 
-    def _records(self) -> Iterable[Metric]:
-        recorder = self._plane.recorder
+    def _records(self, counts: Counts) -> Iterable[Metric]:
         records = CounterMetricFamily("patchbay_call_records", "Call records by fate", labels=["fate"])
-        records.add_metric(["recorded"], recorder.recorded)
-        records.add_metric(["delivered"], recorder.delivered)
-        records.add_metric(["spooled"], recorder.spooled)
-        records.add_metric(["dropped"], recorder.dropped)
+        for fate, count in counts.records.items():
+            records.add_metric([fate], count)
         yield records
-        yield GaugeMetricFamily("patchbay_call_records_waiting", "Call records in the queue", recorder.waiting)
+        waiting = counts.moment.get("records_waiting", 0)
+        yield GaugeMetricFamily("patchbay_call_records_waiting", "Call records in the queue", waiting)

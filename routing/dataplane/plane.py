@@ -9,6 +9,7 @@ from registry.transports.egress import Egress
 from registry.transports.http import Client
 from routing.dataplane.breaker import Breakers
 from routing.dataplane.cors import CrossOrigin
+from routing.dataplane.counts import Counts, SharedCounts, taken
 from routing.dataplane.forwarding import Forwarder
 from routing.dataplane.gateway import Gateway, Hooks, SubmitJob
 from routing.dataplane.ledger import Ledger
@@ -36,6 +37,7 @@ class PlaneSettings:
     master_key: bytes
     own: frozenset[tuple[str, int]] = frozenset()
     browsers: tuple[str, ...] = ()
+    number: int | None = None
     gateways: int = 1
 
 
@@ -58,12 +60,17 @@ class Plane:
         builder = Builder(unsealing(settings.master_key))
         self.watcher = Watcher(rows, builder, settings.data_dir / "snapshot.json", self.serve)
         self.gateway.hooks = Hooks(self.watcher.catch_up, submit_job)
-        self.services = (
+        self.services: tuple[Service, ...] = (
             Service("the reader of the table", self.watcher.run),
             Service("the listener to notices", lambda: self.link.listen(self.watcher.notice)),
             Service("the sender of call records", self.recorder.run),
             Service("the keeper of limits", self.limits.run),
         )
+        self.shared_counts: SharedCounts | None = None
+        if settings.number is not None:
+            (settings.data_dir / "run").mkdir(mode=0o700, exist_ok=True)
+            self.shared_counts = SharedCounts(settings.data_dir / "run", settings.number, self.counts)
+            self.services += (Service("the writer of counts", self.shared_counts.run),)
 
     async def start(self) -> None:
         """Serve the last good copy, then what PostgreSQL says, waiting four seconds for it at the most."""
@@ -72,12 +79,26 @@ class Plane:
             service.start()
         await self.watcher.first_look(FIRST_READ_SECONDS)
 
+    def counts(self) -> Counts:
+        """What this process has counted since its start, and what it holds now."""
+        recorder = self.recorder
+        fates = {name: getattr(recorder, name) for name in ("recorded", "delivered", "spooled", "dropped")}
+        moment = {
+            "outstanding": self.forwarder.outstanding,
+            "connections": self.client.connections,
+            "circuits_open": len(self.breakers.open()),
+            "records_waiting": recorder.waiting,
+        }
+        return taken(self.measures, fates, moment, time.time())
+
     async def stop(self) -> None:
         """Stop the tasks, deliver or spool what is queued, close connections."""
         for service in self.services:
             await service.stop()
         await self.recorder.flush()
         await self.limits.stop()
+        if self.shared_counts is not None:
+            self.shared_counts.write()
         await self.client.close()
         await self.link.close()
         self.watcher.close()

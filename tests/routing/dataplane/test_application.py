@@ -47,7 +47,7 @@ async def web() -> AsyncIterator[str]:
             uvicorn.Config(ConsoleApplication(), **options, proxy_headers=True, forwarded_allow_ips="*")
         )
         serving_pages = asyncio.create_task(console._serve([behind]))
-        program = GatewayProgram(f"unix:{folder}/console.sock", None)
+        program = GatewayProgram(f"unix:{folder}/console.sock", submit_job=None)
         await program.start(listener)
         try:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
