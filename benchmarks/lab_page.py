@@ -1,7 +1,5 @@
-"""Renders docs/routing-lab.md from docs/routing-lab/results.json: `page`, which measures nothing and reads nothing."""
+"""Fills the template of docs/routing-lab.md with docs/routing-lab/results.json: `page`, which measures nothing."""
 
-from collections.abc import Iterable
-from textwrap import wrap
 from typing import Any
 
 from benchmarks import lab_words as words
@@ -23,6 +21,7 @@ from benchmarks.lab_targets import (
     targets,
     won,
 )
+from benchmarks.markdown import reflow, render, table
 
 FOLDER = "routing-lab"
 PERCENT = {"useful", "loading", "duty"}
@@ -41,57 +40,55 @@ PICTURES = {
 
 def page(results: Results) -> str:
     """The whole document."""
-    parts = (head, goals, scenarios, paired, unseen, floors, costs, checked, prototype, assumed, glossary, again)
-    return "\n".join(line for part in parts for line in part(results)).rstrip() + "\n"
+    facts = {
+        **head(results), **goals(results), "columns": columns(), "scenarios": scenarios(results),
+        "paired": paired(results), "unseen": unseen(results), **floors(results), "costs": costs(results),
+        **checked(results), "prototype": prototype(results), **found(results),
+        "pictures": {name: picture(results, name) for name in PICTURES},
+    }  # fmt: skip
+    return reflow(render("routing-lab.md", facts), WIDTH)
 
 
-def table(titles: Iterable[str], rows: Iterable[Iterable[str]]) -> list[str]:
-    """Markdown, with an empty line behind it."""
-    names = list(titles)
-    lines = [f"| {' | '.join(names)} |", f"| {' | '.join('---' for _ in names)} |"]
-    return [*lines, *(f"| {' | '.join(row)} |" for row in rows), ""]
-
-
-def picture(results: Results, name: str) -> list[str]:
+def picture(results: Results, name: str) -> str:
     """The picture, if there is one."""
-    return [f"![{PICTURES[name]}]({FOLDER}/{name}.png)", ""] if name in results.get("pictures", ()) else []
+    return f"![{PICTURES[name]}]({FOLDER}/{name}.png)" if name in results.get("pictures", ()) else ""
 
 
-def prose(text: str) -> list[str]:
-    """A paragraph, with an empty line behind it."""
-    return [*wrap(text, WIDTH, break_long_words=False, break_on_hyphens=False), ""]
-
-
-def head(results: Results) -> list[str]:
+def head(results: Results) -> dict[str, Any]:
     """What this is, and what was measured."""
     made, sources, static = results["made"], results["sources"], in_a(results, "static")
-    here = {name: made["machine"].get(name, "?") for name in ("processor", "cores", "python", "numba")}
-    seeds = {"first": made["first_seed"], "last": made["first_seed"] + made["seeds"] - 1}
-    facts = {**made, **here, **seeds, "minutes": made["seconds"] / 60}
-    landed = f": on {static['mean_s']:.0f} s" if static else ""
-    lines = ["# The routing lab, measured", "", *prose(words.INTRO.format(command=made["command"]))]
-    lines += prose(words.MEASURED.format(**facts, sources=sources["sha256"][:16], files=sources["files"]))
-    lines += prose(words.RECONSTRUCTION.format(static=landed))
-    if made["seeds"] < SEEDS or made.get("quick"):
-        lines += prose(f"**A short run**: {made['seeds']} seeds; the targets ask for {SEEDS} and for all settings.")
-    if any(one["record"].get("gate passed") is False for one in results.get("weights", ())):
-        lines += prose(words.GATED)
-    absent = (prose(f"**Left out**: {name}: {why}.") for name, why in results.get("absent", {}).items())
-    return [*lines, *(line for one in absent for line in one)]
+    here = {name: str(made["machine"].get(name, "?")) for name in ("processor", "cores", "python", "numba")}
+    return {
+        **here,
+        "command": made["command"],
+        "date": made["date"],
+        "minutes": f"{made['seconds'] / 60:.1f}",
+        "processes": str(made["processes"]),
+        "load": f"{made['load']:.1f}",
+        "sources": sources["sha256"][:16],
+        "files": str(sources["files"]),
+        "first": str(made["first_seed"]),
+        "last": str(made["first_seed"] + made["seeds"] - 1),
+        "seeds": str(made["seeds"]),
+        "wanted_seeds": str(SEEDS),
+        "static": f": on {static['mean_s']:.0f} s" if static else "",
+        "short": made["seeds"] < SEEDS or made.get("quick"),
+        "refused": any(one["record"].get("gate passed") is False for one in results.get("weights", ())),
+        "absent": list(results.get("absent", {}).items()),
+    }
 
 
-def goals(results: Results) -> list[str]:
-    """The table of targets."""
+def goals(results: Results) -> dict[str, str]:
+    """The table of targets, and what is the network's."""
     rows = [(one.wanted, one.reached or "–", one.verdict, reason(one, results)) for one in targets(results)]
-    lines = ["## Targets", "", *table(("target", "reached", "", "why it was missed"), rows)]
-    found, tails = standings(results, START), "; ".join(longer_tails(results))
-    if found:
-        said = "; ".join(f"{how} in {len(found[how])} ({', '.join(found[how])})" for how in STANDINGS if how in found)
-        lines += prose(words.LEARNING.format(start=START, standings=said))
-    return [
-        *lines,
-        *(prose(words.TAILS.format(settings=tails)) if tails else []),
-    ]
+    stood = standings(results, START)
+    said = (f"{how} in {len(stood[how])} ({', '.join(stood[how])})" for how in STANDINGS if how in stood)
+    return {
+        "targets": table(("target", "reached", "", "why it was missed"), rows),
+        "start": START,
+        "standings": "; ".join(said),
+        "tails": "; ".join(longer_tails(results)),
+    }
 
 
 def cell(key: str, row: Row) -> str:
@@ -132,45 +129,35 @@ def titles(setting: Row) -> list[str]:
     return [*(title for title, _ in words.COLUMNS.values()), f"against {min(bars)}"]
 
 
-def scenarios(results: Results) -> list[str]:
-    """Every policy in every scenario."""
-    lines = [
-        "## Every policy in every scenario",
-        "",
-        *columns(),
-        *picture(results, "mean"),
-        *picture(results, "latency"),
+def scenarios(results: Results) -> list[tuple[str, str, str]]:
+    """Every policy in every scenario: its name, what it is, and its table."""
+    held = of_group(results, "scenario")
+    return [
+        (
+            one["scenario"],
+            words.SCENARIOS.get(str(one["scenario"]), str(one["scenario"])),
+            table(["policy", *titles(one)], lined(one)),
+        )
+        for one in held
     ]
-    for one in of_group(results, "scenario"):
-        name = one["scenario"]
-        lines += [f"### {name}: {words.SCENARIOS.get(name, name)}", ""]
-        lines += table(["policy", *titles(one)], lined(one))
-    return [*lines, *picture(results, "course")]
 
 
-def columns() -> list[str]:
+def columns() -> str:
     """What the columns say."""
-    return [*prose(words.ROWS), *(f"- **{title}**: {meaning}" for title, meaning in words.COLUMNS.values()), ""]
+    return "\n".join(f"- **{title}**: {meaning}" for title, meaning in words.COLUMNS.values())
 
 
-def paired(results: Results) -> list[str]:
+def paired(results: Results) -> str:
     """Differences paired by seed, in all settings."""
     settings = results.get("settings", ())
     pairs = [pair for pair in PAIRS if any(against(policy(one, pair[0]), pair[1]) for one in settings)]
-    if not pairs:
-        return []
     rows = []
     for one in settings:
-        found = [against(policy(one, own), rival) for own, rival in pairs]
-        cells = [f"{percent(each)} {standing(each)}, {won(each, one['seeds'])}" if each else "–" for each in found]
+        beside = [against(policy(one, own), rival) for own, rival in pairs]
+        cells = [f"{percent(each)} {standing(each)}, {won(each, one['seeds'])}" if each else "–" for each in beside]
         rows.append([one["scenario"], *cells, p99s(one)])
-    return [
-        "## Paired differences",
-        "",
-        *prose(words.PAIRED),
-        *table(["setting", *(f"{own} against {rival}" for own, rival in pairs), "p99 against the bar's"], rows),
-        *picture(results, "paired"),
-    ]
+    head = ["setting", *(f"{own} against {rival}" for own, rival in pairs), "p99 against the bar's"]
+    return table(head, rows) if pairs else ""
 
 
 def p99s(setting: Row) -> str:
@@ -180,15 +167,15 @@ def p99s(setting: Row) -> str:
     return f"x{own['p99_s'] / bar['p99_s']:.2f} ({own['policy']})" if bar and own else "–"
 
 
-def unseen(results: Results) -> list[str]:
-    """The best policies if nothing was trained."""
-    lines = []
+def unseen(results: Results) -> list[tuple[str, str, str]]:
+    """The best policies if nothing was trained: title, what it is, and a table for each group."""
+    tables = []
     for group, (title, about) in words.GROUPS.items():
-        found = of_group(results, group)
-        if found:
-            rows = [line for one in found for line in lined(one, one["scenario"])]
-            lines += [f"## {title}", "", about, "", *table(["setting", "policy", *titles(found[0])], rows)]
-    return lines
+        held = of_group(results, group)
+        if held:
+            rows = [line for one in held for line in lined(one, one["scenario"])]
+            tables.append((title, about, table(["setting", "policy", *titles(held[0])], rows)))
+    return tables
 
 
 FLOORS = {
@@ -197,7 +184,7 @@ FLOORS = {
 }  # fmt: skip
 
 
-def floors(results: Results) -> list[str]:
+def floors(results: Results) -> dict[str, str]:
     """What no policy can beat."""
     settings = [one for one in results.get("settings", ()) if one.get("bounds")]
     rows = [[one["scenario"], *(floor(name, one["bounds"]) for name in FLOORS)] for one in settings]
@@ -205,18 +192,8 @@ def floors(results: Results) -> list[str]:
         [one["scenario"], one["policy"], f"{one['loading_s']:,.0f}", f"{one['least_s']:,.0f}", f"{one['ratio']:.2f}"]
         for one in results.get("loads", ())
     ]
-    lines = [
-        "## What no policy can beat",
-        "",
-        *prose(words.FLOORS),
-        *table(["setting", *FLOORS.values()], rows),
-    ]
-    if loads:
-        lines += [
-            *prose(words.LOADS),
-            *table(("scenario", "policy", "loaded s", "least s", "ratio"), loads),
-        ]
-    return lines
+    head = ("scenario", "policy", "loaded s", "least s", "ratio")
+    return {"floors": table(["setting", *FLOORS.values()], rows), "loads": table(head, loads) if loads else ""}
 
 
 def floor(name: str, levels: Row) -> str:
@@ -226,29 +203,22 @@ def floor(name: str, levels: Row) -> str:
     return f"{100 * levels[name]:.1f}" if name in {"useful", "offered"} else f"{levels[name]:,.2f}"
 
 
-def costs(results: Results) -> list[str]:
+def costs(results: Results) -> str:
     """Decisions and simulation in processor time."""
     speeds: dict[str, dict[str, str]] = {}
     for one in results.get("throughput", ()):
         speeds.setdefault(one["policy"], {})[one["load"]] = f"{one['requests_per_s']:,}"
     picks = {one["policy"]: f"{one['p50_us']:.1f} / {one['p99_us']:.1f}" for one in results.get("picks", ())}
     loads = list(dict.fromkeys(one["load"] for one in results.get("throughput", ())))
-    if not loads:
-        return []
     rows = [[name, *(seen.get(load, "–") for load in loads), picks.get(name, "–")] for name, seen in speeds.items()]
-    return [
-        "## What deciding and simulating cost",
-        "",
-        *prose(words.COSTS),
-        *table(["policy", *loads, "among 500"], rows),
-    ]
+    return table(["policy", *loads, "among 500"], rows) if loads else ""
 
 
-def checked(results: Results) -> list[str]:
+def checked(results: Results) -> dict[str, Any]:
     """Our learner beside another."""
-    found = results.get("cross_check")
-    if not found:
-        return []
+    beside = results.get("cross_check")
+    if not beside:
+        return {}
     rows = [
         [
             words.LEARNERS[row["policy"]],
@@ -258,13 +228,14 @@ def checked(results: Results) -> list[str]:
             f"{row['decisions']:,}" if "decisions" in row else "–",
             f"{row['seconds']:.0f}" if "seconds" in row else "–",
         ]
-        for row in found["policies"]
+        for row in beside["policies"]
     ]
     head = ("learner", "mean s", "p99", "against the start", "decisions", "seconds of training")
-    return ["## Beside another PPO", "", *prose(words.CROSS_CHECK.format(**found)), *table(head, rows)]
+    setting = {name: str(beside[name]) for name in ("scenario", "calls", "seeds")}
+    return {"checked": table(head, rows), "check": setting}
 
 
-def prototype(results: Results) -> list[str]:
+def prototype(results: Results) -> str:
     """The figures that the targets came from, beside ours."""
     mains = {one["scenario"]: one for one in of_group(results, "scenario")}
     names = [name for name in "ABCD" if name in mains]
@@ -276,34 +247,20 @@ def prototype(results: Results) -> list[str]:
             pairs = zip(names, cells, strict=True)
             rows.append([name, *(f"{theirs['ABCD'.index(scenario)]} → {cell}" for scenario, cell in pairs)])
     head = ["policy", *(f"{name}: prototype → here" for name in names)]
-    differ = [f"- {one};" for one in words.PROTOTYPE_DIFFERENCES]
-    told = [*prose(words.PROTOTYPE_WORDS), *differ[:-1], differ[-1].replace(";", "."), ""]
-    return ["## Beside the prototype", "", *told, *table(head, rows)] if rows else []
+    return table(head, rows) if rows else ""
 
 
-def assumed(results: Results) -> list[str]:
-    """What was not measured."""
-    if not results.get("assumptions"):
-        return []
-    return [
-        "## Assumptions",
-        "",
-        *prose(words.ASSUMED),
-        *table(("what", "as"), results["assumptions"]),
+def found(results: Results) -> dict[str, str]:
+    """What was assumed, the policies, and the weights that were found by search or training."""
+    weights = [
+        [f"`{one['file']}`", f"`{one['sha256'][:16]}`", record(one["record"])] for one in results.get("weights", ())
     ]
-
-
-def glossary(results: Results) -> list[str]:
-    """The policies, and the weights that were found by search or training."""
-    lines = ["## Policies", "", *(f"- **{name}**: {meaning}." for name, meaning in words.POLICIES.items()), ""]
-    if results.get("weights"):
-        rows = [[f"`{one['file']}`", f"`{one['sha256'][:16]}`", record(one["record"])] for one in results["weights"]]
-        lines += [
-            "Weights that were found, in routing/policies/weights:",
-            "",
-            *table(("file", "SHA-256", "record"), rows),
-        ]
-    return [*lines, *picture(results, "training")]
+    assumptions = results.get("assumptions")
+    return {
+        "assumptions": table(("what", "as"), assumptions) if assumptions else "",
+        "policies": "\n".join(f"- **{name}**: {meaning}." for name, meaning in words.POLICIES.items()),
+        "weights": table(("file", "SHA-256", "record"), weights) if weights else "",
+    }
 
 
 def record(facts: Row) -> str:
@@ -316,8 +273,3 @@ def brief(value: Any) -> str:
     if isinstance(value, str):
         return f"`{value[:16]}`" if len(value) == 64 else value
     return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
-
-
-def again(results: Results) -> list[str]:
-    """How to run it."""
-    return ["## Again", "", *(line.format(command=results["made"]["command"]) for line in words.HOW), ""]

@@ -1,61 +1,5 @@
-"""The words of docs/routing-lab.md: what columns, policies and settings mean, and why targets were missed."""
+"""Words for the tables of docs/routing-lab.md: what columns, policies and settings mean, why targets were missed."""
 
-INTRO = (
-    "Policies that decide which of hundreds of models is loaded where and whose call runs next, compared on simulated"
-    " fleets: the same calls, sizes and cold start for all, seed by seed. Written by `{command}` from"
-    " routing-lab/results.json; a test fails where page and figures part."
-)
-MEASURED = (
-    "Measured on {date} in {minutes:.1f} minutes with {processes} processes on {processor} ({cores} cores, load"
-    " {load:.1f}, shared with other work), Python {python}, numba {numba}; sources `{sources}` ({files} files of"
-    " routing/, SHA-256). Seeds {first} to {last}; training, tuning and validation use seeds from 1,000,000 on."
-)
-GATED = (
-    "**The gate refused the network**: on validation seeds it was no better than the heuristic that it started from, so"
-    " `ppo` plays as that heuristic, and its rows are the heuristic's."
-)
-RECONSTRUCTION = (
-    "**Scenario A is a reconstruction.** The claim that the lab was built to test (500 models called concurrently,"
-    " mean latency 187 s → 42 s, utilisation below 40 % → 89 %, never over 95 %) was published without its setting:"
-    " neither fleet, models, sizes nor arrivals are known. A is a fleet on which such figures are plausible, made of"
-    " measured step times, load times and popularity. It was not tuned until a static partition landed on 187 s; static"
-    " lands where it lands{static}. Beating it proves nothing about learning: a plain heuristic that binds late already"
-    " does. The bar is the *tuned* heuristic, on seeds, sizes and recordings that nothing was trained or tuned on."
-)
-LEARNING = (
-    "**What is the network's, and what is the heuristic's.** PPO starts from `{start}`, a heuristic too, so what it"
-    " gains over tuned HRRN is the heuristic's where it is even with that. Against `{start}`, of the settings below,"
-    " it: {standings}."
-)
-TAILS = "**Longer tails than tuned HRRN's** (99th percentile of PPO, more than 1 % above): {settings}."
-ROWS = (
-    "The fastest first; rows that lose to the bar beyond doubt (95 %, paired by seed) say so, and stay. Figures are"
-    " means over the seeds of each seed's own figure."
-)
-PAIRED = (
-    "Mean latency against a rival's on the same seeds, percent of the rival's mean (95 % interval). *wins* and *loses*"
-    " are beyond doubt; *even* is not. The last column divides the means of the seeds' 99th percentiles."
-)
-FLOORS = (
-    "Lower bounds of the mean and the makespan, and an upper bound of useful utilisation "
-    "(routing/lab/learn/evaluation/bounds.py), means over the seeds. *online* holds for whoever loads a model only "
-    "once it is called: the one behind **x bound**. *pooled* pools the fleet into one fast machine, *alone* is each "
-    "call alone on a warm device; both ignore memory. *offered* is the work at its best batch, of what the fleet can "
-    "do while calls arrive."
-)
-LOADS = (
-    "Seconds of loading against the least that anybody needs who answers each call as soon as that run did: a linear"
-    " programme solved by HiGHS (routing/lab/learn/evaluation/paging.py), first seed."
-)
-COSTS = (
-    "Simulated requests a second of processor time on one core, medians; then one decision among 500 candidates, called"
-    " from Python, microseconds of processor time (p50 / p99; policies that bind early never choose among so many). The"
-    " machine was shared with other work, which costs caches and clock."
-)
-ASSUMED = (
-    "Step times and power come from ML.ENERGY's leaderboard (H100, bf16), load times from ServerlessLLM's runs, sizes"
-    " of prompts and answers from Azure's conversations of 2023. These were assumed:"
-)
 COLUMNS: dict[str, tuple[str, str]] = {
     "mean_s": ("mean s", "latency from arrival to answer, mean over the calls; mean over the seeds (95 % interval)"),
     "p50_s": ("p50", "seconds within which half of the calls are answered"),
@@ -130,13 +74,6 @@ REASONS = {
     ),
 }
 """Why a target was missed; shown only then. Braces are filled with figures of the same results."""
-CROSS_CHECK = (
-    "A check that the learner is no worse than a known one: sb3-contrib's MaskablePPO and ours on one small scenario"
-    " ({scenario}, {calls} calls), from the same start, with the same network, reward and decisions. Ours trained for"
-    " as many decisions, then from the start again for as long; the last weights count, neither chooses by validation."
-    " Each then played {seeds} test seeds, taking the best candidate. `python -m benchmarks.cross_check`, whose head"
-    " says what stays different."
-)
 LEARNERS = {
     "heuristic": "the start of all three",
     "maskable_ppo": "MaskablePPO",
@@ -155,22 +92,3 @@ PROTOTYPE = {
     "hrrn": ("39 (434)", "38 (296)", "45 (467)", "54 (839)"),
 }
 """Mean (p99) in seconds in A to D, of a simulator that was thrown away; five seeds."""
-PROTOTYPE_WORDS = (
-    "A throw-away simulator came first; its figures (mean, p99 in brackets, 5 seeds) set the targets. Ours were"
-    " measured anew, with another simulator, and are not tuned to agree. What is known to differ:"
-)
-PROTOTYPE_DIFFERENCES = (
-    "kinds of models are spread evenly over the ranks of popularity, so that no seed's luck makes a video model the"
-    " most called one; that luck spread the prototype's means by 16 to 65 % over the seeds",
-    "sizes and speeds of the kinds were taken from the measured tables again",
-    "the mask is hard: memory with caches, batch slots and computing devices stay within 95 %",
-    "evicted models are loaded from disk again; the reconstruction gives them no host memory to sleep in",
-    "another replica is loaded for the number of calls too, not for their work alone, and spare ones may leave",
-    "who has waited for the patience (300 s unless tuned) goes first",
-)
-HOW = (
-    "    make setup && .venv/bin/pip install -r routing/lab/learn/requirements.txt",
-    "    .venv/bin/{command}",
-    "    .venv/bin/python manage.py lab evaluate --scenario A --policy ppo,hrrn_tuned,static --seeds 10 --json",
-    "    .venv/bin/python -m benchmarks.simulator",
-)
