@@ -89,6 +89,11 @@ class Client:
             self._ticker = None
 
     @property
+    def most(self) -> int:
+        """The connections that may be open at once."""
+        return self._limits.connections
+
+    @property
     def connections(self) -> int:
         """Open connections, idle ones included."""
         return len(self._all)
@@ -128,7 +133,7 @@ class Client:
 
     async def _connect(self, target: Target, limit: float) -> Connection:
         """Open a connection to a checked IP of `target`, trying each of its addresses within `limit` seconds."""
-        if len(self._all) >= self._limits.connections:
+        if len(self._all) >= self._limits.connections and not self._close_idle():
             raise Failure(
                 FailureKind.UNAVAILABLE,
                 Sentence("all {connections} upstream connections are in use", connections=self._limits.connections),
@@ -153,6 +158,16 @@ class Client:
             raise _unreachable(
                 target, Sentence("upstream {origin} cannot be reached: {error}", error=_words(error))
             ) from error
+
+    def _close_idle(self) -> bool:
+        """Close the connection that has been idle for longest, to whatever upstream; False if all are in use."""
+        oldest = [idle[0] for idle in self._idle.values() if idle]
+        if not oldest:
+            return False
+        connection = min(oldest, key=lambda connection: connection.idle_since)
+        self._freed(connection, False)
+        connection.abort()
+        return True
 
     async def _open_any(self, target: Target, guard: Egress, addresses: tuple[str, ...], limit: float) -> Connection:
         for ip in addresses[:-1]:

@@ -35,8 +35,9 @@ def new_id() -> str:
 
 
 class Resolved(Struct, frozen=True):
-    """What step 3 found: the model that is called, and what is asked of it in neutral form."""
+    """What step 3 found: the model that is called, by whom, and what is asked of it in neutral form."""
 
+    caller: Caller
     model: ServedModel
     request: Request
 

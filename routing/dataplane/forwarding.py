@@ -24,9 +24,10 @@ from routing.dataplane.caller import CallerLeft, Send, answer
 from routing.dataplane.endpoints import EVENT_STREAM, JSON, REPLICA_FAULTS, Headers, adapted_header
 from routing.dataplane.extras import Extras, without_extras
 from routing.dataplane.fields import LARGE_BYTES
+from routing.dataplane.shares import ConnectionShares
 from routing.policies import least_outstanding
 from routing.policies.choice import Candidate, DecisionPoint, Policy
-from routing.table import Replica, ServedModel
+from routing.table import Caller, Replica, ServedModel
 
 ATTEMPTS = 3
 DRAIN_SECONDS = 0.05
@@ -36,6 +37,7 @@ COMMENTS_AFTER_MS = 5000.0
 class Outgoing(Struct, frozen=True):
     """What is asked of a model, whichever of its replicas is asked. `deadline` is on the loop's clock."""
 
+    caller: Caller
     model: ServedModel
     request: Request
     operation: BoundOperation
@@ -55,6 +57,7 @@ class Forwarder:
         self._budgets: dict[str, RetryBudget] = defaultdict(RetryBudget)
         self._outstanding: dict[str, int] = defaultdict(int)
         self._extras = Extras(time.monotonic)
+        self._shares = ConnectionShares(client.most)
         self._number = 0
 
     async def forward(self, call: Call, resolved: Resolved, operation: BoundOperation, send: Send) -> None:
@@ -64,6 +67,7 @@ class Forwarder:
         """
         model, request = resolved.model, resolved.request
         asked = Outgoing(
+            caller=resolved.caller,
             model=model,
             request=request,
             operation=operation,
@@ -139,6 +143,7 @@ class Forwarder:
         call.attempts += 1
         call.replica = replica
         key = replica.key
+        self._shares.take(asked.caller, asked.model.name)
         self._breakers.started(key)
         self._outstanding[key] += 1
         response: Response | None = None
@@ -166,6 +171,7 @@ class Forwarder:
             self._breakers.abandoned(key)
             raise
         finally:
+            self._shares.give(asked.caller, asked.model.name)
             self._done(key)
             if response is not None:
                 response.close()

@@ -262,7 +262,7 @@ class Gateway:
         if call.job_id is not None and request.stream:
             request = replace(request, stream=False)
         call.request = request
-        return Resolved(model, request)
+        return Resolved(caller, model, request)
 
     async def _find(self, call: Call, caller: Caller, name: str) -> ServedModel:
         found = resolve.canonical(name, call.table.models, call.table.aliases)

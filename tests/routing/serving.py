@@ -18,6 +18,7 @@ from controlplane.base.messages import restored
 from controlplane.base.secrets import key_hash
 from registry.transports.egress import Egress
 from registry.transports.http import Client
+from registry.transports.response import ResponseLimits
 from routing.dataplane.breaker import Breakers
 from routing.dataplane.cors import CrossOrigin, origins
 from routing.dataplane.door.relay import Relay
@@ -115,11 +116,14 @@ class Running:
 
 @asynccontextmanager
 async def gateway_for(
-    models: Sequence[StoredModel], callers: Sequence[StoredCaller] = (), browsers: str = "*"
+    models: Sequence[StoredModel],
+    callers: Sequence[StoredCaller] = (),
+    browsers: str = "*",
+    limits: ResponseLimits | None = None,
 ) -> AsyncIterator[Running]:
     """Serve these models to these callers (by default one, whose key is KEY) and to pages of these origins."""
     guard = Egress(("127.0.0.0/8",))
-    client = Client(lambda: guard)
+    client = Client(lambda: guard, limits)
     breakers = Breakers(time.monotonic)
     delivered: list[dict[str, Any]] = []
 
