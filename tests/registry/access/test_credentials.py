@@ -61,13 +61,11 @@ def test_only_a_long_secret_shows_its_end(engineer: User, secret: str, hint: str
 @pytest.mark.parametrize("secret", ["", "a\nb", "a\r\nx: 1", "é", "\x00", "x" * 8193, "\x7f"])
 def test_what_cannot_be_a_header_is_refused_and_not_repeated(engineer: User, secret: str) -> None:
     row = stored(engineer)
-    for verb in (
-        lambda: credentials.create(engineer, "other", "http://h", secret),
-        lambda: credentials.change_secret(engineer, row.pk, secret),
-    ):
-        with pytest.raises(Invalid, match="a secret must be 1 to") as caught:
-            verb()
-        assert not secret or secret not in str(caught.value)
+    with pytest.raises(Invalid, match="a secret must be 1 to") as made:
+        credentials.create(engineer, "other", "http://h", secret)
+    with pytest.raises(Invalid, match="a secret must be 1 to") as changed:
+        credentials.change_secret(engineer, row.pk, secret)
+    assert not secret or secret not in f"{made.value} {changed.value}"
     assert credentials.reveal(Credential.objects.get()) == SECRET
 
 

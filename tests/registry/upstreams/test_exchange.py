@@ -5,9 +5,6 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from controlplane.base.secrets import key_hash
-from registry import resolve
-from registry.access import keys
 from registry.canon import Failure, FailureKind, Request, Task, context_of
 from registry.protocols.compiler.adapters import compile_adapter
 from registry.spec import Spec
@@ -149,25 +146,3 @@ async def test_a_streamed_call_is_mapped_and_a_cut_one_fails(client: Client) -> 
         made = upstream(server.port)
         shown = await exchange(client, made, request, context_of(request, "m", "r", 1))
         assert shown.failure is not None
-
-
-@pytest.mark.parametrize("key", ["pb-abc", "pb-" + "x" * 32])
-def test_keys_hash_as_they_are_stored(key: str) -> None:
-    assert keys.digest(key.encode(), b"pepper") == key_hash(key, b"pepper")
-    assert keys.bearer(b"bEaReR  " + key.encode()) == key.encode()
-
-
-@pytest.mark.parametrize(
-    "header", [b"", b"Bearer", b"Bearer ", b"Basic abc", "Bearer é".encode(), b"Bearer " + b"x" * 201]
-)
-def test_what_cannot_be_a_key_is_none(header: bytes) -> None:
-    assert keys.bearer(header) is None
-
-
-def test_names_aliases_and_patterns() -> None:
-    assert resolve.canonical("a", {"a": 1}, {"a": "b"}) == "a"
-    assert resolve.canonical("nick", {"a": 1}, {"nick": "a", "old": "gone"}) == "a"
-    assert resolve.canonical("old", {"a": 1}, {"old": "gone"}) is None
-    assert resolve.permitted("anything", ())
-    assert resolve.permitted("practice-1", ("x", "practice-*"))
-    assert not resolve.permitted("Practice-1", ("practice-*",))

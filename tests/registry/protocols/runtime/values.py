@@ -1,5 +1,6 @@
 """Values of callers as codecs see them, and what is told of what they lose."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ class Told:
         """Keep a change that loses nothing."""
         self.noted.append((name, action, given, sent))
 
-    def lose(self, name: str, action: str, given: Any, sent: Any, why: str) -> None:
+    def lose(self, name: str, action: str, given: Any, sent: Any, why: str | Callable[[], str]) -> None:
         """Keep a change that loses something."""
         self.noted.append((name, action, given, sent))
 
