@@ -4,6 +4,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from controlplane.base.messages import Sentence
 from controlplane.base.models import Job, User
 
 FIGURES = {
@@ -26,13 +27,22 @@ def series(moments: int = 20) -> dict[str, Any]:
     return {"at_s": [8.0 * moment for moment in range(moments)], "policies": dict.fromkeys(PAIR, lane)}
 
 
+TITLE = Sentence(
+    "Race {policy} against {other} in scenario {scenario}, seed {seed}",
+    policy="hrrn_tuned",
+    other="ppo",
+    scenario="A",
+    seed=1,
+)
+
+
 def a_race(state: str = "succeeded", owner: User | None = None, **more: Any) -> Job:
     """A race in some state, by default one that is over and that the second policy won."""
     whole = {"calls": 8000, "devices": 64, "models": 500, "series": series()}
     done = {"result": {**whole, "figures": dict(zip(PAIR, (FIGURES, BETTER), strict=True))}}
     fields = {
         "input": {"scenario": "A", "policies": list(PAIR), "seed": 1},
-        "title": "Race hrrn_tuned against ppo in scenario A, seed 1",
+        "title": TITLE,
         **(done if state == "succeeded" else {}),
         **more,
     }

@@ -42,11 +42,11 @@ class Sentence(str):
         """Copies have the same template and parameters."""
         return _made, (self.template, dict(self.params))
 
-    def told(self, translate: Callable[[str], str], other: Callable[[str], str] = str) -> str:
-        """The sentence in another language: `translate` gives the template's, `other` tells words within."""
+    def told(self, translate: Callable[[str], str]) -> str:
+        """The sentence in another language, with the sentences in it; `translate` gives a template in that language."""
 
         def tell(part: str) -> str:
-            return part.told(translate, other) if isinstance(part, Sentence) else other(part)
+            return part.told(translate) if isinstance(part, Sentence) else part
 
         return filled(translate(self.template), self.params, tell)
 

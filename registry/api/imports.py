@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from controlplane.base.jobs import verbs as jobs
+from controlplane.base.messages import Sentence
 from controlplane.base.refusals import Invalid
 from controlplane.base.rest.generics import Endpoint, checked, described, who
 from controlplane.base.rest.parsers import MAX_BYTES, StrictJSONParser
@@ -54,7 +55,10 @@ class Imports(Endpoint):
             plan = importing.plan(who(request), body["yaml"], body["file"])
             return Response(payloads.ImportPlan(asdict(plan)).data)
         if mode not in importing.MODES:
-            raise Invalid("apply", f"apply is {mode[:40]!r}; expected one of {', '.join(importing.MODES)}")
+            raise Invalid(
+                "apply",
+                Sentence("apply is {mode}; expected one of {known}", mode=repr(mode[:40]), known=importing.MODES),
+            )
         text = body["yaml"].decode("utf-8", "replace") if raw else body["yaml"]
         once = jobs.once(request.headers.get("Idempotency-Key"), mode, text)
         job = importing.start(

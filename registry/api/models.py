@@ -8,6 +8,7 @@ from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from controlplane.base.messages import Sentence
 from controlplane.base.refusals import Invalid
 from controlplane.base.rest.generics import Endpoint, Pages, checked, described, who
 from controlplane.base.rest.serializers import JobShape
@@ -164,14 +165,16 @@ def document(request: Request) -> dict[str, Any]:
     """The body as a JSON object. Raises Invalid."""
     if not isinstance(request.data, dict):
         kind = type(request.data).__name__
-        raise Invalid("body", f"the body is a {kind}; expected a JSON object: a spec in the YAML file's shape")
+        raise Invalid(
+            "body", Sentence("the body is a {kind}; expected a JSON object: a spec in the YAML file's shape", kind=kind)
+        )
     return dict(request.data)
 
 
 def whole(text: str, name: str) -> int:
     """A query parameter as a number. Raises Invalid."""
     if not (text.isascii() and text.isdigit() and len(text) <= 9):
-        raise Invalid(name, f"{name} is {text[:40]!r}; expected a whole number")
+        raise Invalid(name, Sentence("{name} is {given}; expected a whole number", name=name, given=repr(text[:40])))
     return int(text)
 
 

@@ -9,6 +9,7 @@ from drf_spectacular.types import OpenApiTypes
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from controlplane.base.messages import Sentence
 from controlplane.base.refusals import Missing
 from controlplane.base.rest.generics import Endpoint, checked, described, who
 from controlplane.base.web.doors import request_id
@@ -67,7 +68,10 @@ class OneProtocol(Endpoint):
     def get(self, request: Request, name: str) -> Response:
         """The document as JSON."""
         if name not in PROTOCOLS:
-            raise Missing("protocol", f"there is no protocol {name[:60]!r}; known: {', '.join(PROTOCOLS)}")
+            raise Missing(
+                "protocol",
+                Sentence("there is no protocol {name}; known: {known}", name=repr(name[:60]), known=list(PROTOCOLS)),
+            )
         return Response(msgspec.to_builtins(PROTOCOLS[name]))
 
 

@@ -10,6 +10,7 @@ from django.utils.dateparse import parse_datetime
 from django.utils.timezone import is_naive, make_aware
 
 from controlplane.base import access
+from controlplane.base.messages import Sentence
 from controlplane.base.refusals import Missing
 from controlplane.base.web.paging import SIZE, Page
 from controlplane.base.web.patience import at_most
@@ -77,7 +78,9 @@ def get(actor: access.Actor | None, call_id: str) -> CallRecord:
     access.require(actor, "call.read")
     found = CallRecord.objects.filter(with_id(call_id)).order_by("-at").first()
     if found is None:
-        raise Missing("call", f"there is no call {call_id[:80]!r}; records are kept for 30 days")
+        raise Missing(
+            "call", Sentence("there is no call {call_id}; records are kept for 30 days", call_id=repr(call_id[:80]))
+        )
     return found
 
 

@@ -7,6 +7,7 @@ from itertools import combinations
 
 import numpy as np
 
+from controlplane.base.messages import Sentence
 from routing.chains.chain import (
     FASTEST,
     LEAST_ENERGY,
@@ -65,12 +66,12 @@ def measured(chain: Chain, models: Mapping[str, str]) -> ChainMeasures:
     """What the chain measures with these models, one a stage by its name. Raises ChainInvalid for any other names."""
     names = [stage.name for stage in chain.stages]
     if set(models) != set(names):
-        raise ChainInvalid("models", sorted(models), f"one model for each of {', '.join(names)}")
+        raise ChainInvalid("models", sorted(models), Sentence("one model for each of {names}", names=names))
     picks = {}
     for at, stage in enumerate(chain.stages):
         known = [candidate.model for candidate in stage.candidates]
         if models[stage.name] not in known:
-            raise ChainInvalid(f"model of stage {stage.name!r}", models[stage.name], "one of its candidates")
+            raise ChainInvalid(f"model of stage {stage.name!r}", models[stage.name], Sentence("one of its candidates"))
         picks[at] = known.index(models[stage.name])
     return _measures(chain, picks)
 

@@ -23,18 +23,22 @@ class ChainInvalid(ValueError):
     """A chain, limit or objective that means nothing: what it is, what was given, and what was expected."""
 
     def __init__(self, thing: str, given: object, expected: str) -> None:
-        super().__init__(f"{thing}: {given!r:.80} given; expected {expected}")
+        super().__init__(
+            Sentence(
+                "{thing}: {given} given; expected {expected}", thing=thing, given=f"{given!r:.80}", expected=expected
+            )
+        )
 
 
 def _check_name(thing: str, name: object) -> None:
     if not isinstance(name, str) or not name:
-        raise ChainInvalid(f"{thing} name", name, "text that is not empty")
+        raise ChainInvalid(f"{thing} name", name, Sentence("text that is not empty"))
 
 
 def _check_distinct(thing: str, names: Sequence[str]) -> None:
     repeated = sorted(name for name, count in Counter(names).items() if count > 1)
     if repeated:
-        raise ChainInvalid(thing, repeated[0], "names that differ")
+        raise ChainInvalid(thing, repeated[0], Sentence("names that differ"))
 
 
 def _check_number(thing: str, value: object, least: float, most: float) -> None:
@@ -74,7 +78,7 @@ class Stage:
     def __post_init__(self) -> None:
         _check_name("stage", self.name)
         if not self.candidates:
-            raise ChainInvalid(f"stage {self.name!r} candidates", self.candidates, "at least one candidate")
+            raise ChainInvalid(f"stage {self.name!r} candidates", self.candidates, Sentence("at least one candidate"))
         _check_distinct(f"stage {self.name!r} candidates", [candidate.model for candidate in self.candidates])
         _check_distinct(f"stage {self.name!r} waits_for", self.waits_for)
 
@@ -88,7 +92,7 @@ class Chain:
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.stages) <= MOST_STAGES:
-            raise ChainInvalid("chain stages", len(self.stages), f"1 to {MOST_STAGES} stages")
+            raise ChainInvalid("chain stages", len(self.stages), Sentence("1 to {most} stages", most=MOST_STAGES))
         _check_distinct("chain stages", [stage.name for stage in self.stages])
         object.__setattr__(self, "order", _order(self.stages))
 
@@ -109,7 +113,9 @@ class Objective:
         for name, weight in zip(("latency", "energy", "accuracy"), self.weights, strict=True):
             _check_number(f"objective {name}", weight, 0, MOST)
         if (self.accuracy > 0) == (self.latency > 0 or self.energy > 0):
-            raise ChainInvalid("objective", self.weights, "a weight for latency, energy or both, or for accuracy alone")
+            raise ChainInvalid(
+                "objective", self.weights, Sentence("a weight for latency, energy or both, or for accuracy alone")
+            )
 
     @property
     def weights(self) -> tuple[float, float, float]:
@@ -197,7 +203,7 @@ def _order(stages: Sequence[Stage]) -> tuple[int, ...]:
     while left:
         ready = [name for name, stage in left.items() if not set(stage.waits_for) & set(left)]
         if not ready:
-            raise ChainInvalid("chain stages", _cycle(left), "stages that do not wait for themselves")
+            raise ChainInvalid("chain stages", _cycle(left), Sentence("stages that do not wait for themselves"))
         chosen = min(ready, key=lambda name: (_awaited([*done, name], followers), name))
         done.append(chosen)
         del left[chosen]

@@ -5,6 +5,8 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from controlplane.base.messages import Sentence
+
 Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.intp]
 
@@ -19,8 +21,11 @@ class TooManyCombinations(Exception):
 
     def __init__(self, most: float) -> None:
         super().__init__(
-            f"chain: the exact best needs more than {most:,.0f} comparisons; expected fewer candidates, tighter limits "
-            "or a higher number of comparisons"
+            Sentence(
+                "chain: the exact best needs more than {most} comparisons; expected fewer candidates, tighter limits or"
+                " a higher number of comparisons",
+                most=f"{most:,.0f}",
+            )
         )
 
 

@@ -7,6 +7,7 @@ from drf_spectacular.views import SpectacularAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from controlplane.base.messages import Sentence
 from controlplane.base.refusals import Missing
 from controlplane.base.rest.generics import Endpoint
 from controlplane.base.rest.permissions import OPEN
@@ -20,7 +21,9 @@ class Nothing(Endpoint):
 
     def get(self, request: Request, rest: str) -> Response:
         """404 in the API's own shape."""
-        raise Missing("no_such_address", f"/api/{rest[:200]} is no address of this API; see /api/docs")
+        raise Missing(
+            "no_such_address", Sentence("/api/{rest} is no address of this API; see /api/docs", rest=rest[:200])
+        )
 
     post = put = patch = delete = get
 

@@ -12,6 +12,7 @@ from django.utils import timezone
 from controlplane.base import access
 from controlplane.base.audit import history
 from controlplane.base.audit.naming import AuditEntry
+from controlplane.base.messages import Sentence
 from controlplane.base.refusals import Invalid
 
 COLUMNS = ("id", "at", "actor", "verb", "object_type", "object_id", "object_name", "request_id", "detail", "hash")
@@ -22,7 +23,7 @@ def answer(actor: access.Actor, wanted: Mapping[str, str], kind: str) -> Streami
     """Every matching entry, newest first. Raises Forbidden, Invalid."""
     access.require(actor, "audit.read")
     if kind not in FORMATS:
-        raise Invalid("format", f"format {kind[:40]!r} is none of {', '.join(FORMATS)}")
+        raise Invalid("format", Sentence("format {kind} is none of {known}", kind=repr(kind[:40]), known=list(FORMATS)))
     content_type, write = FORMATS[kind]
     name = f"patchbay-audit-{timezone.now():%Y-%m-%d}.{kind}"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}

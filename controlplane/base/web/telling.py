@@ -3,7 +3,6 @@
 from django.utils.translation import gettext
 
 from controlplane.base.messages import Sentence
-from controlplane.base.web.retelling import retell
 
 
 def translated(template: str) -> str:
@@ -18,6 +17,4 @@ def translated(template: str) -> str:
 
 def told(value: object) -> str:
     """`value` in the active language if it is a sentence; any other text, such as an upstream's words, as it is."""
-    if isinstance(value, Sentence):
-        return value.told(translated, retell)
-    return retell(str(value))
+    return value.told(translated) if isinstance(value, Sentence) else str(value)

@@ -76,7 +76,7 @@ def outputs(answer: Any, context: CallContext) -> dict[str, Any]:
     for index, tensor in enumerate(found):
         problem = tensor_problem(tensor)
         if problem:
-            raise ValueError(f"outputs[{index}] {problem}")
+            raise ValueError(Sentence("outputs[{index}] {problem}", index=index, problem=problem))
     kept = {"id": answer["id"]} if answer.get("id") else {}
     return {**kept, "model": context.model, "outputs": found}
 

@@ -13,23 +13,24 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from controlplane.base.messages import Sentence
 from controlplane.base.models import Change, Job, User
 from controlplane.base.web.assets import tight
 from routing.lab import races as lab
 from routing.lab.figures import compared
+from tests.console.test_chinese_errors import ALOUD, visible
 from tests.console.test_pages import INLINE
-from tests.console.test_retelling import ALOUD, visible
 from tests.races import BETTER, FIGURES, PAIR, a_race, series
 
 Visitor = Callable[..., Client]
 ORDER = {"scenario": "A", "policy": ["hrrn_tuned", "ppo"], "seed": "7"}
 MOST_QUERIES = 10
-UNTRAINED = "ppo has no weights in /w; train it first (make train), or leave it out"
+KILLED = Sentence("its process was killed by signal {signal}; the machine may have run out of memory", signal=9)
 STATES: dict[str, tuple[dict[str, Any], str]] = {
     "queued": ({}, "Waiting for a worker"),
     "running": ({"progress": {"phase": "compiling", "total": 0}}, "Compiling the simulator"),
-    "failed": ({"error": {"code": "race_failed", "message": f"the race failed: {UNTRAINED}"}},
-               "the race failed: ppo has no weights"),
+    "failed": ({"error": {"code": "race_failed", "message": Sentence("the race failed: {words}", words=KILLED)}},
+               "the race failed: its process was killed by signal 9"),
     "cancelled": ({"result": {"series": series(3), "figures": {}}}, "The charts show how far it came"),
     "succeeded": ({}, "Run again with seed 2"),
 }  # fmt: skip

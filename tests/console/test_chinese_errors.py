@@ -1,26 +1,33 @@
-"""Chinese pages tell errors in Chinese: every sentence of verbs, specs and transports has its phrase."""
+"""Who switches the language reads all errors in it, those that were stored before as well; programs read English."""
 
 import json
 import re
 from collections.abc import Callable
 from html import unescape
-from pathlib import Path
 
 import pytest
 import yaml
-from django.conf import settings
+from django.db import transaction
 from django.test import Client
-from django.utils import translation
-from hypothesis import given
-from hypothesis import strategies as st
+from django.utils import timezone, translation
 
-from controlplane.base.web.retelling import retell
+from controlplane.base.jobs import engine
+from controlplane.base.jobs import verbs as jobs
+from controlplane.base.messages import Sentence, stored
+from controlplane.base.models import Job
+from controlplane.base.web.telling import told
+from registry.canon import Adaptation, Failure, FailureKind
+from registry.catalog import probing, releases
+from registry.models import Model
 from registry.protocols.compiler.catalog import PROTOCOLS
+from registry.specfile import file as spec_file
+from routing.calls import records
+from routing.dataplane.recorder import Record
+from routing.dataplane.unspoken import unspoken, words_kept
 from tests.site import write_models
 from tests.upstreams import Upstreams
 
 Visitor = Callable[..., Client]
-FOLDER = Path(settings.BASE_DIR)
 ALOUD = re.compile(r"\b(?!x\d|Idempotency|Content|Settings)[A-Za-z]{2,}(?: [a-z]{2,}){3,}")
 """Four English words in a row: a sentence that nobody translated."""
 
@@ -29,26 +36,7 @@ def test_evidence_of_every_protocol_is_told() -> None:
     with translation.override("zh-hans"):
         for document in PROTOCOLS.values():
             for probe in document.detection:
-                assert not probe.evidence or retell(probe.evidence) != probe.evidence
-
-
-def test_parts_are_carried_over_and_told_themselves() -> None:
-    with translation.override("zh-hans"):
-        assert retell("there is no model named 'a; b'") == "没有名为 'a; b' 的模型"
-        assert retell("temperature is 'hot'; expected two numbers [low, high]") == (
-            "temperature 的值是 'hot'；应为：两个数 [低, 高]"
-        )
-        assert retell("a.yaml:4: models[0].type: type is missing") == "a.yaml:4: models[0].type: 缺少 type"
-        assert retell("Model 'x': the upstream says: out of memory") == "模型 'x'：上游的原话：out of memory"
-    assert retell("there is no model named 'x'") == "there is no model named 'x'"
-
-
-@given(st.text(max_size=300))
-def test_what_nobody_knows_stays_as_it_is(text: str) -> None:
-    with translation.override("zh-hans"):
-        told = retell(f"⟦{text}⟧")
-    assert told.startswith("⟦")
-    assert told.endswith("⟧")
+                assert not probe.evidence or told(Sentence(probe.evidence)) != probe.evidence
 
 
 WRONG_FILE = """models:
@@ -143,3 +131,65 @@ def test_addresses_without_anything_are_told_in_chinese(visitor: Visitor, db: No
 def test_programs_read_english_whatever_the_language(visitor: Visitor, db: None) -> None:
     answer = visitor("admin", language="zh-hans").get("/api/models/nobody/", headers={"Accept-Language": "zh-hans"})
     assert "there is no model" in answer.json()["error"]["message"]
+
+
+def switched(visitor: Visitor, address: str) -> tuple[str, str]:
+    """The visible text of a page in Chinese, then in English."""
+    pages = []
+    for language in ("zh-hans", "en"):
+        answer = visitor("admin", language=language).get(address)
+        assert answer.status_code == 200
+        pages.append(visible(answer.content.decode()))
+    return pages[0], pages[1]
+
+
+def test_a_failed_probe_is_told_in_the_language_of_the_page(visitor: Visitor, upstreams: Upstreams) -> None:
+    spec = spec_file.read({**GOOD, "name": "away"})
+    entry = releases.Entry(spec, spec_file.digest(spec_file.document(spec)))
+    with transaction.atomic():
+        ids = releases.store([entry], None).created
+    probing.probe_models(ids, lambda ready, failed: None, lambda: False)
+    model = Model.objects.get(name="away")
+    assert model.state_reason.startswith("Model 'away': upstream http://127.0.0.1:9 cannot be reached: ")
+    chinese, english = switched(visitor, "/models/away")
+    assert "上游 http://127.0.0.1:9 无法连接" in chinese
+    assert ALOUD.findall(chinese) == []
+    assert "upstream http://127.0.0.1:9 cannot be reached" in english
+    api = visitor("admin", language="zh-hans").get("/api/models/?q=away").json()["results"][0]
+    assert api["state_reason"] == str(model.state_reason)
+
+
+def test_a_reason_that_was_stored_as_english_still_shows(visitor: Visitor) -> None:
+    (model,) = write_models(1)
+    Model.objects.filter(pk=model.pk).update(state="unreachable", state_reason="the cable is out")
+    assert all("the cable is out" in page for page in switched(visitor, f"/models/{model.name}"))
+
+
+def test_a_refused_call_is_told_in_the_language_of_the_page(visitor: Visitor, db: None) -> None:
+    failure = Failure(FailureKind.INVALID_REQUEST, Sentence("unused"), parameter="temperature", code="out_of_range")
+    record = Record(
+        id="0" * 31 + "7", at=timezone.now(), model="m", task="chat", api_key_id=None, endpoint="", status=400,
+        failure="invalid_request", message=stored(words_kept(failure)), stream=False, attempts=1, duration_ms=1.0,
+        first_byte_ms=None, prompt_tokens=None, completion_tokens=None, usage_basis="", revision=1,
+        adapted=unspoken([Adaptation("stop", "dropped", "secret words")]),
+    )  # fmt: skip
+    records.store([record])
+    chinese, english = switched(visitor, f"/calls/{record.id}")
+    assert "temperature 被拒绝：invalid_request (out_of_range)" in chinese
+    assert "12 个字符的文本" in chinese
+    assert "temperature was refused: invalid_request (out_of_range)" in english
+    assert "text of 12 characters" in english
+
+
+def test_a_failed_job_is_told_in_the_language_of_the_page(visitor: Visitor, db: None) -> None:
+    job = jobs.enqueue("probe", {}, title=Sentence("Probe {title}", title="m"), max_attempts=1)
+    silent = Sentence("upstream {origin} was silent for {limit} s", origin="http://a:1", limit="20")
+    (lease,) = engine.claim()
+    lease.retry({"code": "exception", "message": silent})
+    assert Job.objects.get(pk=job.pk).error["message"] == (
+        "gave up after 1 attempts: upstream http://a:1 was silent for 20 s"
+    )
+    chinese, english = switched(visitor, f"/jobs/{job.pk}")
+    assert "尝试 1 次后放弃：上游 http://a:1 沉默了 20 秒" in chinese
+    assert "探测 m" in chinese
+    assert "gave up after 1 attempts: upstream http://a:1 was silent for 20 s" in english
