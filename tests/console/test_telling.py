@@ -81,6 +81,7 @@ UNSEEN = {
     "a black dot",
     "thinking disabled",
     "no tools",
+    "inputs {}; outputs {}",
     "adapter {} {}",
     "_Worker | None",
 }

@@ -1,5 +1,6 @@
 """The body of an HTTP/1.1 request as it arrives: by length or in chunks, with everything around the data bounded."""
 
+from controlplane.base.messages import Sentence
 from registry.canon import Failure, FailureKind
 
 LINE_BYTES = 1024
@@ -123,4 +124,8 @@ def framing_for(length: int | None) -> Framing:
 
 def unreadable_body(error: FramingError) -> Failure:
     """What the sender of a body is told whose chunks cannot be read."""
-    return Failure(FailureKind.INVALID_REQUEST, f"The body's chunks cannot be read: {error}.", code="invalid_chunks")
+    return Failure(
+        FailureKind.INVALID_REQUEST,
+        Sentence("The body's chunks cannot be read: {error}.", error=error),
+        code="invalid_chunks",
+    )
