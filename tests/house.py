@@ -40,6 +40,7 @@ PURE = (
     "controlplane.base.memory",
     "controlplane.base.egress_rules",
     "controlplane.base.service_loop",
+    "controlplane.base.redis_names",
 )
 """The pure core and the data plane: they reach no framework and no database, and are typed strictly."""
 Graph = Mapping[str, frozenset[str]]

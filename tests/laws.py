@@ -27,6 +27,7 @@ BROAD_PLACES = {
 """The service loops (jobs, background tasks), the data plane's door and the websocket."""
 GENERATED_CODE_PLACES = re.compile(r"registry/protocols/compiler/\w+\.py")
 LAW_CODES = re.compile(r"#\s*noqa(?!:)|#\s*noqa:.*\b(BLE|ANN|PLC0415|PLR09|C901|E501)|#\s*type:\s*ignore(?!\[)")
+REDIS_NAMES_PLACE = "controlplane/base/redis_names.py"
 OWN_MARKUP_PLACE = "controlplane/base/web/icons.py"
 """Icons are markup that we wrote."""
 WRITTEN_BY_BENCHMARKS = {"docs/change-classifier.md", "docs/routing-lab.md"}
@@ -259,6 +260,15 @@ UNSAFE_IN_PAGES = {
 }
 
 
+def redis_names_together(source: Source) -> Iterator[str]:
+    """Names in Redis are written down in one module, so that no two things share one by chance."""
+    if not source.ours or source.path == REDIS_NAMES_PLACE:
+        return
+    for node in source.nodes:
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.startswith("patchbay:"):
+            yield f"line {node.lineno}: {node.value}"
+
+
 def orm_only(source: Source) -> Iterator[str]:
     """No raw(), extra() or RawSQL, and no domain signals."""
     if not source.ours:
@@ -283,5 +293,5 @@ def nothing_skipped(source: Source) -> Iterator[str]:
 LAWS: tuple[Law, ...] = (
     short_files, narrow_pages, narrow_prose, short_functions, few_parameters, shallow, imports_on_top, telling_names,
     narrow_excepts, typed_returns, no_waivers, only_urls_import_skin, no_siblings, no_evaluation, no_unsafe_loading,
-    escaped_pages, orm_only, nothing_skipped,
+    escaped_pages, orm_only, nothing_skipped, redis_names_together,
 )  # fmt: skip

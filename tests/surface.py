@@ -4,6 +4,7 @@
 """
 
 import ast
+import os
 import re
 from collections.abc import Iterator
 from itertools import chain
@@ -56,5 +57,6 @@ def _texts() -> Iterator[str]:
 
 
 if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlplane.settings")
     django.setup()
     LIST.write_text("\n".join(surface()) + "\n")

@@ -14,7 +14,8 @@ from django.db import transaction
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-CHANNEL = "patchbay:events"
+from controlplane.base import redis_names
+
 QUIET_SECONDS = 1.0
 TOPICS: dict[str, str] = {}
 """Live topics that apps declared, with the verb that hears each."""
@@ -34,7 +35,7 @@ def publish(topic: str, payload: dict[str, Any]) -> None:
     Topics: "job:<uuid>" (a progress snapshot), and those that apps declare.
     """
     text = json.dumps({"topic": topic, "payload": payload}, cls=DjangoJSONEncoder)
-    transaction.on_commit(lambda: send(CHANNEL, text))
+    transaction.on_commit(lambda: send(redis_names.EVENTS, text))
 
 
 def send(channel: str, text: str) -> None:

@@ -28,8 +28,8 @@ from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 from redis.exceptions import RedisError
 
-from controlplane.base import access
-from controlplane.base.events import CHANNEL, TOPICS
+from controlplane.base import access, redis_names
+from controlplane.base.events import TOPICS
 from controlplane.base.jobs import verbs as jobs
 from controlplane.base.models import Revision, User
 from controlplane.base.refusals import Refused
@@ -94,7 +94,7 @@ class Hub:
             redis.asyncio.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=2) as client,
             client.pubsub() as channel,
         ):
-            await channel.subscribe(CHANNEL)
+            await channel.subscribe(redis_names.EVENTS)
             self._back()
             async for message in channel.listen():
                 if message["type"] == "message":

@@ -4,10 +4,9 @@ from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
-from controlplane.base import events
+from controlplane.base import events, redis_names
 from controlplane.base.models import Revision
 
-CHANNEL = "patchbay:revision"
 _ROW = 1
 
 
@@ -26,5 +25,5 @@ def current() -> int:
 
 
 def _announce() -> None:
-    events.send(CHANNEL, "moved")
+    events.send(redis_names.REVISION, "moved")
     events.publish("revision", {"number": current()})

@@ -19,17 +19,14 @@ from psycopg.sql import SQL, Identifier
 from redis.exceptions import LockError
 from redis.lock import Lock
 
-from controlplane.base import events
+from controlplane.base import events, redis_names
 from routing.calls import steps
-from routing.dataplane.link import DRAINED, DRAINED_KEPT
+from routing.dataplane.link import DRAINED_KEPT
 from routing.dataplane.recorder import Record
 from routing.models import CallRecord
 
-STREAM = "patchbay:calls"
-REJECTED = "patchbay:calls:rejected"
 GROUP = "records"
 CONSUMER = "drain"
-DRAINING = "patchbay:calls:draining"
 DRAINING_SECONDS = 15
 BATCH = 16
 KEPT = timedelta(days=30)
@@ -53,7 +50,7 @@ def drain() -> int:
     """Store every record that waits in Redis. Returns how many rows arrived; 0 if Redis is away."""
     try:
         arrived = _drain(events.store())
-        events.store().set(DRAINED, b"", ex=DRAINED_KEPT)
+        events.store().set(redis_names.CALLS_DRAINED, b"", ex=DRAINED_KEPT)
         return arrived
     except redis.RedisError as error:
         log.warning("call records stay in Redis for now: %s", error)
@@ -88,7 +85,7 @@ _INSERT = SQL("insert into routing_callrecord ({0}) select {0} from incoming_cal
 
 def _drain(store_of_messages: redis.Redis) -> int:
     """Drain unless another thread or process does: two would read the same messages, and twice the memory."""
-    lock = store_of_messages.lock(DRAINING, timeout=DRAINING_SECONDS, blocking=False)
+    lock = store_of_messages.lock(redis_names.CALLS_DRAINING, timeout=DRAINING_SECONDS, blocking=False)
     if not lock.acquire():
         return 0
     try:
@@ -107,7 +104,7 @@ def _store_all(client: redis.Redis, lock: Lock) -> int:
     arrived, size, start = 0, BATCH, "0"
     while True:
         try:
-            answer = cast(Any, client.xreadgroup(GROUP, CONSUMER, {STREAM: start}, count=size))
+            answer = cast(Any, client.xreadgroup(GROUP, CONSUMER, {redis_names.CALLS: start}, count=size))
         except redis.TimeoutError:
             if size == 1:
                 raise
@@ -125,7 +122,7 @@ def _store_all(client: redis.Redis, lock: Lock) -> int:
 
 def _make_group(client: redis.Redis) -> None:
     try:
-        client.xgroup_create(STREAM, GROUP, id="0", mkstream=True)
+        client.xgroup_create(redis_names.CALLS, GROUP, id="0", mkstream=True)
     except redis.ResponseError as error:
         if "BUSYGROUP" not in str(error):
             raise
@@ -147,8 +144,8 @@ def _store_messages(client: redis.Redis, messages: Iterable[tuple[bytes, dict[by
         for record in records:
             _store_alone(client, record)
     with client.pipeline() as pipe:
-        pipe.xack(STREAM, GROUP, *done)
-        pipe.xdel(STREAM, *done)
+        pipe.xack(redis_names.CALLS, GROUP, *done)
+        pipe.xdel(redis_names.CALLS, *done)
         pipe.execute()
     return len(records)
 
@@ -161,8 +158,8 @@ def _store_alone(client: redis.Redis, record: Record) -> None:
 
 
 def _reject(client: redis.Redis, fields: dict[bytes, bytes], error: Exception) -> None:
-    log.error("a message of call records cannot be stored and is kept in %s: %s", REJECTED, error)
-    client.xadd(REJECTED, cast(Any, fields) or {b"empty": b""}, maxlen=1000)
+    log.error("a message of call records cannot be stored and is kept in %s: %s", redis_names.CALLS_REJECTED, error)
+    client.xadd(redis_names.CALLS_REJECTED, cast(Any, fields) or {b"empty": b""}, maxlen=1000)
 
 
 def _row(record: Record) -> tuple[Any, ...]:

@@ -10,12 +10,12 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from msgspec import Struct
 
+from controlplane.base import redis_names
+
 ALIVE_SECONDS = 3.0
 KEPT_SECONDS = 300
 """Redis forgets what processes hold of a key after so long without a word of it."""
 WINDOW_SECONDS = 60.0
-PREFIX = "patchbay:limit:"
-PROCESSES = "patchbay:gateways"
 UNLIMITED = -1
 ASK_FIELDS = 9
 
@@ -165,11 +165,11 @@ class Ledger:
 
     async def _exchange(self, asks: Sequence[Ask], seconds: float, alive: float) -> LedgerAnswer:
         self._number += 1
-        told: list[object] = [PREFIX, self._me, self._number, alive, KEPT_SECONDS, WINDOW_SECONDS]
+        told: list[object] = [redis_names.LIMIT_PREFIX, self._me, self._number, alive, KEPT_SECONDS, WINDOW_SECONDS]
         for ask in asks:
             told += (ask.key_id, ask.most, ask.held, ask.spare, ask.per_minute)
             told += (ask.tokens, ask.back, ask.owed, ask.wanted)
-        found = await self._evaluate(SCRIPT, (PROCESSES,), told, seconds)
+        found = await self._evaluate(SCRIPT, (redis_names.GATEWAYS,), told, seconds)
         if len(found) != 2 + GRANT_FIELDS * len(asks):
             raise LedgerAway("an exchange was overtaken by a later one")
         return LedgerAnswer(found[0], bool(found[1]), [_grant(found, at) for at in range(2, len(found), GRANT_FIELDS)])

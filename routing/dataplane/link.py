@@ -11,16 +11,14 @@ from collections.abc import Callable, Sequence
 import redis.asyncio as redis
 from redis.exceptions import NoScriptError, RedisError
 
+from controlplane.base import redis_names
 from routing.dataplane.ledger import LedgerAway
 from routing.dataplane.recorder import DeliveryFailed
 
 log = logging.getLogger(__name__)
 
-STREAM = "patchbay:calls"
-NOTICES = "patchbay:revision"
-DRAINED = "patchbay:calls:drained"
 DRAINED_KEPT = 7 * 24 * 3600
-"""The key that each drain of the stream sets for so many seconds: what is left of them tells its age."""
+"""How long the key that each drain sets is kept: what is left of it tells its age."""
 TIMEOUT = 1.0
 WAITING_MESSAGES = 20_000
 LOOK_EVERY = 50
@@ -46,9 +44,9 @@ class Link:
     async def deliver(self, packed: bytes) -> None:
         """Add one packed message of records to the stream. Raises DeliveryFailed, also where nobody drains it."""
         try:
-            if self._delivered % LOOK_EVERY == 0 and await self._client.xlen(STREAM) > WAITING_MESSAGES:
-                raise DeliveryFailed(f"{WAITING_MESSAGES} messages wait in {STREAM}; no worker drains it")
-            await self._client.xadd(STREAM, {b"records": packed})
+            if self._delivered % LOOK_EVERY == 0 and await self._client.xlen(redis_names.CALLS) > WAITING_MESSAGES:
+                raise DeliveryFailed(f"{WAITING_MESSAGES} messages wait in {redis_names.CALLS}; no worker drains it")
+            await self._client.xadd(redis_names.CALLS, {b"records": packed})
             self._delivered += 1
         except (RedisError, OSError, TimeoutError) as error:
             raise DeliveryFailed(str(error) or type(error).__name__) from error
@@ -56,7 +54,7 @@ class Link:
     async def drained_ago(self) -> float | None:
         """Seconds since a worker last stored what waited; infinite if none ever did, None while Redis is away."""
         try:
-            left = await self._client.pttl(DRAINED)
+            left = await self._client.pttl(redis_names.CALLS_DRAINED)
         except (RedisError, OSError, TimeoutError):
             return None
         return DRAINED_KEPT - left / 1000 if left >= 0 else float("inf")
@@ -100,7 +98,7 @@ class Link:
     async def _subscribe(self, notice: Callable[[], None]) -> None:
         """Listen until the connection ends. Raises RedisError, OSError."""
         async with self._listener.pubsub(ignore_subscribe_messages=True) as subscription:
-            await subscription.subscribe(NOTICES)
+            await subscription.subscribe(redis_names.REVISION)
             notice()
             async for _ in subscription.listen():
                 notice()

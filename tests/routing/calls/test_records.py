@@ -10,7 +10,7 @@ import pytest
 import redis
 from django.utils import timezone
 
-from controlplane.base import events
+from controlplane.base import events, redis_names
 from controlplane.base.models import User
 from routing.calls import records
 from routing.calls import search as calls
@@ -34,13 +34,13 @@ def record(**more: Any) -> Record:
 @pytest.fixture
 def stream() -> Iterator[redis.Redis]:
     client = events.store()
-    client.delete(records.STREAM, records.REJECTED)
+    client.delete(redis_names.CALLS, redis_names.CALLS_REJECTED)
     yield client
-    client.delete(records.STREAM, records.REJECTED)
+    client.delete(redis_names.CALLS, redis_names.CALLS_REJECTED)
 
 
 def send(client: redis.Redis, *items: Record) -> None:
-    client.xadd(records.STREAM, {"records": msgspec.json.encode(items)})
+    client.xadd(redis_names.CALLS, {"records": msgspec.json.encode(items)})
 
 
 def test_every_record_arrives_once(stream: redis.Redis) -> None:
@@ -50,7 +50,7 @@ def test_every_record_arrives_once(stream: redis.Redis) -> None:
     assert records.drain() == 3
     assert records.drain() == 0
     assert CallRecord.objects.count() == 2
-    assert stream.xlen(records.STREAM) == 0
+    assert stream.xlen(redis_names.CALLS) == 0
     row = CallRecord.objects.get(pk=second.id)
     assert (row.status, row.failure, str(row.job_id), row.prompt_tokens) == (502, "upstream_error", second.job_id, 3)
 
@@ -68,20 +68,20 @@ def test_the_longest_request_id_that_a_caller_may_give_is_kept_whole(stream: red
 def test_what_a_dead_drain_had_taken_is_taken_again(stream: redis.Redis) -> None:
     send(stream, record())
     records._make_group(stream)
-    stream.xreadgroup(records.GROUP, records.CONSUMER, {records.STREAM: ">"})
+    stream.xreadgroup(records.GROUP, records.CONSUMER, {redis_names.CALLS: ">"})
     assert records.drain() == 1
     assert CallRecord.objects.count() == 1
 
 
 def test_one_broken_message_holds_up_nobody(stream: redis.Redis) -> None:
-    stream.xadd(records.STREAM, {"records": b"garbage"})
+    stream.xadd(redis_names.CALLS, {"records": b"garbage"})
     odd = record(model="a\x00b" * 200, message="\x00", status=99999, prompt_tokens=10**12, duration_ms=float("1e308"))
     send(stream, odd, record(id="not-a-uuid"), record())
     records.drain()
     assert CallRecord.objects.count() == 2
     assert len(CallRecord.objects.get(pk=odd.id).model) == 200
-    assert stream.xlen(records.STREAM) == 0
-    assert stream.xlen(records.REJECTED) == 2
+    assert stream.xlen(redis_names.CALLS) == 0
+    assert stream.xlen(redis_names.CALLS_REJECTED) == 2
 
 
 def test_old_records_are_forgotten() -> None:
@@ -97,16 +97,16 @@ def test_a_store_that_is_away_is_no_error(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_one_drain_runs_at_a_time(stream: redis.Redis) -> None:
     send(stream, record())
-    with stream.lock(records.DRAINING, timeout=60):
+    with stream.lock(redis_names.CALLS_DRAINING, timeout=60):
         assert records.drain() == 0
-        assert stream.xlen(records.STREAM) == 1
+        assert stream.xlen(redis_names.CALLS) == 1
     assert records.drain() == 1
 
 
 def test_a_drain_that_died_holds_up_the_next_for_seconds_only(stream: redis.Redis) -> None:
-    assert stream.lock(records.DRAINING, timeout=records.DRAINING_SECONDS).acquire()
-    assert stream.pttl(records.DRAINING) in range(1, 15_001)
-    stream.delete(records.DRAINING)
+    assert stream.lock(redis_names.CALLS_DRAINING, timeout=records.DRAINING_SECONDS).acquire()
+    assert stream.pttl(redis_names.CALLS_DRAINING) in range(1, 15_001)
+    stream.delete(redis_names.CALLS_DRAINING)
 
 
 class Slow(redis.Redis):
@@ -128,4 +128,4 @@ def test_a_read_that_takes_too_long_is_tried_again_with_fewer(
     monkeypatch.setattr(events, "store", lambda: slow)
     assert records.drain() == 40
     assert CallRecord.objects.count() == 40
-    assert stream.xlen(records.STREAM) == 0
+    assert stream.xlen(redis_names.CALLS) == 0

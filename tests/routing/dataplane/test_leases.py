@@ -14,9 +14,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
+from controlplane.base.redis_names import LIMIT_PREFIX
 from registry.canon import Failure
 from routing.dataplane import ledger, limits
-from routing.dataplane.ledger import PREFIX, Ledger
+from routing.dataplane.ledger import Ledger
 from routing.dataplane.limits import CallLimits
 from routing.dataplane.link import Link
 from routing.table import Caller
@@ -178,9 +179,9 @@ class Leases(RuleBasedStateMachine):
         for kind, caller in enumerate(self.callers):
             rate = SHAPES[kind][1]
             mine = [process.ledger._me for process in self.processes]
-            assert not [one for one in mine if store.hexists(f"{PREFIX}{caller.key_id}:calls", one)]
+            assert not [one for one in mine if store.hexists(f"{LIMIT_PREFIX}{caller.key_id}:calls", one)]
             if rate is not None:
-                left = max(0, int(str(store.pttl(f"{PREFIX}{caller.key_id}:rate")))) / 1000
+                left = max(0, int(str(store.pttl(f"{LIMIT_PREFIX}{caller.key_id}:rate")))) / 1000
                 assert left * rate / 60 <= self.admitted[kind] + self.lost[kind] + 0.01 * rate
         self.loop.close()
 
