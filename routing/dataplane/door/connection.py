@@ -4,17 +4,11 @@ import asyncio
 from typing import Any, Protocol, cast
 
 from routing.dataplane.caller import CallerLeft
+from routing.dataplane.door.bounds import DoorLimits
 from routing.dataplane.door.exchange import CallerExchange
 from routing.dataplane.door.head import RequestHead, RequestUnreadable, head_end, read_head
 from routing.dataplane.door.refusals import refusal
 
-HEAD_SECONDS = 10.0
-BODY_SECONDS = 60.0
-IDLE_SECONDS = 75.0
-STALLED_SECONDS = 30.0
-"""The longest that a caller may read nothing of an answer that waits for it."""
-LINGER_SECONDS = 2.0
-"""How long the rest of a request is read over after it was refused, so that its sender can read the answer."""
 AHEAD_BYTES = 64 * 1024
 """Bytes of later requests that are kept while one is answered."""
 HIGH_WATER = 64 * 1024
@@ -39,6 +33,9 @@ class Passing(Protocol):
     def lost(self) -> None:
         """The caller is gone."""
 
+    def overdue(self, seconds: float) -> None:
+        """The body did not arrive within so many seconds."""
+
     def resumed(self) -> None:
         """The caller reads again."""
 
@@ -47,6 +44,7 @@ class DoorKeeper(Protocol):
     """What stands behind all connections."""
 
     stopping: bool
+    limits: DoorLimits
 
     def now(self) -> float:
         """The loop's time in seconds."""
@@ -89,7 +87,7 @@ class CallerProtocol(asyncio.Protocol):
         self.client = (str(name[0]), int(name[1])) if isinstance(name, tuple) else None
         self._since = self.house.now()
         if not self.house.entered(self):
-            self.refuse(RequestUnreadable(503, "Too many connections are open. Retry soon."))
+            self.refuse(RequestUnreadable(503, "Too many connections are open. Retry soon.", "too_many_connections"))
 
     def data_received(self, data: bytes) -> None:
         """asyncio: bytes from the caller."""
@@ -158,7 +156,7 @@ class CallerProtocol(asyncio.Protocol):
         """Send what is left, then read over what still comes for a moment: a reset would lose the answer."""
         if self._transport is None or self.closed or self._lingers_until:
             return
-        self._lingers_until = self.house.now() + LINGER_SECONDS
+        self._lingers_until = self.house.now() + self.house.limits.linger
         self._held = b""
         if self._transport.can_write_eof():
             self._transport.write_eof()
@@ -236,14 +234,16 @@ class CallerProtocol(asyncio.Protocol):
                 self.abort()
         elif self._current is None:
             self._tick_idle(now)
-        elif self._current.awaited and self._reading and now - self._body_since > BODY_SECONDS + HEAD_SECONDS:
-            self.abort()
+        elif self._current.awaited and self._reading and now - self._body_since > self.house.limits.body:
+            self._current.overdue(self.house.limits.body)
         self._tick_unsent(now)
 
     def _tick_idle(self, now: float) -> None:
-        if self._held and now - self._since > HEAD_SECONDS:
-            self.refuse(RequestUnreadable(408, f"The request's head did not arrive within {HEAD_SECONDS:g} s."))
-        elif not self._held and now - self._since > IDLE_SECONDS:
+        limits = self.house.limits
+        if self._held and now - self._since > limits.head:
+            words = f"The request's head did not arrive within {limits.head:g} s."
+            self.refuse(RequestUnreadable(408, words, "head_timeout"))
+        elif not self._held and now - self._since > limits.idle:
             self.abort()
 
     def _tick_unsent(self, now: float) -> None:
@@ -251,7 +251,7 @@ class CallerProtocol(asyncio.Protocol):
         unsent = self._waiting()
         if not unsent or unsent < self._unsent or not self._stalled_since:
             self._unsent, self._stalled_since = unsent, now if unsent else 0.0
-        elif now - self._stalled_since > STALLED_SECONDS:
+        elif now - self._stalled_since > self.house.limits.stalled:
             self.abort()
         self._unsent = unsent
 
@@ -270,4 +270,6 @@ async def run(application: Any, exchange: CallerExchange, connection: CallerProt
             if exchange.started:
                 connection.abort()
             else:
-                connection.refuse(RequestUnreadable(500, "The server has a defect; its log has the details."))
+                connection.refuse(
+                    RequestUnreadable(500, "The server has a defect; its log has the details.", "internal_error")
+                )

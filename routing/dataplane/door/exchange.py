@@ -4,6 +4,7 @@ import asyncio
 from http import HTTPStatus
 from typing import Protocol
 
+from registry.canon import Failure, FailureKind
 from routing.dataplane.caller import Message
 from routing.dataplane.door.framing import Framing, FramingError, framing_for, unreadable_body
 from routing.dataplane.door.head import RequestHead
@@ -96,6 +97,12 @@ class CallerExchange:
                 self._wire.hold()
         self._changed.set()
         return rest
+
+    def overdue(self, seconds: float) -> None:
+        """The body did not arrive in time: whoever waits for it fails."""
+        words = f"the body did not arrive within {seconds:g} s"
+        self._failure, self.keep_alive = Failure(FailureKind.INVALID_REQUEST, words, code="body_timeout"), False
+        self._changed.set()
 
     def lost(self) -> None:
         """The caller is gone."""

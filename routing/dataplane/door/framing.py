@@ -7,6 +7,9 @@ LINE_BYTES = 1024
 """The most that one chunk's size and its extensions may take, in bytes."""
 ASIDE_BYTES = 16 * 1024
 """The most that extensions and trailers of one body may take together, in bytes."""
+SMALL_CHUNK = 64
+MOST_SMALL = 2000
+"""A body of more chunks than this has chunks of SMALL_CHUNK bytes or more on average: each one costs time to read."""
 _DIGITS = frozenset(b"0123456789abcdefABCDEF")
 
 
@@ -41,11 +44,11 @@ class ByLength:
 class InChunks:
     """A body in chunks (RFC 9112, section 7.1). Extensions and trailers are read over, and bounded."""
 
-    __slots__ = ("_aside", "_held", "_left", "_state", "complete")
+    __slots__ = ("_aside", "_chunks", "_held", "_left", "_size_so_far", "_state", "complete")
 
     def __init__(self) -> None:
         self._held = b""
-        self._left = self._aside = 0
+        self._left = self._aside = self._chunks = self._size_so_far = 0
         self._state = "size"
         self.complete = False
 
@@ -100,13 +103,17 @@ class InChunks:
     def _size(self, line: bytes) -> int:
         digits, mark, extension = line.partition(b";")
         if mark:
-            digits = digits.rstrip(b" \t")
             self._count(len(extension))
             if b"\r" in extension or b"\0" in extension:
                 raise FramingError("a chunk's extension has a control character")
         if not 0 < len(digits) <= 15 or not _DIGITS.issuperset(digits):
             raise FramingError(f"a chunk's size is no hexadecimal number: {digits[:40]!r}")
-        return int(digits, 16)
+        size = int(digits, 16)
+        self._chunks += 1
+        self._size_so_far += size
+        if self._chunks > MOST_SMALL and self._size_so_far < self._chunks * SMALL_CHUNK:
+            raise FramingError(f"more than {MOST_SMALL} chunks of fewer than {SMALL_CHUNK} bytes on average")
+        return size
 
     def _count(self, size: int) -> None:
         self._aside += size

@@ -1,7 +1,9 @@
 """The head of an HTTP/1.1 request: found in the bytes, bounded, read by llhttp, and held to one meaning.
 
 llhttp (by httptools) refuses what can be read in two ways: a length twice or beside chunks, a folded line, a space
-before a colon, a bare line feed, a control character (RFC 9112, sections 2.2, 5 and 6). The rest is refused here.
+before a colon, a bare line feed, a control character (RFC 9112, sections 2.2, 5 and 6). The rest is refused here: RTSP
+and ICE, which llhttp reads too, a request line that can be split in two ways, CONNECT. Whether the connection is kept
+is read from the headers, because llhttp forgets it with the end of a message.
 """
 
 from dataclasses import dataclass
@@ -17,10 +19,10 @@ HeadLines = tuple[tuple[bytes, bytes], ...]
 
 
 class RequestUnreadable(Exception):
-    """A request that is refused before it has an address. `status` is what its sender is answered."""
+    """A request that is refused before it has an address. `status` and `code` are what its sender is answered."""
 
-    def __init__(self, status: int, words: str) -> None:
-        self.status = status
+    def __init__(self, status: int, words: str, code: str = "invalid_http") -> None:
+        self.status, self.code = status, code
         super().__init__(words)
 
 
@@ -97,9 +99,15 @@ def read_head(data: bytes) -> RequestHead:
         raise RequestUnreadable(400, f"This is no HTTP/1.1 request: {error}.") from error
     version = parser.get_http_version()
     if version not in ("1.0", "1.1"):
-        raise RequestUnreadable(505, f"HTTP version {version} is not spoken here; use HTTP/1.1.")
+        words = f"HTTP version {version} is not spoken here; use HTTP/1.1."
+        raise RequestUnreadable(505, words, "unsupported_http_version")
     method = parser.get_method().decode("ascii")
+    if not data.lstrip(b"\r\n").startswith(
+        b"%b %b HTTP/%b\r\n" % (parser.get_method(), taken.target, version.encode())
+    ):
+        raise RequestUnreadable(400, "The request line is not a method, a target and HTTP/1.1, parted by one space.")
     headers = tuple(taken.headers)
+    connection = _tokens(headers)
     return RequestHead(
         method,
         taken.target,
@@ -107,9 +115,9 @@ def read_head(data: bytes) -> RequestHead:
         version,
         headers,
         _length(headers, version),
-        parser.should_keep_alive(),
+        b"close" not in connection and (version == "1.1" or b"keep-alive" in connection),
         _one(headers, b"expect").lower() == b"100-continue" and version == "1.1",
-        _upgrades(headers, version),
+        version == "1.1" and b"upgrade" in connection and _all(headers, b"upgrade") == [b"websocket"],
     )
 
 
@@ -118,20 +126,22 @@ def _path(method: str, target: bytes) -> str:
     raw = target.partition(b"?")[0]
     if raw.startswith((b"http://", b"https://")):
         raw = b"/" + raw.partition(b"://")[2].partition(b"/")[2]
-    if not raw.startswith(b"/") and not (raw == b"*" and method == "OPTIONS"):
+    if method == "CONNECT" or b"#" in target or (raw[:1] != b"/" and not (raw == b"*" and method == "OPTIONS")):
         raise RequestUnreadable(400, "The request's target is no path.")
     return unquote(raw.decode("latin-1"))
 
 
 def _length(headers: HeadLines, version: str) -> int | None:
     """The length of the body, None for chunks. Raises RequestUnreadable."""
-    if sum(name == b"host" for name, _ in headers) != 1 and version == "1.1":
+    hosts = len(_all(headers, b"host"))
+    if hosts > 1 or (not hosts and version == "1.1"):
         raise RequestUnreadable(400, "A request of HTTP/1.1 has exactly one Host header.")
-    codings = [value for name, value in headers if name == b"transfer-encoding"]
+    codings = _all(headers, b"transfer-encoding")
     given = _one(headers, b"content-length")
     if codings:
-        if version == "1.0" or [coding.lower() for coding in codings] != [b"chunked"]:
-            raise RequestUnreadable(501, "The only Transfer-Encoding that is understood is chunked, in HTTP/1.1.")
+        if version == "1.0" or codings != [b"chunked"]:
+            words = "The only Transfer-Encoding that is understood is chunked, in HTTP/1.1."
+            raise RequestUnreadable(501, words, "unsupported_transfer_encoding")
         return None
     if given and (not given.isdigit() or len(given) > 15):
         raise RequestUnreadable(400, "Content-Length is no number of bytes.")
@@ -142,11 +152,16 @@ def _one(headers: HeadLines, wanted: bytes) -> bytes:
     return next((value for name, value in headers if name == wanted), b"")
 
 
-def _upgrades(headers: HeadLines, version: str) -> bool:
-    """Whether the request asks for a websocket, the one upgrade that is known."""
-    tokens = (part.strip() for name, value in headers if name == b"connection" for part in value.lower().split(b","))
-    return version == "1.1" and _one(headers, b"upgrade").lower() == b"websocket" and b"upgrade" in set(tokens)
+def _all(headers: HeadLines, wanted: bytes) -> list[bytes]:
+    """Every value of a header, in lower case."""
+    return [value.lower() for name, value in headers if name == wanted]
+
+
+def _tokens(headers: HeadLines) -> frozenset[bytes]:
+    """What the Connection headers list."""
+    return frozenset(part.strip() for value in _all(headers, b"connection") for part in value.split(b","))
 
 
 def _too_large() -> RequestUnreadable:
-    return RequestUnreadable(431, f"The request's head is larger than {HEAD_BYTES} bytes or {HEAD_LINES} lines.")
+    words = f"The request's head is larger than {HEAD_BYTES} bytes or {HEAD_LINES} lines."
+    return RequestUnreadable(431, words, "head_too_large")

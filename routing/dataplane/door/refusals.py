@@ -6,22 +6,11 @@ from msgspec.json import encode
 
 from routing.dataplane.door.head import RequestHead, RequestUnreadable
 
-CODES = {
-    400: "invalid_http",
-    408: "head_timeout",
-    413: "body_too_large",
-    431: "head_too_large",
-    500: "internal_error",
-    501: "unsupported_transfer_encoding",
-    503: "too_many_connections",
-    505: "unsupported_http_version",
-}
-
 
 def refusal(error: RequestUnreadable, date: bytes) -> bytes:
     """The bytes of the answer; the connection closes after it. `date` is the date header's line."""
     kind = "invalid_request_error" if error.status < 500 else "server_error"
-    told = {"message": str(error), "type": kind, "param": None, "code": CODES[error.status]}
+    told = {"message": str(error), "type": kind, "param": None, "code": error.code}
     body = encode({"error": told})
     return (
         b"HTTP/1.1 %d %b\r\n%bcontent-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n%b"

@@ -147,7 +147,9 @@ class Passage:
             return b""
         self._size += len(part)
         if max(self._size, self.head.length or 0) > BODY_BYTES:
-            self._refuse(RequestUnreadable(413, f"The body is larger than {BODY_BYTES // 1024 // 1024} MB."))
+            self._refuse(
+                RequestUnreadable(413, f"The body is larger than {BODY_BYTES // 1024 // 1024} MB.", "body_too_large")
+            )
             return b""
         if self.head.chunked:
             part = b"%x\r\n%b\r\n" % (len(part), part) if part else b""
@@ -155,6 +157,10 @@ class Passage:
                 part += b"0\r\n\r\n"
         self._on(part)
         return rest
+
+    def overdue(self, seconds: float) -> None:
+        """The body did not arrive in time."""
+        self._refuse(RequestUnreadable(408, f"The body did not arrive within {seconds:g} s.", "body_timeout"))
 
     def lost(self) -> None:
         """The caller is gone: so is its request."""

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from email.utils import formatdate
 from typing import Any
 
+from routing.dataplane.door.bounds import STANDARD, DoorLimits
 from routing.dataplane.door.connection import CallerProtocol, Passing, run
 from routing.dataplane.door.exchange import CallerExchange
 from routing.dataplane.door.head import RequestHead
@@ -15,12 +16,8 @@ from routing.dataplane.door.relay import Relay
 
 log = logging.getLogger(__name__)
 
-MOST_CONNECTIONS = 8192
 KEPT_DESCRIPTORS = 512
 """Descriptors that are not callers': files, stores, the console; upstreams take their own share of the rest."""
-SWEEP_SECONDS = 1.0
-PAUSE_SECONDS = 0.5
-"""How long no caller is accepted after the system had no descriptor left."""
 Application = Any
 Route = Callable[[RequestHead], "Application | None"]
 """Which ASGI application answers a request; None: the console does."""
@@ -38,12 +35,13 @@ def raise_descriptor_limit() -> int:
 class Server:
     """Serves one event loop's callers."""
 
-    def __init__(self, route: Route, relay: Relay, descriptors: int = 65_536) -> None:
+    def __init__(self, route: Route, relay: Relay, descriptors: int = 65_536, limits: DoorLimits = STANDARD) -> None:
         """`descriptors` is how many this process may open: a third of them may be callers'."""
         self.stopping = False
+        self.limits = limits
         self._route = route
         self._relay = relay
-        self._most = max(16, min(MOST_CONNECTIONS, (descriptors - KEPT_DESCRIPTORS) // 3))
+        self._most = min(limits.connections, max(16, (descriptors - KEPT_DESCRIPTORS) // 3))
         self._connections: set[CallerProtocol] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
@@ -66,9 +64,9 @@ class Server:
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):
             return
         except OSError as error:
-            log.error("no caller is accepted for %g s: %s", PAUSE_SECONDS, error)
+            log.error("no caller is accepted for %g s: %s", self.limits.pause, error)
             self._loop.remove_reader(self._listener.fileno())
-            self._loop.call_later(PAUSE_SECONDS, self._accept_again)
+            self._loop.call_later(self.limits.pause, self._accept_again)
             return
         taken.setblocking(False)
         self._keep(self._loop.create_task(self._take(taken)))
@@ -151,4 +149,4 @@ class Server:
         now = self.now()
         for connection in tuple(self._connections):
             connection.tick(now)
-        self._sweeper = self._loop.call_later(SWEEP_SECONDS, self._sweep)
+        self._sweeper = self._loop.call_later(self.limits.sweep, self._sweep)
