@@ -20,7 +20,6 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
-import psutil
 
 from benchmarks.gateway import HERE, ROOT, running, stores
 from controlplane.services.ports import free_port
@@ -54,12 +53,14 @@ def start(environment: dict[str, str], key: str) -> Figures:
         healthy, cpu = time.perf_counter() - began, sum(web.cpu_times()[:2])
         until(lambda: client.post(f"{url}/v1/chat/completions", json=CALL, headers=headers).status_code == 200)
         called = time.perf_counter() - began
-        return {
-            "start until /healthz, s": healthy,
-            "start, CPU s": cpu,
-            "start until the first call, s": called,
-            "memory after it, MB": float(psutil.Process(web.pid).memory_full_info().pss) / 1e6,
-        }
+        pss = float(web.memory_full_info().pss) / 1e6
+        web.kill()
+    return {
+        "start until /healthz, s": healthy,
+        "start, CPU s": cpu,
+        "start until the first call, s": called,
+        "memory after it, MB": pss,
+    }
 
 
 def until(answered: Callable[[], bool]) -> None:
