@@ -121,7 +121,7 @@ def stored(value: Any, most: int = LONGEST) -> Any:
         small = _fitting(value, most, lambda message: len(_written(message)))
         return str(value)[:most] if small is None else _written(small)
     if isinstance(value, str):
-        return value.lstrip(MARK)
+        return MARK + json.dumps(value, ensure_ascii=False) if value.startswith(MARK) else value
     if isinstance(value, Mapping):
         return {key: stored(item, most) for key, item in value.items()}
     return [stored(item, most) for item in value] if isinstance(value, list | tuple) else value
@@ -204,7 +204,7 @@ def _read(text: str) -> str:
         found = _unpacked(json.loads(text[1:]))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return text[1:]
-    return found if isinstance(found, Sentence) else text[1:]
+    return found if isinstance(found, str) else text[1:]
 
 
 def _unpacked(value: Any) -> Any:

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from controlplane.base.audit import chain as audit
+from controlplane.base.messages import Sentence
 from controlplane.base.models import Change, Setting
 
 JSON = st.recursive(
@@ -82,6 +83,17 @@ def test_the_database_refuses_to_rewrite_history(statement: str) -> None:
 def test_any_detail_survives_the_database(detail: dict[str, Any], name: str) -> None:
     with transaction.atomic():
         audit.record(name, "model.change", "model", name, detail, name)
+    assert audit.verify()[0]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("length", [1, 20_000])
+def test_a_sentence_in_a_detail_stays_one_and_the_chain_holds(length: int) -> None:
+    with transaction.atomic():
+        audit.record(None, "job.cancel", "job", "7", {"name": Sentence("Probe {title}", title="\x00" + "m" * length)})
+    entry = Change.objects.get()
+    assert isinstance(entry.detail["name"], Sentence)
+    assert entry.detail["name"].startswith("Probe \ufffdm")
     assert audit.verify()[0]
 
 

@@ -62,7 +62,8 @@ def test_text_that_was_stored_before_stays_as_it_is() -> None:
 @given(st.text())
 def test_words_of_others_never_become_a_sentence(text: str) -> None:
     for given_text in (text, MARK + text, MARK + '{"t":"no range","p":{}}'):
-        assert type(restored(stored(given_text))) is str
+        back = restored(stored(given_text))
+        assert (type(back), back) == (str, given_text)
 
 
 @given(st.text(min_size=1), st.integers(min_value=160, max_value=400))

@@ -13,6 +13,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from controlplane.base.messages import Sentence, restored, stored
 from controlplane.base.models import Change, Setting
 
 HEAD = "audit_head"
@@ -125,6 +126,8 @@ def _plain(value: Any) -> Any:
         return int(value) if value.is_integer() else value
     if value is None or isinstance(value, bool | int):
         return value
+    if isinstance(value, Sentence):
+        return restored(stored(value.mapped(_clean)))
     return _clean(str(value))
 
 
