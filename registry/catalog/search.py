@@ -1,7 +1,7 @@
 """The model list: filtered, counted by facet, sorted and paged on the server."""
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Count, Q, QuerySet, Value
@@ -10,6 +10,7 @@ from django.db.models.functions import Lower
 from controlplane.base import access
 from controlplane.base.messages import Sentence
 from controlplane.base.refusals import Invalid
+from controlplane.base.web.paging import Page, page_of_rows
 from controlplane.base.web.patience import at_most
 from registry.models import Model, ModelState
 
@@ -37,16 +38,11 @@ class ModelFilter:
 
 
 @dataclass(frozen=True)
-class Listing:
+class Listing(Page):
     """One page of models. `facets` counts each value with the other filters applied, most frequent first."""
 
-    rows: list[Model]
-    total: int
-    page: int
-    pages: int
-    size: int
     sort: str
-    facets: dict[str, list[tuple[str, int]]] = field(default_factory=dict)
+    facets: dict[str, list[tuple[str, int]]]
 
 
 def search(
@@ -63,16 +59,10 @@ def search(
     with at_most(SECONDS):
         groups = _groups(wanted)
         total = sum(count for group, count in groups if _fits(group, wanted, ""))
-        pages = max(1, -(-total // size))
-        page = min(max(page, 1), pages)
-        start = (page - 1) * size
-        rows = list(
-            _matching(wanted)
-            .select_related("release")
-            .defer("release__spec", "sought")
-            .order_by(column, "name")[start : start + size]
-        )
-    return Listing(rows, total, page, pages, size, sort, {name: _facet(name, groups, wanted) for name in FACETS})
+        rows = _matching(wanted).select_related("release").defer("release__spec", "sought").order_by(column, "name")
+        shown = page_of_rows(rows, page, size, total)
+    facets = {name: _facet(name, groups, wanted) for name in FACETS}
+    return Listing(**vars(shown), sort=sort, facets=facets)
 
 
 def matching_ids(actor: access.Actor | None, filter: ModelFilter) -> list[int]:

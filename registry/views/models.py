@@ -26,7 +26,7 @@ from controlplane.base.web.doors import (
     request_id,
     safe_back,
 )
-from controlplane.base.web.paging import Page, page_of_list, page_of_rows
+from controlplane.base.web.paging import page_of_list, page_of_rows
 from controlplane.base.web.telling import told
 from registry import highlighting, reasons, snippets
 from registry.catalog import cures
@@ -56,7 +56,6 @@ def models(request: PersonRequest) -> HttpResponse:
     chips = [(name, value) for name, values in chosen.items() for value in values]
     context = {
         "listing": listing,
-        "pager": Page(listing.rows, listing.total, listing.page, listing.pages),
         "wanted": wanted,
         "chosen": chosen,
         "chips": chips,

@@ -12,7 +12,7 @@ from django.utils.timezone import is_naive, make_aware
 from controlplane.base import access
 from controlplane.base.messages import Sentence
 from controlplane.base.refusals import Missing
-from controlplane.base.web.paging import SIZE, Page
+from controlplane.base.web.paging import Page, page_of_rows
 from controlplane.base.web.patience import at_most
 from registry.catalog import verbs as catalog
 from routing.models import CallRecord
@@ -39,9 +39,7 @@ def listing(actor: access.Actor | None, wanted: Mapping[str, str], number: int) 
     rows = matching(actor, wanted)
     with at_most(SECONDS):
         total = rows.order_by()[:COUNTED].count()
-        pages = max(1, -(-total // SIZE))
-        number = min(max(number, 1), pages)
-        return Page(list(rows[(number - 1) * SIZE : number * SIZE]), total, number, pages)
+        return page_of_rows(rows, number, total=total)
 
 
 def newer(actor: access.Actor | None, wanted: Mapping[str, str], moment: str) -> int:

@@ -84,7 +84,7 @@ def chain(actor: access.Actor | None) -> tuple[bool, int, datetime]:
 
 def _page(rows: QuerySet[Change], number: int) -> Page:
     page = page_of_rows(rows, number)
-    return Page(told(page.rows), page.total, page.page, page.pages)
+    return page.showing(told(page.rows))
 
 
 def _moment(text: str) -> Any:
