@@ -10,7 +10,7 @@ from versions.diff.schema.reading.node import ANYTHING, Node
 from versions.diff.schema.sets.normal import Normal, finite, types_of
 from versions.diff.schema.sets.scalars import accepted, decide
 from versions.diff.schema.sets.validity import Judge
-from versions.diff.values import SCALARS
+from versions.diff.values import SCALARS, key_of
 from versions.diff.work import spend
 
 FORMAT_EXAMPLES: dict[str, str] = {
@@ -65,13 +65,13 @@ class Examples:
 
     def several(self, node: Node, most: int) -> list[Any]:
         """Up to `most` accepted values of different kinds."""
-        result: list[Any] = []
+        result: dict[Any, Any] = {}
         for value in self.some(node, 0):
-            if self.judge.accepts(node, value) is True and value not in result:
-                result.append(value)
+            if self.judge.accepts(node, value) is True:
+                result.setdefault(key_of(value), value)
             if len(result) >= most:
                 break
-        return result
+        return list(result.values())
 
     def some(self, node: Node, depth: int) -> Iterator[Any]:
         """Likely values, simplest first."""

@@ -99,6 +99,11 @@ def test_several_examples_differ() -> None:
     assert examples().several(read(False), 4) == []
 
 
+def test_false_and_zero_are_two_examples() -> None:
+    found = examples().several(read({"enum": [0, False, 1, True, 1.0]}), 9)
+    assert [repr(value) for value in found] == ["0", "False", "1", "True"]
+
+
 def test_an_object_is_shown_with_and_without_its_optional_names() -> None:
     schema = {"type": "object", "properties": {"a": {"const": 1}, "b": {"const": 2}}, "required": ["a"]}
     found = examples().several(read(schema), 6)
