@@ -16,8 +16,8 @@ from routing.table import Caller
 BODY_BYTES = 32 * 1024 * 1024
 BODY_SECONDS = 60.0
 
-ANSWER_SECONDS = 0.05
-"""The most that a call waits for Redis."""
+ANSWER_SECONDS = 0.1
+"""The most that a call waits for Redis. After that no call waits, until Redis is back."""
 PROBE_SECONDS = 0.5
 """The most that a look whether Redis is back waits; no call waits for that."""
 AGAIN_SECONDS = 0.02

@@ -23,7 +23,7 @@ TIMEOUT = 1.0
 WAITING_MESSAGES = 20_000
 LOOK_EVERY = 50
 AGAIN_SECONDS = 1.0
-TURNS = 3
+TURNS = 10
 """Turns of the event loop that an answer which has arrived may need to be read, if the loop itself was late."""
 
 

@@ -103,6 +103,10 @@ class Plant:
         """Store every record that waits in Redis; how many PostgreSQL has then."""
         return int(self._manage("tests/routing/seed_plant.py", "drain"))
 
+    def key_for(self, at_once: int) -> str:
+        """A new key that may make so many calls at once."""
+        return self._manage("tests/routing/seed_plant.py", "key", str(at_once))
+
     def log(self) -> str:
         """What the web process wrote, and the spool's files."""
         spool = self.data / "spool"

@@ -1,6 +1,11 @@
-"""Works on a plant's database from outside: `seed PORT` fills it, prints a key; `drain` stores and counts records."""
+"""Works on a plant's database from outside.
+
+`seed PORT` fills it and prints a key, `key NUMBER` prints one that may make so many calls at once, `drain` stores and
+counts records.
+"""
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from controlplane.base.boot import DJANGO_VERSION
@@ -32,6 +37,12 @@ def seed(port: int) -> str:
     return callers.create(person, "plant", ["call", "read"])[1]
 
 
+def limited(at_once: int) -> str:
+    """A key with a limit of calls in flight."""
+    limits = callers.KeyLimits(max_concurrency=at_once)
+    return callers.create(User.objects.get(username="plant"), f"at most {at_once}", ["call"], limits)[1]
+
+
 def drain() -> int:
     """Store what waits in Redis; the number of records in PostgreSQL then."""
     while records.drain():
@@ -41,4 +52,6 @@ def drain() -> int:
 
 if __name__ == "__main__":
     assert DJANGO_VERSION
-    print(seed(int(sys.argv[2])) if sys.argv[1] == "seed" else drain())
+    command, *numbers = sys.argv[1:]
+    commands: dict[str, Callable[..., object]] = {"seed": seed, "key": limited, "drain": drain}
+    print(commands[command](*map(int, numbers)))

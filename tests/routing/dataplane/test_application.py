@@ -170,6 +170,7 @@ async def test_with_both_stores_away_a_start_serves_the_last_good_copy_and_says_
             ready = (await http.get("/readyz")).json()
             assert ready["status"] == "degraded"
             assert "PostgreSQL" in ready["reasons"][0]
+            assert any(reason.startswith("Redis does not count calls") for reason in ready["reasons"])
         spool = settings.DATA_DIR / "spool"
         assert [path.suffix for path in spool.iterdir()] == [".calls"]
         (next(spool.iterdir())).unlink()
