@@ -222,6 +222,11 @@ class CallerProtocol(asyncio.Protocol):
         if self._transport is not None and not self.closed:
             self._transport.abort()
 
+    def finish(self) -> None:
+        """Close once everything is sent."""
+        if self._transport is not None and not self.closed:
+            self._transport.close()
+
     def close_if_idle(self) -> None:
         """Close a connection that waits for a next request."""
         if self._current is None and not self._held and self._transport is not None:

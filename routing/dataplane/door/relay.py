@@ -122,6 +122,7 @@ class Passage:
         self._framing: Framing = framing_for(head.length)
         self._link: ConsoleLink | None = None
         self._waiting = [self._passed_head()]
+        self._early = b""
         self._size = 0
         self._begun = self._over = self._raw = False
 
@@ -137,8 +138,13 @@ class Passage:
 
     def feed(self, data: bytes) -> bytes:
         """Take bytes of the body; what comes after it."""
-        if self._raw or (self.head.upgrade and self._framing.complete):
+        if self._raw:
             self._on(data)
+            return b""
+        if self.head.upgrade and self._framing.complete:
+            self._early += data
+            if len(self._early) > MOST_WAITING:
+                self._connection.hold()
             return b""
         try:
             part, rest = self._framing.take(data)
@@ -189,7 +195,9 @@ class Passage:
             return
         self._over = True
         self._link = None
-        if self._begun:
+        if self._raw:
+            self._connection.finish()
+        elif self._begun:
             self._connection.abort()
         else:
             self._connection.write(away(self.head, self._connection.date()))
@@ -199,8 +207,12 @@ class Passage:
     def back(self, data: bytes, raw: bool) -> None:
         """Bytes of the answer. `raw`: from here on both sides speak another protocol."""
         self._begun = True
-        self._raw = raw
         self._connection.write(data)
+        if raw and not self._raw:
+            self._raw = True
+            self._on(self._early)
+            self._early = b""
+            self._connection.read_on()
         if self._connection.full and self._link is not None:
             self._link.hold()
 
@@ -233,10 +245,16 @@ class Passage:
             self._connection.refuse(error)
 
     def _passed_head(self) -> bytes:
-        """The head as the console gets it."""
+        """The head as the console gets it: with our word on the client, and no upgrade that we do not know.
+
+        A name with an underscore would be one with a hyphen for Django.
+        """
         peer = self._connection.client[0] if self._connection.client is not None else ""
         client, scheme = self._relay.client_of(self.head, peer), self._relay.scheme_of(self.head, peer)
         lines = [b"%b %b HTTP/%b" % (self.head.method.encode(), self.head.target, self.head.version.encode())]
-        lines += [b"%b: %b" % header for header in self.head.headers if header[0] not in ABOUT_CLIENT]
+        left_out = ABOUT_CLIENT if self.head.upgrade else ABOUT_CLIENT | {b"upgrade"}
+        lines += [
+            b"%b: %b" % (name, value) for name, value in self.head.headers if b"_" not in name and name not in left_out
+        ]
         lines += [b"x-forwarded-for: " + client.encode(), b"x-forwarded-proto: " + scheme]
         return b"\r\n".join(lines) + b"\r\n\r\n"
