@@ -227,6 +227,12 @@ class CallerProtocol(asyncio.Protocol):
         if self._transport is not None and not self.closed:
             self._transport.close()
 
+    @property
+    def owed(self) -> bool:
+        """Whether an answer is not sent yet. A websocket, whose request never is whole, is owed none."""
+        current = self._current
+        return self._waiting() > 0 or (current is not None and (current.whole or current.awaited))
+
     def close_if_idle(self) -> None:
         """Close a connection that waits for a next request."""
         if self._current is None and not self._held and self._transport is not None:

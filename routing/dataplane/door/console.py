@@ -43,7 +43,7 @@ class ConsoleLink(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._passage: Carried | None = None
         self._parser: Any = None
-        self._complete = self._bounded = self._raw = self._reading = False
+        self._complete = self._bounded = self._raw = self._reading = self._lasts = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """asyncio: the console has accepted."""
@@ -82,7 +82,10 @@ class ConsoleLink(asyncio.Protocol):
             self._bounded = True
 
     def on_headers_complete(self) -> None:
-        """httptools: the head of an answer; that of HEAD has no body."""
+        """httptools: the head of an answer; that of HEAD has no body. Later llhttp knows no more if it is the last."""
+        if self._parser.get_status_code() < 200:
+            return
+        self._lasts = self._parser.should_keep_alive()
         if self._passage is not None and self._passage.head.method == "HEAD":
             self._complete = True
 
@@ -92,10 +95,10 @@ class ConsoleLink(asyncio.Protocol):
             self._complete = True
 
     def _free(self, passage: Carried) -> None:
-        keep = self._parser.should_keep_alive() and passage.whole
+        keep = self._lasts and passage.whole
         self._passage = None
         self.read_on()
-        passage.done(self._parser.should_keep_alive())
+        passage.done(self._lasts)
         if keep and not self.closed:
             self._on_free(self)
         else:

@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 
 KEPT_DESCRIPTORS = 512
 """Descriptors that are not callers': files, stores, the console; upstreams take their own share of the rest."""
+STOP_STEP = 0.02
+"""How often a server that stops looks whether all answers are sent, in seconds."""
 Application = Any
 Route = Callable[[RequestHead], "Application | None"]
 """Which ASGI application answers a request; None: the console does."""
@@ -89,8 +91,8 @@ class Server:
         for connection in tuple(self._connections):
             connection.close_if_idle()
         until = self.now() + seconds
-        while self._tasks and self.now() < until:
-            await asyncio.wait(self._tasks, timeout=until - self.now())
+        while self.now() < until and (self._tasks or any(connection.owed for connection in self._connections)):
+            await asyncio.sleep(STOP_STEP)
         pending = tuple(self._tasks)
         for task in pending:
             task.cancel()
