@@ -3,7 +3,9 @@
 .PHONY: help setup run test check lint format messages train bench clean
 MAKEFLAGS += --no-print-directory
 PY := .venv/bin/python
-FAST := tests/test_architecture.py tests/test_repository.py tests/registry tests/routing/dataplane/test_gateway.py tests/versions/test_rules.py
+FAST := tests/test_architecture.py tests/test_repository.py $(wildcard tests/registry/test_*.py) \
+	$(addprefix tests/registry/,specfile protocols transports upstreams) \
+	tests/routing/dataplane/test_gateway.py tests/versions/test_rules.py
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
