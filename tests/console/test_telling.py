@@ -115,6 +115,31 @@ def test_everything_a_module_says_is_marked(module: str) -> None:
     assert [text for text in unmarked(tree) if SENTENCE.search(text) and text not in UNSEEN] == []
 
 
+REFUSALS = {"Invalid", "Missing", "Conflict", "Stale", "JobFailed", "JobDeferred", "Failure"}
+"""What is raised with a code or kind first, then with the message."""
+
+
+def plain_refusals(tree: ast.AST) -> Iterator[str]:
+    """Each refusal whose message is written where it is raised, and is no sentence."""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call) or ast.unparse(node.func).rpartition(".")[2] not in REFUSALS:
+            continue
+        if len(node.args) > 1 and isinstance(node.args[1], ast.Constant | ast.JoinedStr | ast.BinOp):
+            yield ast.unparse(node)
+
+
+@pytest.mark.parametrize("package", ["controlplane", "registry", "routing", "versions"])
+def test_every_refusal_is_a_sentence(package: str) -> None:
+    files = sorted((FOLDER / package).rglob("*.py"))
+    assert [found for path in files for found in plain_refusals(ast.parse(path.read_text()))] == []
+
+
+def test_a_plain_refusal_is_found() -> None:
+    told = ast.parse('raise Missing("model", Sentence("there is none"))')
+    plain = ast.parse('raise refusals.Missing("model", f"there is no {name}")')
+    assert (list(plain_refusals(told)), len(list(plain_refusals(plain)))) == ([], 1)
+
+
 def test_what_is_not_marked_is_found() -> None:
     found = set(unmarked(ast.parse('"""A docstring."""\nraise Wrong(f"{x} is not known")\nsay(Sentence("it is so"))')))
     assert found == {"{} is not known"}
