@@ -11,6 +11,8 @@ from routing.dataplane.door.refusals import refusal
 
 AHEAD_BYTES = 64 * 1024
 """Bytes of later requests that are kept while one is answered."""
+READ_OVER_BYTES = 64 * 1024 * 1024
+"""The most that is read over after a refusal: a body that was too large, and no endless one."""
 HIGH_WATER = 64 * 1024
 
 
@@ -75,7 +77,7 @@ class CallerProtocol(asyncio.Protocol):
         self._room = asyncio.Event()
         self._room.set()
         self._since = self._body_since = self._stalled_since = self._lingers_until = 0.0
-        self._unsent = 0
+        self._unsent = self._read_over = 0
         self._reading = True
         self.closed = False
 
@@ -92,6 +94,9 @@ class CallerProtocol(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """asyncio: bytes from the caller."""
         if self._lingers_until or self.closed:
+            self._read_over += len(data)
+            if self._read_over > READ_OVER_BYTES:
+                self.hold()
             return
         if self._current is None:
             if self._held:

@@ -1,0 +1,117 @@
+"""Two gateways behind one listening socket: one is killed under load, and both share callers."""
+
+import asyncio
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+
+import psutil
+import pytest
+
+from tests.services.running import Running
+
+pytestmark = pytest.mark.slow
+CALLERS = 64
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A run with two gateways and a practice fleet."""
+    one = Running(tmp_path_factory.mktemp("gateways") / "data")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GATEWAYS", "2")
+        one.begin()
+    try:
+        one.until("Stop with Ctrl-C")
+        yield one
+    finally:
+        one.end()
+
+
+@dataclass(frozen=True)
+class Called:
+    """One call: when it began and ended, and whether its answer was whole."""
+
+    began: float
+    ended: float
+    whole: bool
+
+
+async def call(port: int, request: bytes) -> Called:
+    """One call on a connection of its own."""
+    began, answer = time.monotonic(), b""
+    with suppress(OSError):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(request)
+        answer = await reader.read()
+        writer.close()
+    whole = answer.startswith(b"HTTP/1.1 200 ") and (b"[DONE]" in answer or b'"usage"' in answer)
+    return Called(began, time.monotonic(), whole)
+
+
+def requests(running: Running) -> tuple[bytes, bytes]:
+    """A call of a practice model that chats: whole, and streamed."""
+    key = running.first_run()["api_key"]
+    for model in json.loads(running.get("/v1/models", key)[1])["data"]:
+        asked = [request_of(key, model["id"], stream) for stream in (False, True)]
+        if all(asyncio.run(call(running.port, request)).whole for request in asked):
+            return asked[0], asked[1]
+    raise AssertionError("no practice model chats and streams")
+
+
+def request_of(key: str, model: str, stream: bool) -> bytes:
+    content = {"model": model, "stream": stream, "messages": [{"role": "user", "content": "hi"}]}
+    body = json.dumps(content).encode()
+    head = ["POST /v1/chat/completions HTTP/1.1", "host: x", "connection: close", f"authorization: Bearer {key}"]
+    return "\r\n".join([*head, f"content-length: {len(body)}", "", ""]).encode() + body
+
+
+async def load(port: int, asked: tuple[bytes, bytes], seconds: float) -> list[Called]:
+    """50 calls a second, three of ten streamed."""
+    calls = []
+    for number in range(round(seconds * 50)):
+        calls.append(asyncio.ensure_future(call(port, asked[number % 10 < 3])))
+        await asyncio.sleep(0.02)
+    return await asyncio.gather(*calls)
+
+
+def held_by(pid: int, port: int) -> int:
+    """Connections of callers that a process holds."""
+    found = psutil.Process(pid).net_connections("tcp")
+    return sum(1 for one in found if one.status == psutil.CONN_ESTABLISHED and one.laddr.port == port)
+
+
+async def test_both_gateways_take_callers(running: Running) -> None:
+    pids = [running.pids()[f"gateway-{number}"] for number in range(2)]
+    callers = await asyncio.gather(*[asyncio.open_connection("127.0.0.1", running.port) for _ in range(CALLERS)])
+    end = time.monotonic() + 5
+    while sum(shares := [held_by(pid, running.port) for pid in pids]) < CALLERS and time.monotonic() < end:
+        await asyncio.sleep(0.05)
+    for _, writer in callers:
+        writer.close()
+    assert sum(shares) == CALLERS
+    assert max(shares) <= 0.8 * CALLERS, shares
+
+
+def test_a_killed_gateway_costs_its_calls_in_flight_and_no_new_one(running: Running) -> None:
+    asked = requests(running)
+    killed_at = 0.0
+
+    async def under_load() -> list[Called]:
+        nonlocal killed_at
+        calls = asyncio.ensure_future(load(running.port, asked, 6))
+        await asyncio.sleep(2)
+        killed_at = time.monotonic()
+        os.kill(running.pids()["gateway-0"], signal.SIGKILL)
+        return await calls
+
+    before = running.pids()["gateway-0"]
+    calls = asyncio.run(under_load())
+    lost = [one for one in calls if not one.whole]
+    assert all(one.began < killed_at < one.ended + 0.1 for one in lost), [one.began - killed_at for one in lost]
+    assert len(lost) < len(calls) / 20
+    assert running.came_back("gateway-0", before)
