@@ -105,8 +105,8 @@ async def serve(listener: socket.socket, console: str, number: int) -> None:
     """Serve until a signal ends it. READY_FILE names a file that is touched once callers are accepted."""
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, ended.set)
+    for ending in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(ending, ended.set)
     program = GatewayProgram(console, number)
     await program.start(listener)
     if ready := os.environ.get("READY_FILE"):
