@@ -41,6 +41,7 @@ PURE = (
     "controlplane.base.egress_rules",
     "controlplane.base.service_loop",
     "controlplane.base.redis_names",
+    "controlplane.base.yaml_reader",
 )
 """The pure core and the data plane: they reach no framework and no database, and are typed strictly."""
 Graph = Mapping[str, frozenset[str]]

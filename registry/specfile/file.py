@@ -9,10 +9,11 @@ from typing import Any
 import yaml
 
 from controlplane.base.messages import Sentence, message_of
+from controlplane.base.yaml_reader import YamlInvalid
 from registry.spec import Constraint, Parameter, Resources, Spec, Timeouts
 from registry.specfile.errors import Finding, SpecError, SpecInvalid, dotted, show
 from registry.specfile.reading import examine
-from registry.specfile.text import TextInvalid, Tree, load
+from registry.specfile.text import Tree, load
 from registry.specfile.values import written_size
 
 __all__ = ["SpecError", "SpecFile", "SpecInvalid", "SpecRow", "digest", "document", "parse", "read", "to_yaml"]
@@ -69,7 +70,7 @@ def parse(text: str | bytes, file: str = "<paste>") -> SpecFile:
     """Read a YAML file of model specs. Never raises: what is wrong is in `errors` of the file and of its rows."""
     try:
         tree = load(text)
-    except TextInvalid as error:
+    except YamlInvalid as error:
         return SpecFile((), (SpecError(file, error.line, "", error.given, error.expected, message_of(error)),))
     findings = file_findings(tree)
     if not isinstance(tree.value, dict) or not isinstance(tree.value.get("models"), list):

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from controlplane.base.messages import Sentence, message_of
+from controlplane.base.yaml_reader import YamlInvalid
 from registry.specfile import text as spec_text
 from registry.specfile.errors import Path, dotted, show, suggested
 from routing.policies.choice import BIND
@@ -133,7 +134,7 @@ def rows_of(text: str | bytes) -> dict[str, float]:
         )
     try:
         tree = spec_text.load(text)
-    except spec_text.TextInvalid as error:
+    except YamlInvalid as error:
         given = error.given or Sentence("nothing")
         raise RulesInvalid(
             Sentence("line {line}: {error}; given {given}", line=error.line, error=message_of(error), given=given)

@@ -7,8 +7,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from controlplane.base.yaml_reader import YamlInvalid
 from registry.specfile.file import DUMPER
-from registry.specfile.text import MAX_BYTES, MAX_DEPTH, TextInvalid, load
+from registry.specfile.text import MAX_BYTES, MAX_DEPTH, load
 
 
 def value_of(text: str | bytes) -> Any:
@@ -18,9 +19,9 @@ def value_of(text: str | bytes) -> Any:
     return tree.value
 
 
-def refusal(text: str | bytes) -> TextInvalid:
+def refusal(text: str | bytes) -> YamlInvalid:
     """Why a text is refused."""
-    with pytest.raises(TextInvalid) as caught:
+    with pytest.raises(YamlInvalid) as caught:
         load(text)
     return caught.value
 

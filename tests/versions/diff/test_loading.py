@@ -1,11 +1,13 @@
 """Text to data, as it is really published; limits on size, depth and aliases."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from controlplane.base.yaml_reader import plain_scalar
 from versions.diff import loading
-from versions.diff.loading import Unreadable, load, scalar
+from versions.diff.loading import PUBLISHED, Unreadable, load
 
 
 @pytest.mark.parametrize(
@@ -42,7 +44,7 @@ from versions.diff.loading import Unreadable, load, scalar
     ],
 )
 def test_a_plain_scalar_is_read_by_the_core_schema(text: str, value: Any) -> None:
-    found = scalar(text)
+    found = plain_scalar(text, PUBLISHED)
     assert found == value
     assert type(found) is type(value)
 
@@ -99,9 +101,9 @@ def test_size_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_aliases_count_as_what_they_mean(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loading, "MAX_NODES", 5_000)
+    monkeypatch.setattr(loading, "PUBLISHED", replace(PUBLISHED, most_values=5_000))
     lines = ["a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)]
-    with pytest.raises(Unreadable, match="aliases"):
+    with pytest.raises(Unreadable, match="line 4: more than 5,000 values"):
         load("\n".join(lines))
     assert load("\n".join(lines[:3]))
