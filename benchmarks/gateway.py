@@ -124,9 +124,9 @@ def ways(python: str) -> Iterator[tuple[list[Way], str]]:
             "PORT": str(gateway_port),
             "PYTHONPATH": modules(),
         }
-        subprocess.run(
-            [sys.executable, "manage.py", "migrate", "-v0", "--skip-checks"], check=True, env=environment, cwd=ROOT
-        )
+        for verb in (["migrate"], ["collectstatic", "--no-input"]):
+            command = [sys.executable, "manage.py", *verb, "-v0", "--skip-checks"]
+            subprocess.run(command, check=True, env=environment, cwd=ROOT)
         seed = [sys.executable, str(HERE / "seed_gateway.py"), str(mock_port)]
         key = subprocess.run(seed, check=True, env=environment, cwd=ROOT, capture_output=True, text=True).stdout.strip()
         console, alone = without_supervisor(gateway_port, folder / "run" / "console.sock")
