@@ -112,7 +112,8 @@ def cut(text: str, most: int) -> str:
     """At most `most` characters of `text`; a message keeps its template as long as that fits."""
     if not isinstance(text, Sentence):
         return text[:most]
-    return _fitting(text, most, len) or text[:most]
+    small = _fitting(text, most, len)
+    return text[:most] if small is None else small
 
 
 def stored(value: Any, most: int = LONGEST) -> Any:

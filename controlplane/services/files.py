@@ -1,8 +1,10 @@
 """Small files of the data folder: written whole or not at all, logs kept under a cap."""
 
+import json
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 LOG_CAP = 10 * 1024 * 1024
 
@@ -14,6 +16,15 @@ def write_private(path: Path, text: str) -> None:
     draft.touch(mode=0o600)
     draft.write_text(text)
     draft.replace(path)
+
+
+def read_note(path: Path) -> dict[str, Any]:
+    """The JSON object in a file; an empty one if there is no file, or if it is damaged as a power cut leaves it."""
+    try:
+        found = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def rotate(log: Path, cap: int = LOG_CAP) -> None:

@@ -5,7 +5,9 @@ import fcntl
 import json
 import os
 import time
+from typing import Any
 
+from controlplane.services.files import read_note
 from controlplane.services.place import Place, RunRefused
 
 PATIENCE, PATIENCE_WITH_STOPPING = 1.0, 8.0
@@ -22,10 +24,10 @@ class Lock:
         self.path = path
 
     def take(self) -> None:
-        """Take it; a holder that is just stopping is waited for. Raises Refused naming the holder."""
+        """Take it; a holder that is just stopping is waited for. Raises RunRefused naming the holder."""
         began = time.monotonic()
         while not self._taken():
-            holder = self._holder()
+            holder = read_note(self.path)
             patience = PATIENCE_WITH_STOPPING if holder.get("stopping") else PATIENCE
             if time.monotonic() - began > patience:
                 raise RunRefused(_busy(self.place, holder))
@@ -33,7 +35,7 @@ class Lock:
         self.say(stopping=False)
 
     def check(self) -> None:
-        """Raise Refused when the data folder was deleted or replaced: another run may own the new one."""
+        """Raise RunRefused when the data folder was deleted or replaced: another run may own the new one."""
         try:
             same = self.path.stat().st_ino == os.fstat(self.file.fileno()).st_ino
         except (FileNotFoundError, NotADirectoryError):
@@ -57,16 +59,8 @@ class Lock:
             return False
         return True
 
-    def _holder(self) -> dict[str, object]:
-        self.file.seek(0)
-        try:
-            found: dict[str, object] = json.loads(self.file.read())
-        except ValueError:
-            return {}
-        return found
 
-
-def _busy(place: Place, holder: dict[str, object]) -> str:
+def _busy(place: Place, holder: dict[str, Any]) -> str:
     pid = holder.get("pid", "unknown")
     return (
         f"Patchbay already runs from {place.data}: {holder.get('url', 'still starting')} (process {pid}).\n"

@@ -63,7 +63,7 @@ class Place:
 
 
 def from_environment(environment: Mapping[str, str]) -> Place:
-    """The place that the environment describes, its folders made. Raises Refused."""
+    """The place that the environment describes, its folders made. Raises RunRefused."""
     data = Path(environment.get("DATA_DIR") or REPOSITORY / ".data").absolute()
     try:
         if not data.exists():

@@ -5,7 +5,7 @@ import os
 import socket
 from pathlib import Path
 
-from controlplane.services.files import write_private
+from controlplane.services.files import read_note, write_private
 
 LOOPBACK = "127.0.0.1"
 
@@ -97,7 +97,7 @@ class Ports:
 
     def __init__(self, file: Path) -> None:
         self.file = file
-        self.known: dict[str, int] = json.loads(file.read_text()) if file.exists() else {}
+        self.known = {name: port for name, port in read_note(file).items() if port in range(1, 65536)}
 
     def take(self, name: str, wanted: int | None = None) -> int:
         """The port of `name`: last run's, else `wanted`, else any free one."""

@@ -86,7 +86,7 @@ class Supervisor:
             self._begin(Watched(program.name, self._start_of(program), self.place.log(program.name)))
 
     def await_ready(self, chosen: Iterable[Program]) -> None:
-        """Wait until each program is ready. Raises Refused with the end of the log of one that dies or hangs."""
+        """Wait until each program is ready. Raises RunRefused with the end of the log of one that dies or hangs."""
         waiting = {program.name: program for program in chosen}
         deadline = time.monotonic() + READY_WITHIN
         while waiting:
