@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
+import httpx
 import psutil
 import pytest
 
@@ -115,3 +116,15 @@ def test_a_killed_gateway_costs_its_calls_in_flight_and_no_new_one(running: Runn
     assert all(one.began < killed_at < one.ended + 0.1 for one in lost), [one.began - killed_at for one in lost]
     assert len(lost) < len(calls) / 20
     assert running.came_back("gateway-0", before)
+
+
+def test_a_page_asked_for_while_the_console_starts_again_is_answered_in_words_or_waits(running: Running) -> None:
+    pid = running.killed("console")
+    seen = []
+    with httpx.Client(base_url=f"http://127.0.0.1:{running.port}", trust_env=False, timeout=30) as browser:
+        while not seen or seen[-1] != 200:
+            answer = browser.get("/sign-in", headers={"accept": "text/html"})
+            seen.append(answer.status_code)
+            assert answer.status_code == 200 or "The console is starting" in answer.text
+            assert len(seen) < 200
+    assert running.came_back("console", pid)
