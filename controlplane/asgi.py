@@ -1,5 +1,6 @@
 """The console's ASGI application: pages and REST by Django, live pages over websockets, and its own health."""
 
+from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from django.core.asgi import get_asgi_application
@@ -10,9 +11,11 @@ from controlplane.base.live import LIVE, websocket_application
 from controlplane.base.memory import settle_memory
 from controlplane.checks import PageConnection
 from registry.canon import Failure, FailureKind
-from routing.dataplane.caller import Message, Receive, Send, answer
 from routing.dataplane.endpoints import JSON, error_body, is_ours
 
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
 __all__ = ["DJANGO_VERSION", "ConsoleApplication", "application"]
 
 NO_CALLS = "This is the console's own address; calls to /v1 go to a gateway."
@@ -43,13 +46,13 @@ class ConsoleApplication:
     async def _http(self, scope: Message, receive: Receive, send: Send) -> None:
         path = scope["path"]
         if path == "/healthz":
-            await answer(send, 200, [JSON], encode({"status": "ok"}))
+            await _answer(send, 200, encode({"status": "ok"}))
         elif path == "/readyz":
             wrong = await self._page()
             told = {"status": "degraded" if wrong else "ready", "reasons": [wrong] if wrong else []}
-            await answer(send, 200, [JSON], encode(told))
+            await _answer(send, 200, encode(told))
         elif is_ours(path, scope["headers"]):
-            await answer(send, 404, [JSON], error_body(Failure(FailureKind.NOT_FOUND, NO_CALLS, code="no_gateway")))
+            await _answer(send, 404, error_body(Failure(FailureKind.NOT_FOUND, NO_CALLS, code="no_gateway")))
         else:
             await self._django(scope, receive, send)
 
@@ -63,6 +66,12 @@ class ConsoleApplication:
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await send({"type": "lifespan.shutdown.complete"})
+
+
+async def _answer(send: Send, status: int, body: bytes) -> None:
+    headers = [JSON, (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
 
 
 application = ConsoleApplication()

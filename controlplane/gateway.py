@@ -18,7 +18,7 @@ from controlplane.base.boot import DJANGO_VERSION
 from controlplane.base.memory import settle_memory
 from registry.canon import Failure, FailureKind
 from routing.calls.jobs import submit
-from routing.dataplane.caller import Message, Receive, Send, answer
+from routing.dataplane.caller import CallerSide
 from routing.dataplane.door.console import ask
 from routing.dataplane.door.head import RequestHead
 from routing.dataplane.door.relay import Relay, proxies
@@ -35,12 +35,12 @@ __all__ = ["DJANGO_VERSION", "GatewayProgram", "console_words", "main", "misdire
 CONSOLE_SECONDS = 0.7
 
 
-def known_host(scope: Message) -> bool:
+def known_host(side: CallerSide) -> bool:
     """Whether a request names this site: a host of ALLOWED_HOSTS, or an IP address as probes use it.
 
     A foreign page whose name is made to point here could otherwise read the names of models.
     """
-    given = next((value for name, value in scope["headers"] if name == b"host"), b"").decode("latin-1")
+    given = next((value for name, value in side.headers if name == b"host"), b"").decode("latin-1")
     domain = split_domain_port(given.lower())[0]
     try:
         return bool(ip_address(domain.strip("[]")))
@@ -48,11 +48,11 @@ def known_host(scope: Message) -> bool:
         return validate_host(domain, settings.ALLOWED_HOSTS)
 
 
-async def misdirected(scope: Message, receive: Receive, send: Send) -> None:
+async def misdirected(side: CallerSide) -> None:
     """Answer 421 to a request for another site."""
-    words = f"{scope['path']} does not answer under this host name; add it to ALLOWED_HOSTS, or use the IP address."
+    words = f"{side.path} does not answer under this host name; add it to ALLOWED_HOSTS, or use the IP address."
     failure = Failure(FailureKind.INVALID_REQUEST, words, code="misdirected_request")
-    await answer(send, 421, [JSON], error_body(failure))
+    await side.answer(421, [JSON], error_body(failure))
 
 
 def console_words(address: str) -> Callable[[], Awaitable[str]]:
@@ -84,6 +84,7 @@ class GatewayProgram:
         await self.plane.start()
         settle_memory()
         self._server = Server(self._route, self._relay, descriptors)
+        self.plane.client.turn = self._server.turn
         self._server.start(listener)
 
     async def stop(self) -> None:
@@ -97,8 +98,8 @@ class GatewayProgram:
             return self.plane.door
         return self._guarded if head.path in PATHS else None
 
-    async def _guarded(self, scope: Message, receive: Receive, send: Send) -> None:
-        await (self._health if known_host(scope) else misdirected)(scope, receive, send)
+    async def _guarded(self, side: CallerSide) -> None:
+        await (self._health if known_host(side) else misdirected)(side)
 
 
 async def serve(listener: socket.socket, console: str, number: int) -> None:

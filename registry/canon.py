@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from msgspec import DecodeError, Raw
+from msgspec import DecodeError, Raw, Struct
 from msgspec.json import Decoder
 
 decode = Decoder().decode
@@ -41,8 +41,7 @@ class UsageBasis(StrEnum):
     PARTIAL = "partial"
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(Struct, frozen=True, gc=False):
     """Tokens of one call; None if the upstream did not say."""
 
     prompt_tokens: int | None = None
@@ -50,8 +49,7 @@ class Usage:
     basis: UsageBasis = UsageBasis.REPORTED
 
 
-@dataclass(frozen=True, slots=True)
-class Adaptation:
+class Adaptation(Struct, frozen=True):
     """One parameter that did not travel as given: it was renamed, converted, clamped, defaulted, mapped or dropped.
 
     The action "more" stands for further ones: `sent` is how many.
@@ -63,8 +61,7 @@ class Adaptation:
     sent: Any = None
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """A call in neutral form. `fields` holds the caller's top-level JSON fields without `model` and `stream`."""
 
     task: Task
@@ -73,8 +70,7 @@ class Request:
     strict: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class CallContext:
+class CallContext(Struct, frozen=True, gc=False):
     """What a decoder writes into replies: the model's public name, the request id and the time in Unix seconds.
 
     `usage_wanted` is the caller's `stream_options.include_usage`; `encoding_format` its wish for embeddings, float
@@ -123,16 +119,14 @@ def plain(raw: Raw | None) -> Any:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Struct, frozen=True, gc=False):
     """A whole answer: the JSON body for the caller, in neutral form, and its usage."""
 
     body: bytes
     usage: Usage | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Fragment:
+class Fragment(Struct, frozen=True):
     """Part of a streamed answer: complete SSE lines for the caller (perhaps empty) and what was learnt from them.
 
     `failure` ends the stream as an error; `finished` says that the upstream's own end mark was seen.

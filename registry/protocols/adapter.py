@@ -1,20 +1,20 @@
 """What the compiler produces: an Adapter, one Operation a task."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol as Interface
 from typing import Self
 from urllib.parse import quote
 
+from msgspec import Struct, structs
 from msgspec.json import encode
 
 from controlplane.base.messages import message_of
 from registry.canon import Adaptation, CallContext, Fragment, Reply, Request, Task
 
 
-@dataclass(frozen=True, slots=True)
-class Wire:
+class Wire(Struct, frozen=True, gc=False):
     """Bytes to send. `path` starts with "/", relative to the endpoint's base; `query` is already percent-encoded."""
 
     method: str
@@ -24,8 +24,7 @@ class Wire:
     query: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class Encoded:
+class Encoded(Struct, frozen=True):
     """A request on the wire and everything that was changed on the way."""
 
     wire: Wire
@@ -84,7 +83,7 @@ class Verb:
     def wire_for(self, upstream_model: str) -> Wire:
         """The bytes to send for one model."""
         path = self.wire.path.replace("{model}", segment(upstream_model))
-        return replace(self.wire, path=path, body=self.wire.body.replace(b'"$model"', encode(upstream_model)))
+        return structs.replace(self.wire, path=path, body=self.wire.body.replace(b'"$model"', encode(upstream_model)))
 
 
 class CompileError(Exception):

@@ -9,6 +9,7 @@ import httptools
 from controlplane.base.messages import Sentence
 from registry.spec import Timeouts
 from registry.transports.decompress import DecompressionRefused, Decompressor
+from registry.transports.drive import Turn
 from registry.transports.egress import Egress
 from registry.transports.response import Response, ResponseLimits, StaleConnection, invalid, refused_body, timed_out
 
@@ -19,9 +20,19 @@ class Connection(asyncio.Protocol):
     """A socket to one checked IP. At most one response is read at a time."""
 
     def __init__(
-        self, limits: ResponseLimits, egress: Egress, ip: str, on_free: Callable[["Connection", bool], None]
+        self,
+        limits: ResponseLimits,
+        egress: Egress,
+        ip: str,
+        on_free: Callable[["Connection", bool], None],
+        turn: Turn | None = None,
     ) -> None:
-        """`on_free(connection, reusable)` is called when a response has ended or the socket is gone."""
+        """`on_free(connection, reusable)` is called when a response has ended or the socket is gone.
+
+        With a `turn`, requests leave at the end of the loop's turn in which they are made.
+        """
+        self._turn = turn
+        self._request = b""
         self.limits = limits
         self.egress = egress
         self.ip = ip
@@ -48,10 +59,18 @@ class Connection(asyncio.Protocol):
         self._finished = self._bounded = self._active = self._seen = self._surplus = False
         self._silent = 0
         self._since, self._total, self._timeouts = now, deadline, timeouts
-        if self._transport is not None and not self.closed:
+        if self._transport is None or self.closed:
+            response.fail(StaleConnection())
+        elif self._turn is None:
             self._transport.write(request)
         else:
-            response.fail(StaleConnection())
+            self._request = request
+            self._turn.write(self._flush)
+
+    def _flush(self) -> None:
+        request, self._request = self._request, b""
+        if request and self._transport is not None and not self.closed:
+            self._transport.write(request)
 
     def data_received(self, data: bytes) -> None:
         """asyncio: bytes from the upstream."""

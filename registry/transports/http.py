@@ -13,6 +13,7 @@ from registry.canon import Failure, FailureKind
 from registry.protocols.adapter import Wire
 from registry.spec import Timeouts
 from registry.transports.connection import Connection
+from registry.transports.drive import Turn
 from registry.transports.egress import Egress, EgressRefused
 from registry.transports.response import Response, ResponseLimits, StaleConnection
 from registry.transports.target import Target
@@ -45,6 +46,7 @@ class Client:
         self._all: set[Connection] = set()
         self._tls: ssl.SSLContext | None = None
         self._ticker: asyncio.TimerHandle | None = None
+        self.turn: Turn | None = None
 
     async def send(
         self, target: Target, wire: Wire, timeouts: Timeouts, extra: bytes = b"", deadline: float | None = None
@@ -182,7 +184,7 @@ class Client:
         loop = asyncio.get_running_loop()
         tls = self._context() if target.scheme == "https" else None
         _, connection = await loop.create_connection(
-            lambda: Connection(self._limits, guard, ip, self._freed),
+            lambda: Connection(self._limits, guard, ip, self._freed, self.turn),
             ip,
             target.port,
             ssl=tls,

@@ -7,6 +7,7 @@ from typing import Protocol
 from controlplane.base.messages import Sentence, message_of
 from registry.canon import ANSWER_BYTES, Failure, FailureKind
 from registry.transports.decompress import DecompressionRefused, Decompressor
+from registry.transports.drive import Signal
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ class Response:
         self._limits = limits
         self._loop = loop
         self._pieces: list[bytes] = []
-        self._waiter: asyncio.Future[None] | None = None
+        self._waiter: Signal | None = None
         self._inflate: Decompressor | None = None
         self._limit = limits.stream
         self._size = self.buffered = self.status = 0
@@ -182,12 +183,11 @@ class Response:
 
     def wake(self) -> None:
         """Let a waiting reader go on."""
-        waiter = self._waiter
-        if waiter is not None and not waiter.done():
-            waiter.set_result(None)
+        if self._waiter is not None:
+            self._waiter.set()
 
     async def _wait(self) -> None:
-        self._waiter = self._loop.create_future()
+        self._waiter = Signal(self._loop)
         try:
             await self._waiter
         finally:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from msgspec import DecodeError, Raw
+from msgspec import DecodeError, Raw, structs
 from msgspec.json import decode, encode
 
 from controlplane.base.messages import Sentence
@@ -267,7 +267,7 @@ async def probe(client: Client, upstream: Upstream) -> Exchange:
     request = probe_request(upstream.spec, upstream.adapter)
     example = await _fitting(client, upstream, timeouts) if "inputs" in request.fields else None
     if example is not None:
-        request = replace(request, fields={**request.fields, "inputs": Raw(example)})
+        request = structs.replace(request, fields={**request.fields, "inputs": Raw(example)})
     shown = replace(await exchange(client, upstream, request, context, timeouts), example=example)
     if shown.failure is not None and _unknown_name(shown.failure):
         await _offer(client, upstream, shown.failure)

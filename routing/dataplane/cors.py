@@ -7,10 +7,10 @@ another origin's page can do nothing that its own key could not do from anywhere
 import re
 from collections.abc import Awaitable, Callable, Iterable
 
-from routing.dataplane.caller import Message, Receive, Send
+from routing.dataplane.caller import CallerSide
 from routing.dataplane.endpoints import Headers
 
-App = Callable[[Message, Receive, Send], Awaitable[None]]
+App = Callable[[CallerSide], Awaitable[None]]
 
 ANY = "*"
 METHODS = b"GET, HEAD, POST, OPTIONS"
@@ -32,7 +32,7 @@ def origins(text: str) -> tuple[str, ...]:
 
 
 class CrossOrigin:
-    """An ASGI application that adds what browsers need to the answers of another one."""
+    """Adds what browsers need to the answers of an application."""
 
     def __init__(self, app: App, allowed: tuple[str, ...]) -> None:
         """`allowed` are origins as `origins` reads them."""
@@ -40,22 +40,15 @@ class CrossOrigin:
         self._any = ANY in allowed
         self._allowed = frozenset(origin.encode() for origin in allowed)
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+    async def __call__(self, side: CallerSide) -> None:
         """Answer, or pass on, one HTTP request."""
-        origin = _header(scope["headers"], b"origin")
-        if origin is None or not self._allowed:
-            await self._app(scope, receive, send)
-            return
-        added = self._headers(origin)
-        if added and scope["method"] == "OPTIONS":
-            added = [*added, *_preflight(scope["headers"])]
-
-        async def with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *added, *self._vary()]
-            await send(message)
-
-        await self._app(scope, receive, with_headers)
+        origin = _header(side.headers, b"origin") if self._allowed else None
+        if origin is not None:
+            added = self._headers(origin)
+            if added and side.method == "OPTIONS":
+                added = [*added, *_preflight(side.headers)]
+            side.added = [*added, *self._vary()]
+        await self._app(side)
 
     def _headers(self, origin: bytes) -> Headers:
         """What allows this origin to read an answer, or nothing."""

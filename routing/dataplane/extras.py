@@ -4,9 +4,8 @@ OpenAI's stream_options brings usage at the end of a stream; some servers answer
 """
 
 from collections.abc import Callable, Container
-from dataclasses import replace
 
-from msgspec import Raw
+from msgspec import Raw, structs
 from msgspec.json import Decoder, encode
 
 from registry.canon import Adaptation, Failure, Request, plain
@@ -75,4 +74,4 @@ def without_extras(encoded: Encoded, operation: BoundOperation, request: Request
     for name in dict.fromkeys(path.partition(".")[0] for path in operation.optional):
         if body.pop(name, None) is not None:
             told.append(Adaptation(name, "dropped", brief(plain(request.fields.get(name)))))
-    return replace(encoded, wire=replace(encoded.wire, body=encode(body)), adapted=tuple(told))
+    return structs.replace(encoded, wire=structs.replace(encoded.wire, body=encode(body)), adapted=tuple(told))

@@ -20,7 +20,7 @@ from registry.upstreams.exchange import name_model
 from routing.dataplane.apart import apart
 from routing.dataplane.breaker import Breakers, RetryBudget
 from routing.dataplane.call import Call, Resolved
-from routing.dataplane.caller import CallerLeft, Send, answer
+from routing.dataplane.caller import Answering, CallerLeft
 from routing.dataplane.endpoints import EVENT_STREAM, JSON, REPLICA_FAULTS, Headers, adapted_header
 from routing.dataplane.extras import Extras, without_extras
 from routing.dataplane.fields import LARGE_BYTES
@@ -60,7 +60,7 @@ class Forwarder:
         self._shares = ConnectionShares(client.most)
         self._number = 0
 
-    async def forward(self, call: Call, resolved: Resolved, operation: BoundOperation, send: Send) -> None:
+    async def forward(self, call: Call, resolved: Resolved, operation: BoundOperation, to: Answering) -> None:
         """Answer `call` from one of the model's replicas. Raises Failure if none answered.
 
         After the first byte has gone to the caller there is no second attempt.
@@ -83,7 +83,7 @@ class Forwarder:
             replica = self._choose(call, model, tried)
             tried.append(replica)
             try:
-                await self._ask(call, asked, replica, send)
+                await self._ask(call, asked, replica, to)
                 return
             except Failure as failure:
                 if not (several and self._again(call, model, failure, tried)):
@@ -115,13 +115,13 @@ class Forwarder:
         left = len(tried) < min(ATTEMPTS, len(model.replicas))
         return failure.retryable and not call.started and left and self._budgets[model.name].spend()
 
-    async def _ask(self, call: Call, asked: Outgoing, replica: Replica, send: Send) -> None:
+    async def _ask(self, call: Call, asked: Outgoing, replica: Replica, to: Answering) -> None:
         """Ask one replica; once more without the fields that we added, if it may have refused those."""
         with_extras = asked.request.stream and bool(asked.operation.optional)
         if with_extras and self._extras.leaves_out(replica.key):
             asked, with_extras = _plainer(asked), False
         try:
-            await self._attempt(call, asked, replica, send)
+            await self._attempt(call, asked, replica, to)
         except Failure as failure:
             cause = with_extras and self._extras.may_be_cause(replica.key, asked.operation, asked.request, failure)
             if call.started or not cause:
@@ -131,13 +131,13 @@ class Forwarder:
                 self._extras.accept(replica.key)
             return
         try:
-            await self._attempt(call, _plainer(asked), replica, send)
+            await self._attempt(call, _plainer(asked), replica, to)
         except Failure:
             self._extras.accept(replica.key)
             raise
         self._extras.refuse(replica.key)
 
-    async def _attempt(self, call: Call, asked: Outgoing, replica: Replica, send: Send) -> None:
+    async def _attempt(self, call: Call, asked: Outgoing, replica: Replica, to: Answering) -> None:
         """Ask one replica and pass its answer on. Tells its circuit how it went."""
         call.encoded = asked.encoded
         call.attempts += 1
@@ -152,7 +152,7 @@ class Forwarder:
             response = await self._client.send(
                 replica.target, asked.encoded.wire, asked.model.timeouts, extra, asked.deadline
             )
-            await self._pass_on(call, asked, response, send)
+            await self._pass_on(call, asked, response, to)
             self._breakers.succeeded(key)
         except Failure as failure:
             mask_failure(failure, replica.target.secret)
@@ -176,10 +176,10 @@ class Forwarder:
             if response is not None:
                 response.close()
 
-    async def _pass_on(self, call: Call, asked: Outgoing, response: Response, send: Send) -> None:
+    async def _pass_on(self, call: Call, asked: Outgoing, response: Response, to: Answering) -> None:
         decoder = asked.operation.decoder if asked.request.stream and 200 <= response.status < 300 else None
         if decoder is not None:
-            await _relay(call, decoder(asked.context), response, send)
+            await _relay(call, decoder(asked.context), response, to)
             return
         body = await response.read()
         call.first_byte_ms = call.elapsed_ms()
@@ -188,7 +188,7 @@ class Forwarder:
             reply = to_reply(asked.operation.task, asked.context.model, reply)
         call.usage = reply.usage
         call.status = 200
-        await answer(send, 200, [JSON, *reply_headers(call)], reply.body)
+        await to.answer(200, [JSON, *reply_headers(call)], reply.body)
 
     def _done(self, key: str) -> None:
         count = self._outstanding[key] - 1
@@ -220,34 +220,34 @@ def reply_headers(call: Call) -> Headers:
     return headers
 
 
-async def _relay(call: Call, decoder: StreamDecoder, response: Response, send: Send) -> None:
+async def _relay(call: Call, decoder: StreamDecoder, response: Response, to: Answering) -> None:
     """Pass a stream on, one write for each read. Raises Failure, before or after the first byte."""
     while True:
         data = await response.read_some()
         ended = not data
         fragment = decoder.close() if ended else decoder.feed(data)
         del data
-        await _pass_fragment(call, fragment, send)
+        await _pass_fragment(call, fragment, to)
         if fragment.failure is not None:
             raise fragment.failure
         if fragment.finished or ended:
             break
     if not call.started:
-        await _start(call, send)
+        await _start(call, to)
     call.status = 200
-    await send({"type": "http.response.body", "body": b""})
+    await to.finish()
     if not response.complete:
         await _drain(response)
 
 
-async def _pass_fragment(call: Call, fragment: Fragment, send: Send) -> None:
+async def _pass_fragment(call: Call, fragment: Fragment, to: Answering) -> None:
     call.usage = fragment.usage or call.usage
     call.tokens += fragment.tokens
     if not fragment.output or _only_keeps_alive(call, fragment.output):
         return
     if not call.started:
-        await _start(call, send)
-    await send({"type": "http.response.body", "body": fragment.output, "more_body": True})
+        await _start(call, to)
+    await to.write(fragment.output)
 
 
 def _only_keeps_alive(call: Call, output: bytes) -> bool:
@@ -258,11 +258,11 @@ def _only_keeps_alive(call: Call, output: bytes) -> bool:
     return not call.started and b"data: " not in output and call.elapsed_ms() < COMMENTS_AFTER_MS
 
 
-async def _start(call: Call, send: Send) -> None:
+async def _start(call: Call, to: Answering) -> None:
     call.started = True
     call.first_byte_ms = call.elapsed_ms()
     headers = [*EVENT_STREAM, *reply_headers(call)]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await to.start(200, headers)
 
 
 async def _drain(response: Response) -> None:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 
+from msgspec import structs
 from msgspec.json import encode
 
 from registry import predict_form, resolve
@@ -14,18 +15,8 @@ from registry.canon import Failure, Request
 from registry.upstreams.exchange import operation_for
 from routing.dataplane import endpoints, refusals
 from routing.dataplane.call import Call, Resolved, new_id
-from routing.dataplane.caller import (
-    CallerConnection,
-    CallerLeft,
-    Collected,
-    Message,
-    Receive,
-    Send,
-    answer,
-    empty,
-    read_body,
-)
-from routing.dataplane.endpoints import JSON, Address, Headers, address, read_head
+from routing.dataplane.caller import Answering, CallerLeft, CallerSide, Collected, Incoming, read_body
+from routing.dataplane.endpoints import JSON, Address, Head, Headers, address, read_head
 from routing.dataplane.fields import BOOLEAN, LARGE_BYTES, MODEL_NAME, flag, read_fields, read_large, take, text
 from routing.dataplane.first_calls import FirstCalls, adapter_of
 from routing.dataplane.forwarding import Forwarder, reply_headers
@@ -78,7 +69,7 @@ class Hooks:
 
 
 class Gateway:
-    """An ASGI application for /v1. Reads one frozen Table; touches no database."""
+    """Answers requests under /v1. Reads one frozen Table; touches no database."""
 
     def __init__(
         self,
@@ -108,56 +99,53 @@ class Gateway:
         self._forwarder.keep(table.models)
         self._limits.forget({caller.key_id for caller in table.callers.values()})
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+    async def __call__(self, side: CallerSide) -> None:
         """Answer one HTTP request: find its address, check its method, then call or list."""
-        head = read_head(scope["headers"])
-        place = address(scope["path"])
+        head, place = side.memo.get("call") or _understood(side)
         table = self.table
-        if table is None or place is None or scope["method"] not in place.methods:
-            await self._turn_away(scope, place, head.request_id, send)
+        if table is None or place is None or side.method not in place.methods:
+            await self._turn_away(side, place, head.request_id)
             return
         call = Call(place, head, table)
         if not place.call:
-            await self._list(call, send)
+            await self._list(call, side)
             return
-        connection = CallerConnection(receive, send)
         try:
-            await self._answer(call, scope["path"], receive, connection)
+            await self._answer(call, side)
         except CallerLeft:
             call.cancel()
         except asyncio.CancelledError:
-            if not connection.left:
-                if not connection.answered:
+            if not side.left:
+                if not side.answered:
                     call.fail(refusals.stopped())
                 raise
-            connection.forgive()
+            side.forgive()
             call.cancel()
         finally:
-            connection.end()
             self._record(call)
 
-    async def _answer(self, call: Call, path: str, receive: Receive, connection: CallerConnection) -> None:
+    async def _answer(self, call: Call, side: CallerSide) -> None:
         """Steps 1 to 7, and the answer to a call that fails in one of them. Raises CallerLeft."""
         try:
-            caller, body = await self._enter(call, receive)
-            connection.listen()
-            await self._steps(call, caller, path, body, connection.send)
+            caller, body = await self._enter(call, side)
+            side.listen()
+            await self._steps(call, caller, side.path, body, side)
         except CallerLeft:
             raise
         except Failure as failure:
             call.fail(failure)
-            await _tell(call, failure, connection.send)
+            await _tell(call, failure, side)
         except Exception:
             log.exception("call %s of model %r broke", call.request_id, call.asked_for)
-            await self._give_up(call, connection.send)
+            await self._give_up(call, side)
         finally:
             self._release(call)
 
-    async def _give_up(self, call: Call, send: Send) -> None:
+    async def _give_up(self, call: Call, to: Answering) -> None:
         """Answer for a defect of ours, whose details are in the log only."""
         failure = refusals.defect(call.request_id)
         call.fail(failure)
-        await _tell(call, failure, send)
+        await _tell(call, failure, to)
 
     async def perform(self, caller: Caller, path: str, body: bytes, *, request_id: str, job_id: str) -> Answer:
         """Make a durable call for a worker: the same steps, without a connection and without streaming.
@@ -174,23 +162,23 @@ class Gateway:
         sent = Collected()
         try:
             await self._admit(call, replace(caller, calls_per_minute=None))
-            await self._steps(call, caller, path, body, sent.send)
+            await self._steps(call, caller, path, body, sent)
         except Failure as failure:
             call.fail(failure)
-            await _tell(call, failure, sent.send)
+            await _tell(call, failure, sent)
         finally:
             self._release(call)
             self._record(call)
         return Answer(sent.status, tuple(sent.headers), b"".join(sent.parts), call.failure)
 
-    async def _enter(self, call: Call, receive: Receive) -> tuple[Caller, bytes]:
+    async def _enter(self, call: Call, incoming: Incoming) -> tuple[Caller, bytes]:
         """1 authenticate, 2 admit; then read the body. Nobody unknown or over a limit makes us read one."""
         caller = call.caller = await self.authenticate(call.head.authorization)
         if "call" not in caller.scopes:
             raise refusals.scope_missing(caller, "call")
         if caller.limited:
             await self._admit(call, caller)
-        return caller, await read_body(receive, call.head)
+        return caller, await read_body(incoming, call.head)
 
     async def _admit(self, call: Call, caller: Caller) -> None:
         """Step 2: count the call in, for as long as it lasts. Raises Failure."""
@@ -203,7 +191,7 @@ class Gateway:
         if call.admitted is not None:
             self._limits.release(call.admitted)
 
-    async def _steps(self, call: Call, caller: Caller, path: str, body: bytes, send: Send) -> None:
+    async def _steps(self, call: Call, caller: Caller, path: str, body: bytes, to: Answering) -> None:
         """3 resolve, then 4 to 7 in the forwarder, or a job in place of them."""
         resolved = await self._resolve(call, caller, body)
         adapter = adapter_of(resolved.model)
@@ -212,9 +200,9 @@ class Gateway:
         operation = operation_for(adapter, resolved.request)
         if call.head.respond_async:
             order = Submission(caller, path, body, resolved.model.name, call.request_id, call.head.idempotency_key)
-            await self._submit(call, order, send)
+            await self._submit(call, order, to)
         else:
-            await self._forwarder.forward(call, resolved, operation, send)
+            await self._forwarder.forward(call, resolved, operation, to)
 
     async def authenticate(self, authorization: bytes) -> Caller:
         """The caller behind a key. Raises Failure: 401 only if the key is surely unknown, else 503."""
@@ -260,7 +248,7 @@ class Gateway:
             stream = "stream" in fields and take(fields, "stream", flag, BOOLEAN) is True
             request = Request(task, fields, stream, strict)
         if call.job_id is not None and request.stream:
-            request = replace(request, stream=False)
+            request = structs.replace(request, stream=False)
         call.request = request
         return Resolved(caller, model, request)
 
@@ -276,7 +264,7 @@ class Gateway:
             raise endpoints.not_found(name)
         return call.table.models[found]
 
-    async def _submit(self, call: Call, order: Submission, send: Send) -> None:
+    async def _submit(self, call: Call, order: Submission, to: Answering) -> None:
         """Store the call as a job and answer 202 with its address."""
         if self.hooks.submit_job is None:
             raise refusals.no_durable_calls()
@@ -284,9 +272,9 @@ class Gateway:
         call.status = 202
         headers = [JSON, *reply_headers(call), (b"location", f"/api/jobs/{job}".encode())]
         headers.append((b"preference-applied", b"respond-async"))
-        await answer(send, 202, headers, encode({"id": job, "object": "job", "status": "queued"}))
+        await to.answer(202, headers, encode({"id": job, "object": "job", "status": "queued"}))
 
-    async def _list(self, call: Call, send: Send) -> None:
+    async def _list(self, call: Call, to: Answering) -> None:
         """GET /v1/models and /v1/models/{name}: what this key may call."""
         try:
             caller = await self.authenticate(call.head.authorization)
@@ -295,9 +283,9 @@ class Gateway:
             name = call.address.model
             call.table = self.table or call.table
             body = self._listing(call.table, caller) if name is None else await self._one(call, caller, name)
-            await answer(send, 200, [JSON, *reply_headers(call)], body)
+            await to.answer(200, [JSON, *reply_headers(call)], body)
         except Failure as failure:
-            await _tell(call, failure, send)
+            await _tell(call, failure, to)
 
     def _listing(self, table: Table, caller: Caller) -> bytes:
         listing = self._listings.get(caller.models)
@@ -313,13 +301,13 @@ class Gateway:
     async def _one(self, call: Call, caller: Caller, name: str) -> bytes:
         return encode(endpoints.model_object(await self._find(call, caller, name)))
 
-    async def _turn_away(self, scope: Message, place: Address | None, request_id: bytes | None, send: Send) -> None:
+    async def _turn_away(self, side: CallerSide, place: Address | None, request_id: bytes | None) -> None:
         """Answer what is no call: OPTIONS, a wrong method, an unknown address, a start without any table."""
-        method, path = scope["method"], scope["path"]
+        method, path = side.method, side.path
         headers: Headers = [(b"x-request-id", request_id or new_id().encode())]
         allow = ", ".join((*place.methods, "OPTIONS")) if place is not None else ""
         if place is not None and method == "OPTIONS":
-            await empty(send, 204, [*headers, (b"allow", allow.encode())])
+            await side.answer(204, [*headers, (b"allow", allow.encode())], b"")
             return
         if place is None:
             status, failure = 404, endpoints.unknown_address(method, path)
@@ -328,7 +316,7 @@ class Gateway:
             headers.append((b"allow", allow.encode()))
         else:
             status, failure = 503, refusals.starting()
-        await answer(send, status, [JSON, *headers, *endpoints.error_headers(failure)], endpoints.error_body(failure))
+        await side.answer(status, [JSON, *headers, *endpoints.error_headers(failure)], endpoints.error_body(failure))
 
     def _record(self, call: Call) -> None:
         """Step 8: hand the record to the queue."""
@@ -338,10 +326,16 @@ class Gateway:
             self._measures.count(record, call.model.name if call.model is not None else "")
 
 
-async def _tell(call: Call, failure: Failure, send: Send) -> None:
+def _understood(side: CallerSide) -> tuple[Head, Address | None]:
+    """What the gateway reads of a request's head, and its address."""
+    understood = side.memo["call"] = read_head(side.headers), address(side.path)
+    return understood
+
+
+async def _tell(call: Call, failure: Failure, to: Answering) -> None:
     """Answer with an error; after the first byte as the stream's last event, never with its end mark."""
     if call.started:
-        await send({"type": "http.response.body", "body": endpoints.error_event(failure)})
+        await to.finish(endpoints.error_event(failure))
         return
     headers = [JSON, *reply_headers(call), *endpoints.error_headers(failure)]
-    await answer(send, endpoints.status_of(failure)[0], headers, endpoints.error_body(failure))
+    await to.answer(endpoints.status_of(failure)[0], headers, endpoints.error_body(failure))

@@ -13,7 +13,7 @@ from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
 from registry.canon import Failure, FailureKind
-from routing.dataplane.caller import Message, Receive, Send, answer
+from routing.dataplane.caller import CallerSide
 from routing.dataplane.counts import Counts
 from routing.dataplane.endpoints import JSON, error_body, error_headers, status_of
 from routing.dataplane.measures import Histogram
@@ -31,7 +31,7 @@ TEXT = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
 
 
 class Health:
-    """An ASGI application for the three addresses of one process."""
+    """Answers the three addresses of one process."""
 
     def __init__(self, plane: Plane, page: PageCheck) -> None:
         """`plane` is the data plane told of, `page` tries what a page needs."""
@@ -42,19 +42,19 @@ class Health:
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+    async def __call__(self, side: CallerSide) -> None:
         """Answer GET and HEAD; everything else is refused."""
-        if scope["method"] not in ("GET", "HEAD"):
-            words = f"{scope['path']} takes GET and HEAD only"
+        if side.method not in ("GET", "HEAD"):
+            words = f"{side.path} takes GET and HEAD only"
             failure = Failure(FailureKind.INVALID_REQUEST, words, code="method_not_allowed")
-            await answer(send, 405, [JSON, (b"allow", b"GET, HEAD")], error_body(failure))
-        elif scope["path"] == "/healthz":
-            await answer(send, 200, [JSON], encode({"status": "ok"}))
-        elif scope["path"] == "/readyz":
+            await side.answer(405, [JSON, (b"allow", b"GET, HEAD")], error_body(failure))
+        elif side.path == "/healthz":
+            await side.answer(200, [JSON], encode({"status": "ok"}))
+        elif side.path == "/readyz":
             status, told = readiness(self._plane, *await self._asked())
-            await answer(send, status, [JSON], encode(told))
+            await side.answer(status, [JSON], encode(told))
         else:
-            await self._metrics(scope, send)
+            await self._metrics(side)
 
     async def _asked(self) -> tuple[str, float | None]:
         """What is wrong with pages, and the seconds since records were last stored, if Redis tells in time."""
@@ -76,28 +76,28 @@ class Health:
             return None
         return None if ago is None else min(ago, time.monotonic() - self._since)
 
-    async def _metrics(self, scope: Message, send: Send) -> None:
+    async def _metrics(self, side: CallerSide) -> None:
         """Open to this machine itself; to others with a key that may read."""
         try:
-            if not _is_local(scope):
-                await self._require_read(scope)
+            if not _is_local(side):
+                await self._require_read(side)
         except Failure as failure:
-            await answer(send, status_of(failure)[0], [JSON, *error_headers(failure)], error_body(failure))
+            await side.answer(status_of(failure)[0], [JSON, *error_headers(failure)], error_body(failure))
             return
-        await answer(send, 200, [TEXT], generate_latest(self._registry))
+        await side.answer(200, [TEXT], generate_latest(self._registry))
 
-    async def _require_read(self, scope: Message) -> None:
-        authorization = dict(scope["headers"]).get(b"authorization", b"")
+    async def _require_read(self, side: CallerSide) -> None:
+        authorization = dict(side.headers).get(b"authorization", b"")
         caller = await self._plane.gateway.authenticate(authorization)
         if "read" not in caller.scopes:
             words = f"API key {caller.name!r} lacks the scope 'read', which /metrics needs"
             raise Failure(FailureKind.PERMISSION, words, code="scope_missing")
 
 
-def _is_local(scope: Message) -> bool:
+def _is_local(side: CallerSide) -> bool:
     """Whether a request comes from this machine and was not passed on by a proxy."""
-    client = scope.get("client")
-    if not client or any(name in FORWARDED for name, _ in scope["headers"]):
+    client = side.client
+    if not client or any(name in FORWARDED for name, _ in side.headers):
         return False
     try:
         return ip_address(client[0]).is_loopback

@@ -1,12 +1,12 @@
 """A caller's connection: requests are read one after the other, each bounded in size and time, and handed on."""
 
 import asyncio
-from typing import Any, Protocol, cast
+from typing import Protocol, cast
 
+from registry.transports.drive import Signal, Turn
 from routing.dataplane.caller import CallerLeft
 from routing.dataplane.door.bounds import DoorLimits
-from routing.dataplane.door.exchange import CallerExchange
-from routing.dataplane.door.head import RequestHead, RequestUnreadable, head_end, read_head
+from routing.dataplane.door.head import Heads, RequestHead, RequestUnreadable, head_end
 from routing.dataplane.door.refusals import refusal
 
 AHEAD_BYTES = 64 * 1024
@@ -41,12 +41,17 @@ class Passing(Protocol):
     def resumed(self) -> None:
         """The caller reads again."""
 
+    def go(self) -> None:
+        """Begin to answer; what has arrived of the body with the head was taken."""
+
 
 class DoorKeeper(Protocol):
     """What stands behind all connections."""
 
     stopping: bool
     limits: DoorLimits
+    turn: Turn
+    heads: Heads
 
     def now(self) -> float:
         """The loop's time in seconds."""
@@ -74,8 +79,10 @@ class CallerProtocol(asyncio.Protocol):
         self._held = b""
         self._seen = 0
         self._current: Passing | None = None
-        self._room = asyncio.Event()
-        self._room.set()
+        self._full = False
+        self._room: Signal | None = None
+        self.turn = house.turn
+        self._out: list[bytes] = []
         self._since = self._body_since = self._stalled_since = self._lingers_until = 0.0
         self._unsent = self._read_over = 0
         self._reading = True
@@ -126,13 +133,16 @@ class CallerProtocol(asyncio.Protocol):
             if end < 0:
                 self._held, self._seen = data, len(data)
                 return
-            head = read_head(data[:end])
+            head = self.house.heads.read(data[:end])
         except RequestUnreadable as error:
             self.refuse(error)
             return
         self._seen, self._body_since = 0, now
         current = self._current = self.house.begin(self, head)
-        rest = data[end:] if current.whole else current.feed(data[end:])
+        rest = data[end:]
+        if rest and not current.whole:
+            rest = current.feed(rest)
+        current.go()
         if rest and self._current is current:
             self._keep(rest)
         elif rest:
@@ -143,7 +153,7 @@ class CallerProtocol(asyncio.Protocol):
         self.write(refusal(error, self.house.date()))
         self._linger()
 
-    def answered(self) -> None:
+    def completed(self) -> None:
         """The answer of the current request is whole: go on with the next one, or close."""
         current, self._current = self._current, None
         self._since = self.house.now()
@@ -161,6 +171,7 @@ class CallerProtocol(asyncio.Protocol):
         """Send what is left, then read over what still comes for a moment: a reset would lose the answer."""
         if self._transport is None or self.closed or self._lingers_until:
             return
+        self.flush()
         self._lingers_until = self.house.now() + self.house.limits.linger
         self._held = b""
         if self._transport.can_write_eof():
@@ -168,18 +179,29 @@ class CallerProtocol(asyncio.Protocol):
         self.read_on()
 
     def write(self, data: bytes) -> None:
-        """Send bytes to the caller."""
-        if self._transport is not None and not self.closed:
-            self._transport.write(data)
+        """Send bytes to the caller, at the end of this turn of the loop."""
+        if not self._out:
+            self.turn.write(self.flush)
+        self._out.append(data)
+
+    def flush(self) -> None:
+        """Let what was written leave."""
+        out, self._out = self._out, []
+        if out and self._transport is not None and not self.closed:
+            self._transport.write(out[0] if len(out) == 1 else b"".join(out))
 
     def date(self) -> bytes:
         """The date header's line."""
         return self.house.date()
 
     async def writable(self) -> None:
-        """Wait while the caller reads too slowly."""
-        if not self._room.is_set():
-            await self._room.wait()
+        """Wait while the caller reads too slowly. Raises CallerLeft."""
+        self.flush()
+        while self._full and not self.closed:
+            self._room = Signal(self.turn.loop)
+            await self._room
+        if self.closed:
+            raise CallerLeft
 
     def hold(self) -> None:
         """Read the connection no further for now."""
@@ -195,19 +217,24 @@ class CallerProtocol(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """asyncio: too much waits to be sent."""
-        self._room.clear()
+        self._full = True
         self._stalled_since, self._unsent = self.house.now(), self._waiting()
 
     def resume_writing(self) -> None:
         """asyncio: the caller has read."""
-        self._room.set()
+        self._full = False
+        self._make_room()
         if self._current is not None:
             self._current.resumed()
 
     @property
     def full(self) -> bool:
         """Whether the caller reads too slowly."""
-        return not self._room.is_set()
+        return self._full
+
+    def _make_room(self) -> None:
+        if self._room is not None:
+            self._room.set()
 
     def eof_received(self) -> bool:
         """asyncio: the caller closed its side, which is to leave; what was sent before that is delivered."""
@@ -216,7 +243,7 @@ class CallerProtocol(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         """asyncio: the connection is gone."""
         self.closed = True
-        self._room.set()
+        self._make_room()
         current, self._current = self._current, None
         if current is not None:
             current.lost()
@@ -236,11 +263,12 @@ class CallerProtocol(asyncio.Protocol):
     def owed(self) -> bool:
         """Whether an answer is not sent yet. A websocket, whose request never is whole, is owed none."""
         current = self._current
-        return self._waiting() > 0 or (current is not None and (current.whole or current.awaited))
+        return bool(self._out) or self._waiting() > 0 or (current is not None and (current.whole or current.awaited))
 
     def close_if_idle(self) -> None:
         """Close a connection that waits for a next request."""
         if self._current is None and not self._held and self._transport is not None:
+            self.flush()
             self._transport.close()
 
     def tick(self, now: float) -> None:
@@ -273,19 +301,3 @@ class CallerProtocol(asyncio.Protocol):
 
     def _waiting(self) -> int:
         return self._transport.get_write_buffer_size() if self._transport is not None and not self.closed else 0
-
-
-async def run(application: Any, exchange: CallerExchange, connection: CallerProtocol) -> None:
-    """Let an ASGI application answer a request; what it leaves unanswered ends the connection."""
-    try:
-        await application(exchange.scope(), exchange.receive, exchange.send)
-    except CallerLeft:
-        connection.abort()
-    finally:
-        if not exchange.ended:
-            if exchange.started:
-                connection.abort()
-            else:
-                connection.refuse(
-                    RequestUnreadable(500, "The server has a defect; its log has the details.", "internal_error")
-                )

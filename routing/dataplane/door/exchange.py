@@ -1,13 +1,14 @@
-"""One request and its answer on a caller's connection, in the shape of ASGI."""
+"""One request and its answer on a caller's connection."""
 
-import asyncio
 from http import HTTPStatus
 from typing import Protocol
 
 from registry.canon import Failure, FailureKind
-from routing.dataplane.caller import Message
+from registry.transports.drive import Drive, Signal, Turn
+from routing.dataplane.caller import CallerLeft
 from routing.dataplane.door.framing import Framing, FramingError, framing_for, unreadable_body
 from routing.dataplane.door.head import RequestHead
+from routing.dataplane.endpoints import Headers
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 LAST_CHUNK = b"0\r\n\r\n"
@@ -19,6 +20,9 @@ _WITHOUT_BODY = frozenset({204, 304})
 
 class ExchangeWire(Protocol):
     """The connection under an exchange."""
+
+    client: tuple[str, int] | None
+    turn: Turn
 
     def write(self, data: bytes) -> None:
         """Send bytes to the caller."""
@@ -32,28 +36,37 @@ class ExchangeWire(Protocol):
     def hold(self) -> None:
         """Read the connection no further for now."""
 
-    def answered(self) -> None:
+    def completed(self) -> None:
         """The answer is whole."""
 
     async def writable(self) -> None:
-        """Wait while the caller reads too slowly."""
+        """Wait while the caller reads too slowly. Raises CallerLeft."""
 
 
 class CallerExchange:
-    """A request whose body may still be arriving, and the answer to it. `receive` and `send` are ASGI's."""
+    """A request whose body may still be arriving, and the answer to it: see `CallerSide`."""
 
-    def __init__(self, wire: ExchangeWire, head: RequestHead, client: tuple[str, int] | None) -> None:
+    __slots__ = (
+        *("_chunked", "_failure", "_framing", "_gone", "_head", "_listening", "_parts", "_signal", "_told", "_waiting"),
+        *("_wire", "added", "answered", "client", "drive", "head", "headers", "keep_alive", "left", "memo", "method"),
+        *("path", "started"),
+    )
+
+    def __init__(self, wire: ExchangeWire, head: RequestHead) -> None:
         self.head = head
+        self.method, self.path, self.headers, self.client = head.method, head.path, head.headers, wire.client
+        self.memo = head.memo
         self.keep_alive = head.keep_alive
-        self.started = self.ended = False
+        self.started = self.answered = self.left = False
+        self.added: Headers = []
+        self.drive: Drive | None = None
         self._wire = wire
-        self._client = client
         self._framing: Framing = framing_for(head.length)
         self._parts: list[bytes] = []
         self._waiting = 0
         self._failure: Exception | None = None
-        self._told = self._gone = self._chunked = False
-        self._changed = asyncio.Event()
+        self._signal: Signal | None = None
+        self._told = self._gone = self._chunked = self._listening = False
         self._head = b""
 
     @property
@@ -69,104 +82,123 @@ class CallerExchange:
     def resumed(self) -> None:
         """The caller reads again; whoever sends waits in `writable`."""
 
-    def scope(self) -> Message:
-        """ASGI's scope of this request."""
-        head = self.head
-        return {
-            "type": "http",
-            "method": head.method,
-            "path": head.path,
-            "query_string": head.target.partition(b"?")[2],
-            "headers": head.headers,
-            "client": self._client,
-            "http_version": head.version,
-        }
-
     def feed(self, data: bytes) -> bytes:
         """Take bytes of the body; what comes after it. A body that cannot be read fails where it is read."""
         try:
             part, rest = self._framing.take(data)
         except FramingError as error:
             self._failure, self.keep_alive = unreadable_body(error), False
-            self._changed.set()
+            self._wake()
             return b""
         if part:
             self._parts.append(part)
             self._waiting += len(part)
-            if self._waiting > MOST_WAITING and not self.ended:
+            if self._waiting > MOST_WAITING and not self.answered:
                 self._wire.hold()
-        self._changed.set()
+        self._wake()
         return rest
 
     def overdue(self, seconds: float) -> None:
         """The body did not arrive in time: whoever waits for it fails."""
         words = f"the body did not arrive within {seconds:g} s"
         self._failure, self.keep_alive = Failure(FailureKind.INVALID_REQUEST, words, code="body_timeout"), False
-        self._changed.set()
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._signal is not None:
+            self._signal.set()
 
     def lost(self) -> None:
         """The caller is gone."""
         self._gone = True
-        self._changed.set()
+        self._wake()
+        if self._listening and not self.answered and self.drive is not None:
+            self.left = True
+            self.drive.cancel()
 
-    async def receive(self) -> Message:
-        """The next part of the body; after the last one, waits until the caller is gone. Raises Failure."""
-        if not self._told and self.head.expects_continue and not self._parts and not self.whole and not self.started:
+    def listen(self) -> None:
+        """From now on a caller that leaves cancels what makes its answer. Raises CallerLeft if it has left."""
+        if self._gone:
+            raise CallerLeft
+        self._listening = True
+
+    def forgive(self) -> None:
+        """Take that cancellation back, once it has been seen."""
+        if self.drive is not None:
+            self.drive.uncancel()
+
+    async def part(self) -> tuple[bytes, bool]:
+        """The next part of the body, and whether more is to come. Raises CallerLeft or Failure."""
+        if self.head.expects_continue and not self._parts and not self.whole and not self.started:
             self._wire.write(CONTINUE)
         while True:
             if self._failure is not None:
                 raise self._failure
+            if self._parts or (self._framing.complete and not self._told):
+                break
             if self._gone:
-                return {"type": "http.disconnect"}
-            if not self._told and (self._parts or self._framing.complete):
-                return self._part()
-            self._changed.clear()
-            await self._changed.wait()
-
-    def _part(self) -> Message:
+                raise CallerLeft
+            self._signal = Signal(self._wire.turn.loop)
+            await self._signal
         body = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
         self._parts.clear()
         if self._waiting > MOST_WAITING:
             self._wire.read_on()
         self._waiting = 0
         self._told = self._framing.complete
-        return {"type": "http.request", "body": body, "more_body": not self._told}
+        return body, not self._told
 
-    async def send(self, message: Message) -> None:
-        """Send one message of the answer. To a caller that is gone nothing is sent."""
-        if self._gone or self.ended:
-            return
-        if message["type"] == "http.response.start":
-            self._head = self._opened(message["status"], message["headers"])
-            return
-        data, more = message.get("body", b""), message.get("more_body", False)
-        if self.head.method == "HEAD":
+    async def answer(self, status: int, headers: Headers, body: bytes) -> None:
+        """Send a whole answer; its length is added. Raises CallerLeft."""
+        if status not in _WITHOUT_BODY:
+            headers.append((b"content-length", b"%d" % len(body)))
+        head = self._opened(status, headers, sized=True)
+        self._end(head + body if self.method != "HEAD" else head)
+
+    async def start(self, status: int, headers: Headers) -> None:
+        """Begin an answer that is sent in parts."""
+        self._head = self._opened(status, headers, sized=False)
+
+    async def write(self, data: bytes) -> None:
+        """Send a part, and wait while the caller reads too slowly. Raises CallerLeft."""
+        self._wire.write(self._framed(data))
+        await self._wire.writable()
+
+    async def finish(self, data: bytes = b"") -> None:
+        """Send the last part, once the caller has read enough of those before. Raises CallerLeft."""
+        await self._wire.writable()
+        self._end(self._framed(data) + (LAST_CHUNK if self._chunked else b""))
+
+    def _framed(self, data: bytes) -> bytes:
+        """A part as it travels, after the head if that has not left."""
+        if self.method == "HEAD":
             data = b""
-        if self._chunked:
-            data = b"%x\r\n%b\r\n" % (len(data), data) if data else b""
-            if not more:
-                data += LAST_CHUNK
+        elif self._chunked and data:
+            data = b"%x\r\n%b\r\n" % (len(data), data)
         if self._head:
             data, self._head, self.started = self._head + data, b"", True
-        self.ended = not more
-        if data:
-            self._wire.write(data)
-        if more:
-            await self._wire.writable()
-        else:
-            self._wire.answered()
+        return data
 
-    def _opened(self, status: int, headers: list[tuple[bytes, bytes]]) -> bytes:
+    def _end(self, data: bytes) -> None:
+        if self._gone:
+            raise CallerLeft
+        self.started = self.answered = True
+        self._wire.write(data)
+        self._wire.completed()
+
+    def _opened(self, status: int, headers: Headers, sized: bool) -> bytes:
         """The head of the answer in bytes. Raises ValueError for a header that holds a line break."""
-        sized = any(name == b"content-length" for name, _ in headers) or status in _WITHOUT_BODY
-        self._chunked = not sized and self.head.version == "1.1" and self.head.method != "HEAD"
-        if not sized and not self._chunked:
-            self.keep_alive = False
+        if self.added:
+            headers = [*headers, *self.added]
         lines = b"".join([b"%b: %b\r\n" % header for header in headers])
         if lines.count(b"\n") != len(headers) or lines.count(b"\r") != len(headers):
             raise ValueError("a header of the answer holds a line break")
-        if self._chunked:
-            lines += b"transfer-encoding: chunked\r\n"
+        if not sized:
+            self._chunked = self.head.version == "1.1" and self.method != "HEAD"
+            if self._chunked:
+                lines += b"transfer-encoding: chunked\r\n"
+            else:
+                self.keep_alive = False
         if not self.keep_alive:
             lines += b"connection: close\r\n"
         elif self.head.version == "1.0":

@@ -6,7 +6,7 @@ and ICE, which llhttp reads too, a request line that can be split in two ways, C
 is read from the headers, because llhttp forgets it with the end of a message.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
@@ -14,6 +14,7 @@ import httptools
 
 HEAD_BYTES = 32 * 1024
 HEAD_LINES = 100
+KEPT_HEADS, KEPT_BYTES = 2048, 4096
 END = b"\r\n\r\n"
 HeadLines = tuple[tuple[bytes, bytes], ...]
 
@@ -42,6 +43,8 @@ class RequestHead:
     keep_alive: bool
     expects_continue: bool = False
     upgrade: bool = False
+    memo: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    """What those who read the same head again and again have worked out of it."""
 
     @property
     def chunked(self) -> bool:
@@ -51,6 +54,24 @@ class RequestHead:
     def header(self, wanted: bytes) -> bytes | None:
         """The first value of a header, by its lower-case name."""
         return next((value for name, value in self.headers if name == wanted), None)
+
+
+class Heads:
+    """Heads that were read before, by their exact bytes: callers send the same ones again and again."""
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, RequestHead] = {}
+
+    def read(self, data: bytes) -> RequestHead:
+        """`read_head`, or what it returned before. Raises RequestUnreadable."""
+        head = self._known.get(data)
+        if head is None:
+            head = read_head(data)
+            if len(data) <= KEPT_BYTES:
+                if len(self._known) >= KEPT_HEADS:
+                    self._known.clear()
+                self._known[data] = head
+        return head
 
 
 class _Taken:

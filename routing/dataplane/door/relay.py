@@ -179,6 +179,9 @@ class Passage:
         if self._link is not None:
             self._link.read_on()
 
+    def go(self) -> None:
+        """Begun already."""
+
     def linked(self, link: "ConsoleLink") -> None:
         """The console can be written to."""
         if self._over:
@@ -202,12 +205,13 @@ class Passage:
         else:
             self._connection.write(away(self.head, self._connection.date()))
             self.keep_alive = False
-            self._connection.answered()
+            self._connection.completed()
 
     def back(self, data: bytes, raw: bool) -> None:
         """Bytes of the answer. `raw`: from here on both sides speak another protocol."""
         self._begun = True
         self._connection.write(data)
+        self._connection.flush()
         if raw and not self._raw:
             self._raw = True
             self._on(self._early)
@@ -220,7 +224,7 @@ class Passage:
         """The answer is whole; the connection to the console is no longer this request's."""
         self._over, self._link = True, None
         self.keep_alive = self.keep_alive and keep_alive
-        self._connection.answered()
+        self._connection.completed()
 
     def paused(self, full: bool) -> None:
         """The console reads too slowly, or again."""

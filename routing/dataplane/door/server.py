@@ -4,25 +4,27 @@ import asyncio
 import logging
 import resource
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from email.utils import formatdate
 from typing import Any
 
+from registry.transports.drive import Drive, Turn
+from routing.dataplane.caller import CallerLeft, CallerSide
 from routing.dataplane.door.bounds import STANDARD, DoorLimits
-from routing.dataplane.door.connection import CallerProtocol, Passing, run
+from routing.dataplane.door.connection import CallerProtocol, Passing
 from routing.dataplane.door.exchange import CallerExchange
-from routing.dataplane.door.head import RequestHead
+from routing.dataplane.door.head import Heads, RequestHead, RequestUnreadable
 from routing.dataplane.door.relay import Relay
 
 log = logging.getLogger(__name__)
 
 KEPT_DESCRIPTORS = 512
 """Descriptors that are not callers': files, stores, the console; upstreams take their own share of the rest."""
-STOP_STEP = 0.02
-"""How often a server that stops looks whether all answers are sent, in seconds."""
-Application = Any
+STOP_TICK, STOP_TURNS = 0.02, 20
+"""At a stop: seconds between two looks at calls in flight, and turns of the loop that cancelled ones have to end."""
+Application = Callable[[CallerSide], Coroutine[Any, Any, None]]
 Route = Callable[[RequestHead], "Application | None"]
-"""Which ASGI application answers a request; None: the console does."""
+"""Which application answers a request; None: the console does."""
 
 
 def raise_descriptor_limit() -> int:
@@ -46,7 +48,10 @@ class Server:
         self._most = min(limits.connections, max(16, (descriptors - KEPT_DESCRIPTORS) // 3))
         self._connections: set[CallerProtocol] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._drives: set[Drive] = set()
         self._loop = asyncio.get_running_loop()
+        self.turn = Turn(self._loop)
+        self.heads = Heads()
         self._date = b""
         self._listener: socket.socket | None = None
         self._sweeper: asyncio.TimerHandle | None = None
@@ -91,12 +96,12 @@ class Server:
         for connection in tuple(self._connections):
             connection.close_if_idle()
         until = self.now() + seconds
-        while self.now() < until and (self._tasks or any(connection.owed for connection in self._connections)):
-            await asyncio.sleep(STOP_STEP)
-        pending = tuple(self._tasks)
-        for task in pending:
-            task.cancel()
-        await asyncio.gather(*pending, return_exceptions=True)
+        while self.now() < until and (self._drives or any(connection.owed for connection in self._connections)):
+            await asyncio.sleep(STOP_TICK)
+        for drive in tuple(self._drives):
+            drive.cancel()
+        for _ in range(STOP_TURNS):
+            await asyncio.sleep(0)
         if self._sweeper is not None:
             self._sweeper.cancel()
         for connection in tuple(self._connections):
@@ -130,9 +135,7 @@ class Server:
         application = self._route(head)
         if application is None:
             return self._relay.begin(connection, head)
-        exchange = CallerExchange(connection, head, connection.client)
-        self._keep(self._loop.create_task(run(application, exchange, connection)))
-        return exchange
+        return Answered(connection, head, application, self._drives)
 
     def _keep(self, task: "asyncio.Task[None]") -> None:
         self._tasks.add(task)
@@ -152,3 +155,37 @@ class Server:
         for connection in tuple(self._connections):
             connection.tick(now)
         self._sweeper = self._loop.call_later(self.limits.sweep, self._sweep)
+
+
+class Answered(CallerExchange):
+    """An exchange that an application answers in a drive of its own."""
+
+    __slots__ = ("_application", "_connection", "_drives")
+
+    def __init__(
+        self, connection: CallerProtocol, head: RequestHead, application: Application, drives: set[Drive]
+    ) -> None:
+        """`drives` are all that run."""
+        super().__init__(connection, head)
+        self._connection, self._application, self._drives = connection, application, drives
+
+    def go(self) -> None:
+        """Begin, at the end of this turn of the loop."""
+        self.drive = Drive(self._run(), self._connection.turn, self._drives.discard)
+        self._drives.add(self.drive)
+        self._connection.turn.resume(self.drive)
+
+    async def _run(self) -> None:
+        """Let the application answer; what it leaves unanswered ends the connection."""
+        try:
+            await self._application(self)
+        except CallerLeft:
+            self._connection.abort()
+        finally:
+            if not self.answered:
+                if self.started or self.left or self._connection.house.stopping:
+                    self._connection.abort()
+                else:
+                    self._connection.refuse(
+                        RequestUnreadable(500, "The server has a defect; its log has the details.", "internal_error")
+                    )

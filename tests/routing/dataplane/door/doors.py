@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import h11
 
 from registry.canon import Failure
-from routing.dataplane.caller import CallerLeft, Message, Receive, Send, answer
+from routing.dataplane.caller import CallerLeft, CallerSide
 from routing.dataplane.door.bounds import STANDARD, DoorLimits
 from routing.dataplane.door.relay import Relay
 from routing.dataplane.door.server import Server
@@ -27,58 +27,57 @@ class Echo:
     left: int = 0
     go_on: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+    async def __call__(self, side: CallerSide) -> None:
         """One request."""
-        path = scope["path"]
-        self.calls.append(path)
-        if path == "/v1/refused":
-            await answer(send, 401, [], b"no")
-        elif path == "/v1/large":
-            await answer(send, 200, [], bytes(LARGE))
-        elif path == "/v1/unchanged":
-            await send({"type": "http.response.start", "status": 304, "headers": []})
-            await send({"type": "http.response.body", "body": b""})
-        elif path == "/v1/parts":
-            await self._parts(send, b"one", b"two")
-        elif path == "/v1/endless":
-            await self._parts(send, *[bytes(50_000)] * 1000)
-        elif path == "/v1/broken":
+        self.calls.append(side.path)
+        if side.path == "/v1/refused":
+            await side.answer(401, [], b"no")
+        elif side.path == "/v1/large":
+            await side.answer(200, [], bytes(LARGE))
+        elif side.path == "/v1/unchanged":
+            await side.answer(304, [], b"")
+        elif side.path == "/v1/parts":
+            await _parts(side, b"one", b"two")
+        elif side.path == "/v1/endless":
+            await _parts(side, *[bytes(50_000)] * 1000)
+        elif side.path == "/v1/broken":
             raise ZeroDivisionError
         else:
-            if path == "/v1/slow":
-                await self.go_on.wait()
-            await self._echo(scope, receive, send)
+            await self._echo(side)
 
-    async def _echo(self, scope: Message, receive: Receive, send: Send) -> None:
+    async def _echo(self, side: CallerSide) -> None:
+        if side.path == "/v1/slow":
+            await self.go_on.wait()
         try:
-            body = await self._body(receive)
+            body = await self._body(side)
         except Failure as failure:
-            await answer(send, 400, [], str(failure.code).encode())
+            await side.answer(400, [], str(failure.code).encode())
             return
         told = {
-            "path": scope["path"],
-            "method": scope["method"],
+            "path": side.path,
+            "method": side.method,
             "size": len(body),
             "body": body[:99].decode(),
         }
-        await answer(send, 200, [], json.dumps(told).encode())
+        await side.answer(200, [], json.dumps(told).encode())
 
-    async def _parts(self, send: Send, *parts: bytes) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        for part in parts:
-            await send({"type": "http.response.body", "body": part, "more_body": True})
-        await send({"type": "http.response.body", "body": b""})
-
-    async def _body(self, receive: Receive) -> bytes:
+    async def _body(self, side: CallerSide) -> bytes:
         parts, more = [], True
         while more:
-            message = await receive()
-            if message["type"] == "http.disconnect":
+            try:
+                part, more = await side.part()
+            except CallerLeft:
                 self.left += 1
-                raise CallerLeft
-            parts.append(message.get("body", b""))
-            more = message.get("more_body", False)
+                raise
+            parts.append(part)
         return b"".join(parts)
+
+
+async def _parts(side: CallerSide, *parts: bytes) -> None:
+    await side.start(200, [])
+    for part in parts:
+        await side.write(part)
+    await side.finish()
 
 
 @dataclass

@@ -1,0 +1,88 @@
+"""The body of a call as it is read: whole, in parts, too large, too slow, or left."""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from registry.canon import Failure
+from routing.dataplane import caller as module
+from routing.dataplane.caller import CallerLeft, Collected, read_body
+from routing.dataplane.endpoints import Head, read_head
+
+
+@dataclass
+class Arriving:
+    """A request whose body has these parts; after the last one, whoever asks for more waits for ever.
+
+    The part None stands for the caller's leaving.
+    """
+
+    parts: list[tuple[bytes, bool] | None]
+    method: str = "POST"
+    path: str = "/v1/chat/completions"
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    client: tuple[str, int] | None = None
+    memo: dict[str, Any] = field(default_factory=dict)
+
+    async def part(self) -> tuple[bytes, bool]:
+        """The next part."""
+        if not self.parts:
+            await asyncio.Event().wait()
+        found = self.parts.pop(0)
+        if found is None:
+            raise CallerLeft
+        return found
+
+
+def head(**headers: str) -> Head:
+    """A request's head with these headers."""
+    return read_head([(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()])
+
+
+@pytest.mark.parametrize(
+    ("parts", "body"),
+    [
+        ([(b"whole", False)], b"whole"),
+        ([(b"in ", True), (b"", True), (b"parts", False)], b"in parts"),
+        ([(b"", False)], b""),
+    ],
+)
+async def test_a_body_is_read_to_its_end(parts: list[tuple[bytes, bool] | None], body: bytes) -> None:
+    assert await read_body(Arriving(parts), head()) == body
+
+
+async def test_a_caller_who_leaves_within_the_body_has_left() -> None:
+    with pytest.raises(CallerLeft):
+        await read_body(Arriving([(b"begun", True), None]), head())
+
+
+@pytest.mark.parametrize("announced", [True, False])
+async def test_a_body_is_refused_when_it_is_too_large_announced_or_not(
+    monkeypatch: pytest.MonkeyPatch, announced: bool
+) -> None:
+    monkeypatch.setattr(module, "BODY_BYTES", 1024 * 1024)
+    told = head(content_length=str(1024 * 1024 + 1)) if announced else head()
+    large = Arriving([(b"x" * 1024 * 1024, True), (b"x", False)])
+    with pytest.raises(Failure, match="larger than 1 MB") as refused:
+        await read_body(large, told)
+    assert refused.value.code == "body_too_large"
+
+
+async def test_a_body_that_begins_and_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "BODY_SECONDS", 0.02)
+    with pytest.raises(Failure) as refused:
+        await asyncio.wait_for(read_body(Arriving([(b"begun", True)]), head()), 5.0)
+    assert refused.value.code == "body_timeout"
+
+
+async def test_what_is_collected_without_a_connection_is_what_was_sent() -> None:
+    whole = Collected()
+    await whole.answer(201, [(b"a", b"b")], b"body")
+    assert (whole.status, whole.headers, whole.parts) == (201, [(b"a", b"b"), (b"content-length", b"4")], [b"body"])
+    streamed = Collected()
+    await streamed.start(200, [])
+    await streamed.write(b"one")
+    await streamed.finish(b"two")
+    assert b"".join(streamed.parts) == b"onetwo"
