@@ -60,6 +60,6 @@ def test_m4_names_of_renamed_parameters_stay() -> None:
 
 def test_m4_what_was_not_kept_is_told_in_the_readers_language() -> None:
     (dropped,) = unspoken([Adaptation("stop", "dropped", SAID)])
-    change = {"parameter": "stop", "action": "dropped", "given": dropped.given, "sent": None}
+    change = {"parameter": "stop", "action": "dropped", "given": restored(dropped.given), "sent": None}
     with translation.override("zh-hans"):
         assert tell([change])[0].given == "36 个字符的文本"
