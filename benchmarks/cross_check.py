@@ -35,7 +35,7 @@ from torch import Tensor, nn
 
 from routing.lab.learn.evaluation import evaluate
 from routing.lab.learn.simulator import entries
-from routing.lab.learn.simulator.simulation import Entrant
+from routing.lab.learn.simulator.simulation import ReadyPolicy
 from routing.lab.learn.training import ppo, train
 from routing.lab.learn.training.environment import FleetEnvironment, Terms, tuned_heuristic
 from routing.lab.learn.training.rollout import LogTotal
@@ -151,7 +151,7 @@ def maskable(scenario: Scenario, plan: train.TrainingPlan, seconds: float) -> Tr
     took = time.monotonic() - began
     scorer = cast(SharedScorer, model.policy.mlp_extractor)
     vector = scorer.actor.vector()
-    agreement = in_environment(scenario, model) - played(scenario, 0, vector)["mean_s"]
+    agreement = in_environment(scenario, model) - run_of(scenario, 0, vector)["mean_s"]
     updates = model._n_updates // EPOCHS
     notes = {"updates": updates, "environment_off_by_s": agreement}
     return Trained(vector, updates * STEPS * ENVIRONMENTS, took, notes)
@@ -175,7 +175,7 @@ def ours(scenario: Scenario, plan: train.TrainingPlan, decisions: float, seconds
     learner, start, began = ppo.learner(plan.rate, "cpu", plan.inverse_temperature), tuned_heuristic(), time.monotonic()
     base, seed, done, updates = start.weights[:BASE], TRAINING_SEEDS, 0.0, 0
     while done < decisions and time.monotonic() - began < seconds:
-        contender = train.entrant(base, start.limits, learner.actor.vector())
+        contender = train.ready_policy(base, start.limits, learner.actor.vector())
         rollouts = [
             [train.recorded(workload, contender, plan, first + number) for number in range(plan.rollouts)]
             for workload, first in (
@@ -188,22 +188,22 @@ def ours(scenario: Scenario, plan: train.TrainingPlan, decisions: float, seconds
     return Trained(learner.actor.vector(), round(done), time.monotonic() - began, {"updates": updates})
 
 
-def player_of(vector: NDArray[np.float64]) -> Entrant:
+def policy_of(vector: NDArray[np.float64]) -> ReadyPolicy:
     """The greedy policy with these weights, ready to run."""
     start = tuned_heuristic()
-    return train.entrant(start.weights[:BASE], start.limits, vector, entries.machine_code(learned))
+    return train.ready_policy(start.weights[:BASE], start.limits, vector, entries.machine_code(learned))
 
 
-def played(scenario: Scenario, seed: int, vector: NDArray[np.float64]) -> dict[str, float]:
+def run_of(scenario: Scenario, seed: int, vector: NDArray[np.float64]) -> dict[str, float]:
     """The figures of one test seed."""
-    return evaluate.simulated(synthetic(scenario, seed), player_of(vector))
+    return evaluate.simulated(synthetic(scenario, seed), policy_of(vector))
 
 
 def table(scenario: Scenario, seeds: int, trained: dict[str, Trained]) -> list[dict[str, Any]]:
     """A row for each, with 95 % intervals; differences paired by seed."""
     untrained = Trained(np.zeros(learned.SIZE - BASE), 0, 0.0, {})
     runs = {
-        name: [played(scenario, seed, one.vector) for seed in range(seeds)]
+        name: [run_of(scenario, seed, one.vector) for seed in range(seeds)]
         for name, one in chain([("heuristic", untrained)], trained.items())
     }
     reference = evaluate.means(runs["heuristic"])

@@ -17,8 +17,8 @@ import numpy as np
 from routing.lab.learn.evaluation import bounds, paging
 from routing.lab.learn.evaluation.evaluate import Question, best_heuristic, evaluate, means, row, versus
 from routing.lab.learn.simulator import machine
-from routing.lab.learn.simulator.entries import LEARNED, ORACLE, WEIGHTS, entrant, seen_by
-from routing.lab.learn.simulator.race import Lane, race
+from routing.lab.learn.simulator.entries import LEARNED, ORACLE, WEIGHTS, ready_policy, seen_by
+from routing.lab.learn.simulator.race import PolicyRun, race
 from routing.lab.learn.simulator.simulation import simulate
 from routing.lab.learn.workloads import catalogue, traffic
 from routing.lab.learn.workloads.scenarios import Source, reshaped, scenario_source
@@ -32,7 +32,7 @@ RACERS = ("ppo", "hrrn_tuned", "static")
 RIVALS = ("hrrn_tuned", "spaced_tuned", "hrrn")
 """Whom the learned policy is compared with; the first is the bar."""
 TOLD = ("hrrn_tuned", "spaced_tuned", "ppo")
-"""Who also plays with true sizes, and whose loads are held against the least that must be loaded."""
+"""Which also run with true sizes, and whose loads are held against the least that must be loaded."""
 DECIDING = ("scheduler", "policies", "lab/learn")
 HELD = (".py", ".json", ".npz")
 """Files that decide something, by their endings."""
@@ -131,7 +131,7 @@ def joined(setting: Setting, documents: Sequence[Mapping[str, Any]]) -> dict[str
 def least_loads(setting: Setting, name: str, seed: int) -> dict[str, Any]:
     """Seconds of loading against the least that answering every call as soon as this run did needs (HiGHS)."""
     workload = setting.workload(seed)
-    run = simulate(seen_by(entrant(name), workload), entrant(name))
+    run = simulate(seen_by(ready_policy(name), workload), ready_policy(name))
     least = paging.least_loads(workload, run.latency)
     return {
         "scenario": setting.label,
@@ -150,14 +150,14 @@ def ceilings(setting: Setting, name: str, seed: int) -> dict[str, Any]:
     than one. `useful_arrivals` is the useful share of all devices' time until the last arrival at `arrivals_s`.
     """
     workload = setting.workload(seed)
-    lane = Lane(workload, entrant(name))
-    fleet, last = lane.machine.fleet, float(workload.at[-1])
+    run = PolicyRun(workload, ready_policy(name))
+    fleet, last = run.machine.fleet, float(workload.at[-1])
     peaks, useful = {"computing": 0.0, "memory": 0.0, "batch": 0.0}, 0.0
-    while not lane.over:
-        lane.run(float(np.nextafter(fleet.state[0]["now"], np.inf)))
+    while not run.over:
+        run.run(float(np.nextafter(fleet.state[0]["now"], np.inf)))
         if fleet.state[0]["now"] <= last:
-            useful = useful_s(lane)
-        for what, share in occupancy(lane).items():
+            useful = useful_s(run)
+        for what, share in occupancy(run).items():
             peaks[what] = max(peaks[what], share)
     return {
         "scenario": setting.label,
@@ -170,15 +170,15 @@ def ceilings(setting: Setting, name: str, seed: int) -> dict[str, Any]:
     }
 
 
-def useful_s(lane: Lane) -> float:
+def useful_s(run: PolicyRun) -> float:
     """Useful device-seconds until now, what each device did since its last event included."""
-    devices, now = lane.machine.devices, lane.machine.fleet.state[0]["now"]
+    devices, now = run.machine.devices, run.machine.fleet.state[0]["now"]
     return float((devices["useful_s"] + devices["useful"] * (now - devices["since"])).sum())
 
 
-def occupancy(lane: Lane) -> dict[str, float]:
+def occupancy(run: PolicyRun) -> dict[str, float]:
     """The highest shares in use now."""
-    fleet = lane.machine.fleet
+    fleet = run.machine.fleet
     there = fleet.residents["model"] != NONE
     slots = fleet.models["slots"][fleet.residents["model"][there]]
     running = fleet.residents["running"][there]
@@ -190,7 +190,7 @@ def occupancy(lane: Lane) -> dict[str, float]:
     }
 
 
-def course(policies: Sequence[str], seed: int) -> dict[str, Any]:
+def over_time(policies: Sequence[str], seed: int) -> dict[str, Any]:
     """Queue and devices over time in scenario A."""
     samples = [line for line in race("A", policies, seed) if line["kind"] == "sample"]
     series = {
@@ -202,7 +202,7 @@ def course(policies: Sequence[str], seed: int) -> dict[str, Any]:
 
 def latencies(name: str, seeds: Sequence[int]) -> list[float]:
     """Quantiles, at SHARES, of the latencies of all seeds in scenario A together."""
-    one = entrant(name)
+    one = ready_policy(name)
     runs = [simulate(workload, one).latency for workload in (synthetic(SCENARIOS["A"], seed) for seed in seeds)]
     return [float(f"{value:.4g}") for value in np.quantile(np.concatenate(runs), SHARES)]
 
@@ -219,7 +219,7 @@ def tasks(chosen: Sequence[Setting], policies: tuple[str, ...], seeds: Sequence[
     found += [("loads", partial(least_loads, setting, name, seeds[0])) for setting in main for name in told]
     looked = [(setting, name) for setting in main for name in (told if setting.scenario == "A" else told[-1:])]
     found += [("ceilings", partial(ceilings, setting, name, seeds[0])) for setting, name in looked]
-    found += [("course", partial(course, [name for name in RACERS if name in policies], seeds[0]))]
+    found += [("course", partial(over_time, [name for name in RACERS if name in policies], seeds[0]))]
     found += [(f"latencies {name}", partial(latencies, name, seeds)) for name in best]
     return found
 

@@ -124,7 +124,7 @@ def label(setting: Row) -> str:
     return f"scenario {name}" if len(name) == 1 else name
 
 
-def course(results: Results) -> Figure | None:
+def over_time(results: Results) -> Figure | None:
     """(c) Queue and devices over time."""
     found = results.get("course")
     if not found or not found["policies"]:
@@ -206,7 +206,7 @@ def latency(results: Results) -> Figure | None:
 MAKERS: dict[str, Callable[[Results], Figure | None]] = {
     "mean": mean,
     "paired": paired,
-    "course": course,
+    "course": over_time,
     "training": training,
     "latency": latency,
 }

@@ -19,7 +19,7 @@ import numpy as np
 
 from routing.lab.learn.evaluation.evaluate import machine
 from routing.lab.learn.simulator import events as simulator
-from routing.lab.learn.simulator.entries import entrant, names
+from routing.lab.learn.simulator.entries import names, ready_policy
 from routing.lab.learn.simulator.simulation import prepared
 from routing.lab.learn.workloads.traffic import SCENARIOS, Scenario, Workload, synthetic
 from routing.scheduler import core as scheduler
@@ -38,12 +38,12 @@ CANDIDATES, PICKS, WARM_UP = 500, 5000, 200
 
 
 def requests_per_s(name: str, workload: Workload, rounds: int) -> dict[str, Any]:
-    """The median and the range over the rounds; each plays the whole workload from a cold fleet."""
-    one, speeds = entrant(name), []
+    """The median and the range over the rounds; each runs the whole workload from a cold fleet."""
+    one, speeds = ready_policy(name), []
     for number in range(rounds + 1):
-        fleet, clock, desk = prepared(workload, one)
+        fleet, clock, buffers = prepared(workload, one)
         began = time.process_time()
-        simulator.run(fleet, clock, one.pick, desk)
+        simulator.run(fleet, clock, one.pick, buffers)
         took = time.process_time() - began
         if number:
             speeds.append(len(workload.at) / took)
@@ -69,27 +69,27 @@ def pick_times(name: str, picks: int = PICKS) -> dict[str, Any]:
     `p50_us` and `p99_us` are processor time; `wall_p99_us` is what passed, other work on the machine included.
     Raises ValueError if the policy meets none: one that binds early never chooses among so many.
     """
-    one = entrant(name)
-    fleet, clock, desk = prepared(synthetic(CROWD, 0), one)
+    one = ready_policy(name)
+    fleet, clock, buffers = prepared(synthetic(CROWD, 0), one)
     while simulator.step(fleet, clock):
-        point = scheduler.next_point(fleet.fleet, desk.candidates)
+        point = scheduler.next_point(fleet.fleet, buffers.candidates)
         while point.kind != REST and point.count < CANDIDATES:
-            few = desk.candidates[: point.count]
-            candidate = one.pick(fleet.fleet, point, few, desk.weights, desk.memory, desk.parts)
+            few = buffers.candidates[: point.count]
+            candidate = one.pick(fleet.fleet, point, few, buffers.weights, buffers.memory, buffers.parts)
             simulator.carry_out(fleet, point, scheduler.settled(fleet.fleet, point, few, candidate))
-            point = scheduler.next_point(fleet.fleet, desk.candidates)
+            point = scheduler.next_point(fleet.fleet, buffers.candidates)
         if point.count >= CANDIDATES:
-            return {"policy": name, **timed(one.pick, (fleet.fleet, point), desk, picks)}
+            return {"policy": name, **timed(one.pick, (fleet.fleet, point), buffers, picks)}
     raise ValueError(f"{name} never chose among {CANDIDATES} candidates")
 
 
-def timed(pick: Any, at: tuple[Any, Point], desk: simulator.Desk, picks: int) -> dict[str, Any]:
+def timed(pick: Any, at: tuple[Any, Point], buffers: simulator.PolicyBuffers, picks: int) -> dict[str, Any]:
     """The same decision again and again: it changes nothing until it is carried out."""
     fleet, point = at
-    few, took = desk.candidates[:CANDIDATES], np.zeros((WARM_UP + picks, 2))
+    few, took = buffers.candidates[:CANDIDATES], np.zeros((WARM_UP + picks, 2))
     for number in range(len(took)):
         wall, own = time.perf_counter_ns(), time.thread_time_ns()
-        pick(fleet, point, few, desk.weights, desk.memory, desk.parts)
+        pick(fleet, point, few, buffers.weights, buffers.memory, buffers.parts)
         took[number] = time.thread_time_ns() - own, time.perf_counter_ns() - wall
     (p50, _), (p99, wall_p99) = np.percentile(took[WARM_UP:] / 1e3, (50, 99), axis=0).tolist()
     found = {"p50_us": p50, "p99_us": p99, "wall_p99_us": wall_p99}
@@ -101,7 +101,7 @@ def ready(wanted: Sequence[str]) -> tuple[tuple[str, ...], dict[str, str]]:
     there, absent = [], {}
     for name in wanted:
         try:
-            entrant(name)
+            ready_policy(name)
         except ValueError as error:
             absent[name] = str(error)
         else:
@@ -111,7 +111,7 @@ def ready(wanted: Sequence[str]) -> tuple[tuple[str, ...], dict[str, str]]:
 
 def late(policies: Sequence[str]) -> list[str]:
     """Those that bind late."""
-    return [name for name in policies if not entrant(name).limits.early]
+    return [name for name in policies if not ready_policy(name).limits.early]
 
 
 def main() -> None:

@@ -23,7 +23,7 @@ class NewRace(serializers.Serializer[Any]):
 
     scenario = serializers.ChoiceField(lab.SCENARIOS)
     policies = serializers.ListField(
-        child=serializers.ChoiceField(lab.POLICIES), min_length=lab.LANES, max_length=lab.LANES
+        child=serializers.ChoiceField(lab.POLICIES), min_length=lab.SIDE_BY_SIDE, max_length=lab.SIDE_BY_SIDE
     )
     seed = serializers.IntegerField(min_value=0, max_value=lab.MOST_SEED, default=1)
 

@@ -40,7 +40,7 @@ POLICIES = (
 )  # fmt: skip
 """What the simulator knows; tests/routing/lab/learn/test_race.py holds both against it."""
 DEFAULT = {"scenario": "A", "policies": ("hrrn_tuned", "ppo"), "seed": 1}
-LANES = 2
+SIDE_BY_SIDE = 2
 MOST_SEED = 2**31 - 1
 MOST_COMPARED = 4
 MOST_AT_ONCE = 4
@@ -103,12 +103,12 @@ def check(scenario: str, policies: Sequence[str], seed: int) -> None:
                 policies=", ".join(POLICIES),
             ),
         )
-    if len(policies) != LANES or len(set(policies)) != LANES:
+    if len(policies) != SIDE_BY_SIDE or len(set(policies)) != SIDE_BY_SIDE:
         raise Invalid(
             "policies",
             Sentence(
                 "a race needs {count} different policies; got {policies}",
-                count=LANES,
+                count=SIDE_BY_SIDE,
                 policies=", ".join(policies)[:200] or "none",
             ),
         )

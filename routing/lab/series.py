@@ -69,12 +69,12 @@ def tables(policies: Sequence[str], series: Mapping[str, Any]) -> dict[str, list
 
 
 def _moments(policies: Sequence[str], series: Mapping[str, Any], column: str) -> list[Moment]:
-    lanes = series.get("policies") or {}
-    if any(name not in lanes for name in policies):
+    runs = series.get("policies") or {}
+    if any(name not in runs for name in policies):
         return []
     times: list[float] = series["at_s"]
     return [
-        Moment(f"{times[place]:,.0f}", tuple(_text(column, lanes[name][column][place]) for name in policies))
+        Moment(f"{times[place]:,.0f}", tuple(_text(column, runs[name][column][place]) for name in policies))
         for place in spread(len(times), ROWS)
     ]
 

@@ -98,7 +98,7 @@ class Parts(Protocol):
     def __setitem__(self, where: tuple[int, int], part: float, /) -> None: ...
 
 
-class DeskView(Protocol):
+class BuffersView(Protocol):
     """What a fleet's policy works with: candidates, score parts (a row each), weights, memory. All arrays."""
 
     @property
@@ -132,13 +132,13 @@ def chosen(rule: Rule, names: Sequence[str], point: DecisionPoint, candidates: S
     return Choice(candidates[place].replica, {name: parts[place, part] for part, name in enumerate(names)})
 
 
-def explained(pick: Callable[..., int], names: Names, fleet: Any, point: Any, desk: DeskView) -> FleetChoice:
+def explained(pick: Callable[..., int], names: Names, fleet: Any, point: Any, buffers: BuffersView) -> FleetChoice:
     """What `pick` takes at a fleet's decision point, with the parts of every candidate's score by the policy's PARTS.
 
     Raises KeyError if `names` does not name the parts of the point's kind.
     """
-    few = desk.candidates[: point.count]
-    taken = int(pick(fleet, point, few, desk.weights, desk.memory, desk.parts))
-    rows = [[float(part) for part in row] for row in desk.parts[: point.count]]
+    few = buffers.candidates[: point.count]
+    taken = int(pick(fleet, point, few, buffers.weights, buffers.memory, buffers.parts))
+    rows = [[float(part) for part in row] for row in buffers.parts[: point.count]]
     scores = {int(one): dict(zip(names[point.kind], row, strict=False)) for one, row in zip(few, rows, strict=True)}
     return FleetChoice(taken, scores)

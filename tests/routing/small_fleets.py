@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from routing.lab.learn.simulator import events as simulator
 from routing.lab.learn.simulator.machine import Machine
-from routing.lab.learn.simulator.simulation import Entrant, prepared
+from routing.lab.learn.simulator.simulation import ReadyPolicy, prepared
 from routing.lab.learn.workloads.traffic import Workload
 from routing.scheduler import core as scheduler
 from routing.scheduler.core import REST, Point
@@ -83,7 +83,7 @@ def drive(
 
     If nothing is left to happen and calls wait, every device is looked at again, at most `again` times.
     """
-    machine, clock, desk = prepared(workload, Entrant("", None, np.zeros(1), limits))
+    machine, clock, buffers = prepared(workload, ReadyPolicy("", None, np.zeros(1), limits))
     run, fleet = Run(machine), machine.fleet
     while True:
         if not simulator.step(machine, clock):
@@ -92,8 +92,8 @@ def drive(
             again -= 1
             for device in range(len(fleet.devices)):
                 scheduler.look_again(fleet, device, float(fleet.state[0]["now"]))
-        watch(run, None, desk.candidates[:0])
-        decide(run, pick, watch, desk.candidates)
+        watch(run, None, buffers.candidates[:0])
+        decide(run, pick, watch, buffers.candidates)
 
 
 def decide(run: Run, pick: Pick, watch: Watch, candidates: NDArray[np.int64]) -> None:

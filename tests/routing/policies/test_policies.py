@@ -12,7 +12,7 @@ import pytest
 from registry.transports.target import Target
 from routing.lab.learn.simulator import entries
 from routing.lab.learn.simulator import events as simulator
-from routing.lab.learn.simulator.events import Desk, desk_of
+from routing.lab.learn.simulator.events import PolicyBuffers, buffers_of
 from routing.lab.learn.simulator.simulation import prepared
 from routing.lab.learn.workloads.catalogue import KIND_NAMES
 from routing.lab.learn.workloads.traffic import Scenario, synthetic
@@ -63,10 +63,10 @@ def waits(fleet: Fleet, call: int, model: int, arrived: float, units: float = 1.
 
 
 def choose(name: str, fleet: Fleet, point: Point, candidates: list[int]) -> FleetChoice:
-    one = entries.entrant(name)
-    desk = desk_of(fleet, one.weights, np.zeros(one.memory))
-    desk.candidates[: len(candidates)] = candidates
-    return explained(one.pick, entries.part_names(name), fleet, point, desk)
+    one = entries.ready_policy(name)
+    buffers = buffers_of(fleet, one.weights, np.zeros(one.memory))
+    buffers.candidates[: len(candidates)] = candidates
+    return explained(one.pick, entries.part_names(name), fleet, point, buffers)
 
 
 def bound(name: str, fleet: Fleet, call: int = 0, model: int = 0, now: float = 0.0) -> FleetChoice:
@@ -153,7 +153,7 @@ def test_static_stays_at_home_and_goes_next_door_where_home_is_closed() -> None:
 def test_affinity_stays_until_its_devices_are_far_busier() -> None:
     fleet = fleet_of(early=True)
     resident(fleet, 0, 2)
-    away = entries.entrant("affinity").weights[0]
+    away = entries.ready_policy("affinity").weights[0]
     fleet.devices[2]["outstanding_s"] = away - 1.0
     assert bound("affinity", fleet).candidate == 2
     fleet.devices[2]["outstanding_s"] = away + 1.0
@@ -314,25 +314,25 @@ def checked(one: FleetChoice, few: list[int]) -> bool:
 def decisions(name: str) -> Iterator[tuple[int, FleetChoice, list[int]]]:
     """Every decision of a small run, explained, then carried out."""
     workload = synthetic(Scenario("small", calls=150, seconds=20.0, models=24, devices=3), 7)
-    one = entries.entrant(name)
-    machine, clock, desk = prepared(workload, one)
+    one = entries.ready_policy(name)
+    machine, clock, buffers = prepared(workload, one)
     early = one.limits.early
     while simulator.step(machine, clock):
-        point = scheduler.next_point(machine.fleet, desk.candidates)
+        point = scheduler.next_point(machine.fleet, buffers.candidates)
         while point.kind != scheduler.REST:
-            few = desk.candidates[: point.count].tolist()
+            few = buffers.candidates[: point.count].tolist()
             pick = one.pick if point.kind == BIND or not early else PLAIN
-            found = explained(pick, entries.part_names(name), machine.fleet, point, blank(desk))
+            found = explained(pick, entries.part_names(name), machine.fleet, point, blank(buffers))
             yield point.kind, found, few
             chosen = scheduler.settled(machine.fleet, point, np.array(few), found.candidate)
             simulator.carry_out(machine, point, chosen)
-            point = scheduler.next_point(machine.fleet, desk.candidates)
+            point = scheduler.next_point(machine.fleet, buffers.candidates)
 
 
-PLAIN = entries.entrant("fcfs").pick
+PLAIN = entries.ready_policy("fcfs").pick
 
 
-def blank(desk: Desk) -> Desk:
-    """The desk without the parts of the decision before."""
-    desk.parts[:] = np.nan
-    return desk
+def blank(buffers: PolicyBuffers) -> PolicyBuffers:
+    """The buffers without the parts of the decision before."""
+    buffers.parts[:] = np.nan
+    return buffers

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from routing.lab.learn.simulator.entries import LEARNED, ORACLE, entrant, seen_by
+from routing.lab.learn.simulator.entries import LEARNED, ORACLE, ready_policy, seen_by
 from routing.lab.learn.simulator.race import figures
-from routing.lab.learn.simulator.simulation import Entrant, RunOutcome, simulate
+from routing.lab.learn.simulator.simulation import ReadyPolicy, RunOutcome, simulate
 from routing.lab.learn.workloads.traffic import Workload
 
 MOST_SEEDS = 10_000
@@ -62,17 +62,17 @@ def evaluate(question: Question, progress: Progress | None = None, bound: Bound 
     Raises ValueError for a question that cannot be asked, RuntimeError if calls got lost.
     """
     check(question)
-    entrants = [entrant(name) for name in question.policies]
+    policies = [ready_policy(name) for name in question.policies]
     found: dict[str, list[dict[str, float]]] = {name: [] for name in question.policies}
     bounds: list[Mapping[str, float]] = []
     for number in range(question.seeds):
         workload = question.workload(question.first_seed + number)
         if bound is not None:
             bounds.append(bound(workload))
-        for place, one in enumerate(entrants):
+        for place, one in enumerate(policies):
             found[one.name].append(simulated(workload, one))
             if progress is not None:
-                progress(number * len(entrants) + place + 1, question.seeds * len(entrants))
+                progress(number * len(policies) + place + 1, question.seeds * len(policies))
     reference = question.versus or best_heuristic(found)
     floor = {name: float(np.mean([each[name] for each in bounds])) for name in bounds[0]} if bounds else {}
     rows = [row(name, runs, floor) for name, runs in found.items()]
@@ -105,7 +105,7 @@ def check(question: Question) -> None:
         raise ValueError(f"versus is {question.versus!r}; expected one of {', '.join(question.policies)}")
 
 
-def simulated(workload: Workload, one: Entrant) -> dict[str, float]:
+def simulated(workload: Workload, one: ReadyPolicy) -> dict[str, float]:
     """One run's figures. Raises RuntimeError if calls got lost."""
     run: RunOutcome = simulate(seen_by(one, workload), one)
     return {**figures(workload, run), "reloads": int(run.fleet.state[0]["reloads"])}

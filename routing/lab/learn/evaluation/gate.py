@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from routing.lab.learn.simulator.simulation import Entrant, simulate
+from routing.lab.learn.simulator.simulation import ReadyPolicy, simulate
 from routing.lab.learn.workloads.curriculum import VALIDATION_SEEDS
 from routing.lab.learn.workloads.traffic import SCENARIOS, Scenario, at_size, synthetic
 
@@ -24,7 +24,7 @@ def cells() -> dict[str, Scenario]:
     return scenarios | {f"A x {count}": at_size(SCENARIOS["A"], 500, count) for count in (48, 80)}
 
 
-def judge(contender: Entrant, heuristic: Entrant, seeds: int = SEEDS) -> dict[str, Any]:
+def judge(contender: ReadyPolicy, heuristic: ReadyPolicy, seeds: int = SEEDS) -> dict[str, Any]:
     """Ratios of mean latency and 99th percentile to the heuristic's by cell, and whether the gate lets it pass."""
     found = {}
     for name, scenario in cells().items():
@@ -36,7 +36,7 @@ def judge(contender: Entrant, heuristic: Entrant, seeds: int = SEEDS) -> dict[st
     return {"passed": passed, "mean": round(mean, 4), "p99": round(p99, 4), "seeds": seeds, "cells": found}
 
 
-def _ratios(scenario: Scenario, seed: int, contender: Entrant, heuristic: Entrant) -> list[float]:
+def _ratios(scenario: Scenario, seed: int, contender: ReadyPolicy, heuristic: ReadyPolicy) -> list[float]:
     workload = synthetic(scenario, seed)
     ours, theirs = simulate(workload, contender).latency, simulate(workload, heuristic).latency
     figures: tuple[Callable[[NDArray[np.float64]], Any], ...] = (np.mean, lambda one: np.quantile(one, 0.99))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from routing.lab.learn.simulator.events import in_machine_code
-from routing.lab.learn.simulator.simulation import Entrant
+from routing.lab.learn.simulator.simulation import ReadyPolicy
 from routing.lab.learn.workloads import homes
 from routing.lab.learn.workloads.traffic import Workload
 from routing.policies import (
@@ -76,7 +76,7 @@ def names() -> tuple[str, ...]:
     return (*ENTRIES, *LEARNED)
 
 
-def entrant(name: str) -> Entrant:
+def ready_policy(name: str) -> ReadyPolicy:
     """The policy of that name. Raises ValueError if there is none or its weights are missing or wrong."""
     plain = name.removesuffix(ORACLE)
     if plain in LEARNED:
@@ -89,13 +89,13 @@ def entrant(name: str) -> Entrant:
     if entry.tuned:
         given, limits = tuned(WEIGHTS / entry.tuned, given, limits)
     vector = np.array(list(given.values()), np.float64)
-    return Entrant(name, machine_code(entry.policy), vector, limits, entry.homes)
+    return ReadyPolicy(name, machine_code(entry.policy), vector, limits, entry.homes)
 
 
-def learned(name: str) -> Entrant:
+def learned(name: str) -> ReadyPolicy:
     """A policy that was learned, from its file of weights. Raises WeightsError, a ValueError."""
     found = weights.load(WEIGHTS / f"{name}.npz")
-    return Entrant(name, machine_code(learned_policy), found.weights, found.limits, memory=learned_policy.MEMORY)
+    return ReadyPolicy(name, machine_code(learned_policy), found.weights, found.limits, memory=learned_policy.MEMORY)
 
 
 def tuned(path: Path, textbook: Mapping[str, float], limits: FleetLimits) -> tuple[dict[str, float], FleetLimits]:
@@ -130,6 +130,6 @@ def part_names(name: str) -> dict[int, tuple[str, ...]]:
     return {**picks.PARTS, **(learned_policy if plain in LEARNED else ENTRIES[plain].policy).PARTS}
 
 
-def seen_by(one: Entrant, workload: Workload) -> Workload:
+def seen_by(one: ReadyPolicy, workload: Workload) -> Workload:
     """The workload as the policy may see it: true sizes for an oracle, the noisy guess for all others."""
     return replace(workload, predicted=workload.units) if one.name.endswith(ORACLE) else workload

@@ -30,7 +30,7 @@ class Clock(NamedTuple):
     at: NDArray[np.int64]
 
 
-class Desk(NamedTuple):
+class PolicyBuffers(NamedTuple):
     """What a policy works with: the candidates, their score parts (one row each), its weights, what it remembers."""
 
     candidates: NDArray[np.int64]
@@ -75,26 +75,26 @@ def carry_out(machine: Machine, point: Point, candidate: int) -> None:
 
 
 @compiled
-def decide(machine: Machine, pick: Any, desk: Desk) -> int:
+def decide(machine: Machine, pick: Any, buffers: PolicyBuffers) -> int:
     """Let the policy decide until the scheduler rests. Returns the number of decisions."""
     decisions = 0
-    point = scheduler.next_point(machine.fleet, desk.candidates)
+    point = scheduler.next_point(machine.fleet, buffers.candidates)
     while point.kind != REST:
         decisions += 1
-        few = desk.candidates[: point.count]
+        few = buffers.candidates[: point.count]
         if machine.fleet.state[0].early and point.kind != BIND:
-            candidate = plain(machine.fleet, point, few, desk.parts)
+            candidate = plain(machine.fleet, point, few, buffers.parts)
         else:
-            candidate = pick(machine.fleet, point, few, desk.weights, desk.memory, desk.parts)
+            candidate = pick(machine.fleet, point, few, buffers.weights, buffers.memory, buffers.parts)
         carry_out(machine, point, scheduler.settled(machine.fleet, point, few, candidate))
-        point = scheduler.next_point(machine.fleet, desk.candidates)
+        point = scheduler.next_point(machine.fleet, buffers.candidates)
     return decisions
 
 
-def _run(machine: Machine, clock: Clock, pick: Any, desk: Desk, until: float) -> int:
+def _run(machine: Machine, clock: Clock, pick: Any, buffers: PolicyBuffers, until: float) -> int:
     decisions = 0
     while machine.fleet.state[0].now < until and step(machine, clock):
-        decisions += decide(machine, pick, desk)
+        decisions += decide(machine, pick, buffers)
     return decisions
 
 
@@ -103,8 +103,8 @@ _FLOATS, _PLACES, _PARTS = types.float64[::1], types.int64[::1], types.float64[:
 _PICK = types.int64(typeof(TINY.fleet), typeof(Point(0, 0, 0, 0, 0, 0.0)), _PLACES, _FLOATS, _FLOATS, _PARTS)
 _POINTER = types.FunctionType(_PICK)
 CLOCK = Clock(np.zeros(1), np.zeros(1, np.int64))
-DESK = Desk(np.zeros(1, np.int64), np.zeros((1, PARTS)), np.zeros(1), np.zeros(1))
-_RUN = types.int64(typeof(TINY), typeof(CLOCK), _POINTER, typeof(DESK), types.float64)
+BUFFERS = PolicyBuffers(np.zeros(1, np.int64), np.zeros((1, PARTS)), np.zeros(1), np.zeros(1))
+_RUN = types.int64(typeof(TINY), typeof(CLOCK), _POINTER, typeof(BUFFERS), types.float64)
 _run_compiled = njit(_RUN, cache=KEPT, error_model="numpy")(_run)
 
 
@@ -113,12 +113,12 @@ def in_machine_code(pick: Pick) -> Any:
     return njit(_PICK, cache=KEPT, error_model="numpy")(getattr(pick, "py_func", pick))
 
 
-def desk_of(fleet: Fleet, weights: NDArray[np.float64], memory: NDArray[np.float64]) -> Desk:
+def buffers_of(fleet: Fleet, weights: NDArray[np.float64], memory: NDArray[np.float64]) -> PolicyBuffers:
     """Room for the candidates of one decision and their score parts."""
     most = max(len(fleet.models), len(fleet.devices))
-    return Desk(np.zeros(most, np.int64), np.zeros((most, PARTS)), weights, memory)
+    return PolicyBuffers(np.zeros(most, np.int64), np.zeros((most, PARTS)), weights, memory)
 
 
-def run(machine: Machine, clock: Clock, pick: Any, desk: Desk, until: float = np.inf) -> int:
+def run(machine: Machine, clock: Clock, pick: Any, buffers: PolicyBuffers, until: float = np.inf) -> int:
     """Run to the last event, or past `until` seconds; `pick` is of in_machine_code(). Returns the decisions made."""
-    return int(_run_compiled(machine, clock, pick, desk, until))
+    return int(_run_compiled(machine, clock, pick, buffers, until))

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from routing.lab.learn.simulator import events as simulator
-from routing.lab.learn.simulator.entries import entrant, seen_by
-from routing.lab.learn.simulator.simulation import Entrant, RunOutcome, outcome, prepared
+from routing.lab.learn.simulator.entries import ready_policy, seen_by
+from routing.lab.learn.simulator.simulation import ReadyPolicy, RunOutcome, outcome, prepared
 from routing.lab.learn.workloads.traffic import SCENARIOS, Workload, synthetic
 from routing.scheduler.fleet import DONE, HELD, NONE, RUNNING
 
@@ -19,18 +19,18 @@ MOST_SAMPLES = 400
 """A fleet that still works after these is not watched any further, only run to its end."""
 
 
-class Lane:
+class PolicyRun:
     """One policy's run: its own fleet, the common calls."""
 
-    def __init__(self, workload: Workload, one: Entrant) -> None:
-        self.workload, self.entrant = workload, one
-        self.machine, self.clock, self.desk = prepared(seen_by(one, workload), self.entrant)
+    def __init__(self, workload: Workload, one: ReadyPolicy) -> None:
+        self.workload, self.policy = workload, one
+        self.machine, self.clock, self.buffers = prepared(seen_by(one, workload), self.policy)
         self.decisions, self.took_s = 0, 0.0
 
     def run(self, until: float) -> None:
         """Let the fleet work until `until` seconds of simulated time."""
         began = time.perf_counter()
-        self.decisions += simulator.run(self.machine, self.clock, self.entrant.pick, self.desk, until)
+        self.decisions += simulator.run(self.machine, self.clock, self.policy.pick, self.buffers, until)
         self.took_s += time.perf_counter() - began
 
     @property
@@ -68,18 +68,18 @@ def race(scenario: str, policies: Sequence[str], seed: int) -> Iterator[dict[str
     if scenario not in SCENARIOS:
         raise ValueError(f"there is no scenario {scenario!r}; expected one of {', '.join(SCENARIOS)}")
     workload = synthetic(SCENARIOS[scenario], seed)
-    lanes = {name: Lane(workload, entrant(name)) for name in policies}
+    runs = {name: PolicyRun(workload, ready_policy(name)) for name in policies}
     counts = {"calls": len(workload.at), "devices": len(workload.devices), "models": len(workload.models)}
     yield {"kind": "start", "scenario": scenario, "policies": list(policies), "seed": seed, **counts}
     for at in islice(moments(workload), MOST_SAMPLES):
-        for lane in lanes.values():
-            lane.run(at)
-        yield {"kind": "sample", "at_s": round(at, 2), "policies": {name: one.sample() for name, one in lanes.items()}}
-        if all(lane.over for lane in lanes.values()):
+        for run in runs.values():
+            run.run(at)
+        yield {"kind": "sample", "at_s": round(at, 2), "policies": {name: one.sample() for name, one in runs.items()}}
+        if all(run.over for run in runs.values()):
             break
-    for lane in lanes.values():
-        lane.run(np.inf)
-    yield {"kind": "end", "policies": {name: lane.end() for name, lane in lanes.items()}}
+    for run in runs.values():
+        run.run(np.inf)
+    yield {"kind": "end", "policies": {name: run.end() for name, run in runs.items()}}
 
 
 def moments(workload: Workload) -> Iterator[float]:

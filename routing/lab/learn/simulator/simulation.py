@@ -14,7 +14,7 @@ from routing.scheduler.fleet import DONE, Fleet, FleetLimits, empty
 
 
 @dataclass(frozen=True, slots=True)
-class Entrant:
+class ReadyPolicy:
     """A policy with its weights, ready to run. `homes` gives each model a device of its own before the start."""
 
     name: str
@@ -40,24 +40,24 @@ class RunOutcome:
     took_s: float
 
 
-def prepared(workload: Workload, entrant: Entrant) -> tuple[Machine, simulator.Clock, simulator.Desk]:
-    """The cold machine, the clock and the desk for a run."""
+def prepared(workload: Workload, policy: ReadyPolicy) -> tuple[Machine, simulator.Clock, simulator.PolicyBuffers]:
+    """The cold machine, the clock and the buffers for a run."""
     models = workload.models.copy()
-    if entrant.homes is not None:
-        models["home"] = entrant.homes(workload)
-    limits = replace(entrant.limits, host_gb=workload.host_gb)
+    if policy.homes is not None:
+        models["home"] = policy.homes(workload)
+    limits = replace(policy.limits, host_gb=workload.host_gb)
     fleet = empty(models, workload.devices, len(workload.at), limits)
     fleet.calls["model"], fleet.calls["predicted_units"] = workload.model, workload.predicted
     machine = machine_of(fleet, workload.units)
     clock = simulator.Clock(workload.at, np.zeros(1, np.int64))
-    return machine, clock, simulator.desk_of(fleet, entrant.weights, np.zeros(entrant.memory))
+    return machine, clock, simulator.buffers_of(fleet, policy.weights, np.zeros(policy.memory))
 
 
-def simulate(workload: Workload, entrant: Entrant) -> RunOutcome:
+def simulate(workload: Workload, policy: ReadyPolicy) -> RunOutcome:
     """Run to the end. Raises ValueError for what no scheduler can serve, RuntimeError if calls were left over."""
-    machine, clock, desk = prepared(workload, entrant)
+    machine, clock, buffers = prepared(workload, policy)
     began = time.perf_counter()
-    decisions = simulator.run(machine, clock, entrant.pick, desk)
+    decisions = simulator.run(machine, clock, policy.pick, buffers)
     return outcome(machine, decisions, time.perf_counter() - began)
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from routing.lab.learn.evaluation.cost import INSIDE, step_with_cost, sums_of
 from routing.lab.learn.simulator import events as simulator
-from routing.lab.learn.simulator.events import Clock, Desk
+from routing.lab.learn.simulator.events import Clock, PolicyBuffers
 from routing.lab.learn.simulator.machine import Machine
 from routing.lab.learn.training import situation
 from routing.lab.learn.training.situation import SITUATION
@@ -66,18 +66,18 @@ def go_on(machine: Machine, clock: Clock, account: Account) -> bool:
 
 
 def _until_choice(
-    machine: Machine, clock: Clock, desk: Desk, account: Account, point: Point, option: int
+    machine: Machine, clock: Clock, buffers: PolicyBuffers, account: Account, point: Point, option: int
 ) -> tuple[Point, int]:
-    rows = desk.memory[: ROWS * COUNT].reshape((ROWS, COUNT))
-    options = desk.memory[ROWS * COUNT : ROWS * (COUNT + 1)]
+    rows = buffers.memory[: ROWS * COUNT].reshape((ROWS, COUNT))
+    options = buffers.memory[ROWS * COUNT : ROWS * (COUNT + 1)]
     take(machine, account, point, option)
     while True:
-        point = scheduler.next_point(machine.fleet, desk.candidates)
+        point = scheduler.next_point(machine.fleet, buffers.candidates)
         if point.kind == REST:
             if not go_on(machine, clock, account):
                 return point, 0
             continue
-        count = learned.prepare(machine.fleet, point, desk.candidates[: point.count], desk.weights, rows, options)
+        count = learned.prepare(machine.fleet, point, buffers.candidates[: point.count], buffers.weights, rows, options)
         if count > 1:
             situation.situation(machine, clock, account.work_before, account.situation)
             return point, count
@@ -85,19 +85,19 @@ def _until_choice(
 
 
 _EXAMPLE = account_of(np.zeros(1), 0.0, np.inf)
-_GIVEN: list[Any] = list(map(typeof, (simulator.TINY, simulator.CLOCK, simulator.DESK, _EXAMPLE, NOWHERE, NONE)))
+_GIVEN: list[Any] = list(map(typeof, (simulator.TINY, simulator.CLOCK, simulator.BUFFERS, _EXAMPLE, NOWHERE, NONE)))
 _TUPLE: Callable[[list[Any]], Any] = types.Tuple
 _UNTIL = _TUPLE(_GIVEN[-2:])(*_GIVEN)
 _until_compiled: Any = njit(_UNTIL, cache=KEPT, error_model="numpy")(_until_choice)
 
 
 def until_choice(
-    machine: Machine, clock: Clock, desk: Desk, account: Account, point: Point, option: int
+    machine: Machine, clock: Clock, buffers: PolicyBuffers, account: Account, point: Point, option: int
 ) -> tuple[Point, int]:
     """Take `option` at `point` (at first NOWHERE), then run to the next point with more than one option.
 
-    Returns it with the number of options, which lie in the desk's memory as in rollout.explore(); 0 if the last call
+    Returns it with the number of options, which lie in the buffers' memory as in rollout.explore(); 0 if the last call
     is answered, the time is up, or nothing is left to happen.
     """
-    found, count = _until_compiled(machine, clock, desk, account, point, option)
+    found, count = _until_compiled(machine, clock, buffers, account, point, option)
     return found, int(count)

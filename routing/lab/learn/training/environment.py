@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from routing.lab.learn.evaluation.cost import COST, INSIDE
 from routing.lab.learn.simulator.entries import MAX_ACTIVE, WEIGHTS, tuned
-from routing.lab.learn.simulator.events import Clock, Desk
+from routing.lab.learn.simulator.events import Clock, PolicyBuffers
 from routing.lab.learn.simulator.machine import Machine
-from routing.lab.learn.simulator.simulation import Entrant, prepared
+from routing.lab.learn.simulator.simulation import ReadyPolicy, prepared
 from routing.lab.learn.training.choices_loop import NOWHERE, Account, account_of, until_choice
 from routing.lab.learn.training.situation import SITUATION, work_before
 from routing.lab.learn.workloads.curriculum import TRAINING_SEEDS, VALIDATION_SEEDS, drawn
@@ -61,7 +61,7 @@ class Episode:
 
     machine: Machine
     clock: Clock
-    desk: Desk
+    buffers: PolicyBuffers
     account: Account
     point: Point = NOWHERE
     count: int = 0
@@ -69,12 +69,14 @@ class Episode:
     over: bool = False
 
 
-def heuristic(base: NDArray[np.float64], limits: FleetLimits) -> Entrant:
+def heuristic(base: NDArray[np.float64], limits: FleetLimits) -> ReadyPolicy:
     """The learned policy before it learned anything, with these weights of the heuristic."""
-    return Entrant("heuristic", None, np.concatenate([base, np.zeros(learned.SIZE - len(base))]), limits, memory=MEMORY)
+    return ReadyPolicy(
+        "heuristic", None, np.concatenate([base, np.zeros(learned.SIZE - len(base))]), limits, memory=MEMORY
+    )
 
 
-def tuned_heuristic() -> Entrant:
+def tuned_heuristic() -> ReadyPolicy:
     """What training starts from. Raises ValueError if its weights are missing."""
     weights, limits = tuned(WEIGHTS / "spaced_tuned.json", spaced.WEIGHTS, FleetLimits(max_active=MAX_ACTIVE))
     return heuristic(np.array(list(weights.values())), limits)
@@ -94,7 +96,7 @@ class FleetEnvironment(gymnasium.Env[Observation, np.int64]):
 
     def __init__(
         self,
-        contender: Entrant | None = None,
+        contender: ReadyPolicy | None = None,
         terms: Terms | None = None,
         draw: Callable[[Generator], Scenario] = drawn,
     ) -> None:
@@ -121,9 +123,9 @@ class FleetEnvironment(gymnasium.Env[Observation, np.int64]):
         scenario = given["scenario"] if "scenario" in given else self.draw(self.np_random)
         drawn_seed = int(self.np_random.integers(TRAINING_SEEDS, VALIDATION_SEEDS))
         workload = synthetic(scenario, given.get("workload_seed", drawn_seed))
-        machine, clock, desk = prepared(workload, self.contender)
+        machine, clock, buffers = prepared(workload, self.contender)
         account = account_of(work_before(workload), self.terms.ageing, self.terms.limit_s)
-        self._episode = Episode(machine, clock, desk, account)
+        self._episode = Episode(machine, clock, buffers, account)
         self._go_on(self._episode, NONE)
         return self._seen(self._episode), self._told(self._episode)
 
@@ -149,13 +151,13 @@ class FleetEnvironment(gymnasium.Env[Observation, np.int64]):
         return np.arange(ROWS) < (self._episode.count if self._episode is not None else 0)
 
     def _go_on(self, run: Episode, option: int) -> None:
-        run.point, run.count = until_choice(run.machine, run.clock, run.desk, run.account, run.point, option)
+        run.point, run.count = until_choice(run.machine, run.clock, run.buffers, run.account, run.point, option)
 
     def _rows(self, run: Episode) -> NDArray[np.float64]:
-        return run.desk.memory[: ROWS * COUNT].reshape(ROWS, COUNT)[: run.count]
+        return run.buffers.memory[: ROWS * COUNT].reshape(ROWS, COUNT)[: run.count]
 
     def _options(self, run: Episode) -> NDArray[np.float64]:
-        return run.desk.memory[ROWS * COUNT : ROWS * (COUNT + 1)][: run.count]
+        return run.buffers.memory[ROWS * COUNT : ROWS * (COUNT + 1)][: run.count]
 
     def _favourite(self, run: Episode) -> int:
         return int(self._rows(run)[:, Feature.BASE_SCORE].argmax()) if run.count else 0

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from routing.lab.learn.evaluation.cost import COST, step_with_cost, sums_of
 from routing.lab.learn.simulator import events as simulator
-from routing.lab.learn.simulator.events import Clock, Desk
+from routing.lab.learn.simulator.events import Clock, PolicyBuffers
 from routing.lab.learn.simulator.machine import Machine
 from routing.policies.learned import policy as learned
 from routing.policies.learned.observation import COUNT, Feature
@@ -92,18 +92,18 @@ def uniform(rng: NDArray[np.uint64]) -> float:
 
 
 @compiled
-def explore(machine: Machine, desk: Desk, log_: Log, exploring: Exploring, point: scheduler.Point) -> int:
+def explore(machine: Machine, buffers: PolicyBuffers, log_: Log, exploring: Exploring, point: scheduler.Point) -> int:
     """One decision, sampled; if more than one option is likely it is written down."""
-    rows = desk.memory[: ROWS * COUNT].reshape((ROWS, COUNT))
-    options = desk.memory[ROWS * COUNT : ROWS * (COUNT + 1)]
-    scores = desk.memory[ROWS * (COUNT + 1) : ROWS * (COUNT + 2)]
-    hidden = desk.memory[ROWS * (COUNT + 2) :]
-    count = learned.prepare(machine.fleet, point, desk.candidates[: point.count], desk.weights, rows, options)
+    rows = buffers.memory[: ROWS * COUNT].reshape((ROWS, COUNT))
+    options = buffers.memory[ROWS * COUNT : ROWS * (COUNT + 1)]
+    scores = buffers.memory[ROWS * (COUNT + 1) : ROWS * (COUNT + 2)]
+    hidden = buffers.memory[ROWS * (COUNT + 2) :]
+    count = learned.prepare(machine.fleet, point, buffers.candidates[: point.count], buffers.weights, rows, options)
     if count == 1:
         return int(options[0])
     best = 0
     for place in range(count):
-        scores[place] = rows[place, Feature.BASE_SCORE] + learned.network(rows[place], desk.weights[BASE:], hidden)
+        scores[place] = rows[place, Feature.BASE_SCORE] + learned.network(rows[place], buffers.weights[BASE:], hidden)
         scores[place] *= exploring.inverse_temperature
         if scores[place] > scores[best]:
             best = place
@@ -131,25 +131,25 @@ def explore(machine: Machine, desk: Desk, log_: Log, exploring: Exploring, point
     return int(options[taken])
 
 
-def _episode(machine: Machine, clock: Clock, desk: Desk, log_: Log, exploring: Exploring) -> float:
+def _episode(machine: Machine, clock: Clock, buffers: PolicyBuffers, log_: Log, exploring: Exploring) -> float:
     sums = sums_of()
     while step_with_cost(machine, clock, sums, exploring.ageing):
         log_.total[LogTotal.COST] = sums[COST]
-        point = scheduler.next_point(machine.fleet, desk.candidates)
+        point = scheduler.next_point(machine.fleet, buffers.candidates)
         while point.kind != REST:
-            simulator.carry_out(machine, point, explore(machine, desk, log_, exploring, point))
-            point = scheduler.next_point(machine.fleet, desk.candidates)
+            simulator.carry_out(machine, point, explore(machine, buffers, log_, exploring, point))
+            point = scheduler.next_point(machine.fleet, buffers.candidates)
     return float(machine.fleet.state[0].now)
 
 
 _TINY = simulator.TINY
 _LOG, _EXPLORING = log_of(1, 0), Exploring(0.1, 1.0)
 _EPISODE = types.float64(
-    typeof(_TINY), typeof(simulator.CLOCK), typeof(simulator.DESK), typeof(_LOG), typeof(_EXPLORING)
+    typeof(_TINY), typeof(simulator.CLOCK), typeof(simulator.BUFFERS), typeof(_LOG), typeof(_EXPLORING)
 )
 _episode_compiled = njit(_EPISODE, cache=KEPT, error_model="numpy", nogil=True)(_episode)
 
 
-def episode(machine: Machine, clock: Clock, desk: Desk, log_: Log, exploring: Exploring) -> float:
+def episode(machine: Machine, clock: Clock, buffers: PolicyBuffers, log_: Log, exploring: Exploring) -> float:
     """Run one episode to its last answer, writing to `log_`. Returns its makespan in seconds. Releases the GIL."""
-    return float(_episode_compiled(machine, clock, desk, log_, exploring))
+    return float(_episode_compiled(machine, clock, buffers, log_, exploring))

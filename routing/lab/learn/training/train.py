@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from routing.lab.learn.evaluation.gate import judge
 from routing.lab.learn.simulator import events as simulator
 from routing.lab.learn.simulator.entries import MAX_ACTIVE, WEIGHTS, tuned
-from routing.lab.learn.simulator.simulation import Entrant, prepared, simulate
+from routing.lab.learn.simulator.simulation import ReadyPolicy, prepared, simulate
 from routing.lab.learn.training import ppo, rollout
 from routing.lab.learn.training.curves import draw
 from routing.lab.learn.workloads.curriculum import TRAINING_SEEDS, VALIDATION_SEEDS, drawn
@@ -93,16 +93,16 @@ def relative(seen: list[tuple[float, float]], reference: list[tuple[float, float
     return Score(*(np.array(seen) / np.array(reference)).mean(0).tolist())
 
 
-def entrant(base: FLOAT, limits: FleetLimits, vector: FLOAT, pick: object = None) -> Entrant:
+def ready_policy(base: FLOAT, limits: FleetLimits, vector: FLOAT, pick: object = None) -> ReadyPolicy:
     """The policy with these weights."""
-    return Entrant("ppo", pick, np.concatenate([base, vector]), limits=limits, memory=learned.MEMORY)
+    return ReadyPolicy("ppo", pick, np.concatenate([base, vector]), limits=limits, memory=learned.MEMORY)
 
 
-def recorded(workload: Workload, contender: Entrant, plan: TrainingPlan, seed: int) -> rollout.Log:
+def recorded(workload: Workload, contender: ReadyPolicy, plan: TrainingPlan, seed: int) -> rollout.Log:
     """One rollout of a training workload; `seed` is for what the policy samples."""
-    machine, clock, desk = prepared(workload, contender)
+    machine, clock, buffers = prepared(workload, contender)
     log = rollout.log_of(3 * len(workload.at) + 64, seed)
-    rollout.episode(machine, clock, desk, log, rollout.Exploring(plan.ageing, plan.inverse_temperature))
+    rollout.episode(machine, clock, buffers, log, rollout.Exploring(plan.ageing, plan.inverse_temperature))
     return log
 
 
@@ -129,7 +129,7 @@ class TrainingRun:
 
     def validate(self, vector: FLOAT, seeds: range = CHECKS) -> list[tuple[float, float]]:
         """(mean, p99) of each validation workload."""
-        contender = entrant(self.base, self.limits, vector, self.pick)
+        contender = ready_policy(self.base, self.limits, vector, self.pick)
         tasks = [(scenario, seed) for scenario in "ABCD" for seed in seeds]
         with ThreadPoolExecutor(self.plan.threads) as pool:
             done = pool.map(lambda one: simulate(synthetic(SCENARIOS[one[0]], one[1]), contender), tasks)
@@ -146,7 +146,8 @@ class TrainingRun:
         for group in self.learner.optimiser.param_groups:
             group["lr"] = self.plan.rate * left
         contender, heuristic = (
-            entrant(self.base, self.limits, one) for one in (self.learner.actor.vector(), np.zeros_like(self.average))
+            ready_policy(self.base, self.limits, vector)
+            for vector in (self.learner.actor.vector(), np.zeros_like(self.average))
         )
         seeds = range(self.next_seed, self.next_seed + self.plan.workloads)
         workloads = [synthetic(drawn(self.rng), seed) for seed in seeds]
@@ -248,8 +249,8 @@ class TrainingRun:
     def finish(self, path: Path) -> dict[str, Any]:
         """Judge the finalist on fresh workloads and write it with its record. Returns the gate's findings."""
         chosen = self.finalist()
-        heuristic = entrant(self.base, self.limits, np.zeros_like(chosen), self.pick)
-        verdict = judge(entrant(self.base, self.limits, chosen, self.pick), heuristic)
+        heuristic = ready_policy(self.base, self.limits, np.zeros_like(chosen), self.pick)
+        verdict = judge(ready_policy(self.base, self.limits, chosen, self.pick), heuristic)
         record = {
             "gate": verdict,
             "plan": named(self.plan),

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from routing.lab.learn.simulator.entries import MAX_ACTIVE, machine_code
-from routing.lab.learn.simulator.simulation import Entrant, simulate
+from routing.lab.learn.simulator.simulation import ReadyPolicy, simulate
 from routing.lab.learn.workloads.curriculum import TRAINING_SEEDS, drawn
 from routing.lab.learn.workloads.traffic import Workload, synthetic
 from routing.policies import hrrn, spaced
@@ -82,10 +82,10 @@ def places(policy: str) -> tuple[str, ...]:
     return (*TUNED[policy].WEIGHTS, *LIMITS)
 
 
-def entrant_at(policy: str, point: Point) -> Entrant:
+def ready_policy_at(policy: str, point: Point) -> ReadyPolicy:
     """The policy with the weights and limits at a point of the search."""
     weights, limits = meaning(policy, point)
-    return Entrant(policy, machine_code(TUNED[policy]), np.array(list(weights.values())), limits)
+    return ReadyPolicy(policy, machine_code(TUNED[policy]), np.array(list(weights.values())), limits)
 
 
 def meaning(policy: str, point: Point) -> tuple[dict[str, float], FleetLimits]:
@@ -103,7 +103,7 @@ def meaning(policy: str, point: Point) -> tuple[dict[str, float], FleetLimits]:
 
 def latencies(workload: Workload, policy: str, point: Point) -> tuple[float, float]:
     """Mean latency and its 99th percentile, seconds."""
-    latency = simulate(workload, entrant_at(policy, point)).latency
+    latency = simulate(workload, ready_policy_at(policy, point)).latency
     return float(latency.mean()), float(np.percentile(latency, 99))
 
 

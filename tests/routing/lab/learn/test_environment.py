@@ -114,12 +114,12 @@ def test_rewards_sum_to_the_cost(scenario: Scenario, act: Act) -> None:
     assert seen[-1][4]["left"] == seen[-1][4]["in_system"] == 0
 
 
-@pytest.mark.parametrize("sharper", [0.5, train.CERTAIN])
+@pytest.mark.parametrize("inverse_temperature", [0.5, train.CERTAIN])
 def test_training_counts_the_same_cost(inverse_temperature: float) -> None:
     workload = synthetic(CROWDED, 0)
-    machine, clock, desk = prepared(workload, tuned_heuristic())
+    machine, clock, buffers = prepared(workload, tuned_heuristic())
     log = rollout.log_of(len(workload.at), 0)
-    makespan = rollout.episode(machine, clock, desk, log, rollout.Exploring(0.7, inverse_temperature))
+    makespan = rollout.episode(machine, clock, buffers, log, rollout.Exploring(0.7, inverse_temperature))
     latency = machine.fleet.calls["finished"] - workload.at
     assert log.total[LogTotal.COST] == pytest.approx(latency.sum() + 0.7 * (latency**2).sum() / 2.0 / AGE_S, rel=1e-9)
     assert makespan >= machine.fleet.calls["finished"].max()

@@ -93,9 +93,9 @@ def test_the_reference_is_the_best_heuristic_or_who_is_named() -> None:
 
 
 def test_an_oracle_is_told_true_sizes() -> None:
-    one = entries.entrant("sjf+oracle")
+    one = entries.ready_policy("sjf+oracle")
     assert (entries.seen_by(one, tiny(1)).predicted == tiny(1).units).all()
-    assert (entries.seen_by(entries.entrant("sjf"), tiny(1)).predicted == tiny(1).predicted).all()
+    assert (entries.seen_by(entries.ready_policy("sjf"), tiny(1)).predicted == tiny(1).predicted).all()
 
 
 def test_host_memory_of_the_scenario_reaches_the_scheduler() -> None:

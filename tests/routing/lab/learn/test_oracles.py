@@ -23,7 +23,7 @@ from routing.lab.learn.simulator.machine import (
     KELVIN_PER_W,
     let_stand,
 )
-from routing.lab.learn.simulator.simulation import Entrant, simulate
+from routing.lab.learn.simulator.simulation import ReadyPolicy, simulate
 from routing.lab.learn.workloads.traffic import SCENARIOS, Workload, at_size, synthetic
 from routing.policies import hrrn
 from routing.scheduler.core import BIND, LOAD, START, Point
@@ -190,7 +190,7 @@ def seen_over_seeds(rate: float, models: NDArray[Any], devices: int, told: Fleet
     waits = []
     for seed in range(8):
         workload = poisson(seed, 60_000, rate, models, devices)
-        latency = simulate(workload, Entrant("", IN_ORDER, WEIGHTS, told)).latency
+        latency = simulate(workload, ReadyPolicy("", IN_ORDER, WEIGHTS, told)).latency
         waits.append(float(np.mean(latency[6000:]) - np.mean(workload.units[6000:])))
     return np.array(waits)
 
@@ -279,7 +279,7 @@ def test_a_hot_device_computes_slower() -> None:
 def test_a_scenario_is_the_same_to_the_bit_compiled_whole_or_driven_step_by_step() -> None:
     workload = synthetic(at_size(SCENARIOS["A"], 60, 8), 3)
     told = FleetLimits(max_active=2)
-    outcomes = [simulate(workload, Entrant("", IN_ORDER, WEIGHTS, told)) for _ in range(2)]
+    outcomes = [simulate(workload, ReadyPolicy("", IN_ORDER, WEIGHTS, told)) for _ in range(2)]
     memory, parts = np.zeros(8), np.zeros((len(workload.models), simulator.PARTS))
 
     def pick(fleet: Fleet, point: Point, candidates: NDArray[np.int64]) -> int:

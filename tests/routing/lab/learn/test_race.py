@@ -20,7 +20,7 @@ def test_slices_change_nothing() -> None:
     lines = list(race("together", PAIR, 5))
     workload = synthetic(SCENARIOS["together"], 5)
     for name in PAIR:
-        alone = figures(workload, simulate(workload, entries.entrant(name)))
+        alone = figures(workload, simulate(workload, entries.ready_policy(name)))
         assert {**lines[-1]["policies"][name], "decision_us": 0} == {**alone, "decision_us": 0}
 
 

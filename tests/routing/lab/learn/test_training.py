@@ -159,14 +159,14 @@ def alike(one: train.TrainingRun, other: train.TrainingRun) -> None:
 @pytest.mark.parametrize("scenario", [TINY, replace(TINY, models=60, calls=200, seconds=5.0, host_gb=100.0)])
 def test_the_untrained_policy_is_the_heuristic(scenario: Scenario) -> None:
     workload = synthetic(scenario, 3)
-    mine = train.entrant(BASE, LIMITS, ppo.ScoreNetwork().vector(), entries.machine_code(learned))
+    mine = train.ready_policy(BASE, LIMITS, ppo.ScoreNetwork().vector(), entries.machine_code(learned))
     plain = replace(mine, pick=entries.machine_code(spaced), weights=BASE)
     assert np.array_equal(simulate(workload, mine).latency, simulate(workload, plain).latency)
 
 
 def test_validation_starts_from_the_heuristic(tmp_path: Path) -> None:
     one = training(tmp_path)
-    plain = train.entrant(BASE, LIMITS, np.zeros(0), entries.machine_code(spaced))
+    plain = train.ready_policy(BASE, LIMITS, np.zeros(0), entries.machine_code(spaced))
     first = simulate(synthetic(SCENARIOS["A"], VALIDATION_SEEDS), plain).latency
     assert one.reference[0] == (float(first.mean()), float(np.quantile(first, 0.99)))
     assert one.score(ppo.ScoreNetwork().vector()) == train.Score(1.0, 1.0)
@@ -199,7 +199,7 @@ def test_the_network_sees_all_but_the_heuristics_score() -> None:
 
 def test_what_was_recorded_is_what_torch_says_of_it() -> None:
     actor = learning_actor(2, PLAN.inverse_temperature)
-    log = train.recorded(synthetic(TINY, TRAINING_SEEDS), train.entrant(BASE, LIMITS, actor.vector()), PLAN, 0)
+    log = train.recorded(synthetic(TINY, TRAINING_SEEDS), train.ready_policy(BASE, LIMITS, actor.vector()), PLAN, 0)
     count, row = int(log.total[LogTotal.DECISIONS]), int(log.total[LogTotal.ROWS])
     options = log.options[:count]
     assert count > 20
@@ -227,7 +227,7 @@ def test_gains_are_the_faded_costs_from_a_decision_on() -> None:
 
 
 def test_what_is_nearly_sure_is_not_recorded() -> None:
-    contender, workload = train.entrant(BASE, LIMITS, ppo.ScoreNetwork().vector()), synthetic(TINY, TRAINING_SEEDS)
+    contender, workload = train.ready_policy(BASE, LIMITS, ppo.ScoreNetwork().vector()), synthetic(TINY, TRAINING_SEEDS)
     for inverse_temperature in (0.5, PLAN.inverse_temperature):
         log = train.recorded(workload, contender, replace(PLAN, inverse_temperature=inverse_temperature), 0)
         rows, options = log.rows[: int(log.total[LogTotal.ROWS]), 0], log.options[: int(log.total[LogTotal.DECISIONS])]
