@@ -120,7 +120,7 @@ def test_a_killed_gateway_costs_its_calls_in_flight_and_no_new_one(running: Runn
 
 def test_a_page_asked_for_while_the_console_starts_again_is_answered_in_words_or_waits(running: Running) -> None:
     pid = running.killed("console")
-    seen = []
+    seen: list[int] = []
     with httpx.Client(base_url=f"http://127.0.0.1:{running.port}", trust_env=False, timeout=30) as browser:
         while not seen or seen[-1] != 200:
             answer = browser.get("/sign-in", headers={"accept": "text/html"})
