@@ -112,9 +112,8 @@ def endpoints(value: Any, path: Path, findings: Findings, kind: AddressesKind) -
     if isinstance(value, list):
         if not 0 < len(value) <= kind.most:
             findings.add(path, value, Sentence("an address, or a list of 1 to {most} addresses", most=kind.most))
-        found = [
-            endpoint(item, (*path, index), findings, kind.longest) for index, item in enumerate(value[: kind.most])
-        ]
+            return ()
+        found = [endpoint(item, (*path, index), findings, kind.longest) for index, item in enumerate(value)]
         for index, item in enumerate(found):
             if item and item in found[:index]:
                 findings.add((*path, index), item, Sentence("each replica's address once"))

@@ -53,7 +53,8 @@ def newer(actor: access.Actor | None, wanted: Mapping[str, str], moment: str) ->
 
 
 def matching(actor: access.Actor | None, wanted: Mapping[str, str]) -> QuerySet[CallRecord]:
-    """Rows that meet the filter, newest first."""
+    """Rows that meet the filter, newest first; no stored text holds NUL, so it is left out of what is looked for."""
+    wanted = {name: text.replace("\x00", "") for name, text in wanted.items()}
     status = wanted.get("status", "")
     found = WHERE.get(ANSWERED if status == "ok" else status, Q())
     for name in ("model", "task"):

@@ -121,7 +121,11 @@ class _Trial:
 
 
 def first_floor(problem: Problem) -> Floor:
-    """A floor by a short ascent from no prices at all; above its ceiling if no combination is within the limits."""
+    """A floor by a short ascent from no prices at all.
+
+    Above its ceiling it proves that no combination is within the limits. It need not rise so far without one: a mix of
+    candidates may meet the limits that no single candidate does, and the ascent may end at the ceiling.
+    """
     mean = [float(stage[LATENCY].mean()) for stage in problem.stages]
     path, _ = slowest_path(problem.waits, mean)
     nothing = (0.0,) * len(problem.stages)

@@ -180,8 +180,9 @@ def failure_in(answer: Any, rules: Sequence[ErrorRule], status: int, body: bytes
         marked = first(answer, (rule.when,))
         if marked in (None, False, "", {}, []) or marked in rule.unless or (rule.equals and marked not in rule.equals):
             continue
-        said = first(answer, rule.message)
-        text = said if isinstance(said, str) else encode(said if said is not None else marked).decode()
+        told = (first(answer, (path,)) for path in rule.message)
+        said = next((one for one in told if one is not None and not _is_blank(one)), marked)
+        text = said if isinstance(said, str) else encode(said).decode()
         known = said_code(text, rules)
         code = known or first(answer, rule.code)
         kind = FailureKind.UPSTREAM_REFUSED if known else kind_of(status)
@@ -197,6 +198,10 @@ def failure_in(answer: Any, rules: Sequence[ErrorRule], status: int, body: bytes
             retryable=kind in RETRYABLE,
         )
     return None
+
+
+def _is_blank(said: Any) -> bool:
+    return isinstance(said, str) and not said.strip()
 
 
 def said_code(text: str, rules: Sequence[ErrorRule]) -> str | None:

@@ -68,10 +68,11 @@ def test_an_endpoint_of_another_kind_is_refused(value: Any) -> None:
 
 def test_replicas_are_one_to_256_different_addresses() -> None:
     assert len(good(endpoint=[f"http://h{number}" for number in range(256)]).endpoints) == 256
-    many = told(endpoint=[f"http://h{number}" for number in range(257)])
-    assert [(place, sentence.partition("expected ")[2]) for place, sentence in many] == [
-        ("endpoint", "an address, or a list of 1 to 256 addresses")
-    ]
+    for too_many in ([f"http://h{number}" for number in range(257)], ["http://h"] * 257, ["", *range(300)]):
+        many = told(endpoint=too_many)
+        assert [(place, sentence.partition("expected ")[2]) for place, sentence in many] == [
+            ("endpoint", "an address, or a list of 1 to 256 addresses")
+        ]
     assert told(endpoint=[]) == [("endpoint", "endpoint is []; expected an address, or a list of 1 to 256 addresses")]
     once = "endpoint[1] is {!r}; expected each replica's address once"
     assert told(endpoint=["http://h", "http://h/"]) == [("endpoint[1]", once.format("http://h"))]

@@ -87,6 +87,15 @@ def test_no_words_break_the_list(viewer: User, text: str) -> None:
     assert found(viewer, {"q": text}) == []
 
 
+@pytest.mark.parametrize("name", ["q", "model", "task", "status", "key", "since"])
+def test_a_nul_is_left_out_of_what_is_looked_for(viewer: User, name: str) -> None:
+    one = write(model="m-1", task="chat")
+    text = {"q": "m-\x001", "model": "m-1\x00", "task": "ch\x00at"}.get(name, "\x00")
+    with_request_id = write(model="m-2", task="rerank", request_id="m-1")
+    assert one.pk in found(viewer, {name: text})
+    assert (with_request_id.pk in found(viewer, {name: text})) is (name not in ("model", "task"))
+
+
 def test_pages_are_newest_first_and_a_number_beyond_is_the_last(viewer: User) -> None:
     rows = [write(at=NOW - timedelta(seconds=number)) for number in range(SIZE + 3)]
     assert found(viewer, {}) == [row.pk for row in rows[:SIZE]]

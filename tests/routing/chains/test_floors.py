@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from routing.chains.floors import Floor, Problem, added, first_floor, higher_floor, loosened, lost, slowest_path
+from routing.chains.search import best_picks, is_feasible
 
 UNLIMITED = (math.inf, math.inf, 0.0)
 
@@ -79,6 +80,24 @@ def test_limits_that_nothing_meets_raise_the_floor_up_to_the_ceiling_and_nothing
     floor = first_floor(problem)
     assert not floor.reached
     assert higher_floor(problem, floor).value() >= floor.ceiling - 1e-9
+
+
+def test_limits_that_only_a_mix_meets_leave_the_floor_low_and_the_search_finds_nothing() -> None:
+    stage = np.array([[1.0, 3.0], [5.0, 1.0], [0.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
+    problem = Problem((stage,), ((),), (1.0, 0.0, 0.0), (2.5, 3.5, 0.0))
+    floor = higher_floor(problem, first_floor(problem))
+    assert floor.value() <= 1.75 + 1e-9 < floor.ceiling
+    assert not floor.reached
+    assert best_picks(problem) is None
+    assert not is_feasible(problem)
+
+
+@given(problems())
+@settings(max_examples=150, deadline=None)
+def test_a_floor_above_its_ceiling_means_that_nothing_is_within_the_limits(problem: Problem) -> None:
+    floor = first_floor(problem)
+    for one in (floor, higher_floor(problem, floor)):
+        assert one.value() <= loosened(one.ceiling) + 1e-9 or not any(combinations(problem))
 
 
 @pytest.mark.parametrize(
