@@ -135,6 +135,13 @@ class EventBlocks:
         if self.searched > MAX_MESSAGE + 1:
             raise too_long(self.held)
 
+    def between(self) -> bool:
+        """Whether nothing is held back: what comes next begins an event, and may be read elsewhere."""
+        if self.held or self.ends.opening or self.ends.after_cr:
+            return False
+        self.ends.opening = None
+        return True
+
     def _take(self, data: bytes) -> bytes:
         """Hold `data`; whole events, if it completes any."""
         self.held += data

@@ -23,6 +23,9 @@ MODEL = re.compile(rb'"model"\s*:\s*"[^"\\]*(?:\\.[^"\\]*)*"')
 MODEL_KEY = b'"model"'
 DONE = b"[DONE]"
 END = b"data: [DONE]\n\n"
+PLAIN_START, PLAIN_JOINT, PLAIN_END = b"data: {", b"}\n\ndata: {", b"}\n\n"
+UNSURE = (b'"error"', b'"abort"')
+"""What an event that is no plain chunk may hold: an error of some kind, or a reason to break off."""
 COMMENT = b": keep-alive\n\n"
 NO_REASON = ("", "null", "none")
 BROKEN_OFF = ("error", "abort")
@@ -69,6 +72,7 @@ class Chunk(Struct, gc=False):
 
 decode = Decoder().decode
 decode_chunk = Decoder(Chunk).decode
+decode_chunks = Decoder(list[Chunk]).decode
 
 
 class SpliceStream:
@@ -98,7 +102,47 @@ class SpliceStream:
             return Fragment()
         if len(self.heard) < 500:
             self.heard += data[:500]
+        if data.startswith(PLAIN_START):
+            rest = END if data.endswith(END) else b""
+            plain = self.plain(data[: -len(rest)] if rest else data)
+            if plain is not None:
+                return self.after(plain, rest)
         return self.run(self.blocks.feed(data))
+
+    def plain(self, data: bytes) -> Fragment | None:
+        """The fragment of whole events that are chunks of content and nothing else, decoded together.
+
+        None if it is not sure that they are: then each is looked at by itself.
+        """
+        count = data.count(PLAIN_JOINT) + 1
+        if not data.endswith(PLAIN_END) or data.count(b"\n") != 2 * count or b"\r" in data:
+            return None
+        if any(word in data for word in UNSURE) or not self.blocks.between():
+            return None
+        try:
+            if not data.isascii():
+                data.decode()
+            chunks = decode_chunks(b"[%b]" % data[6:-2].replace(b"\n\ndata: ", b","))
+        except (DecodeError, UnicodeDecodeError, RecursionError):
+            return None
+        choices = [choice for chunk in chunks for choice in chunk.choices or ()]
+        if len(chunks) != count or not all(chunk.choices for chunk in chunks):
+            return None
+        if len(self.seen.union(choice.index for choice in choices if isinstance(choice.index, int))) > MOST_CHOICES:
+            return None
+        before = self.tokens
+        self.follow(choices)
+        for chunk in chunks:
+            if chunk.usage is not None:
+                self.learn({"usage": chunk.usage})
+        return Fragment(self.renamed(data), tokens=self.tokens - before)
+
+    def after(self, plain: Fragment, rest: bytes) -> Fragment:
+        """A fragment, and what the bytes after it become."""
+        if not rest:
+            return plain
+        last = self.run(self.blocks.feed(rest))
+        return Fragment(plain.output + last.output, last.usage, last.failure, last.finished, plain.tokens + last.tokens)
 
     def close(self) -> Fragment:
         """Take the end of the upstream's whole body; without [DONE] each choice must have told why it ended."""

@@ -274,3 +274,31 @@ def test_one_event_may_be_as_large_as_a_whole_answer() -> None:
     assert len(heard.output) > 20_000_000
     endless = Heard([b"data: " + b"x" * 65_536] + [b"x" * 65_536] * 520)
     assert "more than 33,554,432 bytes" in endless.told
+
+
+EVENTS = st.one_of(
+    st.builds(said, st.sampled_from([None, "", "a", "模型", 'an "error"', "abort"]), st.none(), st.integers(0, 2)),
+    st.builds(said, st.none(), st.sampled_from(["stop", "abort", "error", " Length ", "none", 7]), st.integers(0, 1)),
+    st.builds(said, st.just("u"), usage=st.just({"prompt_tokens": 3, "completion_tokens": 2})),
+    st.sampled_from([
+        b'data: {"error": {"message": "no"}}\n\n', b": ping\n\n", b"data: {}\n\n", b"data: [1]\n\n", b"data: {\n\n",
+        b'data: {"choices": []}\n\n', b'data: {"choices": [{"delta": {}}]}\r\n\r\n', b"data: {}x\n\n",
+        b"event: error\n\n",
+        b'data: {"choices": [\n\n', b'data: {"delta": {}}]}\n\n', b'data: {"model": "theirs", "choices": 1}\n\n',
+        b'data: {"a": {}\n\n', b'data: {"b": {}}}\n\n', DONE,
+        b'data: {"choices": [{"delta": {"content": "\xff"}}]}\n\n',
+    ]),
+)  # fmt: skip
+
+
+@given(st.lists(EVENTS, max_size=8), st.integers(0, 3))
+def test_events_that_come_together_are_heard_as_if_each_byte_came_by_itself(events: list[bytes], together: int) -> None:
+    whole = b"".join(events)
+    pieces = (
+        [whole] if not together else [b"".join(events[at : at + together]) for at in range(0, len(events), together)]
+    )
+    quick, slow = Heard(pieces), Heard([bytes([byte]) for byte in whole])
+    assert (quick.finished, quick.usage) == (slow.finished, slow.usage)
+    assert [failure.code for failure in quick.failures] == [failure.code for failure in slow.failures]
+    assert [failure.message for failure in quick.failures] == [failure.message for failure in slow.failures]
+    assert quick.output == slow.output
