@@ -1,5 +1,6 @@
 """What holds the repository together beside the code: commands, pins, documents, migrations."""
 
+import ast
 import re
 import shutil
 import subprocess
@@ -7,6 +8,8 @@ from pathlib import Path
 
 import pytest
 from django.core.management import call_command
+
+from tests.house import modules
 
 ROOT = Path(__file__).resolve().parent.parent
 PINNED = re.compile(r"([A-Za-z0-9-]+)(\[[a-z,]+\])?==[0-9][0-9.a-z]*")
@@ -25,6 +28,15 @@ def test_every_requirement_is_pinned_and_explained(file: str) -> None:
         found = PINNED.fullmatch(line)
         assert found, f"{file}: {line} is not pinned"
         assert re.search(rf"(?<![\w-]){re.escape(found[1])}(?![\w-])", text), f"docs/dependencies.md: no {found[1]}"
+
+
+def test_the_glossary_names_classes_that_exist() -> None:
+    named = set(re.findall(r"`([A-Z]\w+)`", (ROOT / "docs" / "glossary.md").read_text()))
+    classes = {
+        node.name for text in modules().values() for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ClassDef)
+    }
+    assert len(named) > 20
+    assert named - classes == set()
 
 
 @pytest.mark.parametrize("file", ["requirements.txt", "tests/requirements.txt", "routing/lab/learn/requirements.txt"])
