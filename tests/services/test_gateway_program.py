@@ -12,6 +12,32 @@ import pytest
 
 from controlplane import gateway
 from controlplane.services.ports import listen, listen_at
+from routing.dataplane.caller import Collected
+from routing.dataplane.endpoints import Headers
+
+
+class Asked:
+    """A request without a body, and its answer in `told`."""
+
+    def __init__(self, headers: tuple[tuple[bytes, bytes], ...], path: str = "/") -> None:
+        self.told = Collected()
+        self.headers, self.path, self.method = headers, path, "GET"
+        self.client: tuple[str, int] | None = None
+        self.memo: dict[str, Any] = {}
+        self.added: Headers = []
+        self.left = self.answered = False
+        self.answer, self.start = self.told.answer, self.told.start
+        self.write, self.finish = self.told.write, self.told.finish
+
+    async def part(self) -> tuple[bytes, bool]:
+        """The whole body, which is empty."""
+        return b"", False
+
+    def listen(self) -> None:
+        """Nobody leaves."""
+
+    def forgive(self) -> None:
+        """Nobody left."""
 
 
 async def until(condition: Callable[[], bool], seconds: float = 20) -> None:
@@ -51,26 +77,19 @@ async def test_each_gateway_counts_under_its_own_number(
 )
 def test_health_answers_under_the_sites_names_and_under_addresses(settings: Any, host: bytes, known: bool) -> None:
     settings.ALLOWED_HOSTS = ["patchbay.example"]
-    assert gateway.known_host({"headers": [(b"accept", b"*/*"), (b"host", host)]}) is known
+    assert gateway.known_host(Asked(((b"accept", b"*/*"), (b"host", host)))) is known
 
 
 def test_a_request_without_a_host_is_for_another_site(settings: Any) -> None:
     settings.ALLOWED_HOSTS = ["patchbay.example"]
-    assert not gateway.known_host({"headers": []})
+    assert not gateway.known_host(Asked(()))
 
 
 async def test_a_request_for_another_site_is_told_what_to_do() -> None:
-    sent: list[Any] = []
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    async def receive() -> Any:
-        return {"type": "http.request"}
-
-    await gateway.misdirected({"path": "/metrics"}, receive, send)
-    assert sent[0]["status"] == 421
-    error = json.loads(b"".join(part.get("body", b"") for part in sent))["error"]
+    side = Asked((), path="/metrics")
+    await gateway.misdirected(side)
+    assert side.told.status == 421
+    error = json.loads(b"".join(side.told.parts))["error"]
     assert error["code"] == "misdirected_request"
     assert "/metrics" in error["message"]
     assert "ALLOWED_HOSTS" in error["message"]
