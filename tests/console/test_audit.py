@@ -113,3 +113,12 @@ def test_whole_filter_can_be_kept_as_a_file(static_files: None, person: Person) 
 
 def test_export_is_for_those_who_may_read_the_log(visitor: Visitor) -> None:
     assert visitor("engineer").get("/audit/export?format=csv").status_code == 403
+
+
+def test_what_is_left_out_of_a_long_change_is_told_in_the_language_of_the_page(
+    visitor: Visitor, person: Person
+) -> None:
+    changed = audit.difference({}, {f"p{number}": number for number in range(33)})
+    audit.record(person("admin", "ada"), "model.change", "model", "m", {"changed": changed})
+    assert "<ins>3 more</ins>" in log(visitor)
+    assert "<ins>另有 3 项</ins>" in visitor("admin", language="zh-hans").get("/audit").content.decode()

@@ -62,7 +62,7 @@ def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str,
     paths = [path for path in dict.fromkeys((*old, *new)) if old.get(path) != new.get(path)]
     found = {path: {"from": _shown(old.get(path)), "to": _shown(new.get(path))} for path in paths[:_MOST_PATHS]}
     more = len(paths) - len(found)
-    return {**found, "…": {"from": "", "to": f"{more} more"}} if more else found
+    return {**found, "…": {"from": "", "to": Sentence("{count} more", count=more)}} if more else found
 
 
 def _leaves(document: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
