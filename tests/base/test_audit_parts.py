@@ -57,14 +57,21 @@ def test_every_column_of_an_entry_is_guarded() -> None:
 
 @pytest.mark.django_db
 def test_a_look_that_was_recorded_is_known_for_its_time_and_its_detail_alone() -> None:
-    asked: tuple[Any, ...] = ("ada", "model.detect", "upstream", "http://h", {"address": "http://h", "share": 2.0})
-    assert not audit.known(*asked, within=timedelta(minutes=5))
+    asked: tuple[str, str, str, str, dict[str, Any]] = (
+        "ada",
+        "model.detect",
+        "upstream",
+        "http://h",
+        {"address": "http://h", "share": 2.0},
+    )
+    assert not audit.known(*asked, timedelta(minutes=5))
     with transaction.atomic():
         audit.record(*asked)
-    assert audit.known(*asked, within=timedelta(minutes=5))
-    assert not audit.known(*asked, within=timedelta(0))
-    for other in (("bob", *asked[1:]), (*asked[:3], "http://i", asked[4]), (*asked[:4], {"address": "http://h"})):
-        assert not audit.known(*other, within=timedelta(minutes=5))
+    assert audit.known(*asked, timedelta(minutes=5))
+    assert not audit.known(*asked, timedelta(0))
+    assert not audit.known("bob", *asked[1:], timedelta(minutes=5))
+    assert not audit.known(*asked[:3], "http://i", asked[4], timedelta(minutes=5))
+    assert not audit.known(*asked[:4], {"address": "http://h"}, timedelta(minutes=5))
 
 
 @given(DOCUMENTS)
