@@ -10,7 +10,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 DEFAULT_PORT, DEFAULT_PRACTICE = 8000, 500
-MOST_GATEWAYS = 64
+MOST_GATEWAYS, MOST_AUTOMATIC = 64, 16
 SOCKET_PATH_BYTES = 100
 """unix(7) takes 107."""
 MOST_PRACTICE = 20_000
@@ -87,8 +87,8 @@ def from_environment(environment: Mapping[str, str]) -> Place:
 
 
 def _gateways(environment: Mapping[str, str]) -> int:
-    """How many gateway processes are asked for; `auto` is one a core."""
-    cores = min(MOST_GATEWAYS, len(os.sched_getaffinity(0)))
+    """How many gateway processes are asked for; `auto` is one a core, up to what the embedded database has room for."""
+    cores = min(MOST_AUTOMATIC, len(os.sched_getaffinity(0)))
     automatic = environment.get("GATEWAYS", "").strip().lower() in ("", "auto")
     return cores if automatic else _number(environment, "GATEWAYS", cores, 1, MOST_GATEWAYS)
 

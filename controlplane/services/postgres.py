@@ -23,7 +23,7 @@ from controlplane.services.ports import LOOPBACK, free_port
 SETTINGS = {
     "listen_addresses": LOOPBACK,
     "unix_socket_directories": "",
-    "max_connections": "80",
+    "max_connections": "160",
     "shared_buffers": "32MB",
     "max_wal_size": "256MB",
     "wal_level": "minimal",
