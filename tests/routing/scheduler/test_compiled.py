@@ -14,11 +14,11 @@ ROUTING = Path(sources.__file__).resolve().parents[1]
 COUNTS = """
 import numpy as np
 from routing.scheduler.compiled import KEPT
-from routing.scheduler.fleet import DEVICE, MODEL, Limits, empty
+from routing.scheduler.fleet import DEVICE, MODEL, FleetLimits, empty
 from routing.scheduler.merits import reload_share
 
 models, devices = np.ones(1, MODEL), np.ones(1, DEVICE)
-fleet = empty(models, devices, 1, Limits())
+fleet = empty(models, devices, 1, FleetLimits())
 fleet.models["rate_at"] = 0.0
 assert KEPT
 print(float(reload_share(fleet, 0, 60.0)), sum(reload_share.stats.cache_hits.values()))

@@ -23,7 +23,7 @@ from routing.policies.learned import policy
 from routing.policies.learned.observation import COUNT, Feature, observe
 from routing.scheduler import core, merits
 from routing.scheduler.core import BIND, EVICT, LOAD, PLACE, START, Point
-from routing.scheduler.fleet import CALL, DEVICE, MODEL, Fleet, Limits, empty
+from routing.scheduler.fleet import CALL, DEVICE, MODEL, Fleet, FleetLimits, empty
 from routing.scheduler.indices import names
 
 def numbers(name, count):
@@ -34,7 +34,7 @@ for name, least in (("memory_gb", 5), ("load_s", 4), ("wake_s", 1), ("step_a", 0
     models[name] = np.linspace(least, 6 * least, 3)
 models["typical_units"], models["slots"], models["watts"], models["gflop_per_unit"] = 3.0, 4, 300.0, 20.0
 devices["memory_gb"], devices["weights_gb"], devices["speed"], devices["celsius"] = 60.0, 40.0, 1.0, 50.0
-made = empty(models, devices, 9, Limits())
+made = empty(models, devices, 9, FleetLimits())
 fleet = Fleet(*(array.view(np.recarray) if array.dtype.names else array for array in made))
 fleet.calls["model"], fleet.calls["predicted_units"] = np.arange(9) % 3, np.linspace(1, 20, 9)
 candidates = np.zeros(8, np.int64)
