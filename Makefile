@@ -4,8 +4,9 @@
 MAKEFLAGS += --no-print-directory
 PY := .venv/bin/python
 FAST := tests/test_architecture.py tests/test_repository.py $(wildcard tests/registry/test_*.py) \
+	$(addprefix tests/base/test_,messages.py message_properties.py yaml_reader.py redaction.py egress_rules.py) \
 	$(addprefix tests/registry/,specfile protocols transports upstreams) \
-	tests/routing/dataplane/test_gateway.py tests/versions/test_rules.py
+	tests/routing/dataplane/test_gateway.py tests/versions/test_rules.py tests/versions/diff
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
