@@ -5,7 +5,7 @@ import re
 
 _SECRET = re.compile(
     r"(?i)(\bpb-[A-Za-z0-9_-]{4})[A-Za-z0-9_-]{8,}|(\b(?:sk|hf|xai|gsk)[-_][A-Za-z0-9]{2})[A-Za-z0-9_-]{6,}"
-    r"|((?<![A-Za-z0-9])(?:bearer|authorization|x-api-key|api[-_]key|password|token)\b[\"']?\s*[:= ]\s*[\"']?"
+    r"|((?<![A-Za-z0-9])(?:bearer|authorization|x-api-key|api[-_]key|password|(?<!per_)token)\b[\"']?\s*[:= ]\s*[\"']?"
     r"(?:(?:bearer|basic|digest|token|api-?key)\s+)?)"
     r"[^\s\"',;&]{6,}"
 )

@@ -1,11 +1,11 @@
 """REST: upstreams that are not saved yet, and what the catalogue knows of wires and specs."""
 
 import base64
-from dataclasses import asdict
 from typing import Any
 
 import msgspec
 from drf_spectacular.types import OpenApiTypes
+from msgspec import structs
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -104,7 +104,7 @@ def shown(found: Exchange) -> dict[str, Any]:
         "failure": {"kind": failure.kind, "message": failure.message, "words": failure.upstream_words}
         if failure
         else None,
-        "adapted": [asdict(change) for change in found.adapted],
+        "adapted": [structs.asdict(change) for change in found.adapted],
         "duration_ms": found.duration_ms,
     }
 

@@ -172,8 +172,14 @@ def _without_secrets(text: str, found: PlannedImport) -> str:
     for row, end in zip(found.rows, ends, strict=False):
         if row.action == "invalid":
             for number in range(row.line - 1, min(max(end, row.line), len(lines))):
-                lines[number] = redact(lines[number])
+                lines[number] = _masked(lines[number])
     return "\n".join(lines)
+
+
+def _masked(line: str) -> str:
+    """A line of YAML without what looks like a secret. Asterisks would be an alias, which no reader finds."""
+    masked = redact(line)
+    return masked if masked == line else masked.replace("***", "masked")
 
 
 def _apply(lease: Lease, parsed: spec_file.SpecFile, mode: str) -> None:

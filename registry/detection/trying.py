@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 from django.db import transaction
-from msgspec import Raw
+from msgspec import Raw, structs
 
 from controlplane.base import access
 from controlplane.base.audit import chain as audit
@@ -158,7 +158,7 @@ def without(exchange: Exchange, secret: str) -> Exchange:
         return exchange
     reply = exchange.reply
     if reply is not None:
-        reply = replace(reply, body=_hidden(reply.body, secret))
+        reply = structs.replace(reply, body=_hidden(reply.body, secret))
     return replace(
         exchange,
         response_headers=tuple((name, masked(value, secret)) for name, value in exchange.response_headers),

@@ -94,6 +94,11 @@ def test_trying_an_upstream_obeys_the_guard_and_is_audited(key_client: Clients, 
     tried = api.post("/api/test-call", {"spec": {**found["suggested"][0]}}, JSON)
     assert tried.status_code == 200, tried.content
     assert (tried.json()["failure"], bool(tried.json()["reply"])) == (None, True)
+    level = {"temperature": {"type": "float", "default": 0.5, "range": [0, 1]}}
+    adapting = api.post("/api/test-call", {"spec": {**found["suggested"][0], "params": level}}, JSON)
+    assert adapting.json()["adapted"] == [
+        {"parameter": "temperature", "action": "defaulted", "given": None, "sent": 0.5}
+    ]
     for address in ("http://169.254.169.254/", "http://10.0.0.1/"):
         refused = api.post("/api/test-call", {"spec": spec(endpoint=address)}, JSON).json()
         assert "refused" in refused["failure"]["message"]

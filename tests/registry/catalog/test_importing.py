@@ -92,6 +92,14 @@ def test_a_dry_run_tells_every_error_with_its_line_and_writes_nothing(upstreams:
     assert not Model.objects.exists()
 
 
+def test_a_row_that_holds_a_secret_is_left_out_and_the_rest_is_written(upstreams: Upstreams, engineer: User) -> None:
+    text = upstreams.yaml(3).replace("  type:", "  api_key: abcdef-123456\n  type:", 1)
+    job = run(importing.start(engineer, text, mode="valid"))
+    assert job.error is None
+    assert job.result["counts"]["new"] == 2
+    assert "abcdef" not in str(job.input)
+
+
 def test_atomic_writes_all_or_nothing_and_valid_writes_the_rest(upstreams: Upstreams, engineer: User) -> None:
     text = changed(upstreams.yaml(5), 1, type="nonsense")
     with pytest.raises(Invalid, match="1 of 5 rows are invalid, nothing was imported"):
