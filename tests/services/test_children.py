@@ -35,6 +35,7 @@ def test_a_child_writes_to_its_log_and_its_complaints_elsewhere_if_asked(tmp_pat
 def test_a_child_ends_with_its_parent_however_that_ends(tmp_path: Path, death: signal.Signals) -> None:
     parent = (
         "import signal, sys, time; from pathlib import Path; from controlplane.services.children import launch;"
+        "signal.signal(signal.SIGINT, signal.default_int_handler);"
         f"print(launch([sys.executable, '-c', {WAITS!r}], Path({str(tmp_path / 'log')!r}), "
         f"death=signal.Signals({int(death)})).pid, flush=True); time.sleep(60)"
     )

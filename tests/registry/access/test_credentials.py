@@ -75,7 +75,8 @@ def test_a_secret_is_sealed_to_its_row_and_origin(engineer: User) -> None:
     assert credentials.reveal(row) == SECRET
     moved = Credential(pk=other.pk, origin=row.origin, ciphertext=row.ciphertext)
     elsewhere = Credential(pk=row.pk, origin="http://evil:80", ciphertext=row.ciphertext)
-    damaged = Credential(pk=row.pk, origin=row.origin, ciphertext=bytes(row.ciphertext)[:-1] + b"\x00")
+    flipped = bytes(row.ciphertext)[:-1] + bytes([bytes(row.ciphertext)[-1] ^ 1])
+    damaged = Credential(pk=row.pk, origin=row.origin, ciphertext=flipped)
     for wrong in (moved, elsewhere, damaged, Credential(pk=row.pk, origin=row.origin, ciphertext=b"")):
         with pytest.raises(SecretError, match="does not open with this master key"):
             credentials.reveal(wrong)
