@@ -78,8 +78,7 @@ async def read_body(incoming: Incoming, head: Head) -> bytes:
         async with asyncio.timeout(BODY_SECONDS):
             return await _read_parts(incoming, body)
     except TimeoutError as error:
-        words = Sentence("the body did not arrive within {seconds} s", seconds=f"{BODY_SECONDS:g}")
-        raise Failure(FailureKind.INVALID_REQUEST, words, code="body_timeout") from error
+        raise body_late(BODY_SECONDS) from error
 
 
 async def _read_parts(incoming: Incoming, first: bytes) -> bytes:
@@ -93,6 +92,12 @@ async def _read_parts(incoming: Incoming, first: bytes) -> bytes:
             raise _too_large()
         parts.append(part)
     return b"".join(parts)
+
+
+def body_late(seconds: float) -> Failure:
+    """The failure of a body that did not arrive within so many seconds."""
+    words = Sentence("the body did not arrive within {seconds} s", seconds=f"{seconds:g}")
+    return Failure(FailureKind.INVALID_REQUEST, words, code="body_timeout")
 
 
 def _too_large() -> Failure:

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+MOST_WAITING = 256 * 1024
+"""Bytes of a request that may wait for whoever takes them, before its connection is read no further."""
+
 
 @dataclass(frozen=True, slots=True)
 class DoorLimits:

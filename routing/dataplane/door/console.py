@@ -150,14 +150,20 @@ class ConsoleLink(asyncio.Protocol):
             self._transport.abort()
 
 
+def console_place(address: str) -> str | tuple[str, int]:
+    """Where `unix:/path` or `host:port` is: a path, or host and port. Raises ValueError for a port that is none."""
+    if address.startswith("unix:"):
+        return address.removeprefix("unix:")
+    host, _, port = address.rpartition(":")
+    return host, int(port)
+
+
 async def ask(address: str, path: str, seconds: float) -> tuple[int, bytes]:
     """GET one small answer of the console; status and body. Raises OSError, TimeoutError or ValueError."""
     async with asyncio.timeout(seconds):
-        if address.startswith("unix:"):
-            reader, writer = await asyncio.open_unix_connection(address[len("unix:") :])
-        else:
-            host, _, port = address.rpartition(":")
-            reader, writer = await asyncio.open_connection(host, int(port))
+        place = console_place(address)
+        opening = asyncio.open_unix_connection(place) if isinstance(place, str) else asyncio.open_connection(*place)
+        reader, writer = await opening
         try:
             writer.write(b"GET %b HTTP/1.0\r\nhost: localhost\r\n\r\n" % path.encode())
             head, _, body = (await reader.read(64 * 1024)).partition(b"\r\n\r\n")

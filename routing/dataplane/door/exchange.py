@@ -3,17 +3,15 @@
 from http import HTTPStatus
 from typing import Protocol
 
-from registry.canon import Failure, FailureKind
 from registry.transports.drive import Drive, Signal, Turn
-from routing.dataplane.caller import CallerLeft
+from routing.dataplane.caller import CallerLeft, body_late
+from routing.dataplane.door.bounds import MOST_WAITING
 from routing.dataplane.door.framing import Framing, FramingError, framing_for, unreadable_body
 from routing.dataplane.door.head import RequestHead
 from routing.dataplane.endpoints import Headers
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 LAST_CHUNK = b"0\r\n\r\n"
-MOST_WAITING = 256 * 1024
-"""Bytes of a body that may wait for whoever reads it, before the connection is read no further."""
 _STATUS_LINES = {status.value: b"HTTP/1.1 %d %b\r\n" % (status, status.phrase.encode()) for status in HTTPStatus}
 _WITHOUT_BODY = frozenset({204, 304})
 
@@ -100,8 +98,7 @@ class CallerExchange:
 
     def overdue(self, seconds: float) -> None:
         """The body did not arrive in time: whoever waits for it fails."""
-        words = f"the body did not arrive within {seconds:g} s"
-        self._failure, self.keep_alive = Failure(FailureKind.INVALID_REQUEST, words, code="body_timeout"), False
+        self._failure, self.keep_alive = body_late(seconds), False
         self._wake()
 
     def _wake(self) -> None:

@@ -6,14 +6,14 @@ The console sees one client address, which is ours to tell: what a caller says o
 import asyncio
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
+from routing.dataplane.door.bounds import MOST_WAITING
 from routing.dataplane.door.connection import CallerProtocol
-from routing.dataplane.door.console import ConsoleLink
+from routing.dataplane.door.console import ConsoleLink, console_place
 from routing.dataplane.door.framing import Framing, FramingError, framing_for
 from routing.dataplane.door.head import RequestHead, RequestUnreadable
 from routing.dataplane.door.refusals import away
 
 BODY_BYTES = 32 * 1024 * 1024
-MOST_WAITING = 256 * 1024
 IDLE_LINKS = 32
 CONNECT_SECONDS = 5.0
 ABOUT_CLIENT = frozenset({
@@ -61,11 +61,11 @@ class Relay:
     async def open(self) -> "ConsoleLink":
         """A new connection to the console. Raises OSError."""
         loop = asyncio.get_running_loop()
-        if self.address.startswith("unix:"):
-            _, link = await loop.create_unix_connection(lambda: ConsoleLink(self.keep), self.address[len("unix:") :])
+        place = console_place(self.address)
+        if isinstance(place, str):
+            _, link = await loop.create_unix_connection(lambda: ConsoleLink(self.keep), place)
         else:
-            host, _, port = self.address.rpartition(":")
-            _, link = await loop.create_connection(lambda: ConsoleLink(self.keep), host, int(port))
+            _, link = await loop.create_connection(lambda: ConsoleLink(self.keep), *place)
         return link
 
     def keep(self, link: "ConsoleLink") -> None:
