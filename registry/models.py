@@ -1,5 +1,7 @@
 """Tables of the registry: models, their releases, upstream credentials and callers' keys."""
 
+import hashlib
+
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
@@ -48,6 +50,8 @@ class Model(models.Model):
     probed_at = models.DateTimeField(null=True)
     failed_probes = models.PositiveIntegerField(default=0, help_text="failed probes in a row since it was last ready")
     probe_ms = models.FloatField(null=True)
+    deprecated_at = models.DateTimeField(null=True, help_text="as the upstream or the spec says (RFC 9745)")
+    sunset_at = models.DateTimeField(null=True, help_text="when it ends, as the upstream or the spec says (RFC 8594)")
     example = models.JSONField(null=True, help_text="inputs of a probe that worked, where the upstream describes them")
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -79,17 +83,36 @@ class Model(models.Model):
 
 
 class Release(models.Model):
-    """One immutable version of a model: its spec and the spec's SHA-256."""
+    """One immutable version of a model: its spec, the spec's SHA-256, and that of the manifest of its files.
+
+    `manifest` is empty if no source watches the model. Which release serves is the model's; how a proposed one gets
+    there is an update's (versions.flow).
+    """
 
     model = models.ForeignKey(Model, on_delete=models.CASCADE, related_name="releases")
     number = models.PositiveIntegerField()
     spec = models.JSONField()
     digest = models.CharField(max_length=64)
+    manifest = models.CharField(max_length=64, blank=True, default="", db_default="")
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["model", "number"], name="release_number")]
+
+    @property
+    def address(self) -> str:
+        """The SHA-256 that stands for the spec and the manifest together."""
+        return hashlib.sha256(f"{self.digest}\n{self.manifest}".encode()).hexdigest()
+
+
+class ReleaseAlias(models.Model):
+    """A name that calls one release of a model, whichever release the model itself serves."""
+
+    name = models.CharField(max_length=200, unique=True)
+    release = models.ForeignKey(Release, on_delete=models.CASCADE, related_name="aliases")
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    updated_at = models.DateTimeField(auto_now=True)
 
 
 class ApiKey(models.Model):
@@ -105,6 +128,7 @@ class ApiKey(models.Model):
     max_concurrency = models.PositiveIntegerField(null=True, blank=True)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="api_keys")
     created_at = models.DateTimeField(auto_now_add=True)
+    replay = models.BooleanField(default=False, help_text="its calls may be kept, encrypted, to try new releases on")
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
     idempotency_key = models.CharField(max_length=200, null=True, help_text="of the request that made it")

@@ -3,6 +3,7 @@
 from django.db import models
 
 from controlplane.base.message_fields import SentenceJSONField, SentenceTextField
+from registry.models import Model, Release
 from routing import adaptations, outcomes
 
 
@@ -28,6 +29,7 @@ class CallRecord(models.Model):
     adapted = SentenceJSONField(default=list)
     revision = models.BigIntegerField()
     job_id = models.UUIDField(null=True)
+    release_id = models.BigIntegerField(null=True, help_text="the release that served it")
     request_id = models.CharField(
         max_length=128, blank=True, default="", db_default="", help_text="the caller's own; empty where it gave none"
     )
@@ -54,6 +56,72 @@ class CallRecord(models.Model):
     def changes(self) -> int:
         """How many parameters did not travel as given."""
         return adaptations.count(self.adapted)
+
+
+class Colour(models.TextChoices):
+    """Which of two deployments: blue served before, green is the new one."""
+
+    BLUE = "blue", "blue"
+    GREEN = "green", "green"
+
+
+class Deployment(models.Model):
+    """A release being served beside another: its colour and its share of calls in per cent.
+
+    Rows exist while a model is rolled out, and then both colours have one. Without rows the model's release serves
+    every call.
+    """
+
+    model = models.ForeignKey(Model, on_delete=models.CASCADE, related_name="deployments")
+    release = models.ForeignKey(Release, on_delete=models.CASCADE, related_name="+")
+    colour = models.CharField(max_length=8, choices=Colour.choices)
+    weight = models.PositiveSmallIntegerField()
+    sticky = models.BooleanField(default=False, help_text="one caller stays on one colour")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["model", "colour"], name="deployment_colour")]
+
+
+class ParameterUse(models.Model):
+    """What one caller sent of one parameter on one day: how often, and the range of values. Never a body.
+
+    `low` and `high` are of numbers; `values` are the distinct short ones, at most 20, `more` if there were others.
+    The parameter "" counts all calls of that caller.
+    """
+
+    day = models.DateField()
+    api_key_id = models.BigIntegerField(null=True)
+    model = models.CharField(max_length=200)
+    parameter = models.CharField(max_length=200)
+    calls = models.PositiveIntegerField(default=0)
+    low = models.FloatField(null=True)
+    high = models.FloatField(null=True)
+    values = models.JSONField(default=list)
+    more = models.BooleanField(default=False)
+    last_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["model", "day", "api_key_id", "parameter"], nulls_distinct=False, name="parameter_use_once"
+            )
+        ]
+
+
+class KeptCall(models.Model):
+    """A call whose owner opted in, kept to be replayed: the request's body encrypted, deleted after some days."""
+
+    id = models.UUIDField(primary_key=True)
+    at = models.DateTimeField(db_index=True)
+    model = models.CharField(max_length=200)
+    api_key_id = models.BigIntegerField()
+    path = models.CharField(max_length=200)
+    body = models.BinaryField()
+    status = models.PositiveSmallIntegerField()
+
+    class Meta:
+        indexes = [models.Index(fields=["model", "-at"], name="kept_call_model")]
 
 
 class TrafficStep(models.Model):

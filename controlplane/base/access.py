@@ -13,6 +13,7 @@ _VIEWER = {
     "job.cancel",
     "call.read",
     "lab.read",
+    "update.read",
     "playground.use",
     "profile.change",
 }
@@ -24,6 +25,12 @@ _ENGINEER = _VIEWER | {
     "model.import",
     "model.detect",
     "lab.run",
+    "source.read",
+    "source.change",
+    "source.scan",
+    "update.propose",
+    "update.adapt",
+    "rollout.control",
     "credential.read",
     "credential.create",
     "credential.change",
@@ -32,10 +39,12 @@ _ENGINEER = _VIEWER | {
     "key.create",
     "key.revoke",
 }
-_REVIEWER = _ENGINEER | {"audit.read", "review.approve"}
+_REVIEWER = _ENGINEER | {"audit.read", "review.approve", "rollout.start"}
 _ADMIN = _REVIEWER | {
     "settings.read",
     "settings.change",
+    "review.emergency",
+    "repository.change",
     "user.read",
     "user.invite",
     "user.change",
