@@ -128,14 +128,17 @@ def approve_equal(
     refused: dict[uuid.UUID, str] = {}
     for update_id, digests in seen.items():
         try:
-            with transaction.atomic():
-                update = _locked(update_id, UpdateState.REVIEW)
-                if update.fingerprint != fingerprint:
-                    raise Conflict("other_change", Sentence("this update is another change than the one decided on"))
-                approve(actor, update_id, digests, request_id=request_id)
+            _approve_one(actor, update_id, digests, fingerprint, request_id)
         except Refused as refusal:
             refused[update_id] = refusal.message
     return len(seen) - len(refused), refused
+
+
+@transaction.atomic
+def _approve_one(actor: Any, update_id: uuid.UUID, seen: Digests, fingerprint: str, request_id: str) -> None:
+    if _locked(update_id, UpdateState.REVIEW).fingerprint != fingerprint:
+        raise Conflict("other_change", Sentence("this update is another change than the one decided on"))
+    approve(actor, update_id, seen, request_id=request_id)
 
 
 @transaction.atomic
