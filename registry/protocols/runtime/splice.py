@@ -8,14 +8,28 @@ and reconnection times of events are left out: nobody can take up a stream again
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 
-from msgspec import DecodeError, Struct, ValidationError, convert
+from msgspec import DecodeError, ValidationError, convert
 from msgspec.json import Decoder, encode
 
 from controlplane.base.messages import Sentence
 from registry.canon import MOST_CHOICES, CallContext, Failure, Fragment, Usage
 from registry.protocols.runtime.answers import ErrorRule, UsagePaths, failure_in, usage_of, words
+from registry.protocols.runtime.chunks import (
+    PLAIN_END,
+    PLAIN_JOINT,
+    PLAIN_START,
+    UNSURE,
+    ChunkChoice,
+    ChunkRun,
+    ChunkTemplate,
+    decode_chunk,
+    decode_chunks,
+    run_of,
+    template_of,
+)
 from registry.protocols.runtime.framing import KEEP_ALIVE, EventBlocks, read_event
 from registry.protocols.runtime.streams import wrong
 
@@ -23,64 +37,25 @@ MODEL = re.compile(rb'"model"\s*:\s*"[^"\\]*(?:\\.[^"\\]*)*"')
 MODEL_KEY = b'"model"'
 DONE = b"[DONE]"
 END = b"data: [DONE]\n\n"
-PLAIN_START, PLAIN_JOINT, PLAIN_END = b"data: {", b"}\n\ndata: {", b"}\n\n"
-UNSURE = (b'"error"', b'"abort"')
-"""What an event that is no plain chunk may hold: an error of some kind, or a reason to break off."""
 COMMENT = b": keep-alive\n\n"
 NO_REASON = ("", "null", "none")
+LESSONS = 4
+"""How often a stream's chunks are looked at for what they have in common."""
 BROKEN_OFF = ("error", "abort")
 ENVELOPE = frozenset(
     {"id", "object", "created", "model", "choices", "usage", "system_fingerprint", "service_tier", "type"}
 )
 
 
-class Content(Struct, gc=False):
-    """What a chunk may add to a choice's message."""
-
-    content: Any = None
-    reasoning_content: Any = None
-    reasoning: Any = None
-    tool_calls: Any = None
-    function_call: Any = None
-    refusal: Any = None
-    audio: Any = None
-
-
-class ChunkChoice(Struct, gc=False):
-    """What is read of a chunk's choice. `text` is a completion's."""
-
-    index: Any = 0
-    finish_reason: Any = None
-    text: Any = None
-    delta: Content | None = None
-
-    def adds(self) -> bool:
-        """Whether it adds anything to the answer."""
-        new = self.delta
-        if new is None:
-            return bool(self.text)
-        spoken = self.text or new.content or new.reasoning_content or new.reasoning or new.refusal or new.audio
-        return bool(spoken or new.tool_calls or new.function_call)
-
-
-class Chunk(Struct, gc=False):
-    """What is read of a chunk."""
-
-    choices: list[ChunkChoice] | None = None
-    usage: Any = None
-
-
 decode = Decoder().decode
-decode_chunk = Decoder(Chunk).decode
-decode_chunks = Decoder(list[Chunk]).decode
 
 
 class SpliceStream:
     """A StreamDecoder for OpenAI's SSE from an upstream that speaks it too."""
 
     __slots__ = (
-        *("blocks", "context", "done", "ended", "errors", "escaped", "heard", "model", "over", "paths", "seen"),
-        *("theirs", "tokens", "usage"),
+        *("blocks", "context", "done", "ended", "errors", "escaped", "heard", "lessons", "model", "over", "paths"),
+        *("seen", "template", "theirs", "tokens", "usage"),
     )
 
     def __init__(self, context: CallContext, errors: Sequence[ErrorRule], paths: UsagePaths) -> None:
@@ -88,6 +63,8 @@ class SpliceStream:
         self.model = b'"model":' + encode(context.model)
         self.escaped = self.model.replace(b"\\", rb"\\")
         self.theirs = MODEL_KEY
+        self.template: ChunkTemplate | None = None
+        self.lessons = LESSONS
         self.blocks = EventBlocks()
         self.usage: Usage | None = None
         self.heard = b""
@@ -102,20 +79,53 @@ class SpliceStream:
             return Fragment()
         if len(self.heard) < 500:
             self.heard += data[:500]
-        if data.startswith(PLAIN_START):
-            rest = END if data.endswith(END) else b""
-            plain = self.plain(data[: -len(rest)] if rest else data)
-            if plain is not None:
-                return self.after(plain, rest)
-        return self.run(self.blocks.feed(data))
+        run = self.alike(data)
+        return self.mixed(data) if run is None else self.around(run, data)
+
+    def alike(self, data: bytes) -> ChunkRun | None:
+        """A run of chunks in `data` that are equal but for their texts."""
+        run = None if self.template is None else run_of(self.template, data)
+        if run is None and self.lessons:
+            self.lessons -= 1
+            self.template = template_of(data, partial(MODEL.sub, self.escaped)) or self.template
+            run = None if self.template is None else run_of(self.template, data)
+        return run
+
+    def around(self, run: ChunkRun, data: bytes) -> Fragment:
+        """The fragment of `data`: what comes before the run, the run, and what comes after it."""
+        before = self.mixed(data[: run.start]) if run.start else Fragment()
+        if self.over:
+            return before
+        index = 0 if self.template is None else self.template.index
+        if not self.blocks.between() or (self.seen and index not in self.seen):
+            return joined(before, self.mixed(data[run.start :]))
+        self.seen.add(index)
+        self.tokens += run.tokens
+        here = Fragment(before.output + run.output, tokens=before.tokens + run.tokens)
+        return here if run.stop == len(data) else joined(here, self.mixed(data[run.stop :]))
+
+    def mixed(self, data: bytes) -> Fragment:
+        """The fragment of bytes that may be anything."""
+        ends = data.endswith(END)
+        chunks = data[: -len(END)] if ends else data
+        begun = ends and not chunks and self.seen and self.blocks.between()
+        plain = Fragment() if begun else self.plain(chunks)
+        if plain is None:
+            return self.run(self.blocks.feed(data))
+        if not ends:
+            return plain
+        self.finish()
+        return joined(plain, Fragment(END, self.usage, None, True))
 
     def plain(self, data: bytes) -> Fragment | None:
         """The fragment of whole events that are chunks of content and nothing else, decoded together.
 
         None if it is not sure that they are: then each is looked at by itself.
         """
+        if not (data.startswith(PLAIN_START) and data.endswith(PLAIN_END)):
+            return None
         count = data.count(PLAIN_JOINT) + 1
-        if not data.endswith(PLAIN_END) or data.count(b"\n") != 2 * count or b"\r" in data:
+        if data.count(b"\n") != 2 * count or b"\r" in data:
             return None
         if any(word in data for word in UNSURE) or not self.blocks.between():
             return None
@@ -136,13 +146,6 @@ class SpliceStream:
             if chunk.usage is not None:
                 self.learn({"usage": chunk.usage})
         return Fragment(self.renamed(data), tokens=self.tokens - before)
-
-    def after(self, plain: Fragment, rest: bytes) -> Fragment:
-        """A fragment, and what the bytes after it become."""
-        if not rest:
-            return plain
-        last = self.run(self.blocks.feed(rest))
-        return Fragment(plain.output + last.output, last.usage, last.failure, last.finished, plain.tokens + last.tokens)
 
     def close(self) -> Fragment:
         """Take the end of the upstream's whole body; without [DONE] each choice must have told why it ended."""
@@ -315,3 +318,8 @@ class SpliceStream:
 def comment(line: bytes) -> bytes:
     """An upstream's comment as an event of its own; one of ours in place of an event without any."""
     return line.decode(errors="replace").encode() + b"\n\n" if line else COMMENT
+
+
+def joined(first: Fragment, last: Fragment) -> Fragment:
+    """Two fragments in a row."""
+    return Fragment(first.output + last.output, last.usage, last.failure, last.finished, first.tokens + last.tokens)
