@@ -84,7 +84,7 @@ class GatewayProgram:
         await self.plane.start()
         settle_memory()
         self._server = Server(self._route, self._relay, descriptors)
-        self.plane.client.turn = self._server.turn
+        self.plane.join(self._server.turn)
         self._server.start(listener)
 
     async def stop(self) -> None:

@@ -9,29 +9,25 @@ from msgspec import Struct, field
 from controlplane.base.messages import cut, stored
 from registry.canon import Failure, Request, Usage, UsageBasis
 from registry.protocols.adapter import Encoded
+from routing.dataplane.changes import UNCHANGED, Changes, changes_of
 from routing.dataplane.endpoints import Address, Head, status_of
 from routing.dataplane.recorder import Record
-from routing.dataplane.unspoken import unspoken, words_kept
+from routing.dataplane.unspoken import words_kept
 from routing.table import Caller, Replica, ServedModel, Table
 
-_ID_BYTES = 16
-_pool = bytearray()
+_ID_BYTES, _IDS = 16, 256
+_ids: list[str] = []
 
 CANCELLED = 499
 MESSAGE_CHARS = 1000
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 def new_id() -> str:
     """128 random bits in hex, taken from the system a few thousand at a time."""
-    if not _pool:
-        _pool.extend(os.urandom(_ID_BYTES * 256))
-    taken = _pool[-_ID_BYTES:].hex()
-    del _pool[-_ID_BYTES:]
-    return taken
+    if not _ids:
+        digits = os.urandom(_ID_BYTES * _IDS).hex()
+        _ids.extend(digits[at : at + 2 * _ID_BYTES] for at in range(0, len(digits), 2 * _ID_BYTES))
+    return _ids.pop()
 
 
 class Resolved(Struct, frozen=True):
@@ -43,13 +39,17 @@ class Resolved(Struct, frozen=True):
 
 
 class Call(Struct):
-    """What is known of a call so far. `began` is on the performance counter; `id` becomes the record's."""
+    """What is known of a call so far. `id` becomes the record's.
+
+    It began `at` so many seconds since the epoch; `began` is the same on the performance counter. `changes` are those
+    of `encoded`, once they were told.
+    """
 
     address: Address
     head: Head
     table: Table
     id: str = field(default_factory=new_id)
-    at: datetime = field(default_factory=_now)
+    at: float = field(default_factory=time.time)
     began: float = field(default_factory=time.perf_counter)
     request_id: str = ""
     job_id: str | None = None
@@ -59,6 +59,7 @@ class Call(Struct):
     asked_for: str = ""
     request: Request | None = None
     encoded: Encoded | None = None
+    changes: Changes | None = None
     replica: Replica | None = None
     attempts: int = 0
     started: bool = False
@@ -93,9 +94,9 @@ class Call(Struct):
         task = self.request.task if self.request is not None else self.address.task
         return Record(
             id=self.id,
-            at=self.at,
+            at=datetime.fromtimestamp(self.at, UTC),
             model=self.model.name if self.model is not None else self.asked_for[:200],
-            task=task.value if task is not None else "predict",
+            task=str(task) if task is not None else "predict",
             api_key_id=self.caller.key_id if self.caller is not None else None,
             endpoint=self.replica.target.origin if self.replica is not None else "",
             status=self.status,
@@ -107,12 +108,17 @@ class Call(Struct):
             first_byte_ms=self.first_byte_ms,
             prompt_tokens=usage.prompt_tokens if usage is not None else None,
             completion_tokens=usage.completion_tokens if usage is not None else None,
-            usage_basis=usage.basis.value if usage is not None else "",
-            adapted=unspoken(self.encoded.adapted) if self.encoded is not None else (),
+            usage_basis=str(usage.basis) if usage is not None else "",
+            adapted=(self.changes or self.told()).record,
             revision=self.table.revision,
             job_id=self.job_id,
             request_id="" if self.request_id == self.id else self.request_id,
         )
+
+    def told(self) -> Changes:
+        """How its changed parameters are told, now that it has an answer."""
+        self.changes = changes_of(self.encoded.adapted) if self.encoded is not None else UNCHANGED
+        return self.changes
 
     def _usage(self) -> Usage | None:
         """Reported usage; else what was counted on the way, marked estimated, or partial if the call was cut."""

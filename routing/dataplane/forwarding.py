@@ -21,7 +21,7 @@ from routing.dataplane.apart import apart
 from routing.dataplane.breaker import Breakers, RetryBudget
 from routing.dataplane.call import Call, Resolved
 from routing.dataplane.caller import Answering, CallerLeft
-from routing.dataplane.endpoints import EVENT_STREAM, JSON, REPLICA_FAULTS, Headers, adapted_header
+from routing.dataplane.endpoints import EVENT_STREAM, JSON, REPLICA_FAULTS, Headers
 from routing.dataplane.extras import Extras, without_extras
 from routing.dataplane.fields import LARGE_BYTES
 from routing.dataplane.shares import ConnectionShares
@@ -72,7 +72,7 @@ class Forwarder:
             request=request,
             operation=operation,
             encoded=await _encoded(operation, request, model),
-            context=context_of(request, model.name, call.request_id, int(call.at.timestamp())),
+            context=context_of(request, model.name, call.request_id, int(call.at)),
             deadline=asyncio.get_running_loop().time() + model.timeouts.total,
         )
         several = len(model.replicas) > 1
@@ -215,8 +215,9 @@ def reply_headers(call: Call) -> Headers:
         (b"x-request-id", call.request_id.encode()),
         (b"x-patchbay-revision", str(call.table.revision).encode()),
     ]
-    if call.encoded is not None and call.encoded.adapted:
-        headers.append((b"x-patchbay-adapted", adapted_header(call.encoded.adapted)))
+    told = call.told().header
+    if told:
+        headers.append((b"x-patchbay-adapted", told))
     return headers
 
 

@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 from msgspec import structs
 from msgspec.json import encode
@@ -12,6 +13,7 @@ from msgspec.json import encode
 from registry import predict_form, resolve
 from registry.access import keys
 from registry.canon import Failure, Request
+from registry.transports.drive import Turn
 from registry.upstreams.exchange import operation_for
 from routing.dataplane import endpoints, refusals
 from routing.dataplane.call import Call, Resolved, new_id
@@ -90,6 +92,7 @@ class Gateway:
         self._known: dict[bytes, Caller] = {}
         self.table: Table | None = None
         self.hooks = Hooks()
+        self.turn: Turn | None = None
 
     def serve(self, table: Table) -> None:
         """Serve `table` from now on. Calls in flight keep the one they began with."""
@@ -122,7 +125,7 @@ class Gateway:
             side.forgive()
             call.cancel()
         finally:
-            self._record(call)
+            self._end(call)
 
     async def _answer(self, call: Call, side: CallerSide) -> None:
         """Steps 1 to 7, and the answer to a call that fails in one of them. Raises CallerLeft."""
@@ -168,7 +171,7 @@ class Gateway:
             await _tell(call, failure, sent)
         finally:
             self._release(call)
-            self._record(call)
+            self._end(call)
         return Answer(sent.status, tuple(sent.headers), b"".join(sent.parts), call.failure)
 
     async def _enter(self, call: Call, incoming: Incoming) -> tuple[Caller, bytes]:
@@ -318,12 +321,19 @@ class Gateway:
             status, failure = 503, refusals.starting()
         await side.answer(status, [JSON, *headers, *endpoints.error_headers(failure)], endpoints.error_body(failure))
 
+    def _end(self, call: Call) -> None:
+        """Step 8: hand the record to the queue; behind the bytes of all calls of this turn, if there are turns."""
+        if not call.status:
+            return
+        if self.turn is None:
+            self._record(call)
+        else:
+            self.turn.last(partial(self._record, call))
+
     def _record(self, call: Call) -> None:
-        """Step 8: hand the record to the queue."""
-        if call.status:
-            record = call.record()
-            self._recorder.add(record)
-            self._measures.count(record, call.model.name if call.model is not None else "")
+        record = call.record()
+        self._recorder.add(record)
+        self._measures.count(record, call.model.name if call.model is not None else "")
 
 
 def _understood(side: CallerSide) -> tuple[Head, Address | None]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from controlplane.base.service_loop import Service
+from registry.transports.drive import Turn
 from registry.transports.egress import Egress
 from registry.transports.http import Client
 from routing.dataplane.breaker import Breakers
@@ -78,6 +79,10 @@ class Plane:
         for service in self.services:
             service.start()
         await self.watcher.first_look(FIRST_READ_SECONDS)
+
+    def join(self, turn: Turn) -> None:
+        """Do the work of all calls of a turn of the loop together, stage by stage."""
+        self.client.turn = self.gateway.turn = turn
 
     def counts(self) -> Counts:
         """What this process has counted since its start, and what it holds now."""

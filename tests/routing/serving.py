@@ -137,6 +137,7 @@ async def gateway_for(
         listener = socket.create_server(("127.0.0.1", 0))
         door = CrossOrigin(gateway, origins(browsers))
         server = Server(lambda head: door, Relay("unix:/nowhere"))
+        client.turn = gateway.turn = server.turn
         port = listener.getsockname()[1]
         running = Running(port, gateway, gateway.hooks, builder, breakers, client, measures, delivered)
         running.serve(snapshot(models, callers))
