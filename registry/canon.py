@@ -93,16 +93,20 @@ CONTENT = ("messages", "prompt", "input", "inputs")
 
 def context_of(request: Request, model: str, request_id: str, created: int) -> CallContext:
     """The context in which `request` is answered. What cannot be read of its options counts as not given."""
-    options = plain(request.fields.get("stream_options"))
-    usage_wanted = isinstance(options, dict) and options.get("include_usage") is True
-    encoding = plain(request.fields.get("encoding_format"))
-    wanted = plain(request.fields.get("n"))
-    asked = next((request.fields[name] for name in CONTENT if name in request.fields), None)
+    fields = request.fields
+    options = plain(fields["stream_options"]) if "stream_options" in fields else None
+    encoding = plain(fields["encoding_format"]) if "encoding_format" in fields else None
+    wanted = plain(fields["n"]) if "n" in fields else 1
+    asked = None
+    for name in CONTENT:
+        if name in fields:
+            asked = fields[name]
+            break
     return CallContext(
         model,
         request_id,
         created,
-        usage_wanted,
+        isinstance(options, dict) and options.get("include_usage") is True,
         encoding if isinstance(encoding, str) else "float",
         wanted if isinstance(wanted, int) and 1 <= wanted <= MOST_CHOICES else 1,
         asked,

@@ -5,6 +5,7 @@ spelling, on every wire, unless the model's spec declares the parameter.
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 from msgspec import Raw
@@ -45,8 +46,11 @@ def steers(name: str, names: frozenset[str] = AT_TOP) -> bool:
     """Whether a field's name, or a part of it between dots, is one of `names`, in any case and with any joints."""
     if "." in name:
         return any(steers(part, names) for part in name.split("."))
-    if len(name) > LONGEST:
-        return False
+    return len(name) <= LONGEST and _steers(name, names)
+
+
+@lru_cache(4096)
+def _steers(name: str, names: frozenset[str]) -> bool:
     word = name.lower().replace("_", "").replace("-", "").replace(" ", "")
     return word in names or word.startswith(STARTS) or word.endswith(ENDS)
 

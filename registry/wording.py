@@ -8,6 +8,7 @@ from msgspec.json import encode
 from controlplane.base.messages import Sentence
 
 LONGEST_SHOWN = 60
+SMALL = frozenset((int, float, bool, type(None)))
 OBJECT = Sentence("an object")
 TYPES = {
     "float": Sentence("a number"),
@@ -46,9 +47,7 @@ def shown(value: Any) -> str:
 
 def brief(value: Any) -> Any:
     """What a record keeps of a value: small ones whole, large ones as a short text."""
-    if value is None or isinstance(value, bool | int | float):
-        return value
-    if isinstance(value, str) and len(value) <= LONGEST_SHOWN:
+    if value.__class__ in SMALL or (isinstance(value, str) and len(value) <= LONGEST_SHOWN):
         return value
     return shown(value)
 

@@ -4,12 +4,14 @@ If an upstream tells one of two counts, the other is estimated from the text and
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from registry.canon import CallContext, Usage, plain
 from registry.protocols.document import UsagePaths
 
 BYTES_A_TOKEN = 4
+MOST = 2**31
 SILENT_KEYS = frozenset(("role", "type", "id", "tool_call_id", "url"))
 """Keys whose values are no text of a prompt."""
 
@@ -20,7 +22,7 @@ def first(data: Any, paths: Sequence[str]) -> Any:
     """The first value found at one of the dotted `paths`; None if none is. Digits index lists."""
     for path in paths:
         found = data
-        for part in path.split("."):
+        for part in _parts(path):
             if isinstance(found, dict):
                 found = found.get(part)
             elif isinstance(found, list) and part.isdigit() and len(part) < 6 and int(part) < len(found):
@@ -33,6 +35,12 @@ def first(data: Any, paths: Sequence[str]) -> Any:
     return None
 
 
+@lru_cache(4096)
+def _parts(path: str) -> tuple[str, ...]:
+    """The parts of a path, which a protocol's document names: there are few, asked for in every answer."""
+    return tuple(path.split("."))
+
+
 def counts(data: Any, paths: Paths) -> dict[int, int]:
     """The whole numbers at `paths`, each by its place among them; a tuple of paths is one place."""
     found = ((place, first(data, (path,) if isinstance(path, str) else path)) for place, path in enumerate(paths))
@@ -41,16 +49,24 @@ def counts(data: Any, paths: Paths) -> dict[int, int]:
 
 def is_count(value: Any) -> bool:
     """Whether a value counts tokens; some servers write whole numbers as 12.0."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 2**31:
-        return False
-    return value == int(value)
+    if value.__class__ is int:
+        return 0 <= value < MOST
+    return isinstance(value, float) and 0 <= value < MOST and value == int(value)
 
 
 def usage_of(data: Any, paths: UsagePaths) -> Usage | None:
     """Token counts of an answer or a stream's message; None if it has none."""
-    counted = Counted(paths)
-    counted.learn(data)
-    return counted.usage()
+    prompt, completion = _sum(data, paths.prompt), _sum(data, paths.completion)
+    return None if prompt is None and completion is None else Usage(prompt, completion)
+
+
+def _sum(data: Any, paths: Paths) -> int | None:
+    total: int | None = None
+    for path in paths:
+        value = first(data, (path,) if isinstance(path, str) else path)
+        if is_count(value):
+            total = int(value) + (total or 0)
+    return total
 
 
 class Counted:

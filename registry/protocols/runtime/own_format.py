@@ -44,7 +44,7 @@ def same_reply(
     if not items and not may_be_empty:
         raise invalid(Sentence("has an empty {needed}", needed=repr(needed)), 200, encode(found))
     for name, kind in each.items():
-        if not all(begins(item.get(name), STARTS[kind]) for item in items):
+        if not begin(items, name, STARTS[kind]):
             raise invalid(
                 Sentence("has a {needed} without a {name} in each", needed=repr(needed), name=repr(name)),
                 200,
@@ -58,9 +58,13 @@ def same_reply(
     return Reply(encode(found), usage)
 
 
-def begins(raw: Raw | None, letters: bytes) -> bool:
-    """Whether a field is there and its JSON begins with one of `letters`."""
-    return raw is not None and bytes(memoryview(raw)[:1]) in [letters[at : at + 1] for at in range(len(letters))]
+def begin(items: list[Item], name: str, letters: bytes) -> bool:
+    """Whether all items have a field whose JSON begins with one of `letters`."""
+    for item in items:
+        raw = item.get(name)
+        if raw is None or memoryview(raw)[0] not in letters:
+            return False
+    return True
 
 
 def rewritten(items: list[Item], name: str, wanted: str) -> bool:

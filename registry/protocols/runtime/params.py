@@ -58,8 +58,8 @@ class Draft:
     @property
     def adapted(self) -> tuple[Adaptation, ...]:
         """The first 50 changes; if there are more, how many, as the last one."""
-        more = (Adaptation("", "more", None, self._more),) if self._more else ()
-        return (*self._noted, *more)
+        noted = tuple(self._noted)
+        return (*noted, Adaptation("", "more", None, self._more)) if self._more else noted
 
     def value(self, name: str) -> Any:
         """The field's value; None if it is absent or null."""
@@ -253,7 +253,7 @@ class Draft:
         replaced = place(body, path, value)
         if replaced is not None:
             self.lose(path, "dropped", brief_raw(replaced), None, partial(in_its_place, source))
-        if path.rpartition(".")[2] != source:
+        if path != source and path.rpartition(".")[2] != source:
             self.note(source, "renamed", source, path)
 
     def take(self, body: Body, path: str, name: str, convert: Converter | None = None) -> None:
@@ -326,9 +326,10 @@ class Draft:
 
 def place(body: Body, path: str, value: Any) -> Any:
     """Set the dotted `path` of `body`, making objects on the way; the value that was there before, else None."""
-    outer, _, last = path.rpartition(".")
-    body = inside(body, outer) if outer else body
-    before, body[last] = body.get(last), value
+    if "." in path:
+        outer, _, path = path.rpartition(".")
+        body = inside(body, outer) if outer else body
+    before, body[path] = body.get(path), value
     return before
 
 
