@@ -24,8 +24,8 @@ from routing.dataplane.door.head import RequestHead
 from routing.dataplane.door.relay import Relay, proxies
 from routing.dataplane.door.server import Application, Server, raise_descriptor_limit
 from routing.dataplane.endpoints import JSON, error_body, is_ours
-from routing.dataplane.gateway import SubmitJob
 from routing.dataplane.health import PATHS, Health
+from routing.dataplane.hooks import SubmitJob
 from routing.dataplane.plane import Plane
 from routing.rows import Rows
 from routing.settings import plane_settings

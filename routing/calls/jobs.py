@@ -17,7 +17,7 @@ from controlplane.base.own_connection import connect_alone
 from controlplane.base.refusals import Conflict, Invalid
 from registry.access import callers
 from registry.canon import Failure, FailureKind
-from routing.dataplane.gateway import Answer, Submission
+from routing.dataplane.hooks import Answer, Submission
 from routing.dataplane.plane import Plane
 from routing.rows import Rows
 from routing.settings import plane_settings

@@ -3,8 +3,8 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 
 from msgspec import structs
@@ -22,6 +22,7 @@ from routing.dataplane.endpoints import JSON, Address, Head, Headers, address, r
 from routing.dataplane.fields import BOOLEAN, LARGE_BYTES, MODEL_NAME, flag, read_fields, read_large, take, text
 from routing.dataplane.first_calls import FirstCalls, adapter_of
 from routing.dataplane.forwarding import Forwarder, reply_headers
+from routing.dataplane.hooks import Answer, Hooks, Submission
 from routing.dataplane.limits import CallLimits
 from routing.dataplane.measures import Measures
 from routing.dataplane.recorder import Recorder
@@ -30,44 +31,6 @@ from routing.table import Caller, ServedModel, Table
 log = logging.getLogger(__name__)
 
 KNOWN_KEYS = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class Submission:
-    """A call that a worker is to make later. `path` and `body` are the caller's."""
-
-    caller: Caller
-    path: str
-    body: bytes
-    model: str
-    request_id: str
-    idempotency_key: str | None
-
-
-SubmitJob = Callable[[Submission], Awaitable[str]]
-"""Stores a durable call and returns its job's id. Raises Failure."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A whole answer to a call that was made without a connection."""
-
-    status: int
-    headers: tuple[tuple[bytes, bytes], ...]
-    body: bytes
-    failure: Failure | None = None
-
-
-async def _nothing_newer() -> bool:
-    return True
-
-
-@dataclass(slots=True)
-class Hooks:
-    """What the gateway calls outside: for a newer table (and whether it surely has the newest), and durable calls."""
-
-    catch_up: Callable[[], Awaitable[bool]] = _nothing_newer
-    submit_job: SubmitJob | None = None
 
 
 class Gateway:

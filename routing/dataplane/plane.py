@@ -12,7 +12,8 @@ from routing.dataplane.breaker import Breakers
 from routing.dataplane.cors import CrossOrigin
 from routing.dataplane.counts import Counts, SharedCounts, taken
 from routing.dataplane.forwarding import Forwarder
-from routing.dataplane.gateway import Gateway, Hooks, SubmitJob
+from routing.dataplane.gateway import Gateway
+from routing.dataplane.hooks import Hooks, SubmitJob
 from routing.dataplane.ledger import Ledger
 from routing.dataplane.limits import CallLimits
 from routing.dataplane.link import Link

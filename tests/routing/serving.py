@@ -24,7 +24,8 @@ from routing.dataplane.cors import CrossOrigin, origins
 from routing.dataplane.door.relay import Relay
 from routing.dataplane.door.server import Server
 from routing.dataplane.forwarding import Forwarder
-from routing.dataplane.gateway import Gateway, Hooks
+from routing.dataplane.gateway import Gateway
+from routing.dataplane.hooks import Hooks
 from routing.dataplane.measures import Measures
 from routing.dataplane.recorder import Recorder
 from routing.dataplane.snapshot import Builder, Snapshot, StoredCaller, StoredModel

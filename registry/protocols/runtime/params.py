@@ -210,8 +210,7 @@ class Draft:
         if not is_number(trigger) or trigger <= above or (value is not None and not is_number(value)):
             return
         low, high = limits
-        fits = value is not None and (low is None or value >= low) and (high is None or value <= high)
-        if fits:
+        if value is not None and (low is None or value >= low) and (high is None or value <= high):
             return
 
         def expected() -> Sentence:

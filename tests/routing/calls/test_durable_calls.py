@@ -13,7 +13,7 @@ from registry.canon import Failure
 from registry.catalog import verbs as catalog
 from registry.models import Model, ModelState
 from routing.calls import jobs as calls
-from routing.dataplane.gateway import Submission
+from routing.dataplane.hooks import Submission
 from routing.models import CallRecord
 from routing.table import Caller
 from tests.upstreams import Upstreams

@@ -20,7 +20,7 @@ from registry.catalog import importing
 from registry.catalog import verbs as catalog
 from registry.models import Model, ModelState
 from routing.calls import jobs as calls
-from routing.dataplane.gateway import Submission
+from routing.dataplane.hooks import Submission
 from routing.table import Caller
 from tests.upstreams import Upstreams
 from tests.workers import WORKER, Start, until

@@ -7,7 +7,7 @@ import openai
 import pytest
 from openai.types.chat import ChatCompletionMessageParam, ChatCompletionToolParam
 
-from routing.dataplane.gateway import Submission
+from routing.dataplane.hooks import Submission
 from tests.registry.transports.faults import Peer, serving
 from tests.routing.serving import KEY, caller_row, gateway_for, model_row, snapshot
 from tests.routing.upstreams import DONE, answering, body_of, completion, event, failing, streaming
