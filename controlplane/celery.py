@@ -5,21 +5,33 @@ Run as `celery -A controlplane.celery:app worker -P threads -c 8` and `celery -A
 
 import logging
 import os
+from collections.abc import Callable
 from pathlib import Path
 
+from celery import Celery
 from celery.signals import worker_ready
+from django.conf import settings
 
 from controlplane.base.boot import DJANGO_VERSION
 from controlplane.base.jobs import kinds
 from controlplane.base.jobs.crews import crews
-from controlplane.base.jobs.queue import WAKE, app, ring, task
+from controlplane.base.jobs.queue import WAKE, ring
 from controlplane.base.jobs.verbs import forget_old_jobs, waiting
 from registry.access import callers
 from registry.catalog import probing
 from routing.calls import records, steps
 
+Work = Callable[[], None]
 log = logging.getLogger(__name__)
+app = Celery("patchbay")
+app.conf.update(settings.CELERY)
 _crews = crews(kinds.every())
+
+
+def task(name: str) -> Callable[[Work], Work]:
+    """Decorate a function as the Celery task `name`."""
+    registered: Callable[[Work], Work] = app.task(name=name)
+    return registered
 
 
 def tell_supervisor(**_: object) -> None:

@@ -1,5 +1,7 @@
-"""Every name that Patchbay uses in Redis: channels, streams, keys. The broker's own names are Celery's."""
+"""Every name that Patchbay uses in Redis: channels, streams, keys. The broker's other names are Celery's."""
 
+BROKER_LIST = "celery"
+"""List: messages for workers, as Celery takes them."""
 EVENTS = "patchbay:events"
 """Channel: notices for open pages."""
 REVISION = "patchbay:revision"

@@ -1,17 +1,20 @@
-"""The wake-up bell: a Celery message that says "look at the job table". Losing one costs five seconds, never a job."""
+"""The wake-up bell: a Celery message that says "look at the job table". Losing one costs five seconds, never a job.
 
+The message is written without Celery, so that those who only ring need not load it: it takes 7 MB and 70 ms.
+"""
+
+import base64
+import json
 import logging
 import threading
-from collections.abc import Callable
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 
-from celery import Celery
-from django.conf import settings
-from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
+from controlplane.base import events, redis_names
+
 WAKE = "patchbay.wake"
-Work = Callable[[], None]
 log = logging.getLogger(__name__)
 
 MOST_WAITING = 8
@@ -19,16 +22,9 @@ MOST_WAITING = 8
 
 _waiting = threading.BoundedSemaphore(MOST_WAITING)
 _bell = ThreadPoolExecutor(1, thread_name_prefix="bell")
-"""A Redis that takes a connection and then says nothing would hold up whoever rings: 19 s were seen."""
+"""Nobody who rings waits for Redis."""
 
-app = Celery("patchbay")
-app.conf.update(settings.CELERY)
-
-
-def task(name: str) -> Callable[[Work], Work]:
-    """Decorate a function as the Celery task `name`."""
-    registered: Callable[[Work], Work] = app.task(name=name)
-    return registered
+_NO_ARGUMENTS = [[], {}, {"callbacks": None, "errbacks": None, "chain": None, "chord": None}]
 
 
 def ring() -> None:
@@ -37,10 +33,33 @@ def ring() -> None:
         _bell.submit(_send)
 
 
+def wake_up() -> str:
+    """One wake-up: Celery's message protocol 2 in the envelope of kombu's Redis transport."""
+    own = str(uuid.uuid4())
+    headers = {
+        **{"lang": "py", "task": WAKE, "id": own, "root_id": own, "parent_id": None, "group": None},
+        **{"eta": None, "expires": None, "retries": 0, "timelimit": [None, None], "ignore_result": True},
+        **{"argsrepr": "()", "kwargsrepr": "{}", "origin": "patchbay"},
+    }
+    properties = {
+        **{"correlation_id": own, "delivery_tag": str(uuid.uuid4()), "delivery_mode": 2, "priority": 0},
+        **{"delivery_info": {"exchange": "", "routing_key": redis_names.BROKER_LIST}, "body_encoding": "base64"},
+    }
+    return json.dumps(
+        {
+            "body": base64.b64encode(json.dumps(_NO_ARGUMENTS).encode()).decode(),
+            "content-encoding": "utf-8",
+            "content-type": "application/json",
+            "headers": headers,
+            "properties": properties,
+        }
+    )
+
+
 def _send() -> None:
     try:
-        app.send_task(WAKE, ignore_result=True, retry=False)
-    except (OperationalError, RedisError, OSError) as error:
+        events.store().lpush(redis_names.BROKER_LIST, wake_up())
+    except (RedisError, OSError) as error:
         log.warning("no worker was woken, the sweeper will find the job: %s", error)
     finally:
         _waiting.release()
