@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from routing.dataplane.measures import Histogram, Measures
 
@@ -74,6 +75,7 @@ class SharedCounts:
         self._file = folder / f"counts-{number}.json"
         self._live = live
         self._before = _read(self._file)
+        self._written: Counts | None = None
 
     def own(self) -> Counts:
         """What this gateway and those before it in its place have counted."""
@@ -87,14 +89,21 @@ class SharedCounts:
         return added((self.own(), *found), time.time())
 
     async def run(self) -> None:
-        """Write the counts down once a second, for ever."""
+        """Write the counts down once a second, for ever; not while nothing happens."""
         while True:
-            self.write()
+            if not self._same():
+                self.write()
             await asyncio.sleep(WRITE_SECONDS)
+
+    def _same(self) -> bool:
+        """Whether what is written still holds: nothing was counted, and no value of the moment needs a fresh file."""
+        live, written = self._live(), self._written
+        return written is not None and not any(live.moment.values()) and replace(live, at=written.at) == written
 
     def write(self) -> None:
         """Write the counts down now, whole or not at all."""
         draft = self._file.with_suffix(".draft")
+        self._written = self._live()
         draft.write_bytes(_encode(self.own()))
         draft.replace(self._file)
 

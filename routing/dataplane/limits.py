@@ -23,6 +23,8 @@ PROBE_SECONDS = 0.5
 AGAIN_SECONDS = 0.02
 """A call that finds all slots taken asks once more so much later: the end of another may be on its way to Redis."""
 BEAT_SECONDS = 0.5
+STILL_SECONDS = 1.0
+"""A process with nothing to tell says that it lives after so long; what it holds counts for ALIVE_SECONDS."""
 TELL_SECONDS = 60.0
 """What is in use is told again after so long, so that nothing that is in use is forgotten."""
 BATCH = 200
@@ -43,6 +45,7 @@ class CallLimits:
         self._processes = processes
         self._why = "" if ledger is None else "not asked yet"
         self._away = ledger is None
+        self._told_at = float("-inf")
 
     def admit(self, caller: Caller) -> Awaitable[None] | None:
         """Count a call in: at once, or after what is returned has been awaited.
@@ -105,7 +108,8 @@ class CallLimits:
         """Keep this process alive in the ledger, give back what is not used, look whether Redis is back; for ever."""
         while self._ledger is not None:
             self._sweep()
-            self._kick()
+            if self._dirty or self._away or self._clock() - self._told_at >= STILL_SECONDS:
+                self._kick()
             await asyncio.sleep(BEAT_SECONDS)
 
     async def stop(self) -> None:
@@ -163,7 +167,7 @@ class CallLimits:
         """Tell of up to `BATCH` keys, and hand out what is granted. False if Redis is away."""
         batch = [self._dirty.pop() for _ in range(min(BATCH, len(self._dirty)))]
         answer: LedgerAnswer | None = None
-        now = self._clock()
+        now = self._told_at = self._clock()
         asks = [held.ask(now) for held in batch]
         try:
             answer = await ledger.exchange(asks, PROBE_SECONDS if self._away else ANSWER_SECONDS)

@@ -1,4 +1,4 @@
-"""Call records on their way out: a bounded queue, a few packed messages every 200 ms, a spool while Redis is away."""
+"""Call records on their way out: a bounded queue, packed messages 200 ms later, a spool while Redis is away."""
 
 import asyncio
 import contextlib
@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 
 FLUSH_SECONDS = 0.2
 AWAY_SECONDS = 1.0
+SPOOL_SECONDS = 5.0
+"""Between two looks for what other processes left in the spool."""
 QUEUE_RECORDS = 50_000
 PACK_RECORDS = 500
 PACK_BYTES = 1024 * 1024
@@ -69,14 +71,18 @@ class Recorder:
         self._spool = spool
         self._queue: list[Record] = []
         self._flushing = asyncio.Lock()
+        self._queued = asyncio.Event()
         self.away = False
         self.recorded = self.delivered = self.spooled = self.dropped = 0
 
     def add(self, record: Record) -> None:
         """Queue a record; drops and counts it if the queue is full."""
-        if len(self._queue) >= QUEUE_RECORDS:
+        waiting = len(self._queue)
+        if waiting >= QUEUE_RECORDS:
             self.dropped += 1
             return
+        if not waiting:
+            self._queued.set()
         self._queue.append(record)
         self.recorded += 1
 
@@ -87,10 +93,22 @@ class Recorder:
 
     async def run(self) -> None:
         """Deliver for ever, less often while Redis is away; cancel to stop, then call `flush` once more."""
+        looked_at = float("-inf")
         while True:
+            await self._until_queued()
             await asyncio.sleep(AWAY_SECONDS if self.away else FLUSH_SECONDS)
             await self.flush()
-            await self.deliver_spool()
+            if self.away or time.monotonic() - looked_at >= SPOOL_SECONDS:
+                looked_at = time.monotonic()
+                await self.deliver_spool()
+
+    async def _until_queued(self) -> None:
+        """Until a record waits or it is time to look at the spool; at once while Redis is away."""
+        self._queued.clear()
+        if not self._queue and not self.away:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(SPOOL_SECONDS):
+                    await self._queued.wait()
 
     async def flush(self) -> None:
         """Deliver what is queued now, or spool it. A record leaves the queue only once it is safe elsewhere.

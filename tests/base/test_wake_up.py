@@ -31,6 +31,12 @@ def told(text: str | bytes) -> dict[str, Any]:
     return message
 
 
+def sent() -> list[bytes]:
+    """The messages that wait for workers."""
+    found: Any = events.store().lrange(redis_names.BROKER_LIST, 0, -1)
+    return list(found)
+
+
 @pytest.fixture
 def broker(stores: None) -> None:
     events.store().delete(redis_names.BROKER_LIST)
@@ -38,14 +44,14 @@ def broker(stores: None) -> None:
 
 def test_it_says_what_celery_says(broker: None) -> None:
     app.send_task(queue.WAKE, ignore_result=True, retry=False)
-    (sent,) = events.store().lrange(redis_names.BROKER_LIST, 0, -1)
-    assert told(queue.wake_up()) == told(sent)
+    (message,) = sent()
+    assert told(queue.wake_up()) == told(message)
 
 
 def test_ringing_leaves_one_message_where_workers_look(broker: None) -> None:
     queue.ring()
-    until(lambda: events.store().llen(redis_names.BROKER_LIST) == 1, 10)
-    assert told(events.store().lindex(redis_names.BROKER_LIST, 0))["headers"]["task"] == queue.WAKE
+    until(lambda: len(sent()) == 1, 10)
+    assert told(sent()[0])["headers"]["task"] == queue.WAKE
 
 
 @pytest.mark.slow

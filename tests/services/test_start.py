@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.start import ROOT, missed
+from benchmarks.start import missed
+from controlplane.services.place import REPOSITORY
 
 FIGURES = {"ready s", "ready CPU s", "first call s", "PSS MB", "RSS MB", "idle CPU ms/s"}
 WELL = {"ready s": 1.9, "PSS MB": 80.0, "idle CPU ms/s": 4.0}
@@ -16,7 +17,7 @@ WELL = {"ready s": 1.9, "PSS MB": 80.0, "idle CPU ms/s": 4.0}
 @pytest.mark.slow
 def test_it_measures_first_and_later_starts_of_each_size(tmp_path: Path) -> None:
     command = ["benchmarks.start", "--models", "5,20", "--starts", "1", "--idle", "0.5", "--json", str(tmp_path / "x")]
-    done = subprocess.run([sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, "-m", *command], cwd=REPOSITORY, capture_output=True, text=True, timeout=120)
     assert done.returncode in (0, 1), done.stderr
     found = json.loads((tmp_path / "x").read_text())
     assert list(found["models"]) == ["5", "20"]
@@ -51,5 +52,5 @@ def test_a_gateway_loads_nothing_that_it_does_not_need() -> None:
     """Each of them would cost every gateway megabytes and part of its start."""
     names = "celery kombu numpy numba scipy uvicorn httpx plotly channels registry.emulators versions.flow"
     code = f"import sys, controlplane.gateway; print(*(set({names.split()!r}) & sys.modules.keys()))"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
     assert done.stdout.split() == []

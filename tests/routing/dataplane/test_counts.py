@@ -1,12 +1,15 @@
 """The gateways of one data folder count as one, and no counter falls when one of them is started again."""
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from routing.dataplane import counts as module
 from routing.dataplane.counts import FRESH_SECONDS, Counts, SharedCounts, added
 from routing.dataplane.measures import Histogram
 
@@ -67,3 +70,39 @@ def test_a_file_of_another_version_or_half_a_file_is_left_out(tmp_path: Path) ->
     (tmp_path / "counts-2.json").write_bytes(msgspec.json.encode(short))
     assert len(Histogram().counts) != 2
     assert SharedCounts(tmp_path, 0, Counts).all().durations == {}
+
+
+async def test_nothing_is_written_while_nothing_happens_and_a_value_of_the_moment_stays_fresh(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "WRITE_SECONDS", 0.01)
+    now, calls, moment = 1.0, 0, {"outstanding": 0}
+
+    def live() -> Counts:
+        nonlocal now
+        now += 1.0
+        return Counts(now, [("m", "chat", 200, "", calls)], moment=dict(moment))
+
+    def written() -> Counts:
+        return msgspec.json.decode((tmp_path / "counts-0.json").read_bytes(), type=Counts)
+
+    async def until(condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(5):
+            while not condition():
+                await asyncio.sleep(0.01)
+
+    task = asyncio.create_task(SharedCounts(tmp_path, 0, live).run())
+    await until((tmp_path / "counts-0.json").exists)
+    first = written()
+    looked = now
+    await until(lambda: now > looked + 10)
+    assert written() == first
+    calls = 1
+    await until(lambda: written().calls == [("m", "chat", 200, "", 1)])
+    moment["outstanding"] = 1
+    await until(lambda: written().moment == {"outstanding": 1})
+    fresh = written().at
+    await until(lambda: written().at > fresh + 3)
+    moment["outstanding"] = 0
+    await until(lambda: written().moment == {"outstanding": 0})
+    task.cancel()

@@ -191,6 +191,7 @@ def hurried(stores: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Crashed processes are given up soon, so that a run takes seconds."""
     monkeypatch.setattr(ledger, "ALIVE_SECONDS", ALIVE)
     monkeypatch.setattr(limits, "BEAT_SECONDS", 0.1)
+    monkeypatch.setattr(limits, "STILL_SECONDS", 0.1)
 
 
 @pytest.mark.slow

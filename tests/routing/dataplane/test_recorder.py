@@ -151,3 +151,41 @@ async def test_an_unfinished_spool_file_is_never_delivered(tmp_path: Path) -> No
     await Recorder(store.deliver, tmp_path).deliver_spool()
     assert store.messages == []
     assert os.listdir(tmp_path) == ["1-1.draft"]
+
+
+async def test_a_record_after_a_long_rest_is_delivered_at_once_and_others_spool_without_any(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SPOOL_SECONDS", 0.3)
+    store = Store()
+    recorder = Recorder(store.deliver, tmp_path)
+    task = asyncio.create_task(recorder.run())
+    (tmp_path / "1-1.calls").write_bytes(b'[{"id": "left by another process"}]')
+    async with asyncio.timeout(5):
+        while store.ids != ["left by another process"]:
+            await asyncio.sleep(0.01)
+        monkeypatch.setattr(module, "SPOOL_SECONDS", 60.0)
+        await asyncio.sleep(0.4)
+        recorder.add(record(1))
+        while len(store.ids) < 2:
+            await asyncio.sleep(0.01)
+    task.cancel()
+
+
+async def test_what_could_be_kept_nowhere_is_tried_again_without_a_new_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SPOOL_BYTES", 10)
+    monkeypatch.setattr(module, "AWAY_SECONDS", 0.05)
+    store = Store()
+    store.away = True
+    recorder = Recorder(store.deliver, tmp_path)
+    task = asyncio.create_task(recorder.run())
+    recorder.add(record(1))
+    async with asyncio.timeout(5):
+        while not recorder.away:
+            await asyncio.sleep(0.01)
+        store.away = False
+        while not store.ids:
+            await asyncio.sleep(0.01)
+    task.cancel()
