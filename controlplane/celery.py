@@ -19,7 +19,7 @@ from controlplane.base.jobs.queue import WAKE, ring
 from controlplane.base.jobs.verbs import forget_old_jobs, waiting
 from registry.access import callers
 from registry.catalog import probing
-from routing.calls import records, steps
+from routing.calls import records, steps, uses
 
 Work = Callable[[], None]
 log = logging.getLogger(__name__)
@@ -77,9 +77,9 @@ def recover() -> None:
 
 @task("patchbay.tidy")
 def tidy() -> None:
-    """Forget what is old: call records, finished jobs, playground keys."""
-    gone = (records.forget_old_records(), forget_old_jobs(), callers.forget_playground_keys())
-    log.info("forgot %d call records, %d jobs, %d playground keys (Django %s)", *gone, DJANGO_VERSION)
+    """Forget what is old: call records, what they sent, finished jobs, playground keys."""
+    gone = (records.forget_old_records(), uses.forget_old(), forget_old_jobs(), callers.forget_playground_keys())
+    log.info("forgot %d call records, %d uses, %d jobs, %d playground keys (Django %s)", *gone, DJANGO_VERSION)
 
 
 app.conf.beat_schedule = {

@@ -86,8 +86,8 @@ class Deployment(models.Model):
 class ParameterUse(models.Model):
     """What one caller sent of one parameter on one day: how often, and the range of values. Never a body.
 
-    `low` and `high` are of numbers; `values` are the distinct short ones, at most 20, `more` if there were others.
-    The parameter "" counts all calls of that caller.
+    `low` and `high` are of numbers; `values` are pairs of a short value and how many calls gave it, for at most 20
+    values, `more` if some calls gave others. The parameter "" counts all calls of that caller.
     """
 
     day = models.DateField()

@@ -1,7 +1,7 @@
 """The Table: everything that the data plane reads, frozen. Rebuilt and swapped whole when the revision moves."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from registry.protocols.adapter import Adapter
 from registry.spec import Spec, Timeouts
@@ -37,7 +37,10 @@ class Replica:
 
 @dataclass(frozen=True, slots=True)
 class ServedModel:
-    """A callable model. `adapter` is None if `unavailable` says why not (disabled, a spec that does not compile)."""
+    """A callable model. `adapter` is None if `unavailable` says why not (disabled, a spec that does not compile).
+
+    `uses` says which fields of a call are noted as uses of a declared parameter: its name, and whether its value too.
+    """
 
     name: str
     spec: Spec
@@ -48,6 +51,7 @@ class ServedModel:
     owner: str = ""
     state: str = "ready"
     unavailable: str = ""
+    uses: Mapping[str, tuple[str, bool]] = field(default_factory=dict)
 
     @property
     def shown_state(self) -> str:

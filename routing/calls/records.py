@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any, cast
+from uuid import UUID
 
 import msgspec
 import redis
@@ -20,7 +21,7 @@ from redis.exceptions import LockError
 from redis.lock import Lock
 
 from controlplane.base import events, redis_names
-from routing.calls import steps
+from routing.calls import steps, uses
 from routing.dataplane.link import DRAINED_KEPT
 from routing.dataplane.recorder import Record
 from routing.models import CallRecord
@@ -70,17 +71,25 @@ def store(records: Sequence[Record]) -> None:
             for record in records:
                 copy.write_row(_row(record))
         cursor.execute(_INSERT)
+        new = {str(row[0]) for row in cursor.fetchall()}
         cursor.execute("drop table incoming_calls")
+        uses.keep(_each_once(records, new))
         if records:
             steps.forget(min(record.at for record in records))
 
 
-_COLUMNS = Record.__struct_fields__
+def _each_once(records: Sequence[Record], new: set[str]) -> Iterable[Record]:
+    """Those records whose rows were new, each once."""
+    by_id = {str(UUID(record.id)): record for record in records}
+    return [record for known, record in by_id.items() if known in new]
+
+
+_COLUMNS = tuple(name for name in Record.__struct_fields__ if name != "given")
 _NAMES = SQL(", ").join(map(Identifier, _COLUMNS))
 _COPY = SQL("copy incoming_calls ({}) from stdin").format(_NAMES)
-_INSERT = SQL("insert into routing_callrecord ({0}) select {0} from incoming_calls on conflict (id) do nothing").format(
-    _NAMES
-)
+_INSERT = SQL(
+    "insert into routing_callrecord ({0}) select {0} from incoming_calls on conflict (id) do nothing returning id"
+).format(_NAMES)
 
 
 def _drain(store_of_messages: redis.Redis) -> int:

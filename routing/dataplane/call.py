@@ -4,7 +4,7 @@ import os
 import time
 from datetime import UTC, datetime
 
-from msgspec import Struct, field
+from msgspec import Raw, Struct, field
 
 from controlplane.base.messages import cut, stored
 from registry.canon import Failure, Request, Usage, UsageBasis
@@ -13,6 +13,7 @@ from routing.dataplane.changes import UNCHANGED, Changes, changes_of
 from routing.dataplane.endpoints import Address, Head, status_of
 from routing.dataplane.recorder import Record
 from routing.dataplane.unspoken import words_kept
+from routing.dataplane.uses import used
 from routing.table import Caller, Replica, ServedModel, Table
 
 _ID_BYTES, _IDS = 16, 256
@@ -113,12 +114,19 @@ class Call(Struct):
             revision=self.table.revision,
             job_id=self.job_id,
             request_id="" if self.request_id == self.id else self.request_id,
+            given=self._given(),
         )
 
     def told(self) -> Changes:
         """How its changed parameters are told, now that it has an answer."""
         self.changes = changes_of(self.encoded.adapted) if self.encoded is not None else UNCHANGED
         return self.changes
+
+    def _given(self) -> dict[str, Raw] | None:
+        """Which declared parameters the caller gave; None if it gave none."""
+        if self.request is None or self.model is None or not self.model.uses:
+            return None
+        return used(self.model.uses, self.request.fields) or None
 
     def _usage(self) -> Usage | None:
         """Reported usage; else what was counted on the way, marked estimated, or partial if the call was cut."""

@@ -29,7 +29,8 @@ SPOOL_BYTES = 512 * 1024 * 1024
 class Record(msgspec.Struct, gc=False):
     """One call. The fields are CallRecord's columns; times in milliseconds, `at` is when the call began.
 
-    `request_id` is the caller's own, empty if it gave none.
+    `request_id` is the caller's own, empty if it gave none. `given` is no column: the parameters that the caller gave
+    and their values, as routing.dataplane.uses notes them.
     """
 
     id: str
@@ -52,6 +53,7 @@ class Record(msgspec.Struct, gc=False):
     revision: int
     job_id: str | None = None
     request_id: str = ""
+    given: dict[str, msgspec.Raw] | None = None
 
 
 Deliver = Callable[[bytes], Awaitable[None]]

@@ -20,6 +20,7 @@ from registry.specfile.errors import SpecInvalid
 from registry.specfile.file import read as read_spec
 from registry.transports.egress import EndpointInvalid, parse_endpoint
 from registry.upstreams.binding import target
+from routing.dataplane.uses import uses_of
 from routing.table import Caller, Replica, ServedModel, Table
 
 log = logging.getLogger(__name__)
@@ -165,6 +166,7 @@ class Builder:
             owner=row.owner,
             state=state,
             unavailable=unavailable or restored(row.state_reason),
+            uses=uses_of(spec),
         )
 
     def _spec(self, row: StoredModel) -> Spec:
