@@ -40,6 +40,8 @@ class Connection(asyncio.Protocol):
         self.closed = False
         self.idle_since = 0.0
         self._on_free = on_free
+        self._body: list[bytes] = []
+        self.on_body = self._body.append
         self._parser = httptools.HttpResponseParser(self)
         self._transport: asyncio.Transport | None = None
         self._response: Response | None = None
@@ -80,18 +82,21 @@ class Connection(asyncio.Protocol):
             return
         self._active = self._seen = True
         self._silent += len(data)
+        broken: httptools.HttpParserError | None = None
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError as error:
+            broken = error
             self._surplus = self._finished
-            if not self._surplus:
-                response.fail(
-                    invalid(
-                        response.origin,
-                        Sentence("upstream {origin} does not speak HTTP/1.1: {error}", error=str(error)),
-                    )
+        if self._body:
+            self._add_body()
+        if broken is not None and not self._surplus:
+            response.fail(
+                invalid(
+                    response.origin, Sentence("upstream {origin} does not speak HTTP/1.1: {error}", error=str(broken))
                 )
-                return
+            )
+            return
         if self._surplus:
             response.fail(
                 invalid(
@@ -111,6 +116,13 @@ class Connection(asyncio.Protocol):
         elif response.buffered > self.limits.high_water and not response.gather:
             self._pause()
         response.wake()
+
+    def _add_body(self) -> None:
+        """Hand over the body's bytes of one read together: a stream may have hundreds of chunks in it."""
+        self._silent = 0
+        if self._response is not None:
+            self._response.add(b"".join(self._body))
+        self._body.clear()
 
     def on_message_begin(self) -> None:
         """httptools: a message starts. A second one in the same answer is a smuggling attempt or a wrong length."""
@@ -146,12 +158,6 @@ class Connection(asyncio.Protocol):
         except DecompressionRefused as error:
             response.fail(refused_body(response.origin, error))
         self._bounded = self._bounded or status in (204, 304)
-
-    def on_body(self, data: bytes) -> None:
-        """httptools: body bytes, framing removed."""
-        self._silent = 0
-        if self._response is not None:
-            self._response.add(data)
 
     def on_message_complete(self) -> None:
         """httptools: the message is whole, unless it was an interim (1xx) one."""

@@ -9,7 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from controlplane.base.messages import Sentence, cut
-from registry.canon import CallContext, Failure, FailureKind, Fragment, Request, context_of
+from registry.canon import CallContext, Failure, FailureKind, Request, context_of
 from registry.predict_form import to_reply
 from registry.protocols.adapter import BoundOperation, Encoded, StreamDecoder
 from registry.reasons import after_model
@@ -228,27 +228,22 @@ async def _relay(call: Call, decoder: StreamDecoder, response: Response, to: Ans
         ended = not data
         fragment = decoder.close() if ended else decoder.feed(data)
         del data
-        await _pass_fragment(call, fragment, to)
+        call.usage = fragment.usage or call.usage
+        call.tokens += fragment.tokens
+        if fragment.failure is None and (fragment.finished or ended):
+            break
+        if fragment.output and not _only_keeps_alive(call, fragment.output):
+            if not call.started:
+                await _start(call, to)
+            await to.write(fragment.output)
         if fragment.failure is not None:
             raise fragment.failure
-        if fragment.finished or ended:
-            break
     if not call.started:
         await _start(call, to)
     call.status = 200
-    await to.finish()
+    await to.finish(fragment.output)
     if not response.complete:
         await _drain(response)
-
-
-async def _pass_fragment(call: Call, fragment: Fragment, to: Answering) -> None:
-    call.usage = fragment.usage or call.usage
-    call.tokens += fragment.tokens
-    if not fragment.output or _only_keeps_alive(call, fragment.output):
-        return
-    if not call.started:
-        await _start(call, to)
-    await to.write(fragment.output)
 
 
 def _only_keeps_alive(call: Call, output: bytes) -> bool:

@@ -134,7 +134,10 @@ async def test_a_compressed_body_is_opened() -> None:
 
 @pytest.mark.parametrize(
     ("data", "words"),
-    [(gzip.compress(b"hello")[:-2], "ended its compressed body early"), (b"hello", "compressed body is damaged")],
+    [
+        (gzip.compress(b"hello", mtime=0)[:-2], "ended its compressed body early"),
+        (b"hello", "compressed body is damaged"),
+    ],
 )
 async def test_a_compressed_body_that_is_wrong_is_a_failure(data: bytes, words: str) -> None:
     made, _ = opened()
