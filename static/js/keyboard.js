@@ -45,7 +45,7 @@ function press(event) {
     return;
   }
   const target = event.key.length === 1 && document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
-  const action = KEYS[event.key] ?? (target && (() => target.click()));
+  const action = target ? () => target.click() : KEYS[event.key];
   if (!action) return;
   event.preventDefault();
   action();

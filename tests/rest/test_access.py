@@ -39,6 +39,10 @@ POST   settings/egress                             admin    -
 POST   settings/invite                             admin    -
 POST   settings/invitations/<int:link_id>/withdraw admin    -
 POST   settings/people/<int:user_id>               admin    -
+GET    reviews                                     viewer   -
+POST   reviews/equal                               reviewer -
+GET    reviews/<uuid:update_id>                    viewer   -
+POST   reviews/<uuid:update_id>/<str:decision>     viewer   -
 GET    audit                                       reviewer -
 GET    audit/export                                reviewer -
 GET    models                                      viewer   -
@@ -139,6 +143,9 @@ GET    api/calls/<path:call_id>                    viewer   read,manage
 GET    api/lab/races                               viewer   read,manage
 POST   api/lab/races                               engineer manage
 GET    api/lab/races/<uuid:job_id>                 viewer   read,manage
+GET    api/updates                                 viewer   read,manage
+GET    api/updates/<uuid:update_id>                viewer   read,manage
+POST   api/updates/<uuid:update_id>/<str:decision> reviewer -
 """
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 SCOPES = ("call", "read", "manage")

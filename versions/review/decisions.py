@@ -215,7 +215,7 @@ def ask_owner(actor: Any, update_id: uuid.UUID, question: str, *, request_id: st
     question = _checked_reason(question)
     update = _locked(update_id)
     detail = {"name": update.model.name, "owner": update.model.owner, "question": question}
-    audit.record(actor, "update.ask", "update", update.pk, detail, request_id)
+    audit.record(actor, "update.question", "update", update.pk, detail, request_id)
     flow.announce(update)
     return update
 

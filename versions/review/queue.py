@@ -54,7 +54,7 @@ def listing(actor: Any, wanted: Mapping[str, str], number: int) -> Page:
     hours = Extract(Min("deadline") - Now(), "epoch") / Value(3600.0)
     groups = (
         matching(actor, wanted)
-        .annotate(group=Coalesce(NullIf("fingerprint", Value("")), Cast("id", TextField())))
+        .annotate(group=Coalesce(NullIf("fingerprint", Value("")), Cast("id", TextField()), output_field=TextField()))
         .values("group", "state")
         .annotate(
             count=Count("id"),

@@ -21,8 +21,9 @@ TONES = {
     **{"new": "good", "changed": "accent"},
     **{"better": "good", "worse": "warn"},
     **{"open": "queued", "used": "good"},
+    **{"breaking": "bad", "review": "warn", "compatible": "good"},
 }
-"""The colour family of how a job ended, of what an import does, of who won, of an invitation."""
+"""The colour family of how a job ended, of what an import does, of who won, of an invitation, of a verdict."""
 
 
 @register.simple_tag
@@ -40,6 +41,25 @@ def icon(name: str, size: int = 16) -> SafeString:
 def state(value: str) -> SafeString:
     """A status as dot and word."""
     return format_html('<span class="state is-{}">{}</span>', value, words.state(value))
+
+
+@register.simple_tag
+def left(moment: datetime) -> SafeString:
+    """How long a deadline is away, exact on hover; what is over is said to be."""
+    seconds = int((moment - timezone.now()).total_seconds())
+    return format_html(
+        '<time datetime="{}" title="{}"{}>{}</time>',
+        moment.isoformat(timespec="seconds"),
+        formats.date_format(moment, "Y-m-d H:i:s") + " UTC",
+        format_html(' class="alarm"') if seconds < DAY // 2 else "",
+        remaining(seconds),
+    )
+
+
+@register.filter
+def words_of(text: str) -> list[str]:
+    """The words of a text, to loop over."""
+    return text.split()
 
 
 @register.filter
@@ -115,6 +135,17 @@ def elapsed(seconds: int) -> str:
     if seconds < DAY:
         return ngettext("%(n)d h ago", "%(n)d h ago", seconds // HOUR) % {"n": seconds // HOUR}
     return ngettext("%(n)d day ago", "%(n)d days ago", seconds // DAY) % {"n": seconds // DAY}
+
+
+def remaining(seconds: int) -> str:
+    """`seconds` from now, in the reader's words."""
+    if seconds <= 0:
+        return gettext("over")
+    if seconds < HOUR:
+        return ngettext("%(n)d min left", "%(n)d min left", seconds // MINUTE) % {"n": seconds // MINUTE}
+    if seconds < 3 * DAY:
+        return ngettext("%(n)d h left", "%(n)d h left", seconds // HOUR) % {"n": seconds // HOUR}
+    return ngettext("%(n)d day left", "%(n)d days left", seconds // DAY) % {"n": seconds // DAY}
 
 
 @register.filter

@@ -15,13 +15,15 @@ class PlaceGroup(IntEnum):
     """A group of places, in the order of the navigation."""
 
     MAIN = 0
-    ROUTING = 1
-    ACCESS = 2
-    INSTALLATION = 3
+    VERSIONS = 1
+    ROUTING = 2
+    ACCESS = 3
+    INSTALLATION = 4
 
 
 TITLES: dict[PlaceGroup, str | Promise] = {
     PlaceGroup.MAIN: "",
+    PlaceGroup.VERSIONS: _("Versions"),
     PlaceGroup.ROUTING: _("Routing"),
     PlaceGroup.ACCESS: _("Access"),
     PlaceGroup.INSTALLATION: _("Installation"),

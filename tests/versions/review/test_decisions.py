@@ -189,7 +189,7 @@ class TestOtherWays:
     def test_a_question_stays_in_the_trail(self) -> None:
         update = in_review()
         decisions.ask_owner(person("ann"), update.pk, "do you still need it?")
-        assert Change.objects.get(verb="update.ask").detail["question"] == "do you still need it?"
+        assert Change.objects.get(verb="update.question").detail["question"] == "do you still need it?"
 
 
 @pytest.mark.django_db(transaction=True)

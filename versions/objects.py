@@ -1,0 +1,27 @@
+"""What the objects of versions are called today, and their pages: for the audit log."""
+
+import uuid
+from collections.abc import Sequence
+
+from django.urls import reverse
+
+from controlplane.base.audit.naming import Find, Named
+from versions.models import Update
+
+
+def updates(ids: Sequence[str]) -> dict[str, Named]:
+    """Updates, which the log writes by id."""
+    found = [text for text in ids if _is_uuid(text)]
+    rows = Update.objects.filter(pk__in=found).values_list("pk", "model__name")
+    return {str(pk): Named(name, reverse("review", args=[pk])) for pk, name in rows}
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        uuid.UUID(text)
+    except ValueError:
+        return False
+    return True
+
+
+OBJECTS: dict[str, Find] = {"update": updates}
