@@ -19,7 +19,7 @@ class Parameter:
     """One caller-facing parameter. `outside` says what happens beyond `low`/`high`/`options`: "refuse" or "clamp".
 
     `type` is one of float, int, bool, string, array, object. `upstream` is the upstream's name if it differs;
-    `values` maps a caller's option to the upstream's.
+    `values` maps a caller's option to the upstream's. One that is not `sent` is taken from callers and dropped.
     """
 
     name: str
@@ -34,6 +34,7 @@ class Parameter:
     upstream: str | None = None
     conversion: UnitConversion | None = None
     outside: str = "refuse"
+    sent: bool = True
     description: str = ""
 
 

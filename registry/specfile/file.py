@@ -231,6 +231,7 @@ def parameter_document(item: Parameter) -> dict[str, Any]:
         else None,
         "values": {key_text(given): sent for given, sent in item.values} or None,
         "outside": item.outside if item.outside != "refuse" else None,
+        "sent": None if item.sent else False,
         "description": item.description or None,
     }
     return {key: value for key, value in entries.items() if value is not None}

@@ -75,6 +75,7 @@ def parameter(name: str, body: Any, path: Path, findings: Findings) -> Parameter
         upstream=upstream_name(body, name, path, findings),
         conversion=conversion(body, kind, (low, high), path, findings),
         outside=outside(body, path, findings),
+        sent=boolean(body.get("sent", True), (*path, "sent"), findings, FlagKind()),
         description=text(body.get("description", ""), (*path, "description"), findings, FOR_PEOPLE),
     )
     return checked(found, path, findings) if len(findings) == before else None

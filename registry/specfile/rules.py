@@ -229,6 +229,12 @@ PARAMETER_KEYS = (
     ),
     Key("values", PairsKind(MOST_OPTIONS), "the caller's value: the upstream's, for every option"),
     OUTSIDE_KEY,
+    Key(
+        "sent",
+        FlagKind(),
+        "false: a caller may give it, and it is dropped and told; for what the upstream no longer takes",
+        default=True,
+    ),
     Key("description", FOR_PEOPLE, "for people"),
 )
 CONSTRAINT_KEYS = (

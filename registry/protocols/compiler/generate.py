@@ -211,9 +211,11 @@ def checks(spec: Spec, declared: Mapping[str, Parameter]) -> list[ast.stmt]:
                 found.append(do("draft.synonym", other, parameter.name))
         found += rule(parameter)
     found += [condition(item) for item in spec.constraints if item.kind == "exclusive"]
-    found += [default(item, spec.constraints) for item in spec.params if item.has_default]
+    found += [do("draft.reserve", item.name) for item in spec.params if not item.sent]
+    sent = [item for item in spec.params if item.sent]
+    found += [default(item, spec.constraints) for item in sent if item.has_default]
     found += [condition(item) for item in spec.constraints if item.kind != "exclusive"]
-    for parameter in spec.params:
+    for parameter in sent:
         if parameter.values:
             found.append(do("draft.translate", parameter.name, parameter.values))
         if parameter.conversion and parameter.low is not None and parameter.high is not None:
@@ -225,7 +227,7 @@ def checks(spec: Spec, declared: Mapping[str, Parameter]) -> list[ast.stmt]:
 def rule(item: Parameter) -> list[ast.stmt]:
     """Type, range, options, presence and default of one parameter."""
     found: list[ast.stmt] = []
-    if item.required and not item.has_default:
+    if item.required and item.sent and not item.has_default:
         found.append(do("draft.require", item.name))
     if item.type in ("float", "int"):
         limits = {"low": item.low, "high": item.high} if item.low is not None or item.high is not None else {}
@@ -260,7 +262,7 @@ def condition(item: Constraint) -> ast.stmt:
 def placement(item: Parameter, operation: Operation, declared: Mapping[str, Parameter]) -> list[ast.stmt]:
     """Where a declared parameter goes when no step of the document says so, or the spec says otherwise."""
     path = wire_path(item, operation)
-    if not path or (path == item.name and operation.rest is Rest.SEND):
+    if not item.sent or not path or (path == item.name and operation.rest is Rest.SEND):
         return []
     if item.upstream is None and any(item.name in step.sources for step in operation.body):
         return []

@@ -16,6 +16,8 @@ def collision(params: Sequence[Parameter], operation: Operation) -> tuple[str, s
     put = _put(operation)
     taken: dict[str, str] = {}
     for item in params:
+        if not item.sent:
+            continue
         path = _path(item, operation, put)
         if path in taken:
             return taken[path], item.name, path

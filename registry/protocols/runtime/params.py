@@ -159,8 +159,8 @@ class Draft:
         for given, sent in values:
             if value == given and isinstance(value, bool) == isinstance(given, bool):
                 self.fields[name] = sent
-                self.note(name, "mapped", value, sent)
-                return
+                if sent != value:
+                    self.note(name, "mapped", value, sent)
 
     def convert(self, name: str, kind: str, source: tuple[float, float], target: tuple[float, float]) -> None:
         """Stretch the caller's range `source` onto the upstream's, `target`."""
@@ -185,12 +185,12 @@ class Draft:
         else:
             self.lose(other, "dropped", given, None, lambda: SAME.given(name=repr(name)))
 
-    def reserve(self, upstream: str, name: str) -> None:
-        """Drop a field that the caller gave under the upstream's name of the parameter `name`."""
+    def reserve(self, upstream: str, name: str = "") -> None:
+        """Drop a field: it is the upstream's name of the parameter `name`, or no upstream takes it any more."""
         given = self.value(upstream)
         self.fields.pop(upstream, None)
         if given is not None:
-            self.lose(upstream, "dropped", given, None, lambda: CALLED.given(name=repr(name)))
+            self.lose(upstream, "dropped", given, None, lambda: CALLED.given(name=repr(name)) if name else NO_PARAMETER)
 
     def exclusive(self, names: tuple[str, ...], outside: str = "refuse") -> None:
         """Allow at most one of `names`; with clamp the later ones are dropped."""
