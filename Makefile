@@ -41,9 +41,9 @@ messages: .venv/.test ## bring the message catalogue up to date
 train: .venv/.train ## train the learned router on this machine, up to 90 minutes; what was begun goes on
 	$(PY) -m routing.lab.learn.training.train
 
-bench: .venv/.test ## run the benchmarks
-	$(PY) -m benchmarks.footprint
+bench: .venv/.test ## our gateway beside other gateways, and memory; about 25 minutes the first time
 	$(PY) -m benchmarks.gateway
+	$(PY) -m benchmarks.footprint
 
 clean: ## delete .data, with its database, and caches; .venv stays
 	@! [ -x $(PY) ] || $(PY) -m controlplane.services clean

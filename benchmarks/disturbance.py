@@ -21,7 +21,7 @@ from pathlib import Path
 import psutil
 
 from benchmarks.disturbers import KINDS, exchange
-from benchmarks.gateway import running, ways
+from benchmarks.gateway_ways import bench, ours, running
 
 SETTLE_SECONDS = 2.0
 Watched = tuple[psutil.Process, psutil.Process]
@@ -115,15 +115,15 @@ def main() -> None:
     options.add_argument("--json", type=Path, help="write the figures here")
     given = options.parse_args()
     rows = []
-    with ways(sys.executable) as (found, key):
-        ours = next(way for way in found if way.name == "patchbay")
-        (console,) = [one for one in psutil.Process().children() if "controlplane.console" in one.cmdline()]
-        watched = (ours.processes[0], console)
+    with bench(sys.executable) as started:
+        way = ours(started)
+        (console,) = [each for each in psutil.Process().children() if "controlplane.console" in each.cmdline()]
+        watched = (way.processes[0], console)
         print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; {given.rate:g} calls/s for {given.seconds:g} s")
         titles = ("calm p50", "p99", "p50", "p99", "ratio", "errors", "gateway MB", "console MB")
         print(f"{'ms':14}" + "".join(f"{title:>12}" for title in titles))
         for kind in given.kinds:
-            one = row(kind, ours.port, key, watched, given)
+            one = row(kind, way.port, started.key, watched, given)
             rows.append(one)
             figures = (one.calm_p50, one.calm_p99, one.p50, one.p99, one.p99 / one.calm_p99)
             counts = (one.errors, one.gateway_grown, one.console_grown)

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import httpx
 
-from benchmarks.gateway import HERE, ROOT, running, stores
+from benchmarks.gateway_ways import HERE, ROOT, running, stores
 from benchmarks.tables import process
 from controlplane.services.ports import free_port
 from controlplane.services.programs import without_supervisor

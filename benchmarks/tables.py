@@ -15,7 +15,7 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
-from benchmarks.gateway import ROOT, stores
+from benchmarks.gateway_ways import ROOT, stores
 from controlplane.services.ports import free_port
 
 Figures = dict[str, float]

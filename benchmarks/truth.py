@@ -26,7 +26,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from benchmarks import truth_upstream
-from benchmarks.gateway import ROOT, running, stores, until_answered
+from benchmarks.gateway_ways import ROOT, running, stores, until_answered
 from benchmarks.truth_callers import MODEL, Plan, Seen, call, draw
 from controlplane.services.ports import free_port
 from controlplane.services.programs import without_supervisor

@@ -57,11 +57,12 @@ install() {
 test_programs() {
     missing=
     command -v chromium >/dev/null || missing="$missing chromium"
+    command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || missing="$missing nginx-light"
     [ -e /usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc ] || missing="$missing fonts-noto-cjk"
     [ -z "$missing" ] && return
     # shellcheck disable=SC2086
     if is_root; then apt $missing; else
-        refuse "the browser tests need$missing. Ask root for: apt-get install$missing
+        refuse "the tests of pages and of the benchmark need$missing. Ask root for: apt-get install$missing
   Everything else: .venv/bin/python -m pytest -m 'not browser'"
     fi
 }
