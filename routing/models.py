@@ -30,6 +30,10 @@ class CallRecord(models.Model):
     revision = models.BigIntegerField()
     job_id = models.UUIDField(null=True)
     release_id = models.BigIntegerField(null=True, help_text="the release that served it")
+    fell_back = models.CharField(
+        max_length=64, blank=True, default="", db_default="",
+        help_text="how a release that was being rolled out failed, so that the one before it was asked",
+    )  # fmt: skip
     request_id = models.CharField(
         max_length=128, blank=True, default="", db_default="", help_text="the caller's own; empty where it gave none"
     )

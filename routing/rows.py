@@ -1,18 +1,22 @@
 """Reads what the data plane serves out of PostgreSQL, in a thread of its own that no call waits for."""
 
+import json
+from collections.abc import Iterable, Iterator, Mapping, Set
 from datetime import datetime
 
 from django.db import Error, connection, connections, transaction
-from django.db.models import TextField
+from django.db.models import Q, TextField
 from django.db.models.functions import Cast
+from msgspec.structs import replace
 
 from controlplane.base import config, revision
 from controlplane.base.messages import stored
 from controlplane.base.own_connection import connect_alone
 from registry.access.credentials import bound_to
-from registry.models import ApiKey, Credential, Model, Release
-from routing.dataplane.snapshot import Snapshot, StoredCaller, StoredCredential, StoredModel
+from registry.models import ApiKey, Credential, Model, Release, ReleaseAlias
+from routing.dataplane.snapshot import Snapshot, StoredCaller, StoredCredential, StoredModel, StoredPin, StoredSplit
 from routing.dataplane.watcher import RowsUnavailable
+from routing.models import Colour, Deployment
 
 _MODEL_FIELDS = (
     *("name", "created_at", "release_id", "credential_id"),
@@ -47,14 +51,34 @@ class Rows:
     def _snapshot(self) -> Snapshot:
         number = revision.current()
         models = list(Model.objects.filter(release__isnull=False).order_by("name").values_list(*_MODEL_FIELDS))
-        self._read_specs({row[2] for row in models})
+        splits, pins = _splits(), _pins()
+        beside = {(split.model, split.release_id) for split in splits} | {(pin.model, pin.release_id) for pin in pins}
+        self._read_specs({row[2] for row in models} | {release for _, release in beside})
+        credentials = _credentials(release for _, release in beside)
+        served = tuple(self._row(*row) for row in models)
         return Snapshot(
             revision=number,
             egress_allow=config.egress_allow(),
             callers=tuple(_callers()),
-            credentials=tuple(_credentials()),
-            models=tuple(self._row(*row) for row in models),
+            credentials=tuple(credentials),
+            models=served,
+            beside=tuple(self._beside(served, beside, {row.name: row.id for row in credentials})),
+            splits=splits,
+            pins=pins,
         )
+
+    def _beside(
+        self, models: Iterable[StoredModel], wanted: Set[tuple[str, int]], credentials: Mapping[str, int]
+    ) -> Iterator[StoredModel]:
+        """Rows of releases that are served beside their models' own."""
+        rows = {row.name: row for row in models}
+        for name, release_id in sorted(wanted):
+            row = rows.get(name)
+            if row is not None and row.release_id != release_id:
+                spec = self._specs[release_id]
+                credential = json.loads(spec).get("credential")
+                number = credentials.get(credential) if credential else None
+                yield replace(row, release_id=release_id, spec=spec, credential_id=number, beside=True)
 
     def _row(
         self, name: str, created: datetime, release_id: int, credential_id: int | None, *copied: str
@@ -100,6 +124,19 @@ def _callers() -> list[StoredCaller]:
     ]
 
 
-def _credentials() -> list[StoredCredential]:
-    rows = Credential.objects.filter(models__isnull=False).distinct()
+def _splits() -> tuple[StoredSplit, ...]:
+    greens = Deployment.objects.filter(colour=Colour.GREEN).order_by("pk")
+    return tuple(StoredSplit(*row) for row in greens.values_list("pk", "model__name", "release_id", "weight", "sticky"))
+
+
+def _pins() -> tuple[StoredPin, ...]:
+    rows = ReleaseAlias.objects.order_by("name").values_list("name", "release__model__name", "release_id")
+    return tuple(StoredPin(*row) for row in rows)
+
+
+def _credentials(beside: Iterable[int]) -> list[StoredCredential]:
+    """Those of models, and those that the releases `beside` name."""
+    named = Release.objects.filter(id__in=list(beside)).values_list("spec__credential", flat=True)
+    wanted = [name for name in named if name]
+    rows = Credential.objects.filter(Q(models__isnull=False) | Q(name__in=wanted)).distinct()
     return [StoredCredential(row.pk, row.name, row.origin, bound_to(row), bytes(row.ciphertext)) for row in rows]

@@ -1,7 +1,9 @@
 """The Table: everything that the data plane reads, frozen. Rebuilt and swapped whole when the revision moves."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from random import random
+from zlib import crc32
 
 from registry.protocols.adapter import Adapter
 from registry.spec import Spec, Timeouts
@@ -36,6 +38,25 @@ class Replica:
 
 
 @dataclass(frozen=True, slots=True)
+class Split:
+    """A release that is rolled out beside its model's own: `green` serves it to `weight` per cent of the calls.
+
+    `id` is the green deployment's. `sticky` keeps one caller on one colour, also while the weight grows.
+    """
+
+    id: int
+    green: "ServedModel"
+    weight: int
+    sticky: bool = False
+
+    def takes(self, key_id: int) -> bool:
+        """Whether a call of this caller goes to green."""
+        if self.sticky:
+            return crc32(b"%d %b" % (key_id, self.green.name.encode())) % 10_000 < self.weight * 100
+        return random() * 100 < self.weight  # noqa: S311
+
+
+@dataclass(frozen=True, slots=True)
 class ServedModel:
     """A callable model. `adapter` is None if `unavailable` says why not (disabled, a spec that does not compile).
 
@@ -52,6 +73,8 @@ class ServedModel:
     state: str = "ready"
     unavailable: str = ""
     uses: Mapping[str, tuple[str, bool]] = field(default_factory=dict)
+    release_id: int = 0
+    split: Split | None = None
 
     @property
     def shown_state(self) -> str:
@@ -63,6 +86,8 @@ class ServedModel:
 class Table:
     """One revision of the world. `callers` is keyed by the HMAC-SHA-256 hex of the key; `aliases` by public alias.
 
+    `pins` are the models behind those aliases that call one release, whichever the model itself serves.
+
     Whether it is stale is a matter of time, so the gateway holds that, not the Table.
     """
 
@@ -71,3 +96,12 @@ class Table:
     models: Mapping[str, ServedModel]
     aliases: Mapping[str, str]
     egress_allow: tuple[str, ...]
+    pins: Mapping[str, ServedModel] = field(default_factory=dict)
+
+    def served(self) -> Iterator[ServedModel]:
+        """Every model as any of its releases serves it."""
+        for model in self.models.values():
+            yield model
+            if model.split is not None:
+                yield model.split.green
+        yield from self.pins.values()

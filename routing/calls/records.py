@@ -39,6 +39,7 @@ _TEXT = {
     "message": 4000,
     "usage_basis": 16,
     "request_id": 128,
+    "fell_back": 64,
 }
 _SMALL, _INT = 32_767, 2_147_483_647
 _DECODER = msgspec.json.Decoder(list[Record])

@@ -3,11 +3,12 @@
 import os
 import time
 from datetime import UTC, datetime
+from typing import Literal
 
 from msgspec import Raw, Struct, field
 
 from controlplane.base.messages import cut, stored
-from registry.canon import Failure, Request, Usage, UsageBasis
+from registry.canon import Failure, FailureKind, Request, Usage, UsageBasis
 from registry.protocols.adapter import Encoded
 from routing.dataplane.changes import UNCHANGED, Changes, changes_of
 from routing.dataplane.endpoints import Address, Head, status_of
@@ -37,6 +38,18 @@ class Resolved(Struct, frozen=True):
     caller: Caller
     model: ServedModel
     request: Request
+
+
+class Trial(Struct):
+    """A call of a model that is being rolled out, as the colour that was asked first saw it.
+
+    `split_id` is the green deployment's id; `began` is on the performance counter.
+    """
+
+    split_id: int
+    colour: Literal["blue", "green"]
+    began: float
+    failure: FailureKind | None = None
 
 
 class Call(Struct):
@@ -69,6 +82,8 @@ class Call(Struct):
     tokens: int = 0
     status: int = 0
     failure: Failure | None = None
+    trial: Trial | None = None
+    fell_back: Failure | None = None
 
     def __post_init__(self) -> None:
         """Take the caller's request id, else the call's own."""
@@ -91,7 +106,7 @@ class Call(Struct):
     def record(self) -> Record:
         """What is kept of the call."""
         usage = self._usage()
-        failure = self.failure
+        failure, told = self.failure, self.failure or self.fell_back
         task = self.request.task if self.request is not None else self.address.task
         return Record(
             id=self.id,
@@ -102,7 +117,7 @@ class Call(Struct):
             endpoint=self.replica.target.origin if self.replica is not None else "",
             status=self.status,
             failure="cancelled" if self.status == CANCELLED else failure.kind.value if failure is not None else "",
-            message=stored(cut(words_kept(failure), MESSAGE_CHARS)) if failure is not None else "",
+            message=stored(cut(words_kept(told), MESSAGE_CHARS)) if told is not None else "",
             stream=self.request is not None and self.request.stream,
             attempts=self.attempts,
             duration_ms=self.elapsed_ms(),
@@ -115,6 +130,8 @@ class Call(Struct):
             job_id=self.job_id,
             request_id="" if self.request_id == self.id else self.request_id,
             given=self._given(),
+            release_id=self.model.release_id if self.model is not None else None,
+            fell_back=self.fell_back.kind.value if self.fell_back is not None else "",
         )
 
     def told(self) -> Changes:

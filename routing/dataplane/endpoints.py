@@ -254,6 +254,11 @@ def _shown(value: object) -> str:
     return text if len(text) <= VALUE_CHARS and _PLAIN(text) else quote(text[:VALUE_CHARS], safe="")
 
 
+def listing(models: Iterable[ServedModel]) -> bytes:
+    """What GET /v1/models answers: those that can be called."""
+    return encode({"object": "list", "data": [model_object(served) for served in models if served.adapter is not None]})
+
+
 def model_object(served: ServedModel) -> dict[str, object]:
     """A model as OpenAI's clients read it."""
     return {

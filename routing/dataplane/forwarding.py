@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -27,7 +27,7 @@ from routing.dataplane.fields import LARGE_BYTES
 from routing.dataplane.shares import ConnectionShares
 from routing.policies import least_outstanding
 from routing.policies.choice import Candidate, DecisionPoint, Policy
-from routing.table import Caller, Replica, ServedModel
+from routing.table import Caller, Replica, ServedModel, Table
 
 ATTEMPTS = 3
 DRAIN_SECONDS = 0.05
@@ -54,7 +54,7 @@ class Forwarder:
         self._client = client
         self._breakers = breakers
         self._policy = policy
-        self._budgets: dict[str, RetryBudget] = defaultdict(RetryBudget)
+        self._budgets: dict[tuple[str, int], RetryBudget] = defaultdict(RetryBudget)
         self._outstanding: dict[str, int] = defaultdict(int)
         self._extras = Extras(time.monotonic)
         self._shares = ConnectionShares(client.most)
@@ -77,7 +77,7 @@ class Forwarder:
         )
         several = len(model.replicas) > 1
         if several:
-            self._budgets[model.name].earn()
+            self._budgets[model.name, model.release_id].earn()
         tried: list[Replica] = []
         while True:
             replica = self._choose(call, model, tried)
@@ -90,12 +90,11 @@ class Forwarder:
                     _explain(failure, model)
                     raise
 
-    def keep(self, models: Mapping[str, ServedModel]) -> None:
-        """Forget what was learned of every other model and its replicas."""
-        self._budgets = defaultdict(
-            RetryBudget, {name: budget for name, budget in self._budgets.items() if name in models}
-        )
-        replicas = {replica.key for served in models.values() for replica in served.replicas}
+    def keep(self, table: Table) -> None:
+        """Forget what was learned of every model and replica that is not in `table`."""
+        models = [(served.name, served.release_id) for served in table.served() if len(served.replicas) > 1]
+        self._budgets = defaultdict(RetryBudget, {key: self._budgets[key] for key in models if key in self._budgets})
+        replicas = {replica.key for served in table.served() for replica in served.replicas}
         self._breakers.forget(replicas)
         self._extras.forget(replicas)
 
@@ -113,7 +112,7 @@ class Forwarder:
     def _again(self, call: Call, model: ServedModel, failure: Failure, tried: Sequence[Replica]) -> bool:
         """Whether another replica may be asked: nothing was sent yet, some are left, the budget allows it."""
         left = len(tried) < min(ATTEMPTS, len(model.replicas))
-        return failure.retryable and not call.started and left and self._budgets[model.name].spend()
+        return failure.retryable and not call.started and left and self._budgets[model.name, model.release_id].spend()
 
     async def _ask(self, call: Call, asked: Outgoing, replica: Replica, to: Answering) -> None:
         """Ask one replica; once more without the fields that we added, if it may have refused those."""

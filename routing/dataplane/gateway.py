@@ -7,25 +7,29 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
-from msgspec import structs
+from msgspec import Raw
 from msgspec.json import encode
 
-from registry import predict_form, resolve
+from registry import resolve
 from registry.access import keys
 from registry.canon import Failure, Request
+from registry.protocols.adapter import BoundOperation
 from registry.transports.drive import Turn
 from registry.upstreams.exchange import operation_for
 from routing.dataplane import endpoints, refusals
-from routing.dataplane.call import Call, Resolved, new_id
+from routing.dataplane.call import Call, Resolved
 from routing.dataplane.caller import Answering, CallerLeft, CallerSide, Collected, Incoming, read_body
-from routing.dataplane.endpoints import JSON, Address, Head, Headers, address, read_head
-from routing.dataplane.fields import BOOLEAN, LARGE_BYTES, MODEL_NAME, flag, read_fields, read_large, take, text
+from routing.dataplane.colours import Colours
+from routing.dataplane.endpoints import JSON, Address, Head, address, read_head
+from routing.dataplane.fields import LARGE_BYTES, MODEL_NAME, read_fields, read_large, take, text
 from routing.dataplane.first_calls import FirstCalls, adapter_of
 from routing.dataplane.forwarding import Forwarder, reply_headers
 from routing.dataplane.hooks import Answer, Hooks, Submission
 from routing.dataplane.limits import CallLimits
 from routing.dataplane.measures import Measures
 from routing.dataplane.recorder import Recorder
+from routing.dataplane.telling import tell, turn_away
+from routing.dataplane.understanding import request_of
 from routing.table import Caller, ServedModel, Table
 
 log = logging.getLogger(__name__)
@@ -45,6 +49,7 @@ class Gateway:
         limits: CallLimits | None = None,
     ) -> None:
         """`pepper` is the secret with which keys are hashed; without `limits` this process counts alone."""
+        self.colours = Colours()
         self._forwarder = forwarder
         self._recorder = recorder
         self._measures = measures
@@ -62,7 +67,8 @@ class Gateway:
         self.table = table
         self._listings, self._known = {}, {}
         self._measures.keep(table.models)
-        self._forwarder.keep(table.models)
+        self._forwarder.keep(table)
+        self.colours.keep(table)
         self._limits.forget({caller.key_id for caller in table.callers.values()})
 
     async def __call__(self, side: CallerSide) -> None:
@@ -70,7 +76,7 @@ class Gateway:
         head, place = side.memo.get("call") or _understood(side)
         table = self.table
         if table is None or place is None or side.method not in place.methods:
-            await self._turn_away(side, place, head.request_id)
+            await turn_away(side, place, head.request_id)
             return
         call = Call(place, head, table)
         if not place.call:
@@ -100,7 +106,7 @@ class Gateway:
             raise
         except Failure as failure:
             call.fail(failure)
-            await _tell(call, failure, side)
+            await tell(call, failure, side)
         except Exception:
             log.exception("call %s of model %r broke", call.request_id, call.asked_for)
             await self._give_up(call, side)
@@ -111,7 +117,7 @@ class Gateway:
         """Answer for a defect of ours, whose details are in the log only."""
         failure = refusals.defect(call.request_id)
         call.fail(failure)
-        await _tell(call, failure, to)
+        await tell(call, failure, to)
 
     async def perform(self, caller: Caller, path: str, body: bytes, *, request_id: str, job_id: str) -> Answer:
         """Make a durable call for a worker: the same steps, without a connection and without streaming.
@@ -131,7 +137,7 @@ class Gateway:
             await self._steps(call, caller, path, body, sent)
         except Failure as failure:
             call.fail(failure)
-            await _tell(call, failure, sent)
+            await tell(call, failure, sent)
         finally:
             self._release(call)
             self._end(call)
@@ -159,16 +165,54 @@ class Gateway:
 
     async def _steps(self, call: Call, caller: Caller, path: str, body: bytes, to: Answering) -> None:
         """3 resolve, then 4 to 7 in the forwarder, or a job in place of them."""
-        resolved = await self._resolve(call, caller, body)
-        adapter = adapter_of(resolved.model)
-        if not adapter.compiled:
-            await self._first_calls.compile(resolved.model, adapter)
-        operation = operation_for(adapter, resolved.request)
+        model, fields = await self._resolve(call, caller, body)
         if call.head.respond_async:
-            order = Submission(caller, path, body, resolved.model.name, call.request_id, call.head.idempotency_key)
+            await self._understand(call, caller, model, fields)
+            order = Submission(caller, path, body, model.name, call.request_id, call.head.idempotency_key)
             await self._submit(call, order, to)
-        else:
-            await self._forwarder.forward(call, resolved, operation, to)
+            return
+        if model.split is not None:
+            trial = self.colours.begin(call, model.split)
+            if trial.colour == "green" and await self._by_green(call, caller, model.split.green, fields, to):
+                return
+        await self._forward(call, caller, model, fields, to)
+
+    async def _by_green(
+        self, call: Call, caller: Caller, green: ServedModel, fields: dict[str, Raw], to: Answering
+    ) -> bool:
+        """Whether a release that is being rolled out answered. If not, nothing was sent: the one before it is asked."""
+        try:
+            await self._forward(call, caller, green, dict(fields), to)
+            return True
+        except CallerLeft:
+            raise
+        except Failure as found:
+            failure = found
+        except Exception:
+            log.exception("call %s of model %r broke in release %d", call.request_id, green.name, green.release_id)
+            failure = refusals.defect(call.request_id)
+        if call.started or call.trial is None:
+            raise failure
+        self.colours.fall_back(call, call.trial, failure)
+        return False
+
+    async def _forward(
+        self, call: Call, caller: Caller, model: ServedModel, fields: dict[str, Raw], to: Answering
+    ) -> None:
+        """Steps 4 to 7 with one release of a model. Raises Failure."""
+        request, operation = await self._understand(call, caller, model, fields)
+        await self._forwarder.forward(call, Resolved(caller, model, request), operation, to)
+
+    async def _understand(
+        self, call: Call, caller: Caller, model: ServedModel, fields: dict[str, Raw]
+    ) -> tuple[Request, BoundOperation]:
+        """The request in neutral form, and the model's operation that takes it. Raises Failure."""
+        call.model = model
+        request = call.request = request_of(call, caller, model, fields)
+        adapter = adapter_of(model)
+        if not adapter.compiled:
+            await self._first_calls.compile(model, adapter)
+        return request, operation_for(adapter, request)
 
     async def authenticate(self, authorization: bytes) -> Caller:
         """The caller behind a key. Raises Failure: 401 only if the key is surely unknown, else 503."""
@@ -197,26 +241,15 @@ class Gateway:
     def _callers(self) -> Mapping[str, Caller]:
         return self.table.callers if self.table is not None else {}
 
-    async def _resolve(self, call: Call, caller: Caller, body: bytes) -> Resolved:
-        """Step 3: the model that is called and the request in neutral form. Raises Failure."""
+    async def _resolve(self, call: Call, caller: Caller, body: bytes) -> tuple[ServedModel, dict[str, Raw]]:
+        """Step 3: the model that is called, and the body's other fields. Raises Failure."""
         fields = read_fields(body) if len(body) <= LARGE_BYTES else await read_large(body)
         name = call.address.model
         if name is None:
             name = take(fields, "model", text, MODEL_NAME)
         call.asked_for = name
-        model = await self._find(call, caller, name)
-        call.model = model
-        strict = caller.strict or model.spec.strict or call.head.strict
-        task = call.address.task
-        if task is None:
-            request = predict_form.to_request(model.spec, fields, strict=strict)
-        else:
-            stream = "stream" in fields and take(fields, "stream", flag, BOOLEAN) is True
-            request = Request(task, fields, stream, strict)
-        if call.job_id is not None and request.stream:
-            request = structs.replace(request, stream=False)
-        call.request = request
-        return Resolved(caller, model, request)
+        call.model = await self._find(call, caller, name)
+        return call.model, fields
 
     async def _find(self, call: Call, caller: Caller, name: str) -> ServedModel:
         found = resolve.canonical(name, call.table.models, call.table.aliases)
@@ -228,7 +261,7 @@ class Gateway:
             raise refusals.model_not_allowed(caller, name)
         if found is None:
             raise endpoints.not_found(name)
-        return call.table.models[found]
+        return call.table.models[found] if found == name else call.table.pins.get(name) or call.table.models[found]
 
     async def _submit(self, call: Call, order: Submission, to: Answering) -> None:
         """Store the call as a job and answer 202 with its address."""
@@ -251,43 +284,24 @@ class Gateway:
             body = self._listing(call.table, caller) if name is None else await self._one(call, caller, name)
             await to.answer(200, [JSON, *reply_headers(call)], body)
         except Failure as failure:
-            await _tell(call, failure, to)
+            await tell(call, failure, to)
 
     def _listing(self, table: Table, caller: Caller) -> bytes:
         listing = self._listings.get(caller.models)
         if listing is None:
-            data = [
-                endpoints.model_object(served)
-                for name, served in table.models.items()
-                if served.adapter is not None and resolve.permitted(name, caller.models)
-            ]
-            listing = self._listings[caller.models] = encode({"object": "list", "data": data})
+            names = [name for name in table.models if resolve.permitted(name, caller.models)]
+            listing = self._listings[caller.models] = endpoints.listing(map(table.models.__getitem__, names))
         return listing
 
     async def _one(self, call: Call, caller: Caller, name: str) -> bytes:
         return encode(endpoints.model_object(await self._find(call, caller, name)))
 
-    async def _turn_away(self, side: CallerSide, place: Address | None, request_id: bytes | None) -> None:
-        """Answer what is no call: OPTIONS, a wrong method, an unknown address, a start without any table."""
-        method, path = side.method, side.path
-        headers: Headers = [(b"x-request-id", request_id or new_id().encode())]
-        allow = ", ".join((*place.methods, "OPTIONS")) if place is not None else ""
-        if place is not None and method == "OPTIONS":
-            await side.answer(204, [*headers, (b"allow", allow.encode())], b"")
-            return
-        if place is None:
-            status, failure = 404, endpoints.unknown_address(method, path)
-        elif method not in place.methods:
-            status, failure = 405, refusals.wrong_method(path, method, allow)
-            headers.append((b"allow", allow.encode()))
-        else:
-            status, failure = 503, refusals.starting()
-        await side.answer(status, [JSON, *headers, *endpoints.error_headers(failure)], endpoints.error_body(failure))
-
     def _end(self, call: Call) -> None:
         """Step 8: hand the record to the queue; behind the bytes of all calls of this turn, if there are turns."""
         if not call.status:
             return
+        if call.trial is not None:
+            self.colours.end(call, call.trial)
         if self.turn is None:
             self._record(call)
         else:
@@ -303,12 +317,3 @@ def _understood(side: CallerSide) -> tuple[Head, Address | None]:
     """What the gateway reads of a request's head, and its address."""
     understood = side.memo["call"] = read_head(side.headers), address(side.path)
     return understood
-
-
-async def _tell(call: Call, failure: Failure, to: Answering) -> None:
-    """Answer with an error; after the first byte as the stream's last event, never with its end mark."""
-    if call.started:
-        await to.finish(endpoints.error_event(failure))
-        return
-    headers = [JSON, *reply_headers(call), *endpoints.error_headers(failure)]
-    await to.answer(endpoints.status_of(failure)[0], headers, endpoints.error_body(failure))

@@ -1,4 +1,4 @@
-"""The data plane's three threads to Redis: packed call records out, notices of a new revision in, limits counted.
+"""The data plane's threads to Redis: call records and counts of rollouts out, notices of a revision in, limits counted.
 
 Each may be cut.
 """
@@ -6,7 +6,9 @@ Each may be cut.
 import asyncio
 import hashlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from secrets import token_hex
+from typing import cast
 
 import redis.asyncio as redis
 from redis.exceptions import NoScriptError, RedisError
@@ -27,6 +29,10 @@ TURNS = 10
 """Turns of the event loop that an answer which has arrived may need to be read, if the loop itself was late."""
 
 
+class TellingFailed(Exception):
+    """Redis did not take this process's counts of rollouts."""
+
+
 class Link:
     """Connections of one process to Redis; made when needed."""
 
@@ -40,6 +46,7 @@ class Link:
         connection: Callable[[], redis.Connection] = pool.make_connection
         self._counter = connection()
         self._delivered = 0
+        self._process = token_hex(8)
 
     async def deliver(self, packed: bytes) -> None:
         """Add one packed message of records to the stream. Raises DeliveryFailed, also where nobody drains it."""
@@ -50,6 +57,13 @@ class Link:
             self._delivered += 1
         except (RedisError, OSError, TimeoutError) as error:
             raise DeliveryFailed(str(error) or type(error).__name__) from error
+
+    async def tell_colours(self, counts: bytes) -> None:
+        """Keep this process's counts of rollouts under its name. Raises TellingFailed."""
+        try:
+            await cast("Awaitable[int]", self._client.hset(redis_names.COLOURS, mapping={self._process: counts}))
+        except (RedisError, OSError, TimeoutError) as error:
+            raise TellingFailed(str(error) or type(error).__name__) from error
 
     async def drained_ago(self) -> float | None:
         """Seconds since a worker last stored what waited; infinite if none ever did, None while Redis is away."""

@@ -9,6 +9,7 @@ from registry.transports.drive import Turn
 from registry.transports.egress import Egress
 from registry.transports.http import Client
 from routing.dataplane.breaker import Breakers
+from routing.dataplane.colours import Colours
 from routing.dataplane.cors import CrossOrigin
 from routing.dataplane.counts import Counts, SharedCounts, taken
 from routing.dataplane.forwarding import Forwarder
@@ -58,6 +59,7 @@ class Plane:
         self.forwarder = Forwarder(self.client, self.breakers)
         self.limits = CallLimits(time.monotonic, Ledger(self.link.evaluate), settings.gateways)
         self.gateway = Gateway(self.forwarder, self.recorder, self.measures, settings.pepper, self.limits)
+        self.gateway.colours = Colours(self.link.tell_colours)
         self.door = CrossOrigin(self.gateway, settings.browsers)
         builder = Builder(unsealing(settings.master_key))
         self.watcher = Watcher(rows, builder, settings.data_dir / "snapshot.json", self.serve)
@@ -67,6 +69,7 @@ class Plane:
             Service("the listener to notices", lambda: self.link.listen(self.watcher.notice)),
             Service("the sender of call records", self.recorder.run),
             Service("the keeper of limits", self.limits.run),
+            Service("the teller of rollouts", self.gateway.colours.run),
         )
         self.shared_counts: SharedCounts | None = None
         if settings.number is not None:
@@ -102,6 +105,7 @@ class Plane:
         for service in self.services:
             await service.stop()
         await self.recorder.flush()
+        await self.gateway.colours.tell_now()
         await self.limits.stop()
         if self.shared_counts is not None:
             self.shared_counts.write()

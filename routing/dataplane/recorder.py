@@ -30,7 +30,8 @@ class Record(msgspec.Struct, gc=False):
     """One call. The fields are CallRecord's columns; times in milliseconds, `at` is when the call began.
 
     `request_id` is the caller's own, empty if it gave none. `given` is no column: the parameters that the caller gave
-    and their values, as routing.dataplane.uses notes them.
+    and their values, as routing.dataplane.uses notes them. `fell_back` is the failure of a release that was being
+    rolled out, after which the one before it was asked; `message` has its words if that one answered.
     """
 
     id: str
@@ -54,6 +55,8 @@ class Record(msgspec.Struct, gc=False):
     job_id: str | None = None
     request_id: str = ""
     given: dict[str, msgspec.Raw] | None = None
+    release_id: int | None = None
+    fell_back: str = ""
 
 
 Deliver = Callable[[bytes], Awaitable[None]]

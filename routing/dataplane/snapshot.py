@@ -5,6 +5,7 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -21,7 +22,7 @@ from registry.specfile.file import read as read_spec
 from registry.transports.egress import EndpointInvalid, parse_endpoint
 from registry.upstreams.binding import target
 from routing.dataplane.uses import uses_of
-from routing.table import Caller, Replica, ServedModel, Table
+from routing.table import Caller, Replica, ServedModel, Split, Table
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +64,10 @@ class StoredCredential(msgspec.Struct, frozen=True, gc=False):
 
 
 class StoredModel(msgspec.Struct, frozen=True, gc=False):
-    """A model and its current release's spec as JSON text. `created` is Unix seconds."""
+    """A model and one release's spec as JSON text, by default the one that it serves. `created` is Unix seconds.
+
+    `beside` marks a release that is served beside the model's own, for a share of its calls or under an alias.
+    """
 
     name: str
     type: str
@@ -75,6 +79,25 @@ class StoredModel(msgspec.Struct, frozen=True, gc=False):
     release_id: int
     credential_id: int | None
     spec: str
+    beside: bool = False
+
+
+class StoredSplit(msgspec.Struct, frozen=True, gc=False):
+    """The green deployment `id` of a model: the release beside its own, and that one's share of calls in per cent."""
+
+    id: int
+    model: str
+    release_id: int
+    weight: int
+    sticky: bool
+
+
+class StoredPin(msgspec.Struct, frozen=True, gc=False):
+    """An alias of one release of a model."""
+
+    alias: str
+    model: str
+    release_id: int
 
 
 class Snapshot(msgspec.Struct, frozen=True, gc=False):
@@ -85,6 +108,9 @@ class Snapshot(msgspec.Struct, frozen=True, gc=False):
     callers: tuple[StoredCaller, ...]
     credentials: tuple[StoredCredential, ...]
     models: tuple[StoredModel, ...]
+    beside: tuple[StoredModel, ...] = ()
+    splits: tuple[StoredSplit, ...] = ()
+    pins: tuple[StoredPin, ...] = ()
 
 
 Entry = tuple[StoredModel, StoredCredential | None, ServedModel]
@@ -111,33 +137,48 @@ class Builder:
     def __init__(self, unseal: Unseal) -> None:
         """`unseal` opens credentials; secrets stay in memory only."""
         self._unseal = unseal
-        self._built: dict[str, Entry] = {}
+        self._built: dict[tuple[str, int], Entry] = {}
         self._specs: dict[str, Spec] = {}
 
     def build(self, snapshot: Snapshot) -> Table:
         """The Table of a snapshot. A model that cannot be built is in it, unavailable, and says why."""
         credentials = {row.id: row for row in snapshot.credentials}
-        rows = [(row, credentials.get(row.credential_id or 0)) for row in snapshot.models]
+        stored = (*snapshot.models, *snapshot.beside)
+        rows = [(row, credentials.get(row.credential_id or 0)) for row in stored]
         fresh = sum(1 for row, credential in rows if not self._knows(row, credential))
         with many_that_stay() if fresh >= MANY else nullcontext():
-            self._built = {row.name: self._entry(row, credential) for row, credential in rows}
-        self._specs = {row.spec: self._specs[row.spec] for row in snapshot.models if row.spec in self._specs}
-        models = {name: entry[2] for name, entry in self._built.items()}
+            self._built = {(row.name, row.release_id): self._entry(row, credential) for row, credential in rows}
+        self._specs = {row.spec: self._specs[row.spec] for row in stored if row.spec in self._specs}
+        models = {row.name: self._built[row.name, row.release_id][2] for row in snapshot.models}
+        pins = {pin.alias: served for pin in snapshot.pins if (served := self._beside(pin.model, pin.release_id))}
+        aliases = _aliases(models) | {pin.alias: pin.model for pin in snapshot.pins if pin.alias not in models}
+        for split in snapshot.splits:
+            green = self._beside(split.model, split.release_id)
+            if green is not None and split.model in models:
+                shares = Split(split.id, green, split.weight, split.sticky)
+                models[split.model] = replace(models[split.model], split=shares)
         return Table(
             revision=snapshot.revision,
             callers={row.key_hash: _caller(row) for row in snapshot.callers},
             models=models,
-            aliases=_aliases(models),
+            aliases=aliases,
             egress_allow=readable_rules(snapshot.egress_allow),
+            pins=pins,
         )
 
+    def _beside(self, name: str, release_id: int) -> ServedModel | None:
+        entry = self._built.get((name, release_id))
+        return entry[2] if entry is not None else None
+
     def _knows(self, row: StoredModel, credential: StoredCredential | None) -> bool:
-        before = self._built.get(row.name)
+        before = self._built.get((row.name, row.release_id))
         return before is not None and before[0] == row and before[1] == credential
 
     def _entry(self, row: StoredModel, credential: StoredCredential | None) -> Entry:
         return (
-            self._built[row.name] if self._knows(row, credential) else (row, credential, self._served(row, credential))
+            self._built[row.name, row.release_id]
+            if self._knows(row, credential)
+            else (row, credential, self._served(row, credential))
         )
 
     def _served(self, row: StoredModel, credential: StoredCredential | None) -> ServedModel:
@@ -167,6 +208,7 @@ class Builder:
             state=state,
             unavailable=unavailable or restored(row.state_reason),
             uses=uses_of(spec),
+            release_id=row.release_id,
         )
 
     def _spec(self, row: StoredModel) -> Spec:
@@ -188,7 +230,9 @@ class Builder:
                 Sentence("its credential {credential} is missing; choose another", credential=repr(spec.credential))
             )
         targets = [target(endpoint, adapter, secret) for endpoint in spec.endpoints]
-        return tuple(Replica(f"{row.name} {index} {item.origin}", item) for index, item in enumerate(targets))
+        # Circuits of a release beside are its own: its failures must not keep calls from the replicas that it shares.
+        name = f"{row.name} release {row.release_id}" if row.beside else row.name
+        return tuple(Replica(f"{name} {index} {item.origin}", item) for index, item in enumerate(targets))
 
 
 def _require_origin(endpoint: str, credential: StoredCredential) -> None:

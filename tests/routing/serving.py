@@ -29,6 +29,7 @@ from routing.dataplane.hooks import Hooks
 from routing.dataplane.measures import Measures
 from routing.dataplane.recorder import Recorder
 from routing.dataplane.snapshot import Builder, Snapshot, StoredCaller, StoredModel
+from routing.table import Table
 
 PEPPER = b"p" * 32
 KEY = "pb-test-key"
@@ -74,6 +75,11 @@ def model_row(name: str, *ports: int, state: str = "ready", **spec: Any) -> Stor
 
 def snapshot(models: Sequence[StoredModel], callers: Sequence[StoredCaller] = (), revision: int = 7) -> Snapshot:
     return Snapshot(revision, ("127.0.0.0/8",), tuple(callers) or (caller_row(),), (), tuple(models))
+
+
+def builder_table(rows: Snapshot) -> Table:
+    """The table of these rows, without a gateway."""
+    return Builder(lambda row: "secret").build(rows)
 
 
 @dataclass
