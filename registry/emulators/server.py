@@ -115,8 +115,8 @@ class ServedConnection(asyncio.Protocol):
             self._transport.abort()
 
     def on_message_complete(self) -> None:
-        path = self._url.split(b"?", 1)[0].decode("latin-1")
-        call = WireCall(self._parser.get_method().decode(), path, self._headers, bytes(self._body))
+        path, _, query = self._url.decode("latin-1").partition("?")
+        call = WireCall(self._parser.get_method().decode(), path, self._headers, bytes(self._body), query)
         self._queue.append((call, not self._parser.should_keep_alive()))
         if self._playing is None:
             self._next()

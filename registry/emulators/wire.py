@@ -23,12 +23,13 @@ class Emulated:
 
 @dataclass(frozen=True, slots=True)
 class WireCall:
-    """One HTTP request. `path` is relative to the model's address; header names are lower case."""
+    """One HTTP request. `path` is relative to the model's address, without `query`; header names are lower case."""
 
     method: str
     path: str
     headers: Mapping[str, str]
     body: bytes = b""
+    query: str = ""
 
 
 @dataclass(frozen=True, slots=True)

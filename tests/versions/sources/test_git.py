@@ -1,0 +1,165 @@
+"""A real git repository over dulwich's own smart HTTP server."""
+
+import threading
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from wsgiref.simple_server import WSGIServer, make_server
+
+import pytest
+from dulwich import porcelain
+from dulwich.objects import Blob
+from dulwich.repo import Repo
+from dulwich.server import DictBackend
+from dulwich.web import WSGIRequestHandlerLogger, make_wsgi_chain
+
+from registry.transports.egress import Egress
+from tests.versions.sources.conftest import lines, manifest_of, sha256
+from versions.kinds import DOORS
+from versions.reading.errors import SourceGone, SourceRefused, SourceUnreachable
+from versions.reading.interface import Sighting, SourcePlace
+from versions.reading.web import Web
+from versions.sources import git
+
+DOOR = DOORS["git"]
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"ab" * 32 + b"\nsize 123456789\n"
+
+
+@dataclass
+class GitServer:
+    """A repository at `url`, with its working tree in `folder`."""
+
+    url: str
+    folder: Path
+    requests: list[str]
+
+    def commit(self, files: dict[str, bytes], message: str = "change") -> str:
+        for name, data in files.items():
+            path = self.folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+        porcelain.add(str(self.folder), [str(self.folder / name) for name in files])
+        return porcelain.commit(
+            str(self.folder), message=message.encode(), author=b"A <a@x>", committer=b"A <a@x>"
+        ).decode()
+
+
+class QuietHandler(WSGIRequestHandlerLogger):
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def git_server(tmp_path: Path) -> Iterator[GitServer]:
+    folder = tmp_path / "repository"
+    porcelain.init(str(folder))
+    requests: list[str] = []
+    with Repo(str(folder)) as repository:
+        chain = make_wsgi_chain(DictBackend({"/models": repository}))
+
+        def counted(environment: dict[str, str], start: object) -> object:
+            requests.append(environment["PATH_INFO"])
+            return chain(environment, start)
+
+        server = make_server("127.0.0.1", 0, counted, WSGIServer, QuietHandler)  # type: ignore[arg-type]
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield GitServer(f"http://127.0.0.1:{server.server_port}/models", folder, requests)
+        server.shutdown()
+        server.server_close()
+
+
+def test_a_manifest_has_every_file_of_the_tree(git_server: GitServer, web: Web) -> None:
+    files = {"config.json": b"{}", "deep/er/weights.txt": b"w" * 100_000}
+    git_server.commit(files)
+    reading = manifest_of(DOOR, SourcePlace(git_server.url), web)
+    assert lines(reading) == {path: (len(data), sha256(data)) for path, data in files.items()}
+    assert reading.texts == {"config.json": "{}"}
+
+
+def test_a_large_file_is_known_by_its_pointer(git_server: GitServer, web: Web) -> None:
+    git_server.commit({"model.safetensors": POINTER, "config.json": POINTER})
+    known = (123456789, "ab" * 32)
+    found = lines(manifest_of(DOOR, SourcePlace(git_server.url), web))
+    assert found == {"model.safetensors": known, "config.json": known}
+
+
+def test_what_did_not_move_costs_one_request(git_server: GitServer, web: Web) -> None:
+    commit = git_server.commit({"a": b"1"})
+    git_server.requests.clear()
+    assert DOOR.look(SourcePlace(git_server.url, cursor={"revision": commit}), web) is None
+    assert len(git_server.requests) == 1
+    moved = git_server.commit({"a": b"2"})
+    sighting = DOOR.look(SourcePlace(git_server.url, cursor={"revision": commit}), web)
+    assert sighting is not None
+    assert sighting.revision == moved
+
+
+def test_branches_tags_and_commits(git_server: GitServer, web: Web) -> None:
+    first = git_server.commit({"a": b"1"})
+    porcelain.tag_create(str(git_server.folder), b"v1", annotated=True, message=b"one", author=b"A <a@x>")
+    second = git_server.commit({"a": b"2"})
+
+    def revision(reference: str) -> str:
+        sighting = DOOR.look(SourcePlace(git_server.url, reference), web)
+        assert sighting is not None
+        return sighting.revision
+
+    assert revision("v1") == first
+    assert revision("master") == revision("") == second
+    git_server.requests.clear()
+    assert revision(first) == first
+    assert git_server.requests == [], "a commit needs no question"
+    with pytest.raises(SourceGone, match="no branch or tag 'none'"):
+        revision("none")
+
+
+def test_a_symlink_is_its_text_and_is_not_followed(git_server: GitServer, web: Web) -> None:
+    (git_server.folder / "link").symlink_to("/etc/passwd")
+    git_server.commit({"a": b"1"})
+    porcelain.add(str(git_server.folder), [str(git_server.folder / "link")])
+    porcelain.commit(str(git_server.folder), message=b"link", author=b"A <a@x>", committer=b"A <a@x>")
+    assert lines(manifest_of(DOOR, SourcePlace(git_server.url), web))["link"] == (11, sha256(b"/etc/passwd"))
+
+
+def test_no_repository(git_server: GitServer, web: Web) -> None:
+    with pytest.raises(SourceGone, match="404"):
+        DOOR.look(SourcePlace(git_server.url.replace("models", "nothing")), web)
+
+
+def test_the_guard_holds(git_server: GitServer) -> None:
+    with pytest.raises(SourceRefused, match="no allow entry covers it"):
+        DOOR.look(SourcePlace(git_server.url), Web(Egress(())))
+    assert git_server.requests == []
+
+
+def test_a_file_that_unfolds_to_too_much_is_refused(
+    git_server: GitServer, web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two megabytes of zeros are two kilobytes in a pack: refused before anything holds them."""
+    monkeypatch.setattr(git, "LARGEST_BLOB", 1_000_000)
+    commit = git_server.commit({"bomb": bytes(2_000_000)})
+    with pytest.raises(SourceRefused, match="belong in LFS"):
+        manifest_of(DOOR, SourcePlace(git_server.url, commit), web)
+
+
+def test_a_pack_that_lies_about_a_size_is_refused(tmp_path: Path) -> None:
+    blob = Blob.from_string(bytes(100_000))
+    data = b"PACK" + (2).to_bytes(4, "big") + (1).to_bytes(4, "big") + bytes([0x30 | 5]) + zlib.compress(blob.data)
+    pack = tmp_path / "pack"
+    pack.write_bytes(data)
+    with pack.open("rb") as file, pytest.raises(SourceRefused, match="larger than it says"):
+        git._refuse_bomb(file)
+    pack.write_bytes(data[:14])
+    with pack.open("rb") as file, pytest.raises(SourceUnreachable, match="ends early"):
+        git._refuse_bomb(file)
+
+
+def test_a_branch_that_moved_meanwhile_is_noticed(git_server: GitServer, web: Web) -> None:
+    git_server.commit({"a": b"1"})
+    gone = "1" * 40
+    with (
+        pytest.raises((SourceUnreachable, SourceGone)),
+        DOOR.opened(SourcePlace(git_server.url), Sighting(gone, {}), web) as opened,
+    ):
+        list(opened.files())
