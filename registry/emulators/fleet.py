@@ -5,6 +5,7 @@ counted.
 ones do)
 /m/<n>~<fault>/…    the same model, failing; registry.emulators.faults lists the faults
 /m/<n>~key-<key>/…  the same model, asking for that key
+/m/<n>@<version>/…  one version of the model's contract (registry.emulators.contracts), /control/m/<n>… sets them
 /all/<protocol>/…   every model of one protocol behind one address
 /healthz, /counters, /   the fleet itself
 """
@@ -13,10 +14,11 @@ import asyncio
 import os
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from registry.emulators import anthropic, faults, huggingface, kserve_v2, ollama, openai
+from registry.emulators.contracts import EmulatedContract, control, described, without_effect
 from registry.emulators.latency import Latency
 from registry.emulators.roster import emulated
 from registry.emulators.server import ServedConnection, Timing, listen
@@ -39,18 +41,35 @@ class EmulatedFleet:
     size: int
     latency: Latency = field(default_factory=Latency)
     counters: Counter[str] = field(default_factory=Counter)
+    contracts: dict[int, EmulatedContract] = field(default_factory=dict)
 
     def respond(self, call: WireCall) -> tuple[WireAnswer, Timing]:
         """The answer to any call; paths outside the fleet get 404 in words."""
         area, _, rest = call.path.lstrip("/").partition("/")
         address, _, path = rest.partition("/")
         if area == "m":
-            number, _, suffix = address.partition("~")
-            if number.isdecimal() and len(number) < 10 and 1 <= int(number) <= self.size:
-                return self._served(_alone(int(number), suffix), call, f"/{path}", suffix)
+            found = self._one(call, address, f"/{path}")
+            if found is not None:
+                return found
+        if area == "control":
+            return control(self.contracts, self.size, call), Timing()
         if area == "all" and address in WIRES:
             return self._served(_together(address, self.size), call, f"/{path}", "")
         return self._own(call), Timing()
+
+    def _one(self, call: WireCall, address: str, path: str) -> tuple[WireAnswer, Timing] | None:
+        """The answer of one model, by its contract if it has one; None if the fleet has no such model."""
+        named, _, suffix = address.partition("~")
+        number, _, version = named.partition("@")
+        if not number.isdecimal() or len(number) >= 10 or not 1 <= int(number) <= self.size:
+            return None
+        contract = self.contracts.get(int(number))
+        if contract is not None:
+            refused = self._contracted(contract, version, int(number), call, path)
+            if refused is not None:
+                return refused
+            call = replace(call, body=without_effect(contract.rules(version), call.body))
+        return self._served(_alone(int(number), suffix), call, path, suffix)
 
     def _served(self, site: Site, call: WireCall, path: str, suffix: str) -> tuple[WireAnswer, Timing]:
         model = site.models[0]
@@ -71,6 +90,21 @@ class EmulatedFleet:
         self.counters["inferences"] += 1
         gap = 0.0 if answer.frames is None else self.latency.gap(model.number)
         return answer, Timing(self.latency.first(model.number), gap)
+
+    def _contracted(
+        self, contract: EmulatedContract, version: str, number: int, call: WireCall, path: str
+    ) -> tuple[WireAnswer, Timing] | None:
+        """The description, or the refusal of what the version does not take; None if the model is to answer."""
+        if path == "spec.yaml":
+            return described(contract, call), Timing()
+        words = contract.refusal(version, call.body) if call.method == "POST" else None
+        if words is None:
+            return None
+        wire = WIRES[emulated(number).protocol]
+        status, told = (400, words) if words else (404, "this version has ended")
+        self.counters[f"status:{status}"] += 1
+        self.counters["refused by contract"] += 1
+        return wire.refusal(status, told), Timing()
 
     def _own(self, call: WireCall) -> WireAnswer:
         if call.path in ("/", "/healthz"):
