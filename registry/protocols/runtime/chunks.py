@@ -127,19 +127,23 @@ def run_of(template: ChunkTemplate, data: bytes) -> ChunkRun | None:
     stop = _end(template, data, last) or last
     if stop == start:
         return None
-    # Splitting at the long joint would cost twice as much as splitting at a short one and comparing.
-    events = data[start + len(PLAIN_START) : stop - len(PLAIN_END)].split(PLAIN_JOINT)
-    texts = list(map(itemgetter(slice(len(before) - len(PLAIN_START), len(PLAIN_END) - len(after))), events))
-    if before + joint.join(texts) + after != data[start:stop] or not are_texts(texts):
+    first, size = start + len(before), stop - start - len(joint)
+    if found < 0:
+        texts = [data[first : first + size]]
+    else:
+        # Splitting at the long joint would cost twice as much as splitting at a short one and comparing.
+        events = data[start + len(PLAIN_START) : stop - len(PLAIN_END)].split(PLAIN_JOINT)
+        texts = list(map(itemgetter(slice(len(before) - len(PLAIN_START), len(PLAIN_END) - len(after))), events))
+        together = joint.join(texts)
+        if len(together) != size or not data.startswith(together, first):
+            return None
+    if not are_texts(texts):
         return None
-    callers = (template.callers_after + template.callers_before).join(texts)
     empty = texts.count(b"")
-    return ChunkRun(
-        start,
-        stop,
-        template.callers_before + callers + template.callers_after,
-        (len(texts) - empty) * template.with_text + empty * template.without,
-    )
+    tokens = (len(texts) - empty) * template.with_text + empty * template.without
+    texts[0] = template.callers_before + texts[0]
+    texts[-1] += template.callers_after
+    return ChunkRun(start, stop, (template.callers_after + template.callers_before).join(texts), tokens)
 
 
 def _end(template: ChunkTemplate, data: bytes, start: int) -> int:

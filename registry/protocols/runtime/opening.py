@@ -46,14 +46,14 @@ class Opening:
             return self.stream.feed(data)
         if self.over:
             return Fragment()
-        self.held += data if self.held else data.lstrip(BLANK)
-        if not self.held:
+        begun = data if self.held else data.lstrip(BLANK)
+        if not begun:
             return Fragment()
-        self.document = self.held[0] in DOCUMENT
+        self.document = self.document or begun[0] in DOCUMENT
         if not self.document:
-            self.stream, held = self.open(self.context), bytes(self.held)
-            self.held.clear()
-            return self.stream.feed(held)
+            self.stream = self.open(self.context)
+            return self.stream.feed(begun)
+        self.held += begun
         if len(self.held) > MAX_MESSAGE:
             self.over = True
             return Fragment(failure=too_long(self.held))

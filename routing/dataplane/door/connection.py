@@ -195,8 +195,12 @@ class CallerProtocol(asyncio.Protocol):
         return self.house.date()
 
     async def writable(self) -> None:
-        """Wait while the caller reads too slowly. Raises CallerLeft."""
-        self.flush()
+        """Wait while the caller reads too slowly. Raises CallerLeft.
+
+        One part may wait for the end of the turn, in which others' parts leave with it.
+        """
+        if len(self._out) > 1:
+            self.flush()
         while self._full and not self.closed:
             self._room = Signal(self.turn.loop)
             await self._room

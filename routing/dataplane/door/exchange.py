@@ -164,17 +164,17 @@ class CallerExchange:
     async def finish(self, data: bytes = b"") -> None:
         """Send the last part, once the caller has read enough of those before. Raises CallerLeft."""
         await self._wire.writable()
-        self._end(self._framed(data) + (LAST_CHUNK if self._chunked else b""))
+        self._end(self._framed(data, LAST_CHUNK if self._chunked else b""))
 
-    def _framed(self, data: bytes) -> bytes:
-        """A part as it travels, after the head if that has not left."""
+    def _framed(self, data: bytes, end: bytes = b"") -> bytes:
+        """A part as it travels: after the head if that has not left, before what ends the answer. Copied once."""
         if self.method == "HEAD":
             data = b""
-        elif self._chunked and data:
-            data = b"%x\r\n%b\r\n" % (len(data), data)
-        if self._head:
-            data, self._head, self.started = self._head + data, b"", True
-        return data
+        head, self._head = self._head, b""
+        self.started = self.started or bool(head)
+        if self._chunked and data:
+            return b"".join((head, b"%x\r\n" % len(data), data, b"\r\n", end))
+        return b"".join((head, data, end))
 
     def _end(self, data: bytes) -> None:
         if self._gone:
