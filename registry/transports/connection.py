@@ -14,6 +14,8 @@ from registry.transports.egress import Egress
 from registry.transports.response import Response, ResponseLimits, StaleConnection, invalid, refused_body, timed_out
 
 STALE_WITHIN = 1.0
+BOUNDING = frozenset((b"content-length", b"transfer-encoding"))
+"""Headers that tell where a body ends."""
 
 
 class Connection(asyncio.Protocol):
@@ -131,15 +133,8 @@ class Connection(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         """httptools: one header or trailer."""
         response = self._response
-        if response is None or response.ready:
-            return
-        key = name.decode("latin-1").lower()
-        text = value.decode("latin-1")
-        if key in response.headers:
-            text = f"{response.headers[key]}, {text}"
-        response.headers[key] = text
-        if key in ("content-length", "transfer-encoding"):
-            self._bounded = True
+        if response is not None and not response.ready:
+            response.headers.lines.append((name, value))
 
     def on_headers_complete(self) -> None:
         """httptools: the head is whole."""
@@ -148,16 +143,16 @@ class Connection(asyncio.Protocol):
             return
         status = self._parser.get_status_code()
         if status < 200:
-            response.headers.clear()
-            self._bounded = False
+            response.headers.lines.clear()
             return
         response.status = status
-        encoding = response.headers.get("content-encoding", "identity").lower()
+        names = {name.lower() for name, _ in response.headers.lines}
+        self._bounded = not names.isdisjoint(BOUNDING) or status in (204, 304)
+        encoding = response.headers["content-encoding"].lower() if b"content-encoding" in names else ""
         try:
             response.begin_body(None if encoding in ("identity", "") else Decompressor(encoding, self.limits.body))
         except DecompressionRefused as error:
             response.fail(refused_body(response.origin, error))
-        self._bounded = self._bounded or status in (204, 304)
 
     def on_message_complete(self) -> None:
         """httptools: the message is whole, unless it was an interim (1xx) one."""

@@ -46,6 +46,7 @@ class Client:
         self._all: set[Connection] = set()
         self._tls: ssl.SSLContext | None = None
         self._ticker: asyncio.TimerHandle | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self.turn: Turn | None = None
 
     async def send(
@@ -56,27 +57,36 @@ class Client:
         `extra` is complete header lines; `deadline` is the loop time by which the whole answer must be read (default:
         now plus the total limit). Raises Failure for everything that keeps an answer from arriving, redirects included.
         """
-        loop = asyncio.get_running_loop()
+        loop = self._loop = self._loop or asyncio.get_running_loop()
         now = loop.time()
         total = deadline if deadline is not None else now + timeouts.total
         request = target.request(wire, extra)
         kept = self._checkout(target)
-        if kept is not None:
+        while True:
+            connection = kept or await self._connect(target, min(timeouts.connect, max(total - now, 0.001)))
+            response = Response(connection, self._limits, target.origin, loop)
             try:
-                return await self._exchange(kept, target, request, timeouts, total)
+                connection.start(request, response, timeouts, total, loop.time())
+                await response.head()
+                if 300 <= response.status < 400:
+                    raise _redirect(target, response)
             except StaleConnection:
-                pass
-        fresh = await self._connect(target, min(timeouts.connect, max(total - now, 0.001)))
-        try:
-            return await self._exchange(fresh, target, request, timeouts, total)
-        except StaleConnection:
-            raise _unreachable(target, Sentence("upstream {origin} closed the connection as it was opened")) from None
+                response.close()
+                if kept is None:
+                    words = Sentence("upstream {origin} closed the connection as it was opened")
+                    raise _unreachable(target, words) from None
+                kept = None
+            except BaseException:
+                response.close()
+                raise
+            else:
+                return response
 
     async def fetch(self, target: Target, wire: Wire, timeouts: Timeouts, extra: bytes = b"") -> Fetched:
         """Send `wire` and read the whole answer. Raises Failure."""
         response = await self.send(target, wire, timeouts, extra)
         try:
-            return Fetched(response.status, response.headers, await response.read())
+            return Fetched(response.status, dict(response.headers), await response.read())
         finally:
             response.close()
 
@@ -99,21 +109,6 @@ class Client:
     def connections(self) -> int:
         """Open connections, idle ones included."""
         return len(self._all)
-
-    async def _exchange(
-        self, connection: Connection, target: Target, request: bytes, timeouts: Timeouts, deadline: float
-    ) -> Response:
-        loop = asyncio.get_running_loop()
-        response = Response(connection, self._limits, target.origin, loop)
-        connection.start(request, response, timeouts, deadline, loop.time())
-        try:
-            await response.head()
-            if 300 <= response.status < 400:
-                raise _redirect(target, response)
-        except BaseException:
-            response.close()
-            raise
-        return response
 
     def _checkout(self, target: Target) -> Connection | None:
         """A kept connection to `target` that today's guard still allows."""
@@ -213,7 +208,8 @@ class Client:
         if len(idle) >= self._limits.idle_per_origin or connection not in self._all:
             connection.abort()
             return
-        connection.idle_since = asyncio.get_running_loop().time()
+        loop = self._loop = self._loop or asyncio.get_running_loop()
+        connection.idle_since = loop.time()
         idle.append(connection)
 
     def _tick(self) -> None:

@@ -1,6 +1,7 @@
 """One answer being read from an upstream, and the failures of its transport."""
 
 import asyncio
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -40,8 +41,35 @@ class StaleConnection(Exception):
     """A kept connection that the upstream had closed before it saw the request."""
 
 
+class HeaderLines(Mapping[str, str]):
+    """Headers by lower-case name, the values of repeated ones joined; read only if somebody asks, as few do."""
+
+    __slots__ = ("_read", "lines")
+
+    def __init__(self) -> None:
+        self.lines: list[tuple[bytes, bytes]] = []
+        self._read: dict[str, str] | None = None
+
+    def _all(self) -> dict[str, str]:
+        if self._read is None:
+            self._read = {}
+            for name, value in self.lines:
+                key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+                self._read[key] = f"{self._read[key]}, {text}" if key in self._read else text
+        return self._read
+
+    def __getitem__(self, name: str) -> str:
+        return self._all()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+
 class Response:
-    """One answer being read. `status` and `headers` (lower-case names) are there once `head` returns."""
+    """One answer being read. `status` and `headers` are there once `head` returns."""
 
     __slots__ = (
         "_inflate",
@@ -76,7 +104,7 @@ class Response:
         self._limit = limits.stream
         self._size = self.buffered = self.status = 0
         self.origin = origin
-        self.headers: dict[str, str] = {}
+        self.headers = HeaderLines()
         self.ready = self.complete = self.gather = self.started_body = False
         self.failure: Exception | None = None
 
@@ -85,7 +113,7 @@ class Response:
         while not self.ready:
             if self.failure is not None:
                 raise self.failure
-            await self._wait()
+            await self._more()
 
     async def read_some(self) -> bytes:
         """Body bytes that have arrived, at least one; b"" at the end of a whole body. Raises Failure."""
@@ -94,7 +122,7 @@ class Response:
                 raise self.failure
             if self.complete:
                 return b""
-            await self._wait()
+            await self._more()
         data = self._take()
         self.buffered -= len(data)
         if self._source is not None and self.buffered <= self._limits.high_water:
@@ -125,7 +153,7 @@ class Response:
             if self._size > self._limit:
                 self.fail(self.too_large())
             else:
-                await self._wait()
+                await self._more()
         if self.failure is not None:
             raise self.failure
         return self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
@@ -183,15 +211,14 @@ class Response:
 
     def wake(self) -> None:
         """Let a waiting reader go on."""
-        if self._waiter is not None:
-            self._waiter.set()
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None:
+            waiter.set()
 
-    async def _wait(self) -> None:
+    def _more(self) -> Signal:
+        """What is set when more has come."""
         self._waiter = Signal(self._loop)
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
+        return self._waiter
 
 
 def invalid(origin: str, words: Sentence) -> Failure:

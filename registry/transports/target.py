@@ -10,7 +10,7 @@ from registry.protocols.adapter import Wire
 class Target:
     """A parsed endpoint, the headers that never change and the query its auth adds. Headers and query hold secrets.
 
-    `secret` is the credential itself: what an upstream repeats of it is masked.
+    `secret` is the credential itself: what an upstream repeats of it is masked. `origin` is scheme://host:port.
     """
 
     scheme: str
@@ -20,6 +20,7 @@ class Target:
     headers: tuple[tuple[bytes, bytes], ...] = field(default=(), repr=False)
     query: bytes = field(default=b"", repr=False)
     secret: str = field(default="", repr=False)
+    origin: str = field(init=False, repr=False, compare=False)
     pool_key: tuple[str, str, int] = field(init=False, repr=False, compare=False)
     _head: bytes = field(init=False, repr=False, compare=False)
     _typed: bool = field(init=False, repr=False, compare=False)
@@ -28,6 +29,7 @@ class Target:
         """Build the part of every request's head that stays the same."""
         default_port = 443 if self.scheme == "https" else 80
         host = f"[{self.host}]" if ":" in self.host else self.host
+        object.__setattr__(self, "origin", f"{self.scheme}://{host}:{self.port}")
         if self.port != default_port:
             host = f"{host}:{self.port}"
         lines = [b"host: " + host.encode(), b"accept-encoding: identity", b"user-agent: patchbay"]
@@ -40,12 +42,6 @@ class Target:
         object.__setattr__(self, "pool_key", (self.scheme, self.host, self.port))
         object.__setattr__(self, "_head", b" HTTP/1.1\r\n" + b"\r\n".join(lines) + b"\r\n")
         object.__setattr__(self, "_typed", any(name.lower() == b"content-type" for name, _ in self.headers))
-
-    @property
-    def origin(self) -> str:
-        """scheme://host:port."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.scheme}://{host}:{self.port}"
 
     def path(self, wire: Wire) -> bytes:
         """The request path and query for `wire`."""

@@ -55,8 +55,8 @@ class Trial(Struct):
 class Call(Struct):
     """What is known of a call so far. `id` becomes the record's.
 
-    It began `at` so many seconds since the epoch; `began` is the same on the performance counter. `changes` are those
-    of `encoded`, once they were told.
+    It began `at` so many seconds since the epoch; `began` is the same on the performance counter. `size` is
+    that of the caller's body, in bytes; `changes` are those of `encoded`, once they were told.
     """
 
     address: Address
@@ -71,6 +71,7 @@ class Call(Struct):
     admitted: Caller | None = None
     model: ServedModel | None = None
     asked_for: str = ""
+    size: int = 0
     request: Request | None = None
     encoded: Encoded | None = None
     changes: Changes | None = None

@@ -71,11 +71,14 @@ class Forwarder:
             model=model,
             request=request,
             operation=operation,
-            encoded=await _encoded(operation, request, model),
+            encoded=operation.encode(request, model.spec.upstream_model)
+            if call.size <= LARGE_BYTES
+            else await apart(operation.encode, request, model.spec.upstream_model),
             context=context_of(request, model.name, call.request_id, int(call.at)),
             deadline=asyncio.get_running_loop().time() + model.timeouts.total,
         )
         several = len(model.replicas) > 1
+        ask = self._ask if request.stream and operation.optional else self._attempt
         if several:
             self._budgets[model.name, model.release_id].earn()
         tried: list[Replica] = []
@@ -83,7 +86,7 @@ class Forwarder:
             replica = self._choose(call, model, tried)
             tried.append(replica)
             try:
-                await self._ask(call, asked, replica, to)
+                await ask(call, asked, replica, to)
                 return
             except Failure as failure:
                 if not (several and self._again(call, model, failure, tried)):
@@ -115,9 +118,9 @@ class Forwarder:
         return failure.retryable and not call.started and left and self._budgets[model.name, model.release_id].spend()
 
     async def _ask(self, call: Call, asked: Outgoing, replica: Replica, to: Answering) -> None:
-        """Ask one replica; once more without the fields that we added, if it may have refused those."""
-        with_extras = asked.request.stream and bool(asked.operation.optional)
-        if with_extras and self._extras.leaves_out(replica.key):
+        """Ask one replica for a stream; once more without the fields that we added, if it may have refused those."""
+        with_extras = True
+        if self._extras.leaves_out(replica.key):
             asked, with_extras = _plainer(asked), False
         try:
             await self._attempt(call, asked, replica, to)
@@ -200,12 +203,6 @@ class Forwarder:
     def outstanding(self) -> int:
         """Calls that wait for a replica now."""
         return sum(self._outstanding.values())
-
-
-async def _encoded(operation: BoundOperation, request: Request, model: ServedModel) -> Encoded:
-    if sum(map(len, request.fields.values())) <= LARGE_BYTES:
-        return operation.encode(request, model.spec.upstream_model)
-    return await apart(operation.encode, request, model.spec.upstream_model)
 
 
 def reply_headers(call: Call) -> Headers:

@@ -248,6 +248,7 @@ class Gateway:
         if name is None:
             name = take(fields, "model", text, MODEL_NAME)
         call.asked_for = name
+        call.size = len(body)
         call.model = await self._find(call, caller, name)
         return call.model, fields
 

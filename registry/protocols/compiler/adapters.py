@@ -24,6 +24,7 @@ from registry.protocols.compiler.mapping import collision
 from registry.protocols.document import ControlCall, Document, Framing, Transport
 from registry.protocols.document import Operation as Described
 from registry.protocols.recognition import Probe
+from registry.protocols.runtime.moulds import with_moulds
 from registry.protocols.runtime.opening import opening
 from registry.protocols.runtime.own_format import STARTS
 from registry.spec import TASKS_BY_TYPE, Constraint, Parameter, Spec
@@ -150,7 +151,7 @@ def compiled(found: Ground, spec: Spec) -> Code:
         raise CompileError(
             Sentence("protocol {protocol}: its code does not load: {error}", protocol=document.name, error=error)
         ) from error
-    return Code(source, digest, operations(module, document, tasks))
+    return Code(source, digest, operations(module, document, tasks, spec))
 
 
 def below(document: Document, path: str) -> str:
@@ -177,7 +178,9 @@ def below_base(document: Document) -> Document:
     )
 
 
-def operations(module: ModuleType, document: Document, tasks: tuple[Task, ...]) -> Mapping[Task, BoundOperation]:
+def operations(
+    module: ModuleType, document: Document, tasks: tuple[Task, ...], spec: Spec
+) -> Mapping[Task, BoundOperation]:
     """The generated functions, by task."""
     found = {}
     for task in tasks:
@@ -186,7 +189,10 @@ def operations(module: ModuleType, document: Document, tasks: tuple[Task, ...]) 
         if opener is not None and rules is not None and rules.framing is Framing.SSE:
             opener = opening(opener, decode)
         optional = rules.optional if rules is not None else ()
-        found[task] = BoundOperation(task, getattr(module, f"encode_{task}"), decode, opener, optional)
+        encode, content = getattr(module, f"encode_{task}"), generate.passed_on(document.operations[task], spec)
+        if content:
+            encode = with_moulds(encode, content)
+        found[task] = BoundOperation(task, encode, decode, opener, optional)
     return MappingProxyType(found)
 
 

@@ -169,6 +169,16 @@ def encoder(task: Task, operation: Operation, spec: Spec) -> ast.FunctionDef:
     return function(f"encode_{task}", {"request": "Request", "upstream_model": "str"}, "Encoded", body)
 
 
+def passed_on(operation: Operation, spec: Spec) -> tuple[str, ...]:
+    """The content fields that an encoder passes on as they come; none if anything in it may look into one."""
+    steps = [step for step in operation.body if step.sources and step.sources[0] in CONTENT]
+    names = tuple(step.sources[0] for step in steps)
+    read = {parameter.name for parameter in spec.params}
+    read |= {source for step in operation.body if step not in steps for source in step.sources}
+    plain = all(step.required and not step.convert and len(step.sources) == 1 for step in steps)
+    return names if plain and not operation.finish and read.isdisjoint(names) else ()
+
+
 def summary(operation: Operation) -> str:
     """Where an operation goes, in words."""
     streamed = f", {operation.stream_path} for a stream" if operation.stream_path else ""

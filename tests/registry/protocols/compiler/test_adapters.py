@@ -87,7 +87,7 @@ def test_adapters_that_nobody_holds_are_let_go() -> None:
 
 
 def test_an_error_in_generated_code_shows_its_line() -> None:
-    encode = compile_adapter(spec_of("openai")).operations[Task.CHAT].encode
+    encode = compile_adapter(spec_of("ollama")).operations[Task.CHAT].encode
     nothing: Any = None
     with pytest.raises(AttributeError) as caught:
         encode(nothing, "up")
