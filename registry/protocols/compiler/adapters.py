@@ -20,7 +20,7 @@ from registry.protocols.auth import MINTED, authorization
 from registry.protocols.compiler import generate
 from registry.protocols.compiler.catalog import PROTOCOLS
 from registry.protocols.compiler.layout import layout
-from registry.protocols.compiler.mapping import collision
+from registry.protocols.compiler.mapping import collision, passed_on
 from registry.protocols.document import ControlCall, Document, Framing, Transport
 from registry.protocols.document import Operation as Described
 from registry.protocols.recognition import Probe
@@ -189,7 +189,7 @@ def operations(
         if opener is not None and rules is not None and rules.framing is Framing.SSE:
             opener = opening(opener, decode)
         optional = rules.optional if rules is not None else ()
-        encode, content = getattr(module, f"encode_{task}"), generate.passed_on(document.operations[task], spec)
+        encode, content = getattr(module, f"encode_{task}"), passed_on(document.operations[task], spec)
         if content:
             encode = with_moulds(encode, content)
         found[task] = BoundOperation(task, encode, decode, opener, optional)

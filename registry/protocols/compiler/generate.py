@@ -10,14 +10,13 @@ from typing import Any
 import msgspec
 
 from registry.canon import Task
-from registry.protocols.compiler.mapping import wire_path
+from registry.protocols.compiler.mapping import CONTENT, wire_path
 from registry.protocols.document import Document, MappingStep, Operation, Rest
 from registry.protocols.part import Part
 from registry.spec import Constraint, Parameter, Spec
 from registry.steering import steers
 
 SYNONYMS = ("max_tokens", "max_completion_tokens")
-CONTENT = ("messages", "prompt", "input", "inputs", "query", "documents", "texts")
 STREAMS = {Task.CHAT: "ChatStream", Task.COMPLETION: "CompletionStream"}
 FRAMINGS = {"sse": "SseFraming", "ndjson": "NdjsonFraming"}
 
@@ -167,16 +166,6 @@ def encoder(task: Task, operation: Operation, spec: Spec) -> ast.FunctionDef:
     body.append(rest_statement(operation, [key for key in declared if steers(key)]))
     body.append(ast.Return(call("Encoded", [wire(operation), call("tuple", [name("draft.adapted")])])))
     return function(f"encode_{task}", {"request": "Request", "upstream_model": "str"}, "Encoded", body)
-
-
-def passed_on(operation: Operation, spec: Spec) -> tuple[str, ...]:
-    """The content fields that an encoder passes on as they come; none if anything in it may look into one."""
-    steps = [step for step in operation.body if step.sources and step.sources[0] in CONTENT]
-    names = tuple(step.sources[0] for step in steps)
-    read = {parameter.name for parameter in spec.params}
-    read |= {source for step in operation.body if step not in steps for source in step.sources}
-    plain = all(step.required and not step.convert and len(step.sources) == 1 for step in steps)
-    return names if plain and not operation.finish and read.isdisjoint(names) else ()
 
 
 def summary(operation: Operation) -> str:

@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from registry.protocols.document import Operation
-from registry.spec import Parameter
+from registry.spec import Parameter, Spec
+
+CONTENT = ("messages", "prompt", "input", "inputs", "query", "documents", "texts")
 
 
 def wire_path(item: Parameter, operation: Operation) -> str:
@@ -35,3 +37,13 @@ def _path(item: Parameter, operation: Operation, put: Mapping[str, str]) -> str:
         return put[item.name]
     upstream = item.upstream or item.name
     return upstream if "." in upstream or not operation.home else f"{operation.home}.{upstream}"
+
+
+def passed_on(operation: Operation, spec: Spec) -> tuple[str, ...]:
+    """The content fields that an encoder passes on as they come; none if anything in it may look into one."""
+    steps = [step for step in operation.body if step.sources and step.sources[0] in CONTENT]
+    names = tuple(step.sources[0] for step in steps)
+    read = {parameter.name for parameter in spec.params}
+    read |= {source for step in operation.body if step not in steps for source in step.sources}
+    plain = all(step.required and not step.convert and len(step.sources) == 1 for step in steps)
+    return names if plain and not operation.finish and read.isdisjoint(names) else ()
