@@ -17,6 +17,8 @@ from routing.dataplane.measures import Histogram, Measures
 WRITE_SECONDS = 1.0
 FRESH_SECONDS = 5.0
 FILES = "counts-*.json"
+KNOWN_TO_ALL = frozenset({"circuits_open"})
+"""Values of the moment that are the same in all gateways."""
 
 
 class Counts(msgspec.Struct):
@@ -63,7 +65,7 @@ def added(parts: Iterable[Counts], now: float) -> Counts:
             records[fate] = records.get(fate, 0) + count
         if abs(now - part.at) < FRESH_SECONDS:
             for name, value in part.moment.items():
-                moment[name] = moment.get(name, 0) + value
+                moment[name] = max(moment.get(name, 0), value) if name in KNOWN_TO_ALL else moment.get(name, 0) + value
     return taken(sum_of, records, moment, now)
 
 

@@ -18,12 +18,13 @@ from registry.transports.masking import mask_failure
 from registry.transports.response import Response
 from registry.upstreams.exchange import name_model
 from routing.dataplane.apart import apart
-from routing.dataplane.breaker import Breakers, RetryBudget
+from routing.dataplane.breaker import Breakers
 from routing.dataplane.call import Call, Resolved
 from routing.dataplane.caller import Answering, CallerLeft
 from routing.dataplane.endpoints import EVENT_STREAM, JSON, REPLICA_FAULTS, Headers
 from routing.dataplane.extras import Extras, without_extras
 from routing.dataplane.fields import LARGE_BYTES
+from routing.dataplane.retries import RetryBudgets
 from routing.dataplane.shares import ConnectionShares
 from routing.policies import least_outstanding
 from routing.policies.choice import Candidate, DecisionPoint, Policy
@@ -54,7 +55,7 @@ class Forwarder:
         self._client = client
         self._breakers = breakers
         self._policy = policy
-        self._budgets: dict[tuple[str, int], RetryBudget] = defaultdict(RetryBudget)
+        self.retries = RetryBudgets()
         self._outstanding: dict[str, int] = defaultdict(int)
         self._extras = Extras(time.monotonic)
         self._shares = ConnectionShares(client.most)
@@ -80,7 +81,7 @@ class Forwarder:
         several = len(model.replicas) > 1
         ask = self._ask if request.stream and operation.optional else self._attempt
         if several:
-            self._budgets[model.name, model.release_id].earn()
+            self.retries.earn((model.name, model.release_id))
         tried: list[Replica] = []
         while True:
             replica = self._choose(call, model, tried)
@@ -95,8 +96,7 @@ class Forwarder:
 
     def keep(self, table: Table) -> None:
         """Forget what was learned of every model and replica that is not in `table`."""
-        models = [(served.name, served.release_id) for served in table.served() if len(served.replicas) > 1]
-        self._budgets = defaultdict(RetryBudget, {key: self._budgets[key] for key in models if key in self._budgets})
+        self.retries.keep({(served.name, served.release_id) for served in table.served() if len(served.replicas) > 1})
         replicas = {replica.key for served in table.served() for replica in served.replicas}
         self._breakers.forget(replicas)
         self._extras.forget(replicas)
@@ -115,7 +115,7 @@ class Forwarder:
     def _again(self, call: Call, model: ServedModel, failure: Failure, tried: Sequence[Replica]) -> bool:
         """Whether another replica may be asked: nothing was sent yet, some are left, the budget allows it."""
         left = len(tried) < min(ATTEMPTS, len(model.replicas))
-        return failure.retryable and not call.started and left and self._budgets[model.name, model.release_id].spend()
+        return failure.retryable and not call.started and left and self.retries.spend((model.name, model.release_id))
 
     async def _ask(self, call: Call, asked: Outgoing, replica: Replica, to: Answering) -> None:
         """Ask one replica for a stream; once more without the fields that we added, if it may have refused those."""

@@ -42,7 +42,7 @@ class CallLimits:
         self._keys: dict[int, Held] = {}
         self._dirty: set[Held] = set()
         self._pump: asyncio.Task[None] | None = None
-        self._processes = processes
+        self.processes = processes
         self._why = "" if ledger is None else "not asked yet"
         self._away = ledger is None
         self._told_at = float("-inf")
@@ -101,7 +101,7 @@ class CallLimits:
         """What is wrong with the shared counter, in words; nothing if all is well."""
         if self._ledger is None or not self._away:
             return ""
-        part = f"1/{self._processes} of each key's limits" if self._processes > 1 else "each key's limits alone"
+        part = f"1/{self.processes} of each key's limits" if self.processes > 1 else "each key's limits alone"
         return f"Redis does not count calls ({self._why}); this process admits {part} until it does"
 
     async def run(self) -> None:
@@ -178,7 +178,7 @@ class CallLimits:
                 self._lose(batch)
         if answer is None:
             return False
-        self._processes = answer.live
+        self.processes = answer.live
         if answer.lapsed or self._away:
             self._dirty.update(
                 held for held in self._keys.values() if held.in_use or held.told or held.owed_until > now
@@ -239,7 +239,7 @@ class CallLimits:
 
     def _admit_share(self, held: Held, now: float) -> None:
         """Count a call in by this process's share of the limits. Raises Failure."""
-        sharing = self._processes if self._ledger is not None else 1
+        sharing = self.processes if self._ledger is not None else 1
         if held.most is not None and held.in_use >= min(held.most, max(1, held.most // sharing)):
             raise refusal(held, held.in_use, None, sharing)
         if held.per_minute is not None:
@@ -259,7 +259,7 @@ class CallLimits:
 
     def _share_after(self, held: Held, per_minute: int, now: float) -> float:
         """When this process's share of a minute's calls would be whole again after one more."""
-        share = max(1.0, per_minute / self._processes)
+        share = max(1.0, per_minute / self.processes)
         return max(held.share_until, now) + WINDOW_SECONDS / share
 
     def _sweep(self) -> None:

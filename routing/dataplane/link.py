@@ -1,4 +1,4 @@
-"""The data plane's threads to Redis: call records and counts of rollouts out, notices of a revision in, limits counted.
+"""The data plane's threads to Redis: records and counts of rollouts out, notices in, limits, circuits and retries.
 
 Each may be cut.
 """
@@ -6,14 +6,15 @@ Each may be cut.
 import asyncio
 import hashlib
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from secrets import token_hex
-from typing import cast
+from typing import Any, cast
 
 import redis.asyncio as redis
 from redis.exceptions import NoScriptError, RedisError
 
 from controlplane.base import redis_names
+from routing.dataplane.board import BoardAway
 from routing.dataplane.ledger import LedgerAway
 from routing.dataplane.recorder import DeliveryFailed
 
@@ -100,22 +101,36 @@ class Link:
             found = await counter.read_response()
         return found
 
-    async def listen(self, notice: Callable[[], None]) -> None:
-        """Call `notice` for every announced revision, for ever; a poll covers what is missed while Redis is away."""
+    async def exchange(self, script: str, keys: Sequence[str], told: Sequence[str | float]) -> list[Any]:
+        """Run a script that answers with lists, waiting a second at the most. Raises BoardAway."""
+        try:
+            async with asyncio.timeout(TIMEOUT):
+                answer: Any = self._client.eval(script, len(keys), *keys, *told)
+                found: list[Any] = await answer
+                return found
+        except (RedisError, OSError, TimeoutError) as error:
+            raise BoardAway(str(error) or type(error).__name__) from error
+
+    async def listen(self, notices: Mapping[str, Callable[[], None]]) -> None:
+        """Call what belongs to a channel for all that is announced there, for ever, and once after each interruption.
+
+        Polls cover what is missed while Redis is away.
+        """
         while True:
             try:
-                await self._subscribe(notice)
+                await self._subscribe(notices)
             except (RedisError, OSError) as error:
                 log.debug("notices are interrupted: %s", error)
             await asyncio.sleep(AGAIN_SECONDS)
 
-    async def _subscribe(self, notice: Callable[[], None]) -> None:
+    async def _subscribe(self, notices: Mapping[str, Callable[[], None]]) -> None:
         """Listen until the connection ends. Raises RedisError, OSError."""
         async with self._listener.pubsub(ignore_subscribe_messages=True) as subscription:
-            await subscription.subscribe(redis_names.REVISION)
-            notice()
-            async for _ in subscription.listen():
+            await subscription.subscribe(*notices)
+            for notice in notices.values():
                 notice()
+            async for message in subscription.listen():
+                notices[message["channel"].decode()]()
 
     async def close(self) -> None:
         """Close the connections."""

@@ -4,10 +4,12 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from controlplane.base import redis_names
 from controlplane.base.service_loop import Service
 from registry.transports.drive import Turn
 from registry.transports.egress import Egress
 from registry.transports.http import Client
+from routing.dataplane.board import Board
 from routing.dataplane.breaker import Breakers
 from routing.dataplane.colours import Colours
 from routing.dataplane.cors import CrossOrigin
@@ -58,18 +60,21 @@ class Plane:
         self.measures = Measures()
         self.forwarder = Forwarder(self.client, self.breakers)
         self.limits = CallLimits(time.monotonic, Ledger(self.link.evaluate), settings.gateways)
+        self.board = Board(self.link.exchange, self.breakers, self.forwarder.retries, lambda: self.limits.processes)
         self.gateway = Gateway(self.forwarder, self.recorder, self.measures, settings.pepper, self.limits)
         self.gateway.colours = Colours(self.link.tell_colours)
         self.door = CrossOrigin(self.gateway, settings.browsers)
         builder = Builder(unsealing(settings.master_key))
         self.watcher = Watcher(rows, builder, settings.data_dir / "snapshot.json", self.serve)
         self.gateway.hooks = Hooks(self.watcher.catch_up, submit_job)
+        notices = {redis_names.REVISION: self.watcher.notice, redis_names.CIRCUITS_MOVED: self.board.notice}
         self.services: tuple[Service, ...] = (
             Service("the reader of the table", self.watcher.run),
-            Service("the listener to notices", lambda: self.link.listen(self.watcher.notice)),
+            Service("the listener to notices", lambda: self.link.listen(notices)),
             Service("the sender of call records", self.recorder.run),
             Service("the keeper of limits", self.limits.run),
             Service("the teller of rollouts", self.gateway.colours.run),
+            Service("the board of circuits", self.board.run),
         )
         self.shared_counts: SharedCounts | None = None
         if settings.number is not None:

@@ -22,16 +22,18 @@ LIMITS = dict.fromkeys(("connect", "first_byte", "idle", "total"), 60)
 
 def document(name: str, port: int) -> dict[str, Any]:
     """A model whose upstream does what its name says."""
-    endpoint = f"http://127.0.0.1:{port}/{name}"
+    endpoint: str | list[str] = f"http://127.0.0.1:{port}/{name}"
+    if name == "pooled":
+        endpoint = [f"http://127.0.0.1:{port}/{replica}" for replica in ("bad", "good", "fine")]
     patience = {**LIMITS, "first_byte": 1, "idle": 1} if name in ("silent", "stalling") else LIMITS
     return {"name": name, "type": "llm", "protocol": "openai", "endpoint": endpoint, "timeouts": patience}
 
 
 def seed(port: int) -> str:
-    """Models `good`, `long`, `silent` and `stalling` at one port; the key of a caller."""
+    """Models `good`, `long`, `silent` and `stalling` at one port, `pooled` with three replicas; the key of a caller."""
     person = User.objects.create_user("plant", role="admin")
     store_egress_allow(None, [f"127.0.0.1:{port}"])
-    for name in ("good", "long", "silent", "stalling"):
+    for name in ("good", "long", "silent", "stalling", "pooled"):
         catalog.create(person, document(name, port))
     Model.objects.update(state="ready")
     return callers.create(person, "plant", ["call", "read"])[1]

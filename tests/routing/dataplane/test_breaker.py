@@ -8,8 +8,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from registry.canon import Failure
 from registry.spec import Spec, Timeouts
 from registry.transports.target import Target
-from routing.dataplane.breaker import Breakers, RetryBudget
+from routing.dataplane.breaker import Breakers
 from routing.dataplane.limits import CallLimits
+from routing.dataplane.retries import RetryBudget
 from routing.policies import least_outstanding, round_robin
 from routing.policies.choice import Candidate, Choice, DecisionPoint, Policy
 from routing.table import Caller, Replica, ServedModel, Table

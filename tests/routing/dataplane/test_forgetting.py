@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from routing.dataplane.breaker import RETRY_RESERVE
+from routing.dataplane.retries import RETRY_RESERVE
 from tests.registry.transports.faults import serving
 from tests.routing.dataplane.test_extras import forbidding, heard
 from tests.routing.serving import Running, gateway_for, model_row, snapshot

@@ -15,6 +15,7 @@ import openai
 import pytest
 from openai.types.chat import ChatCompletionMessageParam
 
+from controlplane.base import redis_names
 from controlplane.base.secrets import seal
 from routing.dataplane import snapshot as module
 from routing.dataplane.link import Link
@@ -271,7 +272,7 @@ def replace_rows(rows: Snapshot, *callers: object) -> Snapshot:
 async def test_redis_takes_packed_records_and_tells_of_revisions(stores: None) -> None:
     link = Link(os.environ["REDIS_URL"])
     noticed = asyncio.Event()
-    listening = asyncio.create_task(link.listen(noticed.set))
+    listening = asyncio.create_task(link.listen({redis_names.REVISION: noticed.set}))
     await asyncio.wait_for(noticed.wait(), 3)
     noticed.clear()
     await link._client.publish("patchbay:revision", "moved")
