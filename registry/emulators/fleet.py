@@ -95,12 +95,12 @@ class EmulatedFleet:
         self, contract: EmulatedContract, version: str, number: int, call: WireCall, path: str
     ) -> tuple[WireAnswer, Timing] | None:
         """The description, or the refusal of what the version does not take; None if the model is to answer."""
-        if path == "spec.yaml":
+        if path == "/spec.yaml":
             return described(contract, call), Timing()
         words = contract.refusal(version, call.body) if call.method == "POST" else None
         if words is None:
             return None
-        wire = WIRES[emulated(number).protocol]
+        wire = openai.WIRE if path.startswith("/v1/") else WIRES[emulated(number).protocol]
         status, told = (400, words) if words else (404, "this version has ended")
         self.counters[f"status:{status}"] += 1
         self.counters["refused by contract"] += 1
