@@ -3,7 +3,9 @@
 from django.utils.translation import gettext_lazy as _
 
 from controlplane.base.declaring import AppDeclaration, declare
+from controlplane.base.jobs.kinds import JobKind
 from controlplane.base.web.navigation import NavigationPlace, PlaceGroup
+from versions import judging, proposing
 from versions.objects import OBJECTS
 from versions.words import FAMILIES
 
@@ -11,6 +13,7 @@ declare(
     AppDeclaration(
         places=(NavigationPlace("reviews", _("Reviews"), "update.read", "r", PlaceGroup.VERSIONS, 10, "review"),),
         topics={"updates": "update.read"},
+        job_kinds=(JobKind(proposing.KIND, _("Update"), judging.run, 4, 2),),
         objects=OBJECTS,
         words=FAMILIES,
     )

@@ -27,6 +27,8 @@ FAMILIES: dict[str, dict[str, str | Promise]] = {
     },
     "object": {"update": _("Update")},
     "verb": {
+        "update.propose": _("proposed"),
+        "update.adapt": _("adaptation edited"),
         "update.judge": _("judged"),
         "update.fail_to_read": _("could not be read"),
         "update.clear": _("cleared by its tests"),

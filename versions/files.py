@@ -1,0 +1,66 @@
+"""What two manifests say about a model's files: weights, tokenizer and templates that are others, as findings."""
+
+import zlib
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+from typing import Any
+
+from versions.diff.findings import Direction
+from versions.diff.rules import fact
+from versions.models import Manifest, Scan
+
+WEIGHTS = (
+    ".safetensors", ".gguf", ".ggml", ".bin", ".pt", ".pth", ".onnx", ".ckpt", ".h5", ".npz", ".tflite", ".engine",
+    ".plan", ".msgpack", ".pkl", ".mlmodel",
+)  # fmt: skip
+TOKENIZER = (
+    "tokenizer.json", "tokenizer.model", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
+    "vocab.json", "vocab.txt", "merges.txt", "chat_template.jinja", "chat_template.json", "template", "system",
+)  # fmt: skip
+MOST_NAMED = 5
+RULES = {"snapshot-changed": "weights", "tokenizer-changed": "tokenizer"}
+
+
+def file_findings(old: Manifest | None, new: Manifest | None) -> list[dict[str, Any]]:
+    """One finding for weights that changed and one for tokenizer files; other files change nothing for callers."""
+    if old is None or new is None or old.digest == new.digest:
+        return []
+    before, after = dict(lines(old)), dict(lines(new))
+    moved = sorted(path for path in {*before, *after} if before.get(path) != after.get(path))
+    groups = {
+        "snapshot-changed": [path for path in moved if path.lower().endswith(WEIGHTS)],
+        "tokenizer-changed": [path for path in moved if PurePosixPath(path).name in TOKENIZER],
+    }
+    found = []
+    for key, paths in groups.items():
+        if paths:
+            change = (_digests(before, paths), _digests(after, paths))
+            found.append(fact(key, Direction.REQUEST, "model", _named(paths), change).data() | {"source": "files"})
+    return found
+
+
+def lines(manifest: Manifest) -> Iterator[tuple[str, str]]:
+    """Each file's path and SHA-256."""
+    for line in zlib.decompress(bytes(manifest.files)).decode().splitlines():
+        sha256, _size, path = line.split(" ", 2)
+        yield path, sha256
+
+
+def scan_findings(scan: Scan | None, known: set[str]) -> list[dict[str, Any]]:
+    """The findings of a scan itself, in the shape of a report's; those about what is `known` are left out."""
+    found = []
+    for item in scan.findings if scan is not None else []:
+        if not isinstance(item, dict) or item.get("key") in known:
+            continue
+        severity = item.get("severity")
+        kept = severity if severity in ("compatible", "review", "breaking") else "review"
+        found.append({"direction": "request", "use": "model", "path": "", **item, "severity": kept, "source": "scan"})
+    return found
+
+
+def _named(paths: list[str]) -> str:
+    return ", ".join(paths[:MOST_NAMED]) + (f" (+{len(paths) - MOST_NAMED})" if len(paths) > MOST_NAMED else "")
+
+
+def _digests(held: dict[str, str], paths: list[str]) -> str | None:
+    return ", ".join(held[path][:12] for path in paths[:MOST_NAMED] if path in held) or None
