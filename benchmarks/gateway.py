@@ -22,13 +22,15 @@ from typing import Any
 
 from benchmarks import gateway_page as page
 from benchmarks.browsing import browse
-from benchmarks.gateway_measures import CASES, LoadFailed, Results, measure, summary
+from benchmarks.gateway_measures import CASES, Case, LoadFailed, Results, measure, summary
 from benchmarks.gateway_rivals import RIVALS, Absent, Homes
 from benchmarks.gateway_targets import verdicts
 from benchmarks.gateway_ways import NGINX, OURS, ROOT, Bench, Way, bench, direct, nginx, ours, pair
 
 BROWSING = "browsing"
 """The case that is no load of its own: calls at a steady rate while pages are loaded."""
+WARM_UP, WARM_UP_SECONDS = CASES[1], 1.0
+"""Programs with a compiler of their own, such as node, are slow at first."""
 
 
 @dataclass
@@ -51,6 +53,7 @@ class Run:
             "load_after": os.getloadavg(),
             "rounds": given.rounds,
             "seconds": given.seconds,
+            "models": given.models,
             "absent": self.absent,
             "cases": {
                 case: {way: summary(rounds) for way, rounds in by_way.items() if rounds}
@@ -78,20 +81,39 @@ def start(one: Bench, given: argparse.Namespace, run: Run) -> list[Way]:
     return found
 
 
+def attempt(one: Bench, way: Way, case: Case, seconds: float, absence: tuple[str, Run]) -> dict[str, float] | None:
+    """Measure; where a rival fails, note why under a name and find nothing. Raises SystemExit if ours fails."""
+    try:
+        return measure(way, case, seconds, one.mock)
+    except LoadFailed as why:
+        if way.name not in RIVALS:
+            raise SystemExit(f"{way.name}, {case.name}: {why}") from None
+        name, run = absence
+        run.absent[name] = str(why)
+        return None
+
+
+def warm(one: Bench, ways: list[Way], run: Run) -> list[Way]:
+    """Call over every way for a moment, uncounted; the ways that answer."""
+    return [way for way in ways if attempt(one, way, WARM_UP, WARM_UP_SECONDS, (way.name, run))]
+
+
 def play(one: Bench, ways: list[Way], given: argparse.Namespace, run: Run) -> None:
-    """One round: every case over every way. A rival that fails is left out from there on. Raises SystemExit."""
+    """One round: every case over every way. A case that a rival fails is left out from there on."""
     for case, way in itertools.product([case for case in CASES if case.name in given.cases], ways):
-        if way.name in run.absent:
-            continue
-        try:
-            found = measure(way, case, given.seconds, one.mock)
-        except LoadFailed as why:
-            if way.name not in RIVALS:
-                raise SystemExit(f"{way.name}: {why}") from None
-            run.absent[way.name] = str(why)
-            continue
-        run.results.setdefault(case.name, {}).setdefault(way.name, []).append(found)
-        one.forget_records()
+        name = f"{way.name}, {case.name}"
+        found = None if name in run.absent else attempt(one, way, case, given.seconds, (name, run))
+        if found is not None:
+            run.results.setdefault(case.name, {}).setdefault(way.name, []).append(found)
+            one.forget_records()
+
+
+def look_in(one: Bench, ways: list[Way], given: argparse.Namespace, run: Run) -> None:
+    """One round of calls beside browsers."""
+    try:
+        run.browsing.append(browse(next(way for way in ways if way.name == OURS), one.key, given.seconds))
+    except LoadFailed as why:
+        run.absent[BROWSING] = str(why)
 
 
 def options() -> argparse.Namespace:
@@ -104,6 +126,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--gateways", type=int, choices=(1, 2), default=2, help="2: two of ours as well as one")
     parser.add_argument("--cases", nargs="+", default=cases, choices=cases, metavar="CASE", help=" ".join(cases))
     parser.add_argument("--ways", nargs="*", default=ways, choices=ways, metavar="WAY", help=" ".join(ways))
+    parser.add_argument("--models", type=int, default=500, help="how many models ours has")
     parser.add_argument("--python", default=sys.executable, help="the interpreter that runs our gateway")
     parser.add_argument("--rivals", type=Path, default=data / "rivals", help="where other gateways are installed")
     parser.add_argument("--json", type=Path, help="write every figure here")
@@ -115,12 +138,12 @@ def main() -> None:
     given, run = options(), Run()
     given.rivals.mkdir(parents=True, exist_ok=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
-    with bench(given.python) as one:
-        ways = start(one, given, run)
+    with bench(given.python, given.models) as one:
+        ways = warm(one, start(one, given, run), run)
         for number in range(given.rounds):
             play(one, ways, given, run)
             if BROWSING in given.cases:
-                run.browsing.append(browse(next(way for way in ways if way.name == OURS), one.key, given.seconds))
+                look_in(one, ways, given, run)
             print(f"round {number + 1} of {given.rounds} done", file=sys.stderr)
     report = run.report(given)
     print(page.text(report, run.results))

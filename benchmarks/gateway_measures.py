@@ -30,9 +30,19 @@ class Case:
     words: str
 
     @property
-    def streams(self) -> bool:
-        """Whether answers are streams, so that chunks are counted."""
-        return "stream" in self.fields
+    def unit(self) -> str:
+        """What is counted: the chunks of streams, or calls."""
+        return "chunk" if "stream" in self.fields else "call"
+
+    @property
+    def rate(self) -> str:
+        """The figure that is this case's rate."""
+        return "events_per_second" if self.unit == "chunk" else "per_second"
+
+    @property
+    def cost(self) -> str:
+        """The figure that is this case's CPU."""
+        return "cpu_us_per_event" if self.unit == "chunk" else "cpu_us"
 
 
 MESSAGES = [{"role": "system", "content": "You are brief. " * 20}, {"role": "user", "content": "How are you? " * 20}]
@@ -111,10 +121,10 @@ def measure(way: Way, case: Case, seconds: float, upstream: psutil.Process) -> d
             spent = spent_us(before, nanoseconds(way.processes))
             spent_upstream = spent_us(of_upstream, nanoseconds((upstream,)))
     if not line:
-        raise LoadFailed(f"{case.name} did not end within {seconds + GRACE_SECONDS:g} s")
+        raise LoadFailed(f"it did not end within {seconds + GRACE_SECONDS:g} s")
     result: dict[str, float] = json.loads(line)
     if result["errors"] or not result["calls"]:
-        raise LoadFailed(f"{case.name}: {result['errors']:.0f} calls failed, {result['calls']:.0f} did not")
+        raise LoadFailed(f"{result['errors']:.0f} calls failed, {result['calls']:.0f} did not")
     result["per_second"] = result["calls"] / result["seconds"]
     result["events_per_second"] = result["events"] / result["seconds"]
     result["cpu_us"] = spent / result["calls"]

@@ -10,6 +10,8 @@ from benchmarks.gateway_targets import two_processes
 from benchmarks.gateway_ways import DIRECT, NGINX, OURS, ROOT
 
 NOTHING = "–"
+Rounds = dict[str, list[dict[str, float]]]
+"""The rounds of one case, by way."""
 
 
 def commit() -> str:
@@ -32,22 +34,56 @@ def number(value: float) -> str:
 
 def digits(value: float) -> int:
     """How many digits after the point a number of this size deserves."""
-    return 0 if value >= 100 else 1 if value >= 10 else 2
+    return 0 if value >= 100 else 1 if value >= 10 else 2 if value >= 0.1 or value == 0 else 4
 
 
-def times(by_way: dict[str, list[dict[str, float]]], way: str, other: str, figure: str) -> str:
+def times(by_way: Rounds, way: str, other: str, figure: str) -> str:
     """The ratio of one way to another; a dash if one is absent, or uses no processor."""
     if not by_way.get(other) or way == DIRECT:
         return NOTHING
     return number(ratio(by_way[way], by_way[other], figure))
 
 
-def table(case: Case, by_way: dict[str, list[dict[str, float]]]) -> Iterator[str]:
-    """One case: a row a way."""
-    rate, cost = ("events_per_second", "cpu_us_per_event") if case.streams else ("per_second", "cpu_us")
-    unit = "chunk" if case.streams else "call"
+def overview(results: Results, absent: dict[str, str]) -> Iterator[str]:
+    """All cases in three tables: a row a way, a column a case."""
+    cases = [case for case in CASES if case.name in results]
+    ways = list(dict.fromkeys(way for by_way in results.values() for way in by_way))
+    kinds = {
+        "CPU µs a call (of streams: a chunk), and ÷ nginx": cost_cell,
+        "calls/s (of streams: chunks/s), and ÷ nginx": rate_cell,
+        "p50 and p99 ms": latency_cell,
+    }
+    for title, cell in kinds.items():
+        yield f"\n| {title} | " + " | ".join(case.name for case in cases) + " |"
+        yield "| --- " * (len(cases) + 1) + "|"
+        for way in ways:
+            shown = [cell(case, results[case.name], way) if way in results[case.name] else NOTHING for case in cases]
+            yield f"| {way} | " + " | ".join(shown) + " |"
+        yield from (f"| {name} | absent: {why} |" + " |" * (len(cases) - 1) for name, why in absent.items())
+
+
+def cost_cell(case: Case, by_way: Rounds, way: str) -> str:
+    """CPU."""
+    if way == DIRECT:
+        return NOTHING
+    return f"{number(median(by_way[way], case.cost))} ({times(by_way, way, NGINX, case.cost)})"
+
+
+def rate_cell(case: Case, by_way: Rounds, way: str) -> str:
+    """Rate."""
+    return f"{number(median(by_way[way], case.rate))} ({times(by_way, way, NGINX, case.rate)})"
+
+
+def latency_cell(case: Case, by_way: Rounds, way: str) -> str:
+    """Latencies."""
+    return f"{number(median(by_way[way], 'p50_ms'))}, {number(median(by_way[way], 'p99_ms'))}"
+
+
+def table(case: Case, by_way: Rounds) -> Iterator[str]:
+    """One case with the ranges over the rounds: a row a way."""
+    rate, cost, unit = case.rate, case.cost, case.unit
     titles = [f"{unit}s/s", "÷ nginx", f"CPU µs a {unit}", "÷ nginx", "÷ Envoy", "p50 ms", "p99 ms"]
-    titles.append("first chunk p50 ms" if case.streams else "added p50 ms")
+    titles.append("first chunk p50 ms" if unit == "chunk" else "added p50 ms")
     yield f"\n{case.name}: {case.words}\n"
     yield f"| {case.name} | " + " | ".join(titles) + " |"
     yield "| --- " * (len(titles) + 1) + "|"
@@ -57,7 +93,7 @@ def table(case: Case, by_way: dict[str, list[dict[str, float]]]) -> Iterator[str
         cells += [times(by_way, way, other, cost) for other in (NGINX, ENVOY)]
         cells += [number(median(rounds, "p50_ms")), number(median(rounds, "p99_ms"))]
         bare = median(by_way[DIRECT], "p50_ms")
-        last = median(rounds, "first_p50_ms") if case.streams else median(rounds, "p50_ms") - bare
+        last = median(rounds, "first_p50_ms") if unit == "chunk" else median(rounds, "p50_ms") - bare
         yield f"| {way} | " + " | ".join([*cells, number(last)]) + " |"
 
 
@@ -91,11 +127,11 @@ def text(report: dict[str, Any], results: Results) -> str:
         f"Medians of {report['rounds']} interleaved rounds of {report['seconds']:g} s (range); ratios are medians of "
         "the rounds' ratios.",
     ]
-    for case in CASES:
-        if case.name in results:
-            lines += table(case, results[case.name])
+    lines += overview(results, report["absent"])
     lines += browsing(report["browsing"])
     lines += targets(report)
     lines += ["", *two_processes(results, report["cores"])]
-    lines += [f"Absent: {name}: {why}" for name, why in report["absent"].items()]
+    for case in CASES:
+        if case.name in results:
+            lines += table(case, results[case.name])
     return "\n".join(lines)

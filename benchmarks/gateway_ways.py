@@ -31,7 +31,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 
 DIRECT, NGINX, OURS, PAIR = "direct", "nginx", "patchbay", "patchbay-2"
-MODEL = "bench-250"
+MODEL = "bench-1"
 PATIENCE_SECONDS = 60
 """How long a program may take until it answers, and until it ends."""
 NGINX_CONFIG = """
@@ -141,8 +141,8 @@ class Bench:
 
 
 @contextmanager
-def bench(python: str) -> Iterator[Bench]:
-    """Start the upstream, the stores with 500 models in them, and the console."""
+def bench(python: str, models: int = 500) -> Iterator[Bench]:
+    """Start the upstream, the stores with so many models in them, and the console."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="patchbay-bench-")))
         folder.chmod(0o711)
@@ -152,7 +152,7 @@ def bench(python: str) -> Iterator[Bench]:
         for verb in (["migrate"], ["collectstatic", "--no-input"]):
             command = [sys.executable, "manage.py", *verb, "-v0", "--skip-checks"]
             subprocess.run(command, check=True, env=environment, cwd=ROOT)
-        seed = [sys.executable, str(HERE / "seed_gateway.py"), str(upstream)]
+        seed = [sys.executable, str(HERE / "seed_gateway.py"), str(upstream), "--models", str(models)]
         told = subprocess.run(seed, check=True, env=environment, cwd=ROOT, stdout=subprocess.PIPE, text=True)
         console, _ = without_supervisor(0, folder / "run" / "console.sock")
         stack.enter_context(running([*console], environment))

@@ -71,7 +71,7 @@ def product() -> Iterator[Product]:
         ready = folder / "ready"
         python = sys.executable
         subprocess.run([python, "manage.py", "migrate", "-v0", "--skip-checks"], check=True, env=named, cwd=ROOT)
-        seed = [python, "benchmarks/seed_gateway.py", str(upstream), MODEL]
+        seed = [python, "benchmarks/seed_gateway.py", str(upstream), "--plain", MODEL]
         key = subprocess.run(seed, check=True, env=named, cwd=ROOT, capture_output=True, text=True).stdout.strip()
         celery = [python, "-m", "celery", "-q", "-A", "controlplane.celery:app"]
         stack.enter_context(running([*celery, *WORKER], named | {"READY_FILE": str(ready)}))

@@ -20,12 +20,13 @@ FAST = Promise("json-64", "per_second", "patchbay", "litellm", at_least=180)
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(250)
 def test_it_measures_our_gateway_beside_nginx(tmp_path: Path) -> None:
     report_at = tmp_path / "report.json"
-    command = [sys.executable, "-m", "benchmarks.gateway", "--rounds", "1", "--seconds", "0.5", "--gateways", "1"]
-    command += ["--cases", "json-16", "burst-8", "--ways", "nginx", "--json", str(report_at)]
+    command = [sys.executable, "-m", "benchmarks.gateway", "--rounds", "1", "--seconds", "0.5", "--models", "2"]
+    command += ["--gateways", "1", "--cases", "json-16", "burst-8", "--ways", "nginx", "--json", str(report_at)]
     environment = os.environ | {"DATA_DIR": str(tmp_path)}
-    told = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=110)
+    told = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=240)
     assert told.returncode == 0, told.stderr
     report = json.loads(report_at.read_text())
     assert list(report["cases"]) == ["json-16", "burst-8"]
