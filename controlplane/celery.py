@@ -20,6 +20,8 @@ from controlplane.base.jobs.verbs import forget_old_jobs, waiting
 from registry.access import callers
 from registry.catalog import probing
 from routing.calls import records, steps, uses
+from versions.rollout import verbs as rollouts
+from versions.rollout import watch as rollout_watch
 
 Work = Callable[[], None]
 log = logging.getLogger(__name__)
@@ -75,6 +77,13 @@ def recover() -> None:
     probing.recover()
 
 
+@task("patchbay.rollouts")
+def move_rollouts() -> None:
+    """Begin what is approved, and look after rollouts beside the gateways, which do so every second."""
+    rollouts.start_approved()
+    rollout_watch.watch()
+
+
 @task("patchbay.tidy")
 def tidy() -> None:
     """Forget what is old: call records, what they sent, finished jobs, playground keys."""
@@ -86,6 +95,7 @@ app.conf.beat_schedule = {
     "sweep": {"task": "patchbay.sweep", "schedule": 5.0, "options": {"expires": 5.0}},
     "drain": {"task": "patchbay.drain", "schedule": 2.0, "options": {"expires": 2.0}},
     "sum": {"task": "patchbay.sum", "schedule": 60.0, "options": {"expires": 60.0}},
+    "rollouts": {"task": "patchbay.rollouts", "schedule": 2.0, "options": {"expires": 2.0}},
     "recover": {"task": "patchbay.recover", "schedule": 15.0, "options": {"expires": 15.0}},
     "tidy": {"task": "patchbay.tidy", "schedule": 86_400.0, "options": {"expires": 3_600.0}},
 }

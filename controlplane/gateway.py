@@ -3,19 +3,25 @@
 import argparse
 import asyncio
 import json
+import logging
 import os
 import signal
 import socket
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 
 import uvloop
 from django.conf import settings
+from django.db import Error
 from django.http.request import split_domain_port, validate_host
 
 from controlplane.base.boot import DJANGO_VERSION
 from controlplane.base.memory import settle_memory
+from controlplane.base.own_connection import connect_alone
+from controlplane.base.service_loop import Service
 from registry.canon import Failure, FailureKind
 from routing.calls.jobs import submit
 from routing.dataplane.caller import CallerSide
@@ -29,10 +35,12 @@ from routing.dataplane.hooks import SubmitJob
 from routing.dataplane.plane import Plane
 from routing.rows import Rows
 from routing.settings import plane_settings
+from versions.rollout.watch import watch
 
 __all__ = ["DJANGO_VERSION", "GatewayProgram", "console_words", "main", "misdirected"]
 
-CONSOLE_SECONDS = 0.7
+CONSOLE_SECONDS, WATCH_SECONDS = 0.7, 1.0
+log = logging.getLogger(__name__)
 
 
 def known_host(side: CallerSide) -> bool:
@@ -68,6 +76,27 @@ def console_words(address: str) -> Callable[[], Awaitable[str]]:
     return asked
 
 
+async def watching(rolling: asyncio.Event) -> None:
+    """Look after rollouts once a second while there are any, in a thread that no call waits for, for ever.
+
+    Every gateway does, so that no killed program leaves a broken release in service.
+    """
+    with ThreadPoolExecutor(1, thread_name_prefix="rollouts") as thread:
+        while True:
+            await rolling.wait()
+            await asyncio.sleep(WATCH_SECONDS)
+            await asyncio.get_running_loop().run_in_executor(thread, watch_alone)
+
+
+def watch_alone() -> None:
+    """Look at every rollout once, on this thread's own connection; without PostgreSQL nothing can be moved."""
+    connect_alone()
+    try:
+        watch()
+    except Error as error:
+        log.warning("rollouts are not looked after, PostgreSQL cannot be used: %s", error)
+
+
 class GatewayProgram:
     """The data plane of one process behind one listening socket."""
 
@@ -77,6 +106,7 @@ class GatewayProgram:
         self.plane = Plane(plane_settings(number), Rows(), submit_job)
         self._health = Health(self.plane, console_words(console))
         self._server: Server | None = None
+        self._watch = Service("the watch over rollouts", partial(watching, self.plane.gateway.colours.rolling))
 
     async def start(self, listener: socket.socket) -> None:
         """Serve the last good table, or what PostgreSQL says; then accept callers."""
@@ -86,9 +116,11 @@ class GatewayProgram:
         self._server = Server(self._route, self._relay, descriptors)
         self.plane.join(self._server.turn)
         self._server.start(listener)
+        self._watch.start()
 
     async def stop(self) -> None:
         """Accept nobody, let calls end, deliver their records."""
+        await self._watch.stop()
         if self._server is not None:
             await self._server.stop()
         await self.plane.stop()

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Set
 from datetime import datetime
 
 from django.db import Error, connection, connections, transaction
-from django.db.models import Q, TextField
+from django.db.models import F, Q, TextField
 from django.db.models.functions import Cast
 from msgspec.structs import replace
 
@@ -125,7 +125,11 @@ def _callers() -> list[StoredCaller]:
 
 
 def _splits() -> tuple[StoredSplit, ...]:
-    greens = Deployment.objects.filter(colour=Colour.GREEN).order_by("pk")
+    """Rollouts of models that still serve what blue serves: an edit of the model ends its rollout at once."""
+    greens = Deployment.objects.filter(
+        colour=Colour.GREEN, model__deployments__colour=Colour.BLUE,
+        model__deployments__release=F("model__release"),
+    ).order_by("pk")  # fmt: skip
     return tuple(StoredSplit(*row) for row in greens.values_list("pk", "model__name", "release_id", "weight", "sticky"))
 
 

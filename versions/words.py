@@ -46,6 +46,7 @@ FAMILIES: dict[str, dict[str, str | Promise]] = {
         "update.promote": _("promoted"),
         "update.roll_back": _("rolled back"),
         "update.supersede": _("superseded"),
+        "update.step": _("next step of the rollout"),
         "update.seen": _("looked at by a reviewer"),
         "update.defer": _("deferred"),
         "update.looked_at": _("emergency looked at"),

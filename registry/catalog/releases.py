@@ -122,6 +122,26 @@ def store(entries: Sequence[Entry], user_id: int | None) -> Stored:
     return Stored(tuple(row.pk for row in fresh), tuple(row.pk for row in changed))
 
 
+def serve(model_id: int, release: Release) -> Model:
+    """Let a model serve one of its releases; the columns that copy its spec follow. Needs a transaction; bumps nothing.
+
+    Raises Invalid if the release's spec cannot be read any more, or its credential is gone.
+    """
+    row = Model.objects.select_for_update(of=("self",)).select_related("release").get(pk=model_id)
+    try:
+        spec = spec_file.read(release.spec)
+    except SpecInvalid as error:
+        raise spec_refusal(error.errors) from error
+    origins = dict(Credential.objects.values_list("name", "origin"))
+    missing = _credential_problems(spec, World({}, {}, origins))
+    if missing:
+        raise spec_refusal(missing)
+    _filled(row, Entry(spec, release.digest), dict(Credential.objects.values_list("name", "id")))
+    row.release = release
+    row.save(update_fields=_COPIED)
+    return row
+
+
 def spec_of(model: Model) -> Spec:
     """The spec of the model's current release. Raises SpecInvalid if this version no longer reads it."""
     assert model.release is not None

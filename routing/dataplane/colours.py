@@ -100,11 +100,17 @@ class Colours:
         self._tell = tell
         self._counts: dict[int, SplitCounts] = {}
         self._open: dict[str, Trial] = {}
+        self.rolling = asyncio.Event()
+        """Set while anything is rolled out."""
 
     def keep(self, table: Table) -> None:
         """Forget every rollout that is not in `table`."""
         rolled = {served.split.id for served in table.models.values() if served.split is not None}
         self._counts = {number: self._counts.get(number) or SplitCounts() for number in rolled}
+        if rolled:
+            self.rolling.set()
+        else:
+            self.rolling.clear()
 
     def begin(self, call: Call, split: Split) -> Trial:
         """A call whose model is being rolled out: green or blue by the split."""
@@ -156,6 +162,7 @@ class Colours:
     async def run(self) -> None:
         """Tell the counts twice a second while anything is rolled out, for ever."""
         while True:
+            await self.rolling.wait()
             await asyncio.sleep(TELL_SECONDS)
             await self.tell_now()
 
