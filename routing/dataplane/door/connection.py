@@ -241,17 +241,25 @@ class CallerProtocol(asyncio.Protocol):
             self._room.set()
 
     def eof_received(self) -> bool:
-        """asyncio: the caller closed its side, which is to leave; what was sent before that is delivered."""
+        """asyncio: the caller closed its side, which is to leave; what was sent before that is delivered.
+
+        The connection is lost a turn later: an answer made meanwhile would be dropped, and recorded as given.
+        """
+        self.flush()
+        self._tell_lost()
         return False
 
     def connection_lost(self, error: Exception | None) -> None:
         """asyncio: the connection is gone."""
         self.closed = True
         self._make_room()
+        self._tell_lost()
+        self.house.left(self)
+
+    def _tell_lost(self) -> None:
         current, self._current = self._current, None
         if current is not None:
             current.lost()
-        self.house.left(self)
 
     def abort(self) -> None:
         """Close at once, unsent bytes included."""

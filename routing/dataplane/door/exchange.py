@@ -45,8 +45,21 @@ class CallerExchange:
     """A request whose body may still be arriving, and the answer to it: see `CallerSide`."""
 
     __slots__ = (
-        *("_chunked", "_failure", "_framing", "_gone", "_head", "_listening", "_parts", "_signal", "_told", "_waiting"),
-        *("_wire", "added", "answered", "client", "drive", "head", "headers", "keep_alive", "left", "memo", "method"),
+        *("_chunked", "_failure", "_framing", "_head", "_listening", "_parts", "_signal", "_told", "_waiting"),
+        *(
+            "_wire",
+            "added",
+            "answered",
+            "client",
+            "drive",
+            "gone",
+            "head",
+            "headers",
+            "keep_alive",
+            "left",
+            "memo",
+            "method",
+        ),
         *("path", "started"),
     )
 
@@ -64,7 +77,7 @@ class CallerExchange:
         self._waiting = 0
         self._failure: Exception | None = None
         self._signal: Signal | None = None
-        self._told = self._gone = self._chunked = self._listening = False
+        self._told = self.gone = self._chunked = self._listening = False
         self._head = b""
 
     @property
@@ -107,7 +120,7 @@ class CallerExchange:
 
     def lost(self) -> None:
         """The caller is gone."""
-        self._gone = True
+        self.gone = True
         self._wake()
         if self._listening and not self.answered and self.drive is not None:
             self.left = True
@@ -115,7 +128,7 @@ class CallerExchange:
 
     def listen(self) -> None:
         """From now on a caller that leaves cancels what makes its answer. Raises CallerLeft if it has left."""
-        if self._gone:
+        if self.gone:
             raise CallerLeft
         self._listening = True
 
@@ -133,7 +146,7 @@ class CallerExchange:
                 raise self._failure
             if self._parts or (self._framing.complete and not self._told):
                 break
-            if self._gone:
+            if self.gone:
                 raise CallerLeft
             self._signal = Signal(self._wire.turn.loop)
             await self._signal
@@ -177,7 +190,7 @@ class CallerExchange:
         return b"".join((head, data, end))
 
     def _end(self, data: bytes) -> None:
-        if self._gone:
+        if self.gone:
             raise CallerLeft
         self.started = self.answered = True
         self._wire.write(data)

@@ -180,9 +180,9 @@ class Answered(CallerExchange):
         try:
             await self._application(self)
         except CallerLeft:
-            self._connection.abort()
+            pass
         finally:
-            if not self.answered:
+            if not self.answered and not self.gone:
                 if self.started or self.left or self._connection.house.stopping:
                     self._connection.abort()
                 else:
