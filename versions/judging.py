@@ -23,6 +23,7 @@ from registry.specfile import file as spec_file
 from registry.specfile.errors import SpecInvalid
 from versions import flow, proposing, update_policy
 from versions.flow import UpdateEvent
+from versions.impact.callers import impact_of
 from versions.models import Update, UpdateState
 from versions.verdict import Verdict, judge
 
@@ -131,10 +132,14 @@ def _released(update: Update, verdict: Verdict) -> Release:
 
 def _tested(update: Update, lease: Lease) -> Update | None:
     """Look who would notice and whether the candidate answers, then leave the decision to the policy or to people."""
+    impact = impact_of(update)
+    in_days = [row for row in impact["hurt"] if row["calls_7"]]
+    hurt = {"impact": impact, "callers_hurt": len(in_days), "calls_hurt": sum(row["calls_7"] for row in in_days)}
     passes = bool(update.report.get("alone")) and bool(update.tests.get("green"))
     if passes:
-        return _moved(update, UpdateEvent.CLEAR, hot_fix=True, reason=update.reason)
-    return _moved(update, UpdateEvent.ASK, deadline=timezone.now() + DECIDE_WITHIN, reason=update.reason)
+        return _moved(update, UpdateEvent.CLEAR, hot_fix=True, reason=update.reason, **hurt)
+    deadline = timezone.now() + DECIDE_WITHIN
+    return _moved(update, UpdateEvent.ASK, deadline=deadline, reason=update.reason, **hurt)
 
 
 def _summary(report: Mapping[str, Any]) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from registry.protocols.compiler.generate import CONTENT
+from registry.canon import CONTENT
 from registry.specfile import file as spec_file
 from registry.specfile.rules import RESERVED
 from versions.descriptions import Description, Schema, fields, home_of, reached
