@@ -18,6 +18,7 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import httpx
 import psutil
 
 from benchmarks.disturbers import KINDS, exchange
@@ -119,6 +120,7 @@ def main() -> None:
         way = ours(started)
         (console,) = [each for each in psutil.Process().children() if "controlplane.console" in each.cmdline()]
         watched = (way.processes[0], console)
+        httpx.get(f"http://127.0.0.1:{way.port}/sign-in", trust_env=False, timeout=30).raise_for_status()
         print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; {given.rate:g} calls/s for {given.seconds:g} s")
         titles = ("calm p50", "p99", "p50", "p99", "ratio", "errors", "gateway MB", "console MB")
         print(f"{'ms':14}" + "".join(f"{title:>12}" for title in titles))

@@ -10,6 +10,7 @@ from controlplane.base.boot import DJANGO_VERSION
 from controlplane.base.live import LIVE, websocket_application
 from controlplane.base.memory import settle_memory
 from controlplane.checks import PageConnection
+from controlplane.crowd import Accounts, Crowd
 from registry.canon import Failure, FailureKind
 from routing.dataplane.endpoints import JSON, error_body, is_ours
 
@@ -29,7 +30,8 @@ class ConsoleApplication:
     """
 
     def __init__(self) -> None:
-        self._django: Any = get_asgi_application()
+        django: Any = get_asgi_application()
+        self._django = Crowd(django, Accounts())
         self._page = PageConnection()
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:

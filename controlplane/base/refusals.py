@@ -25,3 +25,11 @@ class Conflict(Refused):
 
 class Stale(Refused):
     """The caller edited an older version than the current one."""
+
+
+class TryLater(Exception):
+    """There is too much to do at this moment. `seconds` says when to ask again; nothing was changed."""
+
+    def __init__(self, message: str, seconds: int) -> None:
+        self.message, self.seconds = message, seconds
+        super().__init__(message)

@@ -1,13 +1,12 @@
 """The caller's side of a call: its body, its leaving, and what is sent to it."""
 
-import asyncio
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from controlplane.base.messages import Sentence
 from registry.canon import Failure, FailureKind
 from routing.dataplane.endpoints import Head, Headers
-from routing.dataplane.limits import BODY_BYTES, BODY_SECONDS
+from routing.dataplane.limits import BODY_BYTES
 
 
 class CallerLeft(Exception):
@@ -25,7 +24,7 @@ class Incoming(Protocol):
     """What was worked out of the head, kept for requests with the same one."""
 
     async def part(self) -> tuple[bytes, bool]:
-        """The next part of the body, and whether more is to come. Raises CallerLeft or Failure."""
+        """The next part of the body, and whether more is to come. Raises CallerLeft, or Failure if it is too late."""
 
 
 class Answering(Protocol):
@@ -55,6 +54,9 @@ class CallerSide(Incoming, Answering, Protocol):
     answered: bool
     """Whether the whole answer was handed over to the connection."""
 
+    def belongs(self, key_id: int) -> bool:
+        """Count the connection as this key's from now on; False if the key has too many."""
+
     def listen(self) -> None:
         """From now on a caller that leaves cancels what makes its answer. The body must have been read."""
 
@@ -69,29 +71,15 @@ async def read_body(incoming: Incoming, head: Head) -> bytes:
         raise Failure(FailureKind.UNREADABLE, words, code="unsupported_encoding")
     if head.length is not None and head.length > BODY_BYTES:
         raise _too_large()
-    body, more = await incoming.part()
-    if not more:
-        if len(body) > BODY_BYTES:
-            raise _too_large()
-        return body
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            return await _read_parts(incoming, body)
-    except TimeoutError as error:
-        raise body_late(BODY_SECONDS) from error
-
-
-async def _read_parts(incoming: Incoming, first: bytes) -> bytes:
-    parts = [first]
-    size = len(first)
-    more = True
+    parts: list[bytes] = []
+    size, more = 0, True
     while more:
         part, more = await incoming.part()
         size += len(part)
         if size > BODY_BYTES:
             raise _too_large()
         parts.append(part)
-    return b"".join(parts)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def body_late(seconds: float) -> Failure:

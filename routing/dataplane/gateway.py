@@ -18,7 +18,7 @@ from registry.transports.drive import Turn
 from registry.upstreams.exchange import operation_for
 from routing.dataplane import endpoints, refusals
 from routing.dataplane.call import Call, Resolved
-from routing.dataplane.caller import Answering, CallerLeft, CallerSide, Collected, Incoming, read_body
+from routing.dataplane.caller import Answering, CallerLeft, CallerSide, Collected, read_body
 from routing.dataplane.colours import Colours
 from routing.dataplane.endpoints import JSON, Address, Head, address, read_head
 from routing.dataplane.fields import LARGE_BYTES, MODEL_NAME, read_fields, read_large, take, text
@@ -143,14 +143,16 @@ class Gateway:
             self._end(call)
         return Answer(sent.status, tuple(sent.headers), b"".join(sent.parts), call.failure)
 
-    async def _enter(self, call: Call, incoming: Incoming) -> tuple[Caller, bytes]:
+    async def _enter(self, call: Call, side: CallerSide) -> tuple[Caller, bytes]:
         """1 authenticate, 2 admit; then read the body. Nobody unknown or over a limit makes us read one."""
         caller = call.caller = await self.authenticate(call.head.authorization)
+        if not side.belongs(caller.key_id):
+            raise refusals.too_many_connections(caller)
         if "call" not in caller.scopes:
             raise refusals.scope_missing(caller, "call")
         if caller.limited:
             await self._admit(call, caller)
-        return caller, await read_body(incoming, call.head)
+        return caller, await read_body(side, call.head)
 
     async def _admit(self, call: Call, caller: Caller) -> None:
         """Step 2: count the call in, for as long as it lasts. Raises Failure."""
@@ -274,18 +276,20 @@ class Gateway:
         headers.append((b"preference-applied", b"respond-async"))
         await to.answer(202, headers, encode({"id": job, "object": "job", "status": "queued"}))
 
-    async def _list(self, call: Call, to: Answering) -> None:
+    async def _list(self, call: Call, side: CallerSide) -> None:
         """GET /v1/models and /v1/models/{name}: what this key may call."""
         try:
             caller = await self.authenticate(call.head.authorization)
+            if not side.belongs(caller.key_id):
+                raise refusals.too_many_connections(caller)
             if not caller.scopes & {"call", "read"}:
                 raise refusals.scope_missing(caller, "call")
             name = call.address.model
             call.table = self.table or call.table
             body = self._listing(call.table, caller) if name is None else await self._one(call, caller, name)
-            await to.answer(200, [JSON, *reply_headers(call)], body)
+            await side.answer(200, [JSON, *reply_headers(call)], body)
         except Failure as failure:
-            await tell(call, failure, to)
+            await tell(call, failure, side)
 
     def _listing(self, table: Table, caller: Caller) -> bytes:
         listing = self._listings.get(caller.models)

@@ -14,7 +14,6 @@ from routing.dataplane.ledger import WINDOW_SECONDS, Grant, Ledger, LedgerAnswer
 from routing.table import Caller
 
 BODY_BYTES = 32 * 1024 * 1024
-BODY_SECONDS = 60.0
 
 ANSWER_SECONDS = 0.1
 """The most that a call waits for Redis. After that no call waits, until Redis is back."""

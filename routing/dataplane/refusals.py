@@ -38,6 +38,16 @@ def scope_missing(caller: Caller, scope: str) -> Failure:
     return Failure(FailureKind.PERMISSION, words, code="scope_missing")
 
 
+def too_many_connections(caller: Caller) -> Failure:
+    """A key whose calls hold as many connections as one key may."""
+    words = Sentence(
+        "Calls with key {caller} hold as many connections to this gateway as one key may: half of all. Close those that"
+        " are idle, or send calls one after the other over fewer connections.",
+        caller=repr(caller.name),
+    )
+    return Failure(FailureKind.RATE_LIMITED, words, code="too_many_connections", retry_after=1.0)
+
+
 def model_not_allowed(caller: Caller, name: str) -> Failure:
     """A model that the key may not call."""
     allowed = ", ".join(caller.models[:10])

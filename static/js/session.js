@@ -60,7 +60,7 @@ export function startSession() {
       headers: { "X-Requested-With": "patchbay", "X-CSRFToken": token() },
     });
     if (!answer.ok) {
-      problem.textContent = say("sign_in_failed");
+      problem.textContent = say(answer.status === 503 ? "sign_in_later" : "sign_in_failed");
       problem.hidden = false;
       return;
     }

@@ -21,6 +21,7 @@ from registry.transports.http import Client
 from registry.transports.response import ResponseLimits
 from routing.dataplane.breaker import Breakers
 from routing.dataplane.cors import CrossOrigin, origins
+from routing.dataplane.door.bounds import STANDARD, DoorLimits
 from routing.dataplane.door.relay import Relay
 from routing.dataplane.door.server import Server
 from routing.dataplane.forwarding import Forwarder
@@ -127,6 +128,7 @@ async def gateway_for(
     callers: Sequence[StoredCaller] = (),
     browsers: str = "*",
     limits: ResponseLimits | None = None,
+    door_limits: DoorLimits = STANDARD,
 ) -> AsyncIterator[Running]:
     """Serve these models to these callers (by default one, whose key is KEY) and to pages of these origins."""
     guard = Egress(("127.0.0.0/8",))
@@ -143,7 +145,7 @@ async def gateway_for(
         builder = Builder(lambda row: "secret")
         listener = socket.create_server(("127.0.0.1", 0))
         door = CrossOrigin(gateway, origins(browsers))
-        server = Server(lambda head: door, Relay("unix:/nowhere"))
+        server = Server(lambda head: door, Relay("unix:/nowhere"), limits=door_limits)
         client.turn = gateway.turn = server.turn
         port = listener.getsockname()[1]
         running = Running(port, gateway, gateway.hooks, builder, breakers, client, measures, delivered)

@@ -11,7 +11,7 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 
 from controlplane.base import access
-from controlplane.base.refusals import Conflict, Invalid, Missing, Refused, Stale
+from controlplane.base.refusals import Conflict, Invalid, Missing, Refused, Stale, TryLater
 from controlplane.base.web.doors import request_id
 
 STATUS: Mapping[type[Exception], int] = {Invalid: 400, Missing: 404, Conflict: 409, Stale: 412}
@@ -59,6 +59,12 @@ def _explained(error: Exception) -> Explained | None:
         return 404, "not_found", "there is nothing at this address", None, {}
     if isinstance(error, SuspiciousOperation | UnreadablePostError):
         return 400, "unreadable", "the request cannot be read", None, {}
+    return _for_now(error)
+
+
+def _for_now(error: Exception) -> Explained | None:
+    if isinstance(error, TryLater):
+        return 503, "try_later", error.message, None, {"Retry-After": str(error.seconds)}
     if isinstance(error, DatabaseError | InterfaceError):
         return _store_unavailable(error)
     return None

@@ -12,7 +12,7 @@ from django.utils.translation import gettext
 from controlplane.base import accounts
 from controlplane.base.forms import SetUp, SignIn
 from controlplane.base.models import User
-from controlplane.base.refusals import Missing, Refused
+from controlplane.base.refusals import Missing, Refused, TryLater
 from controlplane.base.web.doors import PersonRequest, open_page, page, partial
 from controlplane.base.web.language import with_language
 from controlplane.base.web.telling import told
@@ -30,15 +30,24 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         if accounts.guessed_too_often(form.cleaned_data["username"]):
             return render(request, "base/locked.html", status=429)
-        user = authenticate(request, **form.cleaned_data)
+        try:
+            user = authenticate(request, **form.cleaned_data)
+        except TryLater as refusal:
+            form.add_error(None, told(refusal.message))
+            answer = _form_again(request, form, 503)
+            answer.headers["Retry-After"] = str(refusal.seconds)
+            return answer
         if isinstance(user, User):
             login(request, user)
             if partial(request):
                 return JsonResponse({"csrf": get_token(request)})
             return with_language(HttpResponseRedirect(onward), user.language)
         form.add_error(None, gettext("Name and password do not match an account here."))
-    status = 422 if form.errors else 200
-    context = {"form": form, "next": onward, "first_run": not accounts.has_admin()}
+    return _form_again(request, form, 422 if form.errors else 200)
+
+
+def _form_again(request: HttpRequest, form: SignIn, status: int) -> HttpResponse:
+    context = {"form": form, "next": safe_next(request), "first_run": not accounts.has_admin()}
     return render(request, "base/sign_in.html", context, status=status)
 
 

@@ -16,7 +16,7 @@ from django.utils.translation import gettext
 
 from controlplane.base import access
 from controlplane.base.models import User
-from controlplane.base.refusals import Conflict, Missing, Refused, Stale
+from controlplane.base.refusals import Conflict, Missing, Refused, Stale, TryLater
 from controlplane.base.web.telling import told
 
 View = Callable[..., HttpResponseBase]
@@ -62,6 +62,10 @@ def _door(view: View, verb: str, methods: tuple[str, ...]) -> View:
             return _refused(request, refusal, 409)
         except Refused as refusal:
             return _refused(request, refusal, 400)
+        except TryLater as refusal:
+            answer = _fault(request, 503, told(refusal.message))
+            answer.headers["Retry-After"] = str(refusal.seconds)
+            return answer
 
     vars(door).update(verb=verb, methods=methods)
     return door

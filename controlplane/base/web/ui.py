@@ -45,6 +45,7 @@ def script_words() -> dict[str, str]:
         "offline": gettext("The server did not answer. Check the connection and try again."),
         "signed_in": gettext("Signed in again. Your page is as you left it."),
         "sign_in_failed": gettext("The password is not right."),
+        "sign_in_later": gettext("Many people are signing in at this moment. Try again in a few seconds."),
         "selected": gettext("{n} selected"),
         "nothing": gettext("Nothing found."),
         "shortcuts_on": gettext("Single-key shortcuts are on"),

@@ -44,6 +44,9 @@ class Passing(Protocol):
     def go(self) -> None:
         """Begin to answer; what has arrived of the body with the head was taken."""
 
+    def tick(self, now: float) -> None:
+        """Look at the time limits of the answer; about once a second."""
+
 
 class DoorKeeper(Protocol):
     """What stands behind all connections."""
@@ -64,6 +67,9 @@ class DoorKeeper(Protocol):
 
     def left(self, connection: "CallerProtocol") -> None:
         """Count a connection out."""
+
+    def give(self, connection: "CallerProtocol", key_id: int) -> bool:
+        """Count a connection as this key's; False if the key has too many."""
 
     def begin(self, connection: "CallerProtocol", head: RequestHead) -> Passing:
         """Hand a request to whoever answers it."""
@@ -87,6 +93,7 @@ class CallerProtocol(asyncio.Protocol):
         self._unsent = self._read_over = 0
         self._reading = True
         self.closed = False
+        self.key_id = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """asyncio: a caller has connected."""
@@ -194,6 +201,10 @@ class CallerProtocol(asyncio.Protocol):
         """The date header's line."""
         return self.house.date()
 
+    def belongs(self, key_id: int) -> bool:
+        """Count the connection as this key's; False if the key has too many."""
+        return key_id == self.key_id or self.house.give(self, key_id)
+
     async def writable(self) -> None:
         """Wait while the caller reads too slowly. Raises CallerLeft.
 
@@ -292,6 +303,8 @@ class CallerProtocol(asyncio.Protocol):
             self._tick_idle(now)
         elif self._current.awaited and self._reading and now - self._body_since > self.house.limits.body:
             self._current.overdue(self.house.limits.body)
+        else:
+            self._current.tick(now)
         self._tick_unsent(now)
 
     def _tick_idle(self, now: float) -> None:

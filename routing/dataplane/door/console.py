@@ -30,6 +30,9 @@ class Carried(Protocol):
     def failed(self) -> None:
         """The console has gone while it answered, or does not speak HTTP."""
 
+    def stale(self, unread: bool) -> None:
+        """The connection, used before, has ended without a byte of an answer. `unread`: it took nothing of this."""
+
     def paused(self, full: bool) -> None:
         """The console reads too slowly, or again."""
 
@@ -39,7 +42,9 @@ class ConsoleLink(asyncio.Protocol):
 
     def __init__(self, on_free: Callable[["ConsoleLink"], None]) -> None:
         self.closed = False
+        self.free_since = 0.0
         self._on_free = on_free
+        self._used = self._heard = False
         self._transport: asyncio.Transport | None = None
         self._passage: Carried | None = None
         self._parser: Any = None
@@ -54,7 +59,7 @@ class ConsoleLink(asyncio.Protocol):
         """Carry a request."""
         self._passage = passage
         self._parser = httptools.HttpResponseParser(self)
-        self._complete = self._bounded = False
+        self._complete = self._bounded = self._heard = False
         passage.linked(self)
 
     def data_received(self, data: bytes) -> None:
@@ -63,6 +68,7 @@ class ConsoleLink(asyncio.Protocol):
         if passage is None:
             self.abort()
             return
+        self._heard = True
         if not self._raw:
             try:
                 self._parser.feed_data(data)
@@ -100,6 +106,7 @@ class ConsoleLink(asyncio.Protocol):
         self.read_on()
         passage.done(self._lasts)
         if keep and not self.closed:
+            self._used = True
             self._on_free(self)
         else:
             self.abort()
@@ -122,6 +129,8 @@ class ConsoleLink(asyncio.Protocol):
             return
         if self._parser is not None and not self._bounded and not self._raw and self._parser.get_status_code() >= 200:
             passage.done(keep_alive=False)
+        elif self._used and not self._heard:
+            passage.stale(isinstance(error, BrokenPipeError))
         else:
             passage.failed()
 

@@ -40,6 +40,9 @@ class ExchangeWire(Protocol):
     async def writable(self) -> None:
         """Wait while the caller reads too slowly. Raises CallerLeft."""
 
+    def belongs(self, key_id: int) -> bool:
+        """Count the connection as this key's; False if the key has too many."""
+
 
 class CallerExchange:
     """A request whose body may still be arriving, and the answer to it: see `CallerSide`."""
@@ -125,6 +128,13 @@ class CallerExchange:
         if self._listening and not self.answered and self.drive is not None:
             self.left = True
             self.drive.cancel()
+
+    def belongs(self, key_id: int) -> bool:
+        """Count the connection as this key's from now on; if the key has too many, the answer is its last."""
+        if self._wire.belongs(key_id):
+            return True
+        self.keep_alive = False
+        return False
 
     def listen(self) -> None:
         """From now on a caller that leaves cancels what makes its answer. Raises CallerLeft if it has left."""

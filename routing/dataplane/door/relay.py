@@ -6,15 +6,20 @@ The console sees one client address, which is ours to tell: what a caller says o
 import asyncio
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
-from routing.dataplane.door.bounds import MOST_WAITING
+from routing.dataplane.door.bounds import MOST_WAITING, STRANGER_BYTES
 from routing.dataplane.door.connection import CallerProtocol
 from routing.dataplane.door.console import ConsoleLink, console_place
 from routing.dataplane.door.framing import Framing, FramingError, framing_for
 from routing.dataplane.door.head import RequestHead, RequestUnreadable
-from routing.dataplane.door.refusals import away
+from routing.dataplane.door.refusals import away, late
+from routing.dataplane.limits import BODY_BYTES
 
-BODY_BYTES = 32 * 1024 * 1024
 IDLE_LINKS = 32
+IDLE_SECONDS = 60.0
+"""Less than the console keeps an idle connection (75 s): no request is sent on one that it is about to close."""
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+"""Methods that change nothing (RFC 9110, section 9.2.1), so that the same request may be sent twice."""
+SESSION = b"sessionid="
 CONNECT_SECONDS = 5.0
 ABOUT_CLIENT = frozenset({
     b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-forwarded-port", b"x-real-ip",
@@ -41,13 +46,18 @@ class Relay:
         passage = Passage(self, connection, head)
         while self._idle:
             link = self._idle.pop()
-            if not link.closed:
+            if not link.closed and connection.house.now() - link.free_since < IDLE_SECONDS:
                 link.start(passage)
                 return passage
+            link.abort()
+        self.connect(passage)
+        return passage
+
+    def connect(self, passage: "Passage") -> None:
+        """Pass a request on over a new connection."""
         task = asyncio.ensure_future(self._connect(passage))
         self._pending.add(task)
         task.add_done_callback(self._pending.discard)
-        return passage
 
     async def _connect(self, passage: "Passage") -> None:
         try:
@@ -71,6 +81,7 @@ class Relay:
     def keep(self, link: "ConsoleLink") -> None:
         """Keep a connection for the next request."""
         if len(self._idle) < IDLE_LINKS:
+            link.free_since = asyncio.get_running_loop().time()
             self._idle.append(link)
         else:
             link.abort()
@@ -103,6 +114,16 @@ class Relay:
         return _plain(address) and any(ip_address(address) in network for network in self.trusted)
 
 
+def names_somebody(head: RequestHead) -> bool:
+    """Whether a request brings a session or a key; the console sees whether they are good."""
+    return any(name == b"authorization" or (name == b"cookie" and SESSION in value) for name, value in head.headers)
+
+
+def _too_large(most: int) -> str:
+    words = f"The body is larger than {most // 1024 // 1024} MB, the most that is taken here"
+    return f"{words} from somebody who has not signed in and has no key." if most < BODY_BYTES else f"{words}."
+
+
 def _plain(address: str) -> bool:
     try:
         ip_address(address)
@@ -122,8 +143,11 @@ class Passage:
         self._framing: Framing = framing_for(head.length)
         self._link: ConsoleLink | None = None
         self._waiting = [self._passed_head()]
+        self._sent: list[bytes] | None = []
         self._early = b""
         self._size = 0
+        self._most = BODY_BYTES if names_somebody(head) else STRANGER_BYTES
+        self._moved = connection.house.now()
         self._begun = self._over = self._raw = False
 
     @property
@@ -151,11 +175,10 @@ class Passage:
         except FramingError as error:
             self._refuse(RequestUnreadable(400, f"The body's chunks cannot be read: {error}."))
             return b""
+        self._moved = self._connection.house.now()
         self._size += len(part)
-        if max(self._size, self.head.length or 0) > BODY_BYTES:
-            self._refuse(
-                RequestUnreadable(413, f"The body is larger than {BODY_BYTES // 1024 // 1024} MB.", "body_too_large")
-            )
+        if max(self._size, self.head.length or 0) > self._most:
+            self._refuse(RequestUnreadable(413, _too_large(self._most), "body_too_large"))
             return b""
         if self.head.chunked:
             part = b"%x\r\n%b\r\n" % (len(part), part) if part else b""
@@ -176,11 +199,21 @@ class Passage:
 
     def resumed(self) -> None:
         """The caller reads again."""
+        self._moved = self._connection.house.now()
         if self._link is not None:
             self._link.read_on()
 
     def go(self) -> None:
         """Begun already."""
+
+    def tick(self, now: float) -> None:
+        """Give up a console that neither reads nor answers. A websocket may be silent."""
+        limits = self._connection.house.limits
+        if self._over or self._raw or self._connection.full or now - self._moved <= limits.console:
+            return
+        if self._link is not None:
+            self._link.abort()
+        self._give_up(late(self.head, self._connection.date(), limits.console))
 
     def linked(self, link: "ConsoleLink") -> None:
         """The console can be written to."""
@@ -188,14 +221,26 @@ class Passage:
             link.abort()
             return
         self._link = link
+        self._moved = self._connection.house.now()
         data, self._waiting = b"".join(self._waiting), []
-        link.write(data)
+        self._on(data)
         self._connection.read_on()
 
     def failed(self) -> None:
         """The console is not there, or has gone while it answered."""
-        if self._over:
+        if not self._over:
+            self._give_up(away(self.head, self._connection.date()))
+
+    def stale(self, unread: bool) -> None:
+        """The console closed a kept connection as this request went out on it: ask again if that cannot ask twice."""
+        if self._over or self._sent is None or not (unread or self.head.method in SAFE):
+            self.failed()
             return
+        self._link, self._waiting, self._sent = None, self._sent, []
+        self._relay.connect(self)
+
+    def _give_up(self, answer: bytes) -> None:
+        """End without the console; with this answer if none has begun."""
         self._over = True
         self._link = None
         if self._raw:
@@ -203,13 +248,14 @@ class Passage:
         elif self._begun:
             self._connection.abort()
         else:
-            self._connection.write(away(self.head, self._connection.date()))
+            self._connection.write(answer)
             self.keep_alive = False
             self._connection.completed()
 
     def back(self, data: bytes, raw: bool) -> None:
         """Bytes of the answer. `raw`: from here on both sides speak another protocol."""
-        self._begun = True
+        self._begun, self._sent = True, None
+        self._moved = self._connection.house.now()
         self._connection.write(data)
         self._connection.flush()
         if raw and not self._raw:
@@ -228,6 +274,7 @@ class Passage:
 
     def paused(self, full: bool) -> None:
         """The console reads too slowly, or again."""
+        self._moved = self._connection.house.now()
         if full:
             self._connection.hold()
         else:
@@ -235,11 +282,19 @@ class Passage:
 
     def _on(self, data: bytes) -> None:
         if self._link is not None:
+            self._remember(data)
             self._link.write(data)
             return
         self._waiting.append(data)
         if sum(map(len, self._waiting)) > MOST_WAITING:
             self._connection.hold()
+
+    def _remember(self, data: bytes) -> None:
+        """Keep what was sent as long as it is little and no answer has begun."""
+        if self._sent is not None:
+            self._sent.append(data)
+            if sum(map(len, self._sent)) > MOST_WAITING:
+                self._sent = None
 
     def _refuse(self, error: RequestUnreadable) -> None:
         self.lost()

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import resource
 import socket
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from email.utils import formatdate
 from typing import Any
@@ -46,7 +47,9 @@ class Server:
         self._route = route
         self._relay = relay
         self._most = min(limits.connections, max(16, (descriptors - KEPT_DESCRIPTORS) // 3))
+        self._most_of_key = min(limits.key_connections, max(1, self._most // 2))
         self._connections: set[CallerProtocol] = set()
+        self._of_key: Counter[int] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
         self._drives: set[Drive] = set()
         self._loop = asyncio.get_running_loop()
@@ -129,6 +132,23 @@ class Server:
     def left(self, connection: CallerProtocol) -> None:
         """Count a connection out."""
         self._connections.discard(connection)
+        self._take_back(connection)
+
+    def give(self, connection: CallerProtocol, key_id: int) -> bool:
+        """Count a connection as this key's, and no longer as that of an earlier one; False if the key has too many."""
+        if self._of_key[key_id] >= self._most_of_key:
+            return False
+        self._take_back(connection)
+        connection.key_id = key_id
+        self._of_key[key_id] += 1
+        return True
+
+    def _take_back(self, connection: CallerProtocol) -> None:
+        key_id, connection.key_id = connection.key_id, 0
+        if key_id:
+            self._of_key[key_id] -= 1
+            if not self._of_key[key_id]:
+                del self._of_key[key_id]
 
     def begin(self, connection: CallerProtocol, head: RequestHead) -> Passing:
         """Hand a request to the application that answers it, or pass it on."""
@@ -168,6 +188,9 @@ class Answered(CallerExchange):
         """`drives` are all that run."""
         super().__init__(connection, head)
         self._connection, self._application, self._drives = connection, application, drives
+
+    def tick(self, now: float) -> None:
+        """The application holds itself to its limits."""
 
     def go(self) -> None:
         """Begin, at the end of this turn of the loop."""

@@ -70,13 +70,6 @@ async def test_a_body_is_refused_when_it_is_too_large_announced_or_not(
     assert refused.value.code == "body_too_large"
 
 
-async def test_a_body_that_begins_and_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "BODY_SECONDS", 0.02)
-    with pytest.raises(Failure) as refused:
-        await asyncio.wait_for(read_body(Arriving([(b"begun", True)]), head()), 5.0)
-    assert refused.value.code == "body_timeout"
-
-
 async def test_what_is_collected_without_a_connection_is_what_was_sent() -> None:
     whole = Collected()
     await whole.answer(201, [(b"a", b"b")], b"body")

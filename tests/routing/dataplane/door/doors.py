@@ -40,6 +40,9 @@ class Echo:
             await _parts(side, b"one", b"two")
         elif side.path == "/v1/endless":
             await _parts(side, *[bytes(50_000)] * 1000)
+        elif side.path.startswith("/v1/of/"):
+            taken = side.belongs(int(side.path.removeprefix("/v1/of/")))
+            await side.answer(200 if taken else 429, [], b"")
         elif side.path == "/v1/broken":
             raise ZeroDivisionError
         else:

@@ -259,7 +259,7 @@ async def test_a_console_that_is_away_is_said_in_words_to_people_and_to_programs
         (page,) = await opened.exchange(b"GET / HTTP/1.1\r\nhost: x\r\naccept: text/html\r\n\r\n")
         assert (page.status, page.headers[b"retry-after"]) == (503, b"3")
         assert "控制台正在启动" in page.body.decode()
-        (program,) = await opened.exchange(post("/api/x", bytes(3 * MEGABYTE)))
+        (program,) = await opened.exchange(post("/api/x", bytes(3 * MEGABYTE), "authorization: Bearer pb-x"))
         assert (program.status, program.code) == (503, "console_away")
         (head,) = await opened.exchange(get("/", "HEAD"), methods=["HEAD"])
         assert (head.status, head.body) == (503, b"")
