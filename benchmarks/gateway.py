@@ -137,6 +137,7 @@ def main() -> None:
     """Measure, print, perhaps write JSON."""
     given, run = options(), Run()
     given.rivals.mkdir(parents=True, exist_ok=True)
+    print(f"load of the machine before it: {run.load_before[0]:.1f}", file=sys.stderr)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
     with bench(given.python, given.models) as one:
         ways = warm(one, start(one, given, run), run)

@@ -33,7 +33,8 @@ ROOT = HERE.parent
 DIRECT, NGINX, OURS, PAIR = "direct", "nginx", "patchbay", "patchbay-2"
 MODEL = "bench-1"
 PATIENCE_SECONDS = 60
-"""How long a program may take until it answers, and until it ends."""
+"""How long a program may take until it answers."""
+SET_UP_SECONDS, END_SECONDS = 300, 10
 NGINX_CONFIG = """
 worker_processes 1; daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log;
 events {{ worker_connections 2048; }}
@@ -89,7 +90,7 @@ def end(child: subprocess.Popen[Any]) -> None:
         started = []
     child.terminate()
     try:
-        child.wait(PATIENCE_SECONDS / 6)
+        child.wait(END_SECONDS)
     except subprocess.TimeoutExpired:
         child.kill()
     for one in psutil.wait_procs(started, timeout=1)[1]:
@@ -150,13 +151,19 @@ def bench(python: str, models: int = 500) -> Iterator[Bench]:
         mock = stack.enter_context(running([sys.executable, str(HERE / "mock_upstream.py"), str(upstream)]))
         environment = stores(stack, folder) | {"PYTHONPATH": modules()}
         for verb in (["migrate"], ["collectstatic", "--no-input"]):
-            command = [sys.executable, "manage.py", *verb, "-v0", "--skip-checks"]
-            subprocess.run(command, check=True, env=environment, cwd=ROOT)
+            set_up([sys.executable, "manage.py", *verb, "-v0", "--skip-checks"], environment)
         seed = [sys.executable, str(HERE / "seed_gateway.py"), str(upstream), "--models", str(models)]
-        told = subprocess.run(seed, check=True, env=environment, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        key = set_up(seed, environment).strip()
         console, _ = without_supervisor(0, folder / "run" / "console.sock")
         stack.enter_context(running([*console], environment))
-        yield Bench(stack, folder, upstream, mock, environment, told.stdout.strip(), python)
+        yield Bench(stack, folder, upstream, mock, environment, key, python)
+
+
+def set_up(command: list[str], environment: dict[str, str]) -> str:
+    """What a program prints that ends by itself."""
+    return subprocess.run(
+        command, check=True, env=environment, cwd=ROOT, stdout=subprocess.PIPE, text=True, timeout=SET_UP_SECONDS
+    ).stdout
 
 
 def direct(one: Bench) -> Way:
