@@ -20,6 +20,8 @@ from controlplane.base.jobs.verbs import forget_old_jobs, waiting
 from registry.access import callers
 from registry.catalog import probing
 from routing.calls import records, steps, uses
+from versions import ledger
+from versions.review import decisions
 from versions.rollout import verbs as rollouts
 from versions.rollout import watch as rollout_watch
 
@@ -84,6 +86,13 @@ def move_rollouts() -> None:
     rollout_watch.watch()
 
 
+@task("patchbay.decide")
+def decide() -> None:
+    """Expire what nobody decided in time, and write down outages after changes."""
+    decisions.lapse()
+    ledger.keep()
+
+
 @task("patchbay.tidy")
 def tidy() -> None:
     """Forget what is old: call records, what they sent, finished jobs, playground keys."""
@@ -97,5 +106,6 @@ app.conf.beat_schedule = {
     "sum": {"task": "patchbay.sum", "schedule": 60.0, "options": {"expires": 60.0}},
     "rollouts": {"task": "patchbay.rollouts", "schedule": 2.0, "options": {"expires": 2.0}},
     "recover": {"task": "patchbay.recover", "schedule": 15.0, "options": {"expires": 15.0}},
+    "decide": {"task": "patchbay.decide", "schedule": 30.0, "options": {"expires": 30.0}},
     "tidy": {"task": "patchbay.tidy", "schedule": 86_400.0, "options": {"expires": 3_600.0}},
 }

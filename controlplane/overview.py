@@ -19,6 +19,7 @@ from registry.catalog import probing
 from registry.catalog import verbs as catalog
 from routing.calls import search as calls
 from routing.calls import traffic
+from versions.review import queue, reading
 
 RECENT = timedelta(hours=24)
 SHOWN_NEEDS = 5
@@ -93,7 +94,7 @@ def running(user: Any) -> list[Job]:
 
 def needs(user: Any, states: dict[str, int]) -> list[dict[str, str]]:
     """What waits for a person, worst first."""
-    found = [*failing_calls(user), *silent_models(user, states), *failed_jobs(user)]
+    found = [*failing_calls(user), *emergencies(user), *updates(user), *silent_models(user, states), *failed_jobs(user)]
     if sum(states.values()) and access.can(user, "key.create") and not callers.listing(user).exists():
         what, more = gettext("No application can call yet"), gettext("There is no API key.")
         found.append(need("queued", what, more, reverse("keys"), gettext("Make a key")))
@@ -115,6 +116,33 @@ def failing_calls(user: Any) -> list[dict[str, str]]:
     since = {"status": "failed", "since": summary.buckets[0].at.isoformat(timespec="seconds")}
     what = gettext("%(share)s %% of the calls of the last 15 minutes failed") % {"share": f"{share:.1f}"}
     return [need("failed", what, more, f"{reverse('calls')}?{urlencode(since)}")]
+
+
+def updates(user: Any) -> list[dict[str, str]]:
+    """That updates wait for a decision, with the most urgent one."""
+    if not access.can(user, "update.read"):
+        return []
+    count = queue.waiting(user)
+    if not count:
+        return []
+    first = queue.listing(user, {}, 1).rows[0]
+    what = ngettext("%(n)d update waits for a decision", "%(n)d updates wait for a decision", count) % {"n": count}
+    return [need("review", what, f"{first.models[0]}: {reading.headline(first.update)}", reverse("reviews"))]
+
+
+def emergencies(user: Any) -> list[dict[str, str]]:
+    """That somebody approved alone, until another person has looked at it."""
+    if not access.can(user, "update.read"):
+        return []
+    return [
+        need(
+            "failed",
+            gettext("Approved in an emergency"),
+            f"{row.model.name}: {row.reason}",
+            reverse("review", args=[row.pk]),
+        )
+        for row in queue.emergencies(user)
+    ]
 
 
 def silent_models(user: Any, states: dict[str, int]) -> list[dict[str, str]]:

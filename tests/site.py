@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from django.core.management import call_command
@@ -12,6 +13,8 @@ from controlplane.base.models import Job, User
 from registry.access import callers, credentials
 from registry.models import Model, Release
 from routing.models import CallRecord
+from versions.models import Outage, Update
+from versions.review import decisions
 
 PAGES = (
     "/",
@@ -23,6 +26,9 @@ PAGES = (
     "/jobs",
     "/routing/lab",
     "/routing/lab/compare",
+    "/reviews",
+    "/reviews?state=all",
+    "/outages",
     "/keys",
     "/credentials",
     "/audit",
@@ -124,9 +130,35 @@ def furnish(owner: User) -> None:
             revision=1,
             adapted=[{"parameter": "temperature", "action": "clamp"}],
         )
+    furnish_updates(models[0], owner)
     failed = {"state": "failed", "finished_at": now, "error": {"message": "worker died"}}
     Job.objects.create(kind="import", title="Import a.yaml", due_at=now, **failed)
     Job.objects.create(kind="probe", state="running", due_at=now, progress={"done": 3, "failed": 1, "total": 9})
+
+
+def furnish_updates(model: Model, owner: User) -> None:
+    """An update in review with a narrower limit, and an outage."""
+    finding = {
+        "severity": "breaking", "path": "temperature", "key": "maximum-lowered", "fingerprint": "f1",
+        "old_pointer": "/params/temperature", "new_pointer": "/params/temperature",
+        "message": {"en": "temperature may be at most 1", "zh": "temperature 最多为 1"},
+        "witness": {"value": 2, "accepted_by": "old", "refused_by": "new", "whole": False},
+        "adaptation": {"do": "clamp", "path": ["temperature"], "low": 0, "high": 1},
+    }  # fmt: skip
+    spec = spec_of(model)
+    spec["params"] = {"temperature": {"type": "float", "default": 0.7, "range": [0, 1]}}
+    release = Release.objects.create(model=model, number=2, spec=spec, digest="c" * 64)
+    update = Update.objects.create(
+        model=model, base=model.release, release=release, origin="scan", state="review", verdict="breaking",
+        report={"verdict": "breaking", "findings": [finding]}, proposed=spec, plan=[finding["adaptation"]],
+        plan_digest="d" * 64, fingerprint="e" * 16, callers_hurt=3, calls_hurt=1204, impact={"callers": 14},
+        deadline=timezone.now() + timedelta(hours=50),
+    )  # fmt: skip
+    decisions.ask_owner(owner, update.pk, "do your jobs need more than 1?")
+    moment = timezone.now() - timedelta(hours=3)
+    Outage.objects.create(
+        model=model.name, cause="edit", changed_at=moment, began_at=moment, calls=400, errors=60, objective=0.01
+    )
 
 
 def spec_of(model: Model) -> dict[str, object]:

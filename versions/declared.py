@@ -11,7 +11,10 @@ from versions.words import FAMILIES
 
 declare(
     AppDeclaration(
-        places=(NavigationPlace("reviews", _("Reviews"), "update.read", "r", PlaceGroup.VERSIONS, 10, "review"),),
+        places=(
+            NavigationPlace("reviews", _("Reviews"), "update.read", "r", PlaceGroup.VERSIONS, 10, "review"),
+            NavigationPlace("outages", _("Outages"), "update.read", "t", PlaceGroup.VERSIONS, 40),
+        ),
         topics={"updates": "update.read"},
         job_kinds=(JobKind(proposing.KIND, _("Update"), judging.run, 4, 2),),
         objects=OBJECTS,

@@ -25,6 +25,10 @@ FAMILIES: dict[str, dict[str, str | Promise]] = {
         "gitops": _("a push"),
         "person": _("a person"),
     },
+    "cause_of_outage": {
+        "update": _("update"),
+        "edit": _("edit by a person"),
+    },
     "object": {"update": _("Update")},
     "verb": {
         "update.propose": _("proposed"),

@@ -14,6 +14,7 @@ from tests.browser.conftest import Site
 from tests.races import a_race
 from tests.site import BACKEND, PAGES, furnish
 from tests.upstreams import Upstreams
+from versions.models import Update
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text()
@@ -135,12 +136,20 @@ def wizard(fleet: str) -> Iterator[tuple[str, Reach]]:
     yield new, prove(f"{fleet}/m/1")
 
 
+def open_dialog(target: str) -> Reach:
+    """The dialog that a button opens."""
+    return lambda page: page.locator(f'[data-open="#{target}"]').locator("visible=true").first.click()
+
+
 def states(model: Model, job: Job, race: Job) -> Iterator[tuple[str, Reach]]:
     """Addresses, and how their state is reached."""
     yield from ((address, at_rest) for address in PAGES)
     for tab in ("overview", "parameters", "adapter", "calls", "releases", "audit"):
         yield f"/models/{model.name}?tab={tab}", at_rest
     yield from ((address, at_rest) for address in (f"/edit/{model.name}", f"/jobs/{job.pk}", f"/routing/lab/{race.pk}"))
+    review = f"/reviews/{Update.objects.get(state='review').pk}"
+    yield from ((review, at_rest), (review, open_dialog("approve")), (review, open_dialog("reject")))
+    yield from ((review, open_dialog("defer")), (review, open_dialog("emergency")), ("/reviews?q=zzz", at_rest))
     yield from (("/models?q=zzz", at_rest), ("/models?state=unreachable", pick_rows), ("/no-such-page", at_rest))
     yield from (("/models/import", check_bad_file), ("/calls", open_call), ("/audit", open_row))
     yield from (("/models", open_palette("chat")), ("/models", open_palette("zzz")), ("/models", open_help))
@@ -196,7 +205,17 @@ def test_axe_finds_nothing_for_a_viewer_or_before_signing_in(chromium: Browser, 
     with signed_in(chromium, site, viewer) as context:
         context.add_cookies([{"name": "django_language", "value": language, "url": site.url}])
         page = context.new_page()
-        for address in ("/", "/models", "/jobs", "/keys", "/playground", "/calls", "/routing/lab", "/audit"):
+        for address in (
+            "/",
+            "/models",
+            "/jobs",
+            "/keys",
+            "/playground",
+            "/calls",
+            "/reviews",
+            "/routing/lab",
+            "/audit",
+        ):
             page.goto(f"{site.url}{address}")
             found += violations(page, address)
         context.clear_cookies(name="sessionid")

@@ -39,6 +39,7 @@ POST   settings/egress                             admin    -
 POST   settings/invite                             admin    -
 POST   settings/invitations/<int:link_id>/withdraw admin    -
 POST   settings/people/<int:user_id>               admin    -
+GET    outages                                     viewer   -
 GET    reviews                                     viewer   -
 POST   reviews/equal                               reviewer -
 GET    reviews/<uuid:update_id>                    viewer   -
@@ -143,6 +144,7 @@ GET    api/calls/<path:call_id>                    viewer   read,manage
 GET    api/lab/races                               viewer   read,manage
 POST   api/lab/races                               engineer manage
 GET    api/lab/races/<uuid:job_id>                 viewer   read,manage
+GET    api/outages                                 viewer   read,manage
 GET    api/updates                                 viewer   read,manage
 GET    api/updates/<uuid:update_id>                viewer   read,manage
 POST   api/updates/<uuid:update_id>/<str:decision> reviewer -

@@ -94,6 +94,12 @@ def waiting(actor: Any) -> int:
     return Update.objects.filter(state__in=WAITING).count()
 
 
+def emergencies(actor: Any) -> list[Update]:
+    """Updates that one admin approved alone and nobody has looked at yet. Raises Forbidden."""
+    access.require(actor, "update.read")
+    return list(Update.objects.filter(emergency=True).select_related("model").order_by("-moved_at")[:5])
+
+
 def equal_to(actor: Any, update: Update) -> list[Update]:
     """Other updates in review that are the same change, most calls first. Raises Forbidden."""
     access.require(actor, "update.read")
