@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any, Self
 from typing import Protocol as Interface
-from typing import Self
 from urllib.parse import quote
 
 from msgspec import Struct, structs
@@ -25,10 +25,14 @@ class Wire(Struct, frozen=True, gc=False):
 
 
 class Encoded(Struct, frozen=True):
-    """A request on the wire and everything that was changed on the way."""
+    """A request on the wire and everything that was changed on the way.
+
+    `memo` keeps what was worked out of a call's parameters, if calls with the same ones share it.
+    """
 
     wire: Wire
     adapted: tuple[Adaptation, ...] = ()
+    memo: dict[str, Any] | None = None
 
 
 def segment(name: str) -> str:
@@ -141,6 +145,11 @@ class Adapter:
     def operations(self) -> Mapping[Task, BoundOperation]:
         """The operations of `code`. Raises CompileError."""
         return self.code.operations
+
+    @property
+    def ready(self) -> bool:
+        """Whether the code was made and has been used."""
+        return "operations" in self.__dict__
 
     @property
     def compiled(self) -> bool:

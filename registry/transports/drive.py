@@ -159,10 +159,14 @@ class Drive:
             _leave(loop, self)
             if over:
                 self._done(self)
-        self._wait(waits_for)
+        self._waits_for = waits_for
+        if waits_for.__class__ is Signal and not (self._doomed or waits_for._set):
+            waits_for._asyncio_future_blocking = False
+            waits_for._drive = self
+        else:
+            self._wait(waits_for)
 
     def _wait(self, waits_for: Any) -> None:
-        self._waits_for = waits_for
         if waits_for.__class__ is Signal:
             waits_for._asyncio_future_blocking = False
             waits_for.attach(self)

@@ -100,6 +100,11 @@ class Client:
             self._ticker.cancel()
             self._ticker = None
 
+    def now(self) -> float:
+        """The loop's time in seconds, which deadlines are on."""
+        loop = self._loop = self._loop or asyncio.get_running_loop()
+        return loop.time()
+
     @property
     def most(self) -> int:
         """The connections that may be open at once."""
@@ -208,8 +213,7 @@ class Client:
         if len(idle) >= self._limits.idle_per_origin or connection not in self._all:
             connection.abort()
             return
-        loop = self._loop = self._loop or asyncio.get_running_loop()
-        connection.idle_since = loop.time()
+        connection.idle_since = self.now()
         idle.append(connection)
 
     def _tick(self) -> None:

@@ -8,6 +8,7 @@ from msgspec import Struct
 from msgspec.json import Decoder, encode
 
 from registry.canon import Adaptation
+from registry.protocols.adapter import Encoded
 from routing.dataplane.endpoints import adapted_header
 from routing.dataplane.unspoken import unspoken
 
@@ -25,10 +26,21 @@ class Changes(Struct, frozen=True, gc=False):
 UNCHANGED = Changes()
 
 
-def changes_of(adapted: tuple[Adaptation, ...]) -> Changes:
-    """What is told of these adaptations. As JSON they are told apart where `==` does not: 1, 1.0 and true."""
-    if not adapted:
+def changes_of(encoded: Encoded) -> Changes:
+    """What is told of a request's adaptations."""
+    if not encoded.adapted:
         return UNCHANGED
+    memo = encoded.memo
+    if memo is None:
+        return _told(encoded.adapted)
+    found: Changes | None = memo.get("changes")
+    if found is None:
+        found = memo["changes"] = _told(encoded.adapted)
+    return found
+
+
+def _told(adapted: tuple[Adaptation, ...]) -> Changes:
+    """Adaptations are told apart as JSON; for `==`, 1 and 1.0 and true are one."""
     written = encode(adapted)
     return _changes(written) if len(written) <= KEPT_BYTES else _changes.__wrapped__(written)
 

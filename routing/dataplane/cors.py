@@ -5,12 +5,13 @@ another origin's page can do nothing that its own key could not do from anywhere
 """
 
 import re
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any
 
 from routing.dataplane.caller import CallerSide
 from routing.dataplane.endpoints import Headers
 
-App = Callable[[CallerSide], Awaitable[None]]
+App = Callable[[CallerSide], Coroutine[Any, Any, None]]
 
 ANY = "*"
 METHODS = b"GET, HEAD, POST, OPTIONS"
@@ -40,15 +41,18 @@ class CrossOrigin:
         self._any = ANY in allowed
         self._allowed = frozenset(origin.encode() for origin in allowed)
 
-    async def __call__(self, side: CallerSide) -> None:
+    def __call__(self, side: CallerSide) -> Coroutine[Any, Any, None]:
         """Answer, or pass on, one HTTP request."""
-        origin = _header(side.headers, b"origin") if self._allowed else None
+        memo = side.memo
+        if "origin" not in memo:
+            memo["origin"] = _header(side.headers, b"origin") if self._allowed else None
+        origin = memo["origin"]
         if origin is not None:
             added = self._headers(origin)
             if added and side.method == "OPTIONS":
                 added = [*added, *_preflight(side.headers)]
             side.added = [*added, *self._vary()]
-        await self._app(side)
+        return self._app(side)
 
     def _headers(self, origin: bytes) -> Headers:
         """What allows this origin to read an answer, or nothing."""

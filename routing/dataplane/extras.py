@@ -74,4 +74,4 @@ def without_extras(encoded: Encoded, operation: BoundOperation, request: Request
     for name in dict.fromkeys(path.partition(".")[0] for path in operation.optional):
         if body.pop(name, None) is not None:
             told.append(Adaptation(name, "dropped", brief(plain(request.fields.get(name)))))
-    return structs.replace(encoded, wire=structs.replace(encoded.wire, body=encode(body)), adapted=tuple(told))
+    return Encoded(structs.replace(encoded.wire, body=encode(body)), tuple(told))

@@ -76,7 +76,7 @@ class Forwarder:
             if call.size <= LARGE_BYTES
             else await apart(operation.encode, request, model.spec.upstream_model),
             context=context_of(request, model.name, call.request_id, int(call.at)),
-            deadline=asyncio.get_running_loop().time() + model.timeouts.total,
+            deadline=self._client.now() + model.timeouts.total,
         )
         several = len(model.replicas) > 1
         ask = self._ask if request.stream and operation.optional else self._attempt

@@ -169,7 +169,8 @@ class Gateway:
         """3 resolve, then 4 to 7 in the forwarder, or a job in place of them."""
         model, fields = await self._resolve(call, caller, body)
         if call.head.respond_async:
-            await self._understand(call, caller, model, fields)
+            await self._ready(model)
+            self._understand(call, caller, model, fields)
             order = Submission(caller, path, body, model.name, call.request_id, call.head.idempotency_key)
             await self._submit(call, order, to)
             return
@@ -202,19 +203,25 @@ class Gateway:
         self, call: Call, caller: Caller, model: ServedModel, fields: dict[str, Raw], to: Answering
     ) -> None:
         """Steps 4 to 7 with one release of a model. Raises Failure."""
-        request, operation = await self._understand(call, caller, model, fields)
+        call.model = model
+        if model.adapter is None or not model.adapter.ready:
+            await self._ready(model)
+        request, operation = self._understand(call, caller, model, fields)
         await self._forwarder.forward(call, Resolved(caller, model, request), operation, to)
 
-    async def _understand(
-        self, call: Call, caller: Caller, model: ServedModel, fields: dict[str, Raw]
-    ) -> tuple[Request, BoundOperation]:
-        """The request in neutral form, and the model's operation that takes it. Raises Failure."""
-        call.model = model
-        request = call.request = request_of(call, caller, model, fields)
+    async def _ready(self, model: ServedModel) -> None:
+        """Make the code of a model that may be called. Raises Failure."""
         adapter = adapter_of(model)
         if not adapter.compiled:
             await self._first_calls.compile(model, adapter)
-        return request, operation_for(adapter, request)
+
+    def _understand(
+        self, call: Call, caller: Caller, model: ServedModel, fields: dict[str, Raw]
+    ) -> tuple[Request, BoundOperation]:
+        """The request in neutral form, and the model's operation that takes it. Raises Failure."""
+        request = call.request = request_of(call, caller, model, fields)
+        assert model.adapter is not None
+        return request, operation_for(model.adapter, request)
 
     async def authenticate(self, authorization: bytes) -> Caller:
         """The caller behind a key. Raises Failure: 401 only if the key is surely unknown, else 503."""

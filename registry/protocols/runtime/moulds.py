@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from msgspec import Raw, Struct, structs
+from msgspec import Raw, Struct, field, structs
 
 from registry.canon import Adaptation, Failure, Request
 from registry.protocols.adapter import Encoded, Wire
@@ -27,6 +27,7 @@ class Mould(Struct, frozen=True):
     pieces: tuple[tuple[bytes, str], ...] = ()
     end: bytes = b""
     adapted: tuple[Adaptation, ...] = ()
+    memo: dict[str, Any] = field(default_factory=dict)
 
     def filled(self, fields: Mapping[str, Raw]) -> Encoded:
         """The request of a call with this content."""
@@ -35,7 +36,8 @@ class Mould(Struct, frozen=True):
             parts += before, fields[name]
         parts.append(self.end)
         wire = self.wire
-        return Encoded(Wire(wire.method, wire.path, b"".join(parts), wire.headers, wire.query), self.adapted)
+        sent = Wire(wire.method, wire.path, b"".join(parts), wire.headers, wire.query)
+        return Encoded(sent, self.adapted, self.memo)
 
 
 SEEN, UNFIT = Mould(), Mould()
@@ -99,4 +101,5 @@ def _mould(encode: Encode, request: Request, upstream_model: str, made: Encoded,
         if not mark:
             return UNFIT
     mould = Mould(structs.replace(trial.wire, body=b""), tuple(pieces), rest, trial.adapted)
-    return mould if MARK not in rest and mould.filled(request.fields) == made else UNFIT
+    filled = mould.filled(request.fields)
+    return mould if MARK not in rest and (filled.wire, filled.adapted) == (made.wire, made.adapted) else UNFIT
