@@ -171,7 +171,7 @@ class Drive:
             waits_for._asyncio_future_blocking = False
             waits_for.attach(self)
         elif waits_for is None:
-            self.turn.resume(self)
+            self.turn.loop.call_soon(self.turn.resume, self)
         else:
             waits_for._asyncio_future_blocking = False
             waits_for.add_done_callback(self.step)

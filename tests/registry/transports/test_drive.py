@@ -43,6 +43,21 @@ async def test_a_drive_waits_for_signals_futures_timers_and_tasks() -> None:
     assert await driven(work) == "future task"
 
 
+async def test_a_drive_that_lets_others_go_on_waits_for_the_loops_next_turn() -> None:
+    loop = asyncio.get_running_loop()
+    order: list[str] = []
+
+    async def work(turn: Turn) -> str:
+        for _ in range(3):
+            loop.call_soon(order.append, "other")
+            await asyncio.sleep(0)
+            order.append("drive")
+        return "over"
+
+    assert await driven(work) == "over"
+    assert order == ["other", "drive"] * 3
+
+
 async def test_a_signal_that_is_set_already_does_not_wait_and_a_task_may_wait_for_one() -> None:
     loop = asyncio.get_running_loop()
     ready = Signal(loop)
