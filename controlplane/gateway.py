@@ -39,7 +39,7 @@ from versions.rollout.watch import watch
 
 __all__ = ["DJANGO_VERSION", "GatewayProgram", "console_words", "main", "misdirected"]
 
-CONSOLE_SECONDS, WATCH_SECONDS = 0.7, 1.0
+CONSOLE_SECONDS, WATCH_SECONDS, DRAIN_SECONDS = 0.7, 1.0, 2.0
 log = logging.getLogger(__name__)
 
 
@@ -118,11 +118,11 @@ class GatewayProgram:
         self._server.start(listener)
         self._watch.start()
 
-    async def stop(self) -> None:
-        """Accept nobody, let calls end, deliver their records."""
+    async def stop(self, drain: float = DRAIN_SECONDS) -> None:
+        """Accept nobody, let calls end for so many seconds at the most, deliver their records."""
         await self._watch.stop()
         if self._server is not None:
-            await self._server.stop()
+            await self._server.stop(drain)
         await self.plane.stop()
 
     def _route(self, head: RequestHead) -> Application | None:
@@ -134,8 +134,11 @@ class GatewayProgram:
         await (self._health if known_host(side) else misdirected)(side)
 
 
-async def serve(listener: socket.socket, console: str, number: int) -> None:
-    """Serve until a signal ends it. READY_FILE names a file that is touched once callers are accepted."""
+async def serve(listener: socket.socket, console: str, number: int, drain: float = DRAIN_SECONDS) -> None:
+    """Serve until a signal ends it, and `drain` seconds at the most after that.
+
+    READY_FILE names a file that is touched once callers are accepted.
+    """
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
     for ending in (signal.SIGTERM, signal.SIGINT):
@@ -145,7 +148,7 @@ async def serve(listener: socket.socket, console: str, number: int) -> None:
     if ready := os.environ.get("READY_FILE"):
         Path(ready).touch()
     await ended.wait()
-    await program.stop()
+    await program.stop(drain)
 
 
 def main() -> None:
@@ -157,12 +160,14 @@ def main() -> None:
     given.add_argument("--host", default="127.0.0.1")
     given.add_argument("--number", type=int, default=0, help="which of the gateways of one data folder this is")
     given.add_argument("--console", required=True, help="unix:/path or host:port")
+    words = "seconds that calls in flight get to end after SIGTERM"
+    given.add_argument("--drain", type=float, default=DRAIN_SECONDS, help=words)
     options = given.parse_args()
     if options.fd is not None:
         listener = socket.socket(fileno=options.fd)
     else:
         listener = socket.create_server((options.host, options.port), backlog=4096)
-    uvloop.run(serve(listener, options.console, options.number))
+    uvloop.run(serve(listener, options.console, options.number, options.drain))
 
 
 if __name__ == "__main__":

@@ -68,7 +68,8 @@ class Server:
 
     def _accept(self) -> None:
         """Accept one caller. Processes that share the socket are woken together, so that they take turns."""
-        assert self._listener is not None
+        if self._listener is None:
+            return
         try:
             taken, _ = self._listener.accept()
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):
@@ -92,10 +93,12 @@ class Server:
             taken.close()
 
     async def stop(self, seconds: float = 2.0) -> None:
-        """Accept nobody, let calls end for a while, then end them."""
+        """Let go of the listening socket, let calls end for a while, then end them."""
         self.stopping = True
-        if self._listener is not None:
-            self._loop.remove_reader(self._listener.fileno())
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            self._loop.remove_reader(listener.fileno())
+            listener.close()
         for connection in tuple(self._connections):
             connection.close_if_idle()
         until = self.now() + seconds
