@@ -93,13 +93,13 @@ def until(condition: Any, what: str, seconds: float = SETTLED_SECONDS) -> None:
         time.sleep(0.2)
 
 
-async def bounded(target: Product, plan: Plan) -> Seen:
-    """One call, which must end within a minute. Raises SystemExit."""
+async def bounded(target: Product, plan: Plan, seconds: float = LONGEST_SECONDS) -> Seen:
+    """One call, which must end in time. Raises SystemExit."""
     try:
-        async with asyncio.timeout(LONGEST_SECONDS):
+        async with asyncio.timeout(seconds):
             return await call(target.port, target.key, plan)
     except TimeoutError:
-        raise SystemExit(f"a caller waited {LONGEST_SECONDS:g} s: {plan}") from None
+        raise SystemExit(f"a caller waited {seconds:g} s: {plan}") from None
 
 
 async def soak(target: Product, seconds: float, seed: int, per_second: float) -> list[Seen]:
