@@ -14,6 +14,7 @@ declare(
         places=(
             NavigationPlace("reviews", _("Reviews"), "update.read", "r", PlaceGroup.VERSIONS, 10, "review"),
             NavigationPlace("outages", _("Outages"), "update.read", "t", PlaceGroup.VERSIONS, 40),
+            NavigationPlace("rollouts", _("Rollouts"), "update.read", "b", PlaceGroup.VERSIONS, 20, "rollout"),
         ),
         topics={"updates": "update.read"},
         job_kinds=(JobKind(proposing.KIND, _("Update"), judging.run, 4, 2),),

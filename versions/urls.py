@@ -3,9 +3,11 @@
 from django.urls import URLPattern, path
 
 from controlplane.base.rest.generics import routes
+from versions.api import gates as gates_api
 from versions.api import outages as outages_api
+from versions.api import rollouts as rollouts_api
 from versions.api import updates as updates_api
-from versions.views import outages, reviews
+from versions.views import outages, reviews, rollouts
 
 pages: list[URLPattern] = [
     path("outages", outages.outages, name="outages"),
@@ -13,10 +15,19 @@ pages: list[URLPattern] = [
     path("reviews/equal", reviews.reviews_equal, name="reviews-equal"),
     path("reviews/<uuid:update_id>", reviews.review, name="review"),
     path("reviews/<uuid:update_id>/<str:decision>", reviews.review_decide, name="review-decide"),
+    path("rollouts", rollouts.rollouts, name="rollouts"),
+    path("rollouts/<uuid:update_id>", rollouts.rollout, name="rollout"),
+    path("rollouts/<uuid:update_id>/<str:move>", rollouts.rollout_move, name="rollout-move"),
+    path("hooks/flagger/<str:hook>", gates_api.FlaggerHook.as_view(), name="flagger-hook"),
+    path("hooks/argo/<path:name>", gates_api.ArgoMetric.as_view(), name="argo-metric"),
 ]
 api: list[URLPattern] = [
     *routes("outages", outages_api.Outages.as_view(), "outages"),
     *routes("updates", updates_api.Updates.as_view(), "updates"),
     *routes("updates/<uuid:update_id>", updates_api.OneUpdate.as_view(), "update"),
     *routes("updates/<uuid:update_id>/<str:decision>", updates_api.Decide.as_view(), "update-decide"),
+    *routes("rollouts", rollouts_api.Rollouts.as_view(), "rollouts"),
+    *routes("rollouts/plan", rollouts_api.Plan.as_view(), "rollout-plan"),
+    *routes("rollouts/<uuid:update_id>", rollouts_api.OneRollout.as_view(), "rollout"),
+    *routes("rollouts/<uuid:update_id>/<str:move>", rollouts_api.MoveRollout.as_view(), "rollout-move"),
 ]

@@ -29,6 +29,13 @@ FAMILIES: dict[str, dict[str, str | Promise]] = {
         "update": _("update"),
         "edit": _("edit by a person"),
     },
+    "guard": {
+        "failed": _("Failed"),
+        "refused": _("Refused"),
+        "slow": _("p95 to the first byte"),
+        "lossy": _("Lost or clamped a parameter"),
+    },
+    "guard_state": {"kept": _("kept"), "doubtful": _("in doubt"), "broken": _("broken")},
     "object": {"update": _("Update")},
     "verb": {
         "update.propose": _("proposed"),

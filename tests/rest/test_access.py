@@ -44,6 +44,11 @@ GET    reviews                                     viewer   -
 POST   reviews/equal                               reviewer -
 GET    reviews/<uuid:update_id>                    viewer   -
 POST   reviews/<uuid:update_id>/<str:decision>     viewer   -
+GET    rollouts                                    viewer   -
+GET    rollouts/<uuid:update_id>                   viewer   -
+POST   rollouts/<uuid:update_id>/<str:move>        engineer -
+POST   hooks/flagger/<str:hook>                    anyone   -
+GET    hooks/argo/<path:name>                      viewer   read,manage
 GET    audit                                       reviewer -
 GET    audit/export                                reviewer -
 GET    models                                      viewer   -
@@ -148,6 +153,11 @@ GET    api/outages                                 viewer   read,manage
 GET    api/updates                                 viewer   read,manage
 GET    api/updates/<uuid:update_id>                viewer   read,manage
 POST   api/updates/<uuid:update_id>/<str:decision> reviewer -
+GET    api/rollouts                                viewer   read,manage
+GET    api/rollouts/plan                           viewer   read,manage
+PUT    api/rollouts/plan                           admin    -
+GET    api/rollouts/<uuid:update_id>               viewer   read,manage
+POST   api/rollouts/<uuid:update_id>/<str:move>    engineer manage
 """
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 SCOPES = ("call", "read", "manage")

@@ -22,8 +22,10 @@ TONES = {
     **{"better": "good", "worse": "warn"},
     **{"open": "queued", "used": "good"},
     **{"breaking": "bad", "review": "warn", "compatible": "good"},
+    **{"kept": "good", "doubtful": "warn", "broken": "bad"},
 }
-"""The colour family of how a job ended, of what an import does, of who won, of an invitation, of a verdict."""
+"""The colour family of how a job ended, of what an import does, of who won, of an invitation, of a
+verdict, of a guard line."""
 
 
 @register.simple_tag

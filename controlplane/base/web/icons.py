@@ -10,6 +10,7 @@ _STROKES = {
     "jobs": '<circle cx="8" cy="8" r="6"/><path d="M8 4.6V8l2.4 1.6"/>',
     "reviews": '<path d="M2.2 3.2h11.6v8H8.6L5.6 14v-2.8H2.2zM5.4 7.2l1.9 1.9 3.5-3.6"/>',
     "outages": '<path d="M2 10.5l3-3 2.2 2.2L10 5l1.6 2.4H14M2 13.8h12"/>',
+    "rollouts": '<path d="M2 12.6h3.4V9.2h3.4V5.8h3.4V2.4H14"/>',
     "lab": '<path d="M6 1.9h4M6.8 1.9v4.3L3 12.4a1.2 1.2 0 001 1.8h8a1.2 1.2 0 001-1.8L9.2 6.2V1.9M4.9 9.6h6.2"/>',
     "keys": '<circle cx="5.2" cy="10.8" r="2.9"/><path d="M7.3 8.7l6-6M11 5l1.9 1.9"/>',
     "credentials": '<rect x="3" y="7" width="10" height="6.8" rx="1.6"/><path d="M5.4 7V4.9a2.6 2.6 0 015.2 0V7"/>',
