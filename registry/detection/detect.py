@@ -160,7 +160,7 @@ async def _look_at_all(client: Client, place: UpstreamAddress, asked: list[tuple
     async with asyncio.TaskGroup() as group:
         for document, probe in asked:
             target, wire = place.target(document), Wire(probe.method, probe.path)
-            key = target.request(wire)
+            key = target.head(wire) + wire.body
             keys.append(key)
             if key not in tasks:
                 tasks[key] = group.create_task(look(client, target, wire))

@@ -14,6 +14,9 @@ from registry.transports.egress import Egress
 from registry.transports.response import Response, ResponseLimits, StaleConnection, invalid, refused_body, timed_out
 
 STALE_WITHIN = 1.0
+COPIED_BYTES = 8192
+"""A larger body is not copied behind its head."""
+Request = tuple[bytes, bytes]
 BOUNDING = frozenset((b"content-length", b"transfer-encoding"))
 """Headers that tell where a body ends."""
 
@@ -34,7 +37,7 @@ class Connection(asyncio.Protocol):
         With a `turn`, requests leave at the end of the loop's turn in which they are made.
         """
         self._turn = turn
-        self._request = b""
+        self._request: Request | None = None
         self.limits = limits
         self.egress = egress
         self.ip = ip
@@ -57,24 +60,29 @@ class Connection(asyncio.Protocol):
         """asyncio: the socket is open."""
         self._transport = cast(asyncio.Transport, transport)
 
-    def start(self, request: bytes, response: Response, timeouts: Timeouts, deadline: float, now: float) -> None:
-        """Send `request` and fill `response`. `deadline` and `now` are loop times in seconds."""
+    def start(self, request: Request, response: Response, timeouts: Timeouts, deadline: float, now: float) -> None:
+        """Send `request`, a head and a body, and fill `response`. `deadline` and `now` are loop times in seconds."""
         self._response = response
         self._finished = self._bounded = self._active = self._seen = self._surplus = False
         self._silent = 0
         self._since, self._total, self._timeouts = now, deadline, timeouts
         if self._transport is None or self.closed:
             response.fail(StaleConnection())
-        elif self._turn is None:
-            self._transport.write(request)
         else:
             self._request = request
-            self._turn.write(self._flush)
+            if self._turn is None:
+                self._flush()
+            else:
+                self._turn.write(self._flush)
 
     def _flush(self) -> None:
-        request, self._request = self._request, b""
-        if request and self._transport is not None and not self.closed:
-            self._transport.write(request)
+        request, self._request = self._request, None
+        if request is None or self._transport is None or self.closed:
+            return
+        if len(request[1]) > COPIED_BYTES:
+            self._transport.writelines(request)
+        else:
+            self._transport.write(request[0] + request[1])
 
     def data_received(self, data: bytes) -> None:
         """asyncio: bytes from the upstream."""

@@ -60,7 +60,7 @@ class Client:
         loop = self._loop = self._loop or asyncio.get_running_loop()
         now = loop.time()
         total = deadline if deadline is not None else now + timeouts.total
-        request = target.request(wire, extra)
+        request = target.head(wire, extra), wire.body
         kept = self._checkout(target)
         while True:
             connection = kept or await self._connect(target, min(timeouts.connect, max(total - now, 0.001)))

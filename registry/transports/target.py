@@ -49,8 +49,8 @@ class Target:
         path = (self.base_path + wire.path).encode()
         return path + b"?" + query if query else path
 
-    def request(self, wire: Wire, extra: bytes = b"") -> bytes:
-        """The whole HTTP/1.1 request. `extra` is complete header lines, each ending in CRLF."""
+    def head(self, wire: Wire, extra: bytes = b"") -> bytes:
+        """The head of the HTTP/1.1 request for `wire`. `extra` is complete header lines, each ending in CRLF."""
         path = (self.base_path + wire.path).encode() if not (wire.query or self.query) else self.path(wire)
         if wire.headers:
             extra += b"".join(name + b": " + value + b"\r\n" for name, value in wire.headers)
@@ -58,4 +58,4 @@ class Target:
             if not self._typed and b"content-type:" not in extra.lower():
                 extra += b"content-type: application/json\r\n"
             extra += b"content-length: %d\r\n" % len(wire.body)
-        return b"%b %b%b%b\r\n%b" % (wire.method.encode(), path, self._head, extra, wire.body)
+        return b"%b %b%b%b\r\n" % (wire.method.encode(), path, self._head, extra)

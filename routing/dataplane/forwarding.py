@@ -209,7 +209,7 @@ def reply_headers(call: Call) -> Headers:
     """Headers of every answer to a call that was understood."""
     headers: Headers = [
         (b"x-request-id", call.request_id.encode()),
-        (b"x-patchbay-revision", str(call.table.revision).encode()),
+        (b"x-patchbay-revision", b"%d" % call.table.revision),
     ]
     told = call.told().header
     if told:

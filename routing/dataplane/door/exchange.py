@@ -210,7 +210,7 @@ class CallerExchange:
         """The head of the answer in bytes. Raises ValueError for a header that holds a line break."""
         if self.added:
             headers = [*headers, *self.added]
-        lines = b"".join([b"%b: %b\r\n" % header for header in headers])
+        lines = b"\r\n".join([*map(b": ".join, headers), b""])
         if lines.count(b"\n") != len(headers) or lines.count(b"\r") != len(headers):
             raise ValueError("a header of the answer holds a line break")
         if not sized:

@@ -31,6 +31,9 @@ class Wire(asyncio.Transport):
     def write(self, data: Any) -> None:
         self.sent += data
 
+    def writelines(self, lines: Any) -> None:
+        self.sent += b"".join(lines)
+
     def pause_reading(self) -> None:
         self.reading = False
 
@@ -57,7 +60,7 @@ class Line:
         response = Response(self.connection, LIMITS, ORIGIN, asyncio.get_running_loop())
         response.gather = gather
         now = asyncio.get_running_loop().time()
-        self.connection.start(b"GET / HTTP/1.1\r\n\r\n", response, TIMES, now + TIMES.total, now)
+        self.connection.start((b"GET / HTTP/1.1\r\n\r\n", b""), response, TIMES, now + TIMES.total, now)
         return response
 
     def lost(self, error: Exception | None = None) -> None:
@@ -194,7 +197,7 @@ async def test_a_kept_connection_that_is_closed_late_may_have_taken_the_request(
     await response.read()
     again = Response(line.connection, LIMITS, ORIGIN, asyncio.get_running_loop())
     now = asyncio.get_running_loop().time()
-    line.connection.start(b"", again, TIMES, now + 60, now - STALE_WITHIN - 0.1)
+    line.connection.start((b"", b""), again, TIMES, now + 60, now - STALE_WITHIN - 0.1)
     line.lost()
     assert "closed the connection before it answered" in await words_of(again.head())
 
