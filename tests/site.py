@@ -148,10 +148,12 @@ def furnish_updates(model: Model, owner: User) -> None:
     spec = spec_of(model)
     spec["params"] = {"temperature": {"type": "float", "default": 0.7, "range": [0, 1]}}
     release = Release.objects.create(model=model, number=2, spec=spec, digest="c" * 64)
+    hurt = {"key_id": 1, "name": "support bot", "owner": "ada", "calls_7": 1204, "calls_30": 4000, "findings": ["f1"]}
+    impact = {"callers": 14, "hurt": [hurt], "aliases": [{"name": "old-chat", "release": 1}]}
     update = Update.objects.create(
         model=model, base=model.release, release=release, origin="scan", state="review", verdict="breaking",
         report={"verdict": "breaking", "findings": [finding]}, proposed=spec, plan=[finding["adaptation"]],
-        plan_digest="d" * 64, fingerprint="e" * 16, callers_hurt=3, calls_hurt=1204, impact={"callers": 14},
+        plan_digest="d" * 64, fingerprint="e" * 16, callers_hurt=3, calls_hurt=1204, impact=impact,
         deadline=timezone.now() + timedelta(hours=50),
     )  # fmt: skip
     decisions.ask_owner(owner, update.pk, "do your jobs need more than 1?")

@@ -8,7 +8,7 @@ import json
 import random
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +91,11 @@ def month(seed: int, models: list[int], folder: Path | None = None) -> MonthOfCh
         changes.append(UpstreamChange(at, model, versions[model], kind, rules, in_place))
         now[model] = rules
     return MonthOfChanges(first, hosted, tuple(changes))
+
+
+def until(played: MonthOfChanges, day: float) -> MonthOfChanges:
+    """The same month, ended after some days."""
+    return replace(played, changes=tuple(change for change in played.changes if change.at <= day))
 
 
 def forceable(old: Rules, new: Rules) -> bool:

@@ -13,6 +13,7 @@ from versions.models import Update
 _TYPES = ("integer", "int", "number", "float", "string", "boolean", "bool", "array", "object")
 _LONGEST = 160
 _MOST_OPTIONS = 12
+MOST_CALLERS = 100
 _ORDER = {"breaking": 0, "review": 1, "compatible": 2}
 
 
@@ -65,6 +66,19 @@ def noticing(update: Update) -> str:
         update.callers_hurt,
     )
     return words % {"hurt": update.callers_hurt, "callers": callers, "calls": f"{update.calls_hurt:,}"}
+
+
+def hurt(update: Update) -> dict[str, Any]:
+    """The callers that would notice, the busiest first, with the parameters because of which, and how many more."""
+    findings = update.report.get("findings", ())
+    paths = {str(item.get("fingerprint")): str(item.get("path") or item.get("use") or "") for item in findings}
+    listed = update.impact.get("hurt", ())
+    shown = [
+        {**row, "paths": sorted({paths.get(finding, "") for finding in row.get("findings", ())} - {""})}
+        for row in listed[:MOST_CALLERS]
+    ]
+    more = len(listed) - len(shown) + int(update.impact.get("left_off", 0))
+    return {"rows": shown, "more": more}
 
 
 def in_words(value: Any) -> str:

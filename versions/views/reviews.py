@@ -58,6 +58,7 @@ def review(request: PersonRequest, update_id: uuid.UUID) -> HttpResponse:
         "serious": [row for row in rows if row.serious],
         "headline": reading.headline(update),
         "noticing": reading.noticing(update),
+        "hurt": reading.hurt(update),
         "plan": reading.steps_in_words(update.plan),
         "digests": decisions.digests_of(update),
         "tally": decisions.tally(update) if update.state == UpdateState.REVIEW else None,

@@ -1,4 +1,4 @@
-"""`manage.py practice`: the practice fleet (emulated)."""
+"""`manage.py practice`: the practice fleet (emulated), and the practice month on it."""
 
 import os
 import sys
@@ -13,8 +13,14 @@ class Command(BaseCommand):
     small.
     """
 
-    help = "Serve the practice fleet (emulated), or print its spec file with --specs."
+    help = "Serve the practice fleet (emulated), or print its spec file with --specs; `practice month` plays a month."
     requires_system_checks: list[str] = []
+
+    def run_from_argv(self, argv: list[str]) -> None:
+        """`practice month …` becomes a program of its own, which starts whole installations."""
+        if argv[2:3] == ["month"]:
+            os.execv(sys.executable, [sys.executable, "-m", "controlplane.practice.month", *argv[3:]])  # noqa: S606
+        super().run_from_argv(argv)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--host", default="127.0.0.1")
