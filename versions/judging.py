@@ -22,6 +22,7 @@ from registry.models import Model, Release
 from registry.specfile import file as spec_file
 from registry.specfile.errors import SpecInvalid
 from versions import flow, proposing, update_policy
+from versions.compat import running
 from versions.flow import UpdateEvent
 from versions.impact.callers import impact_of
 from versions.models import Update, UpdateState
@@ -132,14 +133,23 @@ def _released(update: Update, verdict: Verdict) -> Release:
 
 def _tested(update: Update, lease: Lease) -> Update | None:
     """Look who would notice and whether the candidate answers, then leave the decision to the policy or to people."""
+    tests = running.run(update, update_policy.of(update.model.name))
     impact = impact_of(update)
     in_days = [row for row in impact["hurt"] if row["calls_7"]]
-    hurt = {"impact": impact, "callers_hurt": len(in_days), "calls_hurt": sum(row["calls_7"] for row in in_days)}
-    passes = bool(update.report.get("alone")) and bool(update.tests.get("green"))
-    if passes:
-        return _moved(update, UpdateEvent.CLEAR, hot_fix=True, reason=update.reason, **hurt)
+    calls = sum(row["calls_7"] for row in in_days)
+    found = {"tests": tests, "impact": impact, "callers_hurt": len(in_days), "calls_hurt": calls}
+    if update.report.get("alone") and tests["green"]:
+        return _moved(update, UpdateEvent.CLEAR, hot_fix=True, reason=update.reason, **found)
     deadline = timezone.now() + DECIDE_WITHIN
-    return _moved(update, UpdateEvent.ASK, deadline=deadline, reason=update.reason, **hurt)
+    return _moved(update, UpdateEvent.ASK, deadline=deadline, reason=_asking(update, tests), **found)
+
+
+def _asking(update: Update, tests: Mapping[str, Any]) -> str:
+    """Why a person is asked: what would break, else which test failed."""
+    if update.verdict != "compatible" or tests["green"]:
+        return str(update.reason) if not isinstance(update.reason, Sentence) else update.reason
+    first = next(iter(tests["failed"]), {"kind": "", "name": "", "why": Sentence("nothing was tested")})
+    return Sentence("its tests failed ({kind}, {name}): {why}", **first)
 
 
 def _summary(report: Mapping[str, Any]) -> str:

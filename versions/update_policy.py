@@ -17,7 +17,7 @@ from versions.diff.policy import DiffPolicy, from_mapping
 KEY = "update_policy"
 ADAPTED = ("rename", "inject", "pin", "clamp", "map")
 MOST_MODELS = 5000
-LONGEST_KEPT = 90
+NUMBERS = {"replay_days": (0, 90), "test_calls": (1, 1000), "test_seconds": (1, 600)}
 
 
 @dataclass(frozen=True)
@@ -25,12 +25,15 @@ class UpdatePolicy:
     """How updates are judged. `adapt` names the plan steps that pass without a person.
 
     `hot_fix`: what callers do not notice, with green tests, is approved by itself. `replay_days`: how long the calls of
-    owners who opted in are kept, for the whole installation. `diff` are the classifier's knobs.
+    owners who opted in are kept, for the whole installation. Compatibility tests make at most `test_calls` calls and
+    take about `test_seconds`. `diff` are the classifier's knobs.
     """
 
     hot_fix: bool = True
     adapt: tuple[str, ...] = ADAPTED
     replay_days: int = 7
+    test_calls: int = 60
+    test_seconds: int = 60
     diff: DiffPolicy = field(default_factory=DiffPolicy)
 
 
@@ -87,14 +90,23 @@ def _read(values: Mapping[str, Any]) -> UpdatePolicy:
         if not isinstance(given, list | tuple) or any(item not in hotfix.KINDS for item in given):
             raise Invalid("adapt", Sentence("adapt must be a list of {kinds}", kinds=hotfix.KINDS))
         policy = replace(policy, adapt=tuple(given))
-    if "replay_days" in values:
-        days = values["replay_days"]
-        if not isinstance(days, int) or isinstance(days, bool) or not 0 <= days <= LONGEST_KEPT:
-            raise Invalid("replay_days", Sentence("replay_days must be 0 to {most}", most=LONGEST_KEPT))
-        policy = replace(policy, replay_days=days)
+    whole = {name: _whole(name, values[name], *NUMBERS[name]) for name in NUMBERS if name in values}
+    policy = replace(
+        policy,
+        replay_days=whole.get("replay_days", policy.replay_days),
+        test_calls=whole.get("test_calls", policy.test_calls),
+        test_seconds=whole.get("test_seconds", policy.test_seconds),
+    )
     if "diff" in values:
         policy = replace(policy, diff=_diff(values["diff"]))
     return policy
+
+
+def _whole(name: str, value: Any, least: int, most: int) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        words = Sentence("{name} must be a whole number from {least} to {most}", name=name, least=least, most=most)
+        raise Invalid(name, words)
+    return value
 
 
 def _diff(values: Any) -> DiffPolicy:

@@ -40,6 +40,8 @@ FAMILIES: dict[str, dict[str, str | Promise]] = {
     "verb": {
         "update.propose": _("proposed"),
         "update.adapt": _("adaptation edited"),
+        "golden.pin": _("golden answer pinned"),
+        "golden.unpin": _("golden answer taken away"),
         "update.judge": _("judged"),
         "update.fail_to_read": _("could not be read"),
         "update.clear": _("cleared by its tests"),

@@ -23,8 +23,8 @@ PARAMS: dict[str, Any] = {
 
 
 def document(name: str = "m", params: Any = None, **more: Any) -> dict[str, Any]:
-    base = {"name": name, "type": "llm", "protocol": "openai", "endpoint": "http://127.0.0.1:9", "upstream_model": "u"}
-    return {**base, "params": PARAMS if params is None else params, **more}
+    fixed = {"name": name, "type": "llm", "protocol": "openai", "endpoint": "http://127.0.0.1:9", "upstream_model": "u"}
+    return {**fixed, "params": PARAMS if params is None else params, **more}
 
 
 def with_params(**params: Any) -> dict[str, Any]:
