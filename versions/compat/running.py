@@ -38,7 +38,7 @@ class Untestable(Exception):
 
 
 @dataclass(frozen=True)
-class Trial:
+class CompatTrial:
     """What is tested: the candidate's endpoints, those of the release that serves, and the documents of both."""
 
     new: tuple[Upstream, ...]
@@ -55,7 +55,7 @@ def run(update: Update, policy: UpdatePolicy) -> dict[str, Any]:
     assert update.release is not None
     assert update.base is not None
     try:
-        trial = Trial(
+        trial = CompatTrial(
             upstreams_of(update.release), _or_none(update.base), update.release.spec, update.base.spec,
             list(update.model.golden_answers.order_by("name")),
         )  # fmt: skip
@@ -88,7 +88,9 @@ def _or_none(release: Release) -> tuple[Upstream, ...]:
         return ()
 
 
-async def _all(trial: Trial, egress: Egress, budget: CallBudget) -> tuple[list[CaseOutcome], speed.SpeedReading | None]:
+async def _all(
+    trial: CompatTrial, egress: Egress, budget: CallBudget
+) -> tuple[list[CaseOutcome], speed.SpeedReading | None]:
     client = Client(lambda: egress)
     try:
         first, *others = trial.new
@@ -134,7 +136,7 @@ async def _pinned(caller: Caller, row: GoldenAnswer) -> CaseOutcome:
     return CaseOutcome("golden", row.name, Came.FAILED if why else Came.PASSED, why)
 
 
-async def _compared(client: Client, trial: Trial, new: Caller) -> speed.SpeedReading:
+async def _compared(client: Client, trial: CompatTrial, new: Caller) -> speed.SpeedReading:
     old = Caller(client, trial.old[0], speed.budget_for_old(new.budget.until))
     requests = [probe_request(caller.upstream.spec, caller.upstream.adapter) for caller in (old, new)]
     return await speed.measured(old, new, *requests)
