@@ -62,7 +62,7 @@ class CallBudget:
 
 
 @dataclass
-class Caller:
+class CandidateCaller:
     """An upstream that is called within a budget."""
 
     client: Client
@@ -84,12 +84,12 @@ class Caller:
             return told
 
 
-async def run_cases(caller: Caller, found: Sequence[CompatCase]) -> list[CaseOutcome]:
+async def run_cases(caller: CandidateCaller, found: Sequence[CompatCase]) -> list[CaseOutcome]:
     """Try every case, or as many as the budget allows; the others are skipped and say so."""
     return list(await asyncio.gather(*(_tried(caller, case) for case in found)))
 
 
-async def _tried(caller: Caller, case: CompatCase) -> CaseOutcome:
+async def _tried(caller: CandidateCaller, case: CompatCase) -> CaseOutcome:
     told = await caller.call(case.request)
     if told is None:
         return CaseOutcome(case.kind, case.name, Came.SKIPPED, Sentence("the budget of calls or time was used up"))

@@ -24,7 +24,7 @@ from registry.transports.http import Client
 from registry.upstreams.binding import Upstream, bind
 from registry.upstreams.exchange import probe_request
 from versions.compat import golden, speed
-from versions.compat.calling import CallBudget, Caller, Came, CaseOutcome, run_cases, shown
+from versions.compat.calling import CallBudget, Came, CandidateCaller, CaseOutcome, run_cases, shown
 from versions.compat.cases import CompatCase, cases
 from versions.models import GoldenAnswer, Update
 from versions.update_policy import UpdatePolicy
@@ -94,11 +94,11 @@ async def _all(
     client = Client(lambda: egress)
     try:
         first, *others = trial.new
-        caller = Caller(client, first, budget)
+        caller = CandidateCaller(client, first, budget)
         found = cases(trial.old_document, first.spec, trial.new_document, first.adapter)
         outcomes = await run_cases(caller, found[:1])
         for other in others:
-            outcomes += await _endpoint(Caller(client, other, budget), found[0])
+            outcomes += await _endpoint(CandidateCaller(client, other, budget), found[0])
         if outcomes[0].came is not Came.PASSED:
             why = Sentence("the smallest call was not answered")
             return [*outcomes, *(CaseOutcome(case.kind, case.name, Came.SKIPPED, why) for case in found[1:])], None
@@ -110,16 +110,16 @@ async def _all(
         await client.close()
 
 
-async def _endpoint(caller: Caller, case: CompatCase) -> list[CaseOutcome]:
+async def _endpoint(caller: CandidateCaller, case: CompatCase) -> list[CaseOutcome]:
     (told,) = await run_cases(caller, [case])
     return [CaseOutcome("call", caller.upstream.target.origin, told.came, told.why)]
 
 
-async def _golden(caller: Caller, answers: Answers) -> list[CaseOutcome]:
+async def _golden(caller: CandidateCaller, answers: Answers) -> list[CaseOutcome]:
     return list(await asyncio.gather(*(_pinned(caller, row) for row in answers)))
 
 
-async def _pinned(caller: Caller, row: GoldenAnswer) -> CaseOutcome:
+async def _pinned(caller: CandidateCaller, row: GoldenAnswer) -> CaseOutcome:
     """One golden answer. A request that the candidate refuses has failed: it was answered when it was pinned."""
     try:
         request = golden.to_request(caller.upstream.spec, row.request)
@@ -136,8 +136,8 @@ async def _pinned(caller: Caller, row: GoldenAnswer) -> CaseOutcome:
     return CaseOutcome("golden", row.name, Came.FAILED if why else Came.PASSED, why)
 
 
-async def _compared(client: Client, trial: CompatTrial, new: Caller) -> speed.SpeedReading:
-    old = Caller(client, trial.old[0], speed.budget_for_old(new.budget.until))
+async def _compared(client: Client, trial: CompatTrial, new: CandidateCaller) -> speed.SpeedReading:
+    old = CandidateCaller(client, trial.old[0], speed.budget_for_old(new.budget.until))
     requests = [probe_request(caller.upstream.spec, caller.upstream.adapter) for caller in (old, new)]
     return await speed.measured(old, new, *requests)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from controlplane.base.messages import Sentence
 from registry.canon import Request
-from versions.compat.calling import CallBudget, Caller, Came, CaseOutcome, milliseconds
+from versions.compat.calling import CallBudget, Came, CandidateCaller, CaseOutcome, milliseconds
 
 ROUNDS = 5
 TOGETHER = 4
@@ -36,7 +36,9 @@ class SpeedReading:
         }  # fmt: skip
 
 
-async def measured(old: Caller, new: Caller, old_request: Request, new_request: Request) -> SpeedReading:
+async def measured(
+    old: CandidateCaller, new: CandidateCaller, old_request: Request, new_request: Request
+) -> SpeedReading:
     """Call both in turn, then a few at once. The running release has a budget of its own."""
     before, after = [], []
     for _ in range(ROUNDS):
@@ -56,7 +58,7 @@ async def measured(old: Caller, new: Caller, old_request: Request, new_request: 
     )  # fmt: skip
 
 
-async def _per_second(caller: Caller, request: Request) -> float | None:
+async def _per_second(caller: CandidateCaller, request: Request) -> float | None:
     begun = time.perf_counter()
     answered = milliseconds(await asyncio.gather(*(caller.call(request) for _ in range(TOGETHER))))
     seconds = time.perf_counter() - begun
