@@ -6,7 +6,7 @@ from typing import Protocol, cast
 from registry.transports.drive import Signal, Turn
 from routing.dataplane.caller import CallerLeft
 from routing.dataplane.door.bounds import DoorLimits
-from routing.dataplane.door.head import Heads, RequestHead, RequestUnreadable, head_end
+from routing.dataplane.door.head import Heads, RequestHead, RequestUnreadable, head_end, without_empty_lines
 from routing.dataplane.door.refusals import refusal
 
 AHEAD_BYTES = 64 * 1024
@@ -128,10 +128,11 @@ class CallerProtocol(asyncio.Protocol):
 
     def _read_heads(self, data: bytes) -> None:
         """Begin the next request if its head is whole."""
-        if not self._seen:
-            data = data.lstrip(b"\r\n") if data[:1] in (b"\r", b"\n") else data
-        if not data:
-            return
+        if not self._seen and data[:1] == b"\r":
+            data = without_empty_lines(data)
+            if len(data) < 2:
+                self._held = data
+                return
         now = self.house.now()
         if not self._seen:
             self._since = now

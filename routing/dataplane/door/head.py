@@ -88,6 +88,14 @@ class _Taken:
         self.headers.append((name.lower(), value.strip(b" \t")))
 
 
+def without_empty_lines(data: bytes) -> bytes:
+    """What follows the empty lines that a caller may send before a request (RFC 9112, section 2.2)."""
+    at = 0
+    while data.startswith(b"\r\n", at):
+        at += 2
+    return data[at:]
+
+
 def head_end(data: bytes | bytearray, seen: int = 0) -> int:
     """Where the head at the start of `data` ends, the empty line included; -1 if more must come.
 
@@ -123,9 +131,7 @@ def read_head(data: bytes) -> RequestHead:
         words = f"HTTP version {version} is not spoken here; use HTTP/1.1."
         raise RequestUnreadable(505, words, "unsupported_http_version")
     method = parser.get_method().decode("ascii")
-    if not data.lstrip(b"\r\n").startswith(
-        b"%b %b HTTP/%b\r\n" % (parser.get_method(), taken.target, version.encode())
-    ):
+    if not data.startswith(b"%b %b HTTP/%b\r\n" % (parser.get_method(), taken.target, version.encode())):
         raise RequestUnreadable(400, "The request line is not a method, a target and HTTP/1.1, parted by one space.")
     headers = tuple(taken.headers)
     connection = _tokens(headers)

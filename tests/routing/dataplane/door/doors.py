@@ -60,7 +60,7 @@ class Echo:
             "path": side.path,
             "method": side.method,
             "size": len(body),
-            "body": body[:99].decode(),
+            "body": body[:99].decode("latin-1"),
         }
         await side.answer(200, [], json.dumps(told).encode())
 
@@ -155,21 +155,25 @@ def answers(data: bytes, methods: Sequence[str] = ()) -> list[Answer]:
     """Every answer in these bytes. Raises h11.RemoteProtocolError, or AssertionError if the last one is cut."""
     found: list[Answer] = []
     while data:
-        peer = h11.Connection(h11.CLIENT)
-        method = methods[len(found)] if methods else "GET"
-        peer.send(h11.Request(method=method, target="/", headers=[("host", "x")]))
-        peer.send(h11.EndOfMessage())
-        peer.receive_data(data)
-        peer.receive_data(b"")
-        status, headers, body = 0, {}, b""
-        while not isinstance(event := peer.next_event(), h11.EndOfMessage):
-            assert not isinstance(event, h11.ConnectionClosed), "the answer is cut"
-            if isinstance(event, h11.Response):
-                status, headers = event.status_code, dict(event.headers)
-            body += bytes(event.data) if isinstance(event, h11.Data) else b""
-        found.append(Answer(status, headers, body))
-        data = peer.trailing_data[0]
+        answer, data = first_answer(data, methods[len(found)] if methods else "GET")
+        found.append(answer)
     return found
+
+
+def first_answer(data: bytes, method: str) -> tuple[Answer, bytes]:
+    """The first answer in these bytes, to a request with this method, and what comes after it. Raises as `answers`."""
+    peer = h11.Connection(h11.CLIENT)
+    peer.send(h11.Request(method=method, target="/", headers=[("host", "x")]))
+    peer.send(h11.EndOfMessage())
+    peer.receive_data(data)
+    peer.receive_data(b"")
+    status, headers, body = 0, {}, b""
+    while not isinstance(event := peer.next_event(), h11.EndOfMessage):
+        assert not isinstance(event, h11.ConnectionClosed), "the answer is cut"
+        if isinstance(event, h11.Response):
+            status, headers = event.status_code, dict(event.headers)
+        body += bytes(event.data) if isinstance(event, h11.Data) else b""
+    return Answer(status, headers, body), peer.trailing_data[0]
 
 
 @asynccontextmanager
