@@ -106,7 +106,9 @@ class GatewayProgram:
         self.plane = Plane(plane_settings(number), Rows(), submit_job)
         self._health = Health(self.plane, console_words(console))
         self._server: Server | None = None
-        self._watch = Service("the watch over rollouts", partial(watching, self.plane.gateway.colours.rolling))
+        self.plane.services += (
+            Service("the watch over rollouts", partial(watching, self.plane.gateway.colours.rolling)),
+        )
 
     async def start(self, listener: socket.socket) -> None:
         """Serve the last good table, or what PostgreSQL says; then accept callers."""
@@ -116,11 +118,9 @@ class GatewayProgram:
         self._server = Server(self._route, self._relay, descriptors)
         self.plane.join(self._server.turn)
         self._server.start(listener)
-        self._watch.start()
 
     async def stop(self, drain: float = DRAIN_SECONDS) -> None:
         """Accept nobody, let calls end for so many seconds at the most, deliver their records."""
-        await self._watch.stop()
         if self._server is not None:
             await self._server.stop(drain)
         await self.plane.stop()

@@ -130,3 +130,8 @@ async def test_a_console_that_is_not_there_or_hangs_is_told_within_a_second(tmp_
     async with asyncio.timeout(5 * gateway.CONSOLE_SECONDS):
         assert "does not answer" in await gateway.console_words(f"unix:{tmp_path}/run/console.sock")()
     listener.close()
+
+
+def test_the_watch_over_rollouts_shows_in_readyz_as_every_background_task_does() -> None:
+    program = gateway.GatewayProgram("unix:/nowhere")
+    assert "the watch over rollouts" in [service.name for service in program.plane.services]
