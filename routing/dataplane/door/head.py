@@ -6,17 +6,22 @@ and ICE, which llhttp reads too, a request line that can be split in two ways, C
 is read from the headers, because llhttp forgets it with the end of a message.
 """
 
-from dataclasses import dataclass, field
-from typing import Any
+import re
+from typing import Any, TypeVar
 from urllib.parse import unquote
 
 import httptools
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 HEAD_BYTES = 32 * 1024
 HEAD_LINES = 100
 KEPT_HEADS, KEPT_BYTES = 2048, 4096
+LENGTH_DIGITS = 15
 END = b"\r\n\r\n"
 HeadLines = tuple[tuple[bytes, bytes], ...]
+_VARYING = re.compile(rb"\r\n([Cc]ontent-[Ll]ength|[Xx]-[Rr]equest-[Ii][Dd]): ([!-~]{1,128})(?=\r\n)")
+"""Lines whose values differ from call to call and mean nothing for the rest of a head."""
 
 
 class RequestUnreadable(Exception):
@@ -27,8 +32,7 @@ class RequestUnreadable(Exception):
         super().__init__(words)
 
 
-@dataclass(frozen=True, slots=True)
-class RequestHead:
+class RequestHead(Struct, frozen=True):
     """A request's head. Header names are lower case; `path` is percent-decoded, `target` is as it was sent.
 
     `length` is the body's, None if the body comes in chunks (`chunked`); a request without a body has length 0.
@@ -43,7 +47,7 @@ class RequestHead:
     keep_alive: bool
     expects_continue: bool = False
     upgrade: bool = False
-    memo: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    memo: dict[str, Any] = field(default_factory=dict)
     """What those who read the same head again and again have worked out of it."""
 
     @property
@@ -57,21 +61,48 @@ class RequestHead:
 
 
 class Heads:
-    """Heads that were read before, by their exact bytes: callers send the same ones again and again."""
+    """Heads that were read before: callers send the same ones again and again, but for a length and an id."""
 
     def __init__(self) -> None:
         self._known: dict[bytes, RequestHead] = {}
+        self._alike: dict[tuple[bytes, ...], RequestHead] = {}
 
     def read(self, data: bytes) -> RequestHead:
-        """`read_head`, or what it returned before. Raises RequestUnreadable."""
+        """`read_head`, or the same from what it returned before. Raises RequestUnreadable."""
         head = self._known.get(data)
-        if head is None:
-            head = read_head(data)
-            if len(data) <= KEPT_BYTES:
-                if len(self._known) >= KEPT_HEADS:
-                    self._known.clear()
-                self._known[data] = head
+        if head is not None:
+            return head
+        if len(data) > KEPT_BYTES:
+            return read_head(data)
+        parts = _VARYING.split(data)
+        key = (*parts[::3], *parts[1::3])
+        values = {name.lower(): value for name, value in zip(parts[1::3], parts[2::3], strict=True)}
+        length = values.get(b"content-length", b"0")
+        like = self._alike.get(key) if length.isdigit() and len(length) <= LENGTH_DIGITS else None
+        if like is not None:
+            return _filled_in(like, values)
+        head = read_head(data)
+        names = [name for name, _ in head.headers if name in values]
+        if len(names) == len(values):
+            _keep(self._alike, key, head)
+        _keep(self._known, data, head)
         return head
+
+
+Key = TypeVar("Key")
+
+
+def _keep(heads: dict[Key, RequestHead], key: Key, head: RequestHead) -> None:
+    if len(heads) >= KEPT_HEADS:
+        heads.clear()
+    heads[key] = head
+
+
+def _filled_in(like: RequestHead, values: dict[bytes, bytes]) -> RequestHead:
+    """A head that differs from another one only in the values of these lines, each there once."""
+    headers = tuple([(name, values.get(name, value)) for name, value in like.headers])
+    given = values.get(b"content-length")
+    return replace(like, headers=headers, length=like.length if given is None else int(given), memo={})
 
 
 class _Taken:
@@ -170,7 +201,7 @@ def _length(headers: HeadLines, version: str) -> int | None:
             words = "The only Transfer-Encoding that is understood is chunked, in HTTP/1.1."
             raise RequestUnreadable(501, words, "unsupported_transfer_encoding")
         return None
-    if given and (not given.isdigit() or len(given) > 15):
+    if given and (not given.isdigit() or len(given) > LENGTH_DIGITS):
         raise RequestUnreadable(400, "Content-Length is no number of bytes.")
     return int(given) if given else 0
 
