@@ -12,7 +12,7 @@ FAMILIES: dict[str, dict[str, str | Promise]] = {
         "approved": _("Approved"),
         "rolling": _("Rolling out"),
         "paused": _("Paused"),
-        "live": _("Live"),
+        "live": _("Went live"),
         "rejected": _("Rejected"),
         "expired": _("Expired"),
         "superseded": _("Superseded"),

@@ -1,5 +1,6 @@
 """An update as a reviewer reads it: what changes, in words that need no JSON Schema, worst first."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -128,7 +129,7 @@ def _row(finding: Mapping[str, Any], old: Any, new: Any) -> ChangeRow:
         old=sides[0],
         new=sides[1],
         rule=str(finding.get("key", "")).replace("-", " "),
-        witness=_plain(witness["value"]) if "value" in witness else "",
+        witness=_witnessed(witness["value"]) if "value" in witness else "",
         adaptation=_step(step) if step else "",
         serious=severity != "compatible",
     )
@@ -187,6 +188,13 @@ def _step(step: Mapping[str, Any]) -> str:
     }
     text = words.get(str(step.get("do")), str(step.get("do", "")))
     return text % {"path": path, "to": "", "value": "", "low": "…", "high": "…", **given}
+
+
+def _witnessed(value: Any) -> str:
+    """A witness: a body of parameters as `name = value`, anything else as JSON."""
+    if isinstance(value, Mapping):
+        return _cut(", ".join(f"{name} = {json.dumps(item, ensure_ascii=False)}" for name, item in value.items()))
+    return _cut(json.dumps(value, ensure_ascii=False))
 
 
 def _plain(value: Any) -> str:

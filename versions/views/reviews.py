@@ -193,7 +193,7 @@ def _tab_words() -> dict[str, str]:
     return {
         "": gettext("Waiting for a person"),
         "moving": gettext("On their way"),
-        "done": gettext("Live"),
+        "done": gettext("Went live"),
         "stopped": gettext("Stopped"),
-        "all": gettext("All"),
+        "all": gettext("Every update"),
     }
