@@ -20,7 +20,7 @@ from controlplane.base.jobs.verbs import forget_old_jobs, waiting
 from registry.access import callers
 from registry.catalog import probing
 from routing.calls import records, steps, uses
-from versions import ledger
+from versions import ledger, polling, webhooks
 from versions.review import decisions
 from versions.rollout import verbs as rollouts
 from versions.rollout import watch as rollout_watch
@@ -93,9 +93,16 @@ def decide() -> None:
     ledger.keep()
 
 
+@task("patchbay.poll")
+def poll() -> None:
+    """Ask the sources that are due whether they moved."""
+    polling.wake()
+
+
 @task("patchbay.tidy")
 def tidy() -> None:
     """Forget what is old: call records, what they sent, finished jobs, playground keys."""
+    webhooks.forget_old()
     gone = (records.forget_old_records(), uses.forget_old(), forget_old_jobs(), callers.forget_playground_keys())
     log.info("forgot %d call records, %d uses, %d jobs, %d playground keys (Django %s)", *gone, DJANGO_VERSION)
 
@@ -107,5 +114,6 @@ app.conf.beat_schedule = {
     "rollouts": {"task": "patchbay.rollouts", "schedule": 2.0, "options": {"expires": 2.0}},
     "recover": {"task": "patchbay.recover", "schedule": 15.0, "options": {"expires": 15.0}},
     "decide": {"task": "patchbay.decide", "schedule": 30.0, "options": {"expires": 30.0}},
+    "poll": {"task": "patchbay.poll", "schedule": 3.0, "options": {"expires": 3.0}},
     "tidy": {"task": "patchbay.tidy", "schedule": 86_400.0, "options": {"expires": 3_600.0}},
 }

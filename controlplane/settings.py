@@ -74,6 +74,9 @@ SECRET_KEY = os.environ.get("SECRET_KEY") or private_file("secret.key", 48).hex(
 MASTER_KEY = bytes.fromhex(os.environ["MASTER_KEY"]) if "MASTER_KEY" in os.environ else private_file("master.key", 32)
 KEY_PEPPER = bytes.fromhex(os.environ["KEY_PEPPER"]) if "KEY_PEPPER" in os.environ else private_file("pepper.key", 32)
 
+SOURCE_FOLDERS = tuple(folder for folder in os.environ.get("SOURCE_FOLDERS", "").split(os.pathsep) if folder)
+"""Folders of this machine in which sources may watch directories; none without it."""
+
 DEBUG = False
 ALLOWED_HOSTS = os.environ.get("ALLOWED_HOSTS", "localhost 127.0.0.1 [::1]").split()
 CORS_ORIGINS = os.environ.get("CORS_ORIGINS", "*")

@@ -38,6 +38,7 @@ PURE = (
     "versions.scan",
     "versions.reading",
     "versions.sources",
+    "versions.evidence",
     "controlplane.base.messages",
     "controlplane.base.secrets",
     "controlplane.base.memory",

@@ -32,6 +32,7 @@ PAGES = (
     "/keys",
     "/credentials",
     "/audit",
+    "/sources",
     "/settings",
     "/api/docs",
 )

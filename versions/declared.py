@@ -5,9 +5,12 @@ from django.utils.translation import gettext_lazy as _
 from controlplane.base.declaring import AppDeclaration, declare
 from controlplane.base.jobs.kinds import JobKind
 from controlplane.base.web.navigation import NavigationPlace, PlaceGroup
-from versions import judging, proposing
+from versions import judging, proposing, scanning
 from versions.objects import OBJECTS
 from versions.words import FAMILIES
+
+SCANS_AT_ONCE = 4
+"""Scans that one worker runs side by side, whoever asked."""
 
 declare(
     AppDeclaration(
@@ -15,9 +18,13 @@ declare(
             NavigationPlace("reviews", _("Reviews"), "update.read", "r", PlaceGroup.VERSIONS, 10, "review"),
             NavigationPlace("outages", _("Outages"), "update.read", "t", PlaceGroup.VERSIONS, 40),
             NavigationPlace("rollouts", _("Rollouts"), "update.read", "b", PlaceGroup.VERSIONS, 20, "rollout"),
+            NavigationPlace("sources", _("Sources"), "source.read", "w", PlaceGroup.VERSIONS, 30, "source"),
         ),
-        topics={"updates": "update.read"},
-        job_kinds=(JobKind(proposing.KIND, _("Update"), judging.run, 4, 2),),
+        topics={"updates": "update.read", "sources": "source.read"},
+        job_kinds=(
+            JobKind(proposing.KIND, _("Update"), judging.run, 4, 2),
+            JobKind(scanning.KIND, _("Scan"), scanning.run, SCANS_AT_ONCE, SCANS_AT_ONCE),
+        ),
         objects=OBJECTS,
         words=FAMILIES,
     )

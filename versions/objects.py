@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from django.urls import reverse
 
 from controlplane.base.audit.naming import Find, Named
-from versions.models import Update
+from versions.models import Source, Update
 
 
 def updates(ids: Sequence[str]) -> dict[str, Named]:
@@ -24,4 +24,10 @@ def _is_uuid(text: str) -> bool:
     return True
 
 
-OBJECTS: dict[str, Find] = {"update": updates}
+def sources(ids: Sequence[str]) -> dict[str, Named]:
+    """Sources, which the log writes by number."""
+    rows = Source.objects.filter(pk__in=[int(text) for text in ids if text.isdecimal() and len(text) < 19])
+    return {str(pk): Named(name, reverse("source", args=[pk])) for pk, name in rows.values_list("pk", "name")}
+
+
+OBJECTS: dict[str, Find] = {"update": updates, "source": sources}

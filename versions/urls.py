@@ -6,8 +6,9 @@ from controlplane.base.rest.generics import routes
 from versions.api import gates as gates_api
 from versions.api import outages as outages_api
 from versions.api import rollouts as rollouts_api
+from versions.api import sources as sources_api
 from versions.api import updates as updates_api
-from versions.views import outages, reviews, rollouts
+from versions.views import hooks, outages, reviews, rollouts, sources
 
 pages: list[URLPattern] = [
     path("outages", outages.outages, name="outages"),
@@ -20,6 +21,14 @@ pages: list[URLPattern] = [
     path("rollouts/<uuid:update_id>/<str:move>", rollouts.rollout_move, name="rollout-move"),
     path("hooks/flagger/<str:hook>", gates_api.FlaggerHook.as_view(), name="flagger-hook"),
     path("hooks/argo/<path:name>", gates_api.ArgoMetric.as_view(), name="argo-metric"),
+    path("hooks/sources/<int:source_id>", hooks.source_hook, name="source-hook"),
+    path("sources", sources.sources, name="sources"),
+    path("sources/new", sources.source_create, name="source-create"),
+    path("sources/<int:source_id>", sources.source, name="source"),
+    path("sources/<int:source_id>/change", sources.source_change, name="source-change"),
+    path("sources/<int:source_id>/delete", sources.source_delete, name="source-delete"),
+    path("sources/<int:source_id>/scan", sources.source_scan, name="source-scan"),
+    path("sources/<int:source_id>/<str:wanted>", sources.source_switch, name="source-switch"),
 ]
 api: list[URLPattern] = [
     *routes("outages", outages_api.Outages.as_view(), "outages"),
@@ -30,4 +39,9 @@ api: list[URLPattern] = [
     *routes("rollouts/plan", rollouts_api.Plan.as_view(), "rollout-plan"),
     *routes("rollouts/<uuid:update_id>", rollouts_api.OneRollout.as_view(), "rollout"),
     *routes("rollouts/<uuid:update_id>/<str:move>", rollouts_api.MoveRollout.as_view(), "rollout-move"),
+    *routes("sources", sources_api.Sources.as_view(), "sources"),
+    *routes("sources/<int:source_id>", sources_api.OneSource.as_view(), "source"),
+    *routes("sources/<int:source_id>/scan", sources_api.ScanNow.as_view(), "source-scan"),
+    *routes("sources/<int:source_id>/scans", sources_api.Scans.as_view(), "source-scans"),
+    *routes("sources/<int:source_id>/scans/<int:scan_id>/files", sources_api.ManifestFiles.as_view(), "source-files"),
 ]

@@ -2,7 +2,7 @@
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Count, QuerySet
+from django.db.models import Count, ProtectedError, QuerySet
 
 from controlplane.base import access, revision
 from controlplane.base.audit import chain as audit
@@ -81,7 +81,17 @@ def delete(actor: access.Actor | None, credential_id: int, *, request_id: str = 
                 "credential {row} is used by {users}; change those first", row=repr(row.name), users=", ".join(users)
             ),
         )
-    row.delete()
+    try:
+        row.delete()
+    except ProtectedError as error:
+        raise Conflict(
+            "credential_used",
+            Sentence(
+                "credential {row} is used by {users}; change those first",
+                row=repr(row.name),
+                users=", ".join(sorted(getattr(one, "name", str(one)) for one in error.protected_objects)[:5]),
+            ),
+        ) from error
     audit.record(actor, "credential.delete", "credential", credential_id, {"name": row.name}, request_id)
 
 

@@ -49,6 +49,14 @@ GET    rollouts/<uuid:update_id>                   viewer   -
 POST   rollouts/<uuid:update_id>/<str:move>        engineer -
 POST   hooks/flagger/<str:hook>                    anyone   -
 GET    hooks/argo/<path:name>                      viewer   read,manage
+POST   hooks/sources/<int:source_id>               anyone   -
+GET    sources                                     engineer -
+POST   sources/new                                 engineer -
+GET    sources/<int:source_id>                     engineer -
+POST   sources/<int:source_id>/change              engineer -
+POST   sources/<int:source_id>/delete              engineer -
+POST   sources/<int:source_id>/scan                engineer -
+POST   sources/<int:source_id>/<str:wanted>        engineer -
 GET    audit                                       reviewer -
 GET    audit/export                                reviewer -
 GET    models                                      viewer   -
@@ -158,6 +166,14 @@ GET    api/rollouts/plan                           viewer   read,manage
 PUT    api/rollouts/plan                           admin    -
 GET    api/rollouts/<uuid:update_id>               viewer   read,manage
 POST   api/rollouts/<uuid:update_id>/<str:move>    engineer manage
+GET    api/sources                                 engineer manage
+POST   api/sources                                 engineer manage
+GET    api/sources/<int:source_id>                 engineer manage
+PATCH  api/sources/<int:source_id>                 engineer manage
+DELETE api/sources/<int:source_id>                 engineer manage
+POST   api/sources/<int:source_id>/scan            engineer manage
+GET    api/sources/<int:source_id>/scans           engineer manage
+GET    api/sources/<int:source_id>/scans/<int:scan_id>/files engineer manage
 """
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 SCOPES = ("call", "read", "manage")

@@ -32,14 +32,13 @@ class SourcePlace:
 class Sighting:
     """The revision that an upstream has now, and the cursor with which the next `look` asks.
 
-    `owner_id` is the repository owner's id where the upstream tells one. `suspect`: the content moved although the
-    revision did not, so it is read again.
+    `owner_id` is the repository owner's id where the upstream tells one. A cursor's `hashes` stand for the content that
+    the upstream vouches for: if they move and the revision does not, somebody tampered.
     """
 
     revision: str
     cursor: Mapping[str, Any]
     owner_id: str = ""
-    suspect: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +72,14 @@ class OpenedSource(Protocol):
 class SourceDoor:
     """One kind of source.
 
-    `look` makes at most one request and returns None if nothing moved since `place.cursor`. `opened` gives a revision.
+    `address` is the URL that a location leads to, empty for a folder.
+    `look` makes at most one request and returns None if nothing moved since `place.cursor`; a new cursor may also come
+    with the known revision, after a reformat. `opened` gives a revision.
     `moves`: a revision can change while it is read, so `look` is asked again afterwards. `vouched`: the upstream's own
     hashes stand for the content, so a full scan need not read every byte.
     """
 
+    address: Callable[[str], str]
     look: Callable[[SourcePlace, Web], Sighting | None]
     opened: Callable[[SourcePlace, Sighting, Web], AbstractContextManager[OpenedSource]]
     moves: bool

@@ -18,6 +18,11 @@ LEFT_OUT = frozenset({".git", ".cache", "lost+found"})
 DEEPEST = 64
 
 
+def address(location: str) -> str:
+    """A folder has none."""
+    return ""
+
+
 def look(place: SourcePlace, web: Web) -> Sighting | None:
     """The revision is a SHA-256 over every file's path, size and time; no file is opened."""
     digest = hashlib.sha256()

@@ -31,6 +31,11 @@ PROTOCOL = 0
 SHA1, DELTAS, OFFSET_DELTA = 40, (6, 7), 6
 
 
+def address(location: str) -> str:
+    """The location is the address."""
+    return location
+
+
 def look(place: SourcePlace, web: Web) -> Sighting | None:
     """One request for the commit that `reference` names: a branch, a tag, or nothing for the default branch."""
     if _is_commit(place.reference):

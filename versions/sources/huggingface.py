@@ -25,6 +25,11 @@ MOST_REQUESTS = 1200
 _web: ContextVar[Web] = ContextVar("the web of the source that this thread reads")
 
 
+def address(location: str) -> str:
+    """The repository's address on its hub."""
+    return "/".join(_address(location))
+
+
 def look(place: SourcePlace, web: Web) -> Sighting | None:
     """One conditional request for the commit that `reference` names, with the hashes of its files."""
     endpoint, name = _address(place.location)
@@ -39,10 +44,7 @@ def look(place: SourcePlace, web: Web) -> Sighting | None:
     if not commit:
         raise SourceRefused(Sentence("the hub names no commit for {name}", name=name))
     cursor = {"etag": seen.get("etag", ""), "revision": commit, "hashes": hashes}
-    if place.cursor.get("revision") == commit and place.cursor.get("hashes") == hashes:
-        return None
-    suspect = place.cursor.get("revision") == commit
-    return Sighting(commit, cursor, _owner(info), suspect)
+    return Sighting(commit, cursor, _owner(info))
 
 
 @contextmanager

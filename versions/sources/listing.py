@@ -24,6 +24,11 @@ class _Page:
     etag: str
 
 
+def address(location: str) -> str:
+    """The location is the address."""
+    return location
+
+
 def look(place: SourcePlace, web: Web) -> Sighting | None:
     """The revision is a SHA-256 over every key, size, ETag and time. One request for each thousand objects."""
     known = str(place.cursor.get("etag", ""))

@@ -16,6 +16,11 @@ OWN = "library"
 KIND = "application/vnd.ollama.image."
 
 
+def address(location: str) -> str:
+    """The model's address on its registry."""
+    return location if "://" in location else f"{REGISTRY}/{location}"
+
+
 def look(place: SourcePlace, web: Web) -> Sighting | None:
     """One conditional request for the manifest. The revision is its digest."""
     return registry_v2.look(_repository(place), place, web)

@@ -24,10 +24,15 @@ def test_a_reformat_is_no_change(plain_server: PlainServer, web: Web) -> None:
     reading = manifest_of(DOOR, place, web)
     pretty = json.dumps(dict(reversed(SPEC.items())), indent=4).encode()
     plain_server.bytes("/openapi.json", pretty)
-    assert DOOR.look(replace(place, cursor=first.cursor), web) is None
+    second = DOOR.look(replace(place, cursor=first.cursor), web)
+    assert second is not None
+    assert second.revision == first.revision
+    assert second.cursor["etag"] != first.cursor["etag"]
     assert lines(manifest_of(DOOR, place, web)) == lines(reading)
     plain_server.document("/openapi.json", {**SPEC, "paths": {}})
-    assert DOOR.look(replace(place, cursor=first.cursor), web) is not None
+    third = DOOR.look(replace(place, cursor=second.cursor), web)
+    assert third is not None
+    assert third.revision != first.revision
 
 
 def test_yaml_is_a_document_too(plain_server: PlainServer, web: Web) -> None:

@@ -1,0 +1,67 @@
+"""Forms of versions. They check shape alone; rules live in the verbs."""
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from controlplane.base.web import words
+from registry.models import Credential
+from versions.models import SignaturePolicy, SourceKind
+
+
+class SourceForm(forms.Form):
+    """A place to watch."""
+
+    name = forms.CharField(label=_("Name"), max_length=200, widget=forms.TextInput(attrs={"autocomplete": "off"}))
+    model = forms.CharField(
+        label=_("Model"),
+        max_length=200,
+        help_text=_("The name of the model that comes from there."),
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+    kind = forms.ChoiceField(
+        label=_("Kind"), choices=lambda: [(kind, words.word("source_kind", kind)) for kind in SourceKind.values]
+    )
+    location = forms.CharField(
+        label=_("Where"),
+        max_length=500,
+        required=False,
+        help_text=_("owner/name on a hub, an address, or a folder; nothing for the live model."),
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+    reference = forms.CharField(
+        label=_("Branch, tag or prefix"),
+        max_length=200,
+        required=False,
+        help_text=_("Empty: the default."),
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+    credential = forms.ChoiceField(
+        label=_("Credential"),
+        required=False,
+        choices=lambda: [
+            ("", _("none")),
+            *((name, name) for name in Credential.objects.order_by("name").values_list("name", flat=True)),
+        ],
+    )
+    poll_seconds = forms.IntegerField(label=_("Asked every (seconds)"), initial=900, min_value=30, max_value=604_800)
+    signature_policy = forms.ChoiceField(
+        label=_("Signature"),
+        required=False,
+        initial=SignaturePolicy.IGNORE,
+        choices=lambda: [(one, words.word("signature_policy", one)) for one in SignaturePolicy.values],
+    )
+    identity = forms.CharField(
+        label=_("Signed by"),
+        max_length=300,
+        required=False,
+        help_text=_("The identity, or a public key's name."),
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+    probe_budget = forms.IntegerField(label=_("Calls of one live scan"), initial=60, min_value=1, max_value=10_000)
+    webhook_secret = forms.CharField(
+        label=_("Webhook secret"),
+        required=False,
+        strip=True,
+        help_text=_("At least 16 characters. Empty: as it is."),
+        widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
+    )
