@@ -22,9 +22,10 @@ import httpx
 import psutil
 
 from benchmarks.disturbers import KINDS, exchange
-from benchmarks.gateway_ways import bench, ours, running
+from benchmarks.gateway_ways import Bench, bench, ours, running
 
-SETTLE_SECONDS = 2.0
+SETTLE_SECONDS = {"rebuild": 20.0}
+"""How long a disturber takes to begin; 2 s where nothing is said."""
 Watched = tuple[psutil.Process, psutil.Process]
 """The gateway and the console."""
 
@@ -94,13 +95,14 @@ def percentiles(latencies: list[float]) -> tuple[float, float]:
     return cuts[49], cuts[98]
 
 
-def row(kind: str, port: int, key: str, watched: Watched, given: argparse.Namespace) -> Row:
+def row(kind: str, port: int, one: Bench, watched: Watched, given: argparse.Namespace) -> Row:
     """Measure one kind."""
+    key = one.key
     calm = Load(port, request_of(key), given.rate, [])
     before = asyncio.run(calm.run(given.seconds, watched))
     disturbed = Load(port, request_of(key), given.rate, [])
-    with running([sys.executable, "-m", "benchmarks.disturbers", kind, str(port), key]):
-        time.sleep(SETTLE_SECONDS)
+    with running([sys.executable, "-m", "benchmarks.disturbers", kind, str(port), key], one.environment):
+        time.sleep(SETTLE_SECONDS.get(kind, 2.0))
         most = asyncio.run(disturbed.run(given.seconds, watched))
     shown = (*percentiles(calm.latencies), *percentiles(disturbed.latencies))
     grown = [max(0.0, after - earlier) for after, earlier in zip(most, before, strict=True)]
@@ -125,7 +127,7 @@ def main() -> None:
         titles = ("calm p50", "p99", "p50", "p99", "ratio", "errors", "gateway MB", "console MB")
         print(f"{'ms':14}" + "".join(f"{title:>12}" for title in titles))
         for kind in given.kinds:
-            one = row(kind, way.port, started.key, watched, given)
+            one = row(kind, way.port, started, watched, given)
             rows.append(one)
             figures = (one.calm_p50, one.calm_p99, one.p50, one.p99, one.p99 / one.calm_p99)
             counts = (one.errors, one.gateway_grown, one.console_grown)

@@ -15,6 +15,7 @@ from contextlib import suppress
 import httpx
 
 PIECE = bytes(256 * 1024)
+REBUILT = 5000
 Disturber = Callable[[int, str], Coroutine[None, None, None]]
 NICENESS = 19
 """Callers have processors of their own; on one machine with the server they must not take the server's."""
@@ -131,6 +132,29 @@ async def deaf(port: int, key: str) -> None:
     await asyncio.sleep(3600)
 
 
+async def small_parts(port: int, key: str) -> None:
+    """Four bodies of 29 MB that are made of small messages, with a good key."""
+    message = b'{"role":"user","content":"x"},'
+    start = b'{"model":"bench-1","messages":['
+    body = start + message * ((29_000_000 - len(start)) // len(message)) + message[:-1] + b"]}"
+    lines = (
+        f"host: localhost\r\nauthorization: Bearer {key}\r\nconnection: close\r\ncontent-length: {len(body)}\r\n\r\n"
+    )
+    request = b"POST /v1/chat/completions HTTP/1.1\r\n" + lines.encode() + body
+
+    async def send(port: int, key: str) -> None:
+        await exchange(port, request)
+
+    await at_once(4, send, port, key)
+
+
+async def rebuild(port: int, key: str) -> None:
+    """5,000 more models, each with parameters of its own, all of them changed twice a second."""
+    churn = ("-m", "benchmarks.tables_process", "churn", str(REBUILT), "9")
+    child = await asyncio.create_subprocess_exec(sys.executable, *churn)
+    await child.wait()
+
+
 KINDS: dict[str, Disturber] = {
     "pages": pages,
     "endless-head": endless_head,
@@ -138,6 +162,8 @@ KINDS: dict[str, Disturber] = {
     "bodies": bodies,
     "tiny-chunks": tiny_chunks,
     "deaf": deaf,
+    "small-parts": small_parts,
+    "rebuild": rebuild,
 }
 
 

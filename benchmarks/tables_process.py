@@ -2,6 +2,7 @@
 
 python -m benchmarks.tables_process seed MODELS SHAPES UPSTREAM_PORT    prints a key
 python -m benchmarks.tables_process build                               prints JSON
+python -m benchmarks.tables_process churn MODELS UPSTREAM_PORT          changes them all again and again, until ended
 """
 
 import asyncio
@@ -31,6 +32,7 @@ from routing.settings import plane_settings
 PROTOCOLS = ("openai", "ollama", "anthropic", "huggingface")
 TICK_SECONDS = 0.001
 IDLE_SECONDS = 2.0
+CHURN_SECONDS = 0.5
 
 
 def document(number: int, shapes: int, port: int) -> dict[str, Any]:
@@ -66,7 +68,22 @@ def seed(models: int, shapes: int, port: int) -> None:
     assert DJANGO_VERSION
     person = User.objects.create_user("bench", role="admin")
     store_egress_allow(None, [f"127.0.0.1:{port}"])
-    documents = [document(number, shapes, port) for number in range(models)]
+    write([document(number, shapes, port) for number in range(models)])
+    _, secret = callers.create(person, "bench", ["call", "read"], callers.KeyLimits(calls_per_minute=1_000_000))
+    print(secret)
+
+
+def churn(models: int, port: int) -> None:
+    """Write models, each with parameters of its own, then change all of them again and again."""
+    alias = {"aliases": []}
+    write([document(number, models, port) | {"name": f"churn-{number}"} | alias for number in range(models)])
+    while True:
+        change(None)
+        time.sleep(CHURN_SECONDS)
+
+
+def write(documents: list[dict[str, Any]]) -> None:
+    """Write models straight into the tables, ready to be called."""
     rows = [
         Model(name=item["name"], type="llm", protocol=item["protocol"], endpoint=item["endpoint"], state="ready")
         for item in documents
@@ -82,8 +99,6 @@ def seed(models: int, shapes: int, port: int) -> None:
     for release in Release.objects.only("pk", "model_id").iterator():
         Model.objects.filter(pk=release.model_id).update(release_id=release.pk)
     revision.bump()
-    _, secret = callers.create(person, "bench", ["call", "read"], callers.KeyLimits(calls_per_minute=1_000_000))
-    print(secret)
 
 
 @asynccontextmanager
@@ -180,9 +195,11 @@ async def apart(step: Callable[..., None], *arguments: Any) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """Seed or build."""
+    """Seed, churn or build."""
     if arguments[0] == "seed":
         seed(*map(int, arguments[1:]))
+    elif arguments[0] == "churn":
+        churn(*map(int, arguments[1:]))
     else:
         asyncio.run(build())
 

@@ -22,7 +22,10 @@ KNOWN_TO_ALL = frozenset({"circuits_open"})
 
 
 class Counts(msgspec.Struct):
-    """Counters since the first start, and values of the moment. `at` is seconds since the epoch."""
+    """Counters since the first start, and values of the moment. `at` is seconds since the epoch.
+
+    `revision` is that of the table which one gateway serves; a sum has none.
+    """
 
     at: float = 0.0
     calls: list[tuple[str, str, int, str, int]] = []
@@ -30,6 +33,7 @@ class Counts(msgspec.Struct):
     tokens: list[tuple[str, str, int]] = []
     records: dict[str, int] = {}
     moment: dict[str, int] = {}
+    revision: int = 0
 
 
 _decode = msgspec.json.Decoder(Counts).decode
@@ -82,7 +86,15 @@ class SharedCounts:
     def own(self) -> Counts:
         """What this gateway and those before it in its place have counted."""
         live = self._live()
-        return live if self._before is None else added((live, self._before), live.at)
+        if self._before is None:
+            return live
+        return replace(added((live, self._before), live.at), revision=live.revision)
+
+    def revisions(self, gateways: int) -> list[int]:
+        """The revision that each of so many gateways serves, this one's first; others' about a second old."""
+        others = [self._file.with_name(f"counts-{number}.json") for number in range(gateways)]
+        found = [counts for path in others if path != self._file and (counts := _read(path)) is not None]
+        return [self._live().revision, *[counts.revision for counts in found]]
 
     def all(self) -> Counts:
         """What all gateways have counted; the others' counts are at most about a second old."""

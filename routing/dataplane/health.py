@@ -129,6 +129,7 @@ def readiness(plane: Plane, page: str, drained_ago: float | None) -> tuple[int, 
     if drained_ago is not None and drained_ago > DRAINED_SECONDS:
         reasons.append(f"no worker has stored call records for {drained_ago:.0f} s; they wait in Redis")
     told: dict[str, object] = {"status": "degraded" if reasons else "ready", "revision": watcher.table.revision}
+    told["revisions"] = plane.revisions()
     drained = None if drained_ago is None else round(drained_ago, 1)
     return 200, {**told, "models": len(watcher.table.models), "records_stored_s_ago": drained, "reasons": reasons}
 

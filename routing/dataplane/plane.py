@@ -4,6 +4,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from controlplane.base import redis_names
 from controlplane.base.service_loop import Service
 from registry.transports.drive import Turn
@@ -51,7 +53,7 @@ class Plane:
 
     def __init__(self, settings: PlaneSettings, rows: RowSource, submit_job: SubmitJob | None = None) -> None:
         """Serves what is read of `rows`. Nothing runs or connects before `start`."""
-        self._own = settings.own
+        self._own, self._gateways = settings.own, settings.gateways
         self._egress = Egress((), settings.own)
         self.client = Client(lambda: self._egress)
         self.breakers = Breakers(time.monotonic)
@@ -103,7 +105,13 @@ class Plane:
             "circuits_open": len(self.breakers.open()),
             "records_waiting": recorder.waiting,
         }
-        return taken(self.measures, fates, moment, time.time())
+        revision = self.watcher.table.revision if self.watcher.table is not None else 0
+        return replace(taken(self.measures, fates, moment, time.time()), revision=revision)
+
+    def revisions(self) -> list[int]:
+        """The revision that each gateway of this data folder serves, this one's first."""
+        shared = self.shared_counts
+        return shared.revisions(self._gateways) if shared is not None else [self.counts().revision]
 
     async def stop(self) -> None:
         """Stop the tasks, deliver or spool what is queued, close connections."""

@@ -1,17 +1,19 @@
-// What this web process really serves, from its own mouth: the revision in service and what is degraded.
+// What the gateways really serve, from the mouth of one of them: the revision in service and what is degraded.
 import { on } from "./live.js";
 import { number, say } from "./words.js";
 
 async function look(note) {
   const answer = await fetch(note.dataset.readiness).catch(() => null);
   if (!answer) return;
-  const { reasons = [], revision } = await answer.json().catch(() => ({}));
+  const { reasons = [], revisions = [] } = await answer.json().catch(() => ({}));
   note.hidden = !reasons.length;
   note.querySelector("[data-reasons]").textContent = reasons.join(" · ");
   const spot = document.querySelector("[data-served]");
-  if (!spot || revision === undefined) return;
-  const behind = Number(document.querySelector("[data-newest]")?.dataset.newest) > revision;
-  const text = ` · ${say(behind ? "serving_older" : "serving", { n: number(revision) })}`;
+  const newest = Number(document.querySelector("[data-newest]")?.dataset.newest);
+  if (!spot || !newest || !revisions.length) return;
+  const ready = revisions.filter((revision) => revision >= newest).length;
+  const counts = { n: number(ready), all: number(revisions.length) };
+  const text = ` · ${say(ready === revisions.length ? "serving_all" : "serving_some", counts)}`;
   if (spot.textContent !== text) spot.textContent = text;
 }
 

@@ -67,7 +67,7 @@ def script_words() -> dict[str, str]:
         "cut": gettext("The stream ended before its end mark."),
         "per_second": gettext("{n}/s"),
         "new_rows": gettext("{n} new, show"),
-        "serving": gettext("this process serves {n}"),
-        "serving_older": gettext("this process still serves {n}"),
+        "serving_all": gettext("every gateway serves it"),
+        "serving_some": gettext("{n} of {all} gateways serve it"),
         "type_name": gettext("Type “{name}” to go on."),
     }

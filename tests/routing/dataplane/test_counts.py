@@ -106,3 +106,22 @@ async def test_nothing_is_written_while_nothing_happens_and_a_value_of_the_momen
     moment["outstanding"] = 0
     await until(lambda: written().moment == {"outstanding": 0})
     task.cancel()
+
+
+def test_each_gateway_tells_the_revision_that_it_serves(tmp_path: Path) -> None:
+    serving = {0: 7, 1: 8, 5: 3}
+    shared = {
+        number: SharedCounts(tmp_path, number, lambda number=number: Counts(revision=serving[number]))
+        for number in serving
+    }
+    for one in shared.values():
+        one.write()
+    assert shared[0].revisions(2) == [7, 8]
+    assert shared[1].revisions(2) == [8, 7]
+    serving[0] = 8
+    assert not shared[0]._same()
+    shared[0].write()
+    assert shared[1].revisions(3) == [8, 8]
+    again = SharedCounts(tmp_path, 0, lambda: Counts(revision=9))
+    again.write()
+    assert shared[1].revisions(2) == [8, 9]
