@@ -75,8 +75,8 @@ def seed(models: int, shapes: int, port: int) -> None:
 
 def churn(models: int, port: int) -> None:
     """Write models, each with parameters of its own, then change all of them again and again."""
-    alias = {"aliases": []}
-    write([document(number, models, port) | {"name": f"churn-{number}"} | alias for number in range(models)])
+    documents = [document(number, models, port) for number in range(models)]
+    write([one | {"name": f"churn-{one['name']}", "aliases": []} for one in documents])
     while True:
         change(None)
         time.sleep(CHURN_SECONDS)

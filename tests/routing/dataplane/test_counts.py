@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -110,10 +111,11 @@ async def test_nothing_is_written_while_nothing_happens_and_a_value_of_the_momen
 
 def test_each_gateway_tells_the_revision_that_it_serves(tmp_path: Path) -> None:
     serving = {0: 7, 1: 8, 5: 3}
-    shared = {
-        number: SharedCounts(tmp_path, number, lambda number=number: Counts(revision=serving[number]))
-        for number in serving
-    }
+
+    def served(number: int) -> Counts:
+        return Counts(revision=serving[number])
+
+    shared = {number: SharedCounts(tmp_path, number, partial(served, number)) for number in serving}
     for one in shared.values():
         one.write()
     assert shared[0].revisions(2) == [7, 8]
