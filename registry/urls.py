@@ -5,6 +5,7 @@ from django.urls import URLPattern, path
 from controlplane.base.rest.generics import routes
 from registry.api import access as access_api
 from registry.api import imports as imports_api
+from registry.api import lineage as lineage_api
 from registry.api import models as models_api
 from registry.api import upstreams as upstreams_api
 from registry.views import access, cures, models, onboarding, wizard
@@ -29,6 +30,7 @@ pages: list[URLPattern] = [
     path("cures/names/apply", cures.names_apply, name="cure-names-apply"),
     path("cures/names/undo", cures.names_undo, name="cure-names-undo"),
     path("cures/allow", cures.allow, name="cure-allow"),
+    path("restore/<path:name>", models.restore, name="model-restore"),
     path("bulk/enable", models.enable, name="bulk-enable"),
     path("bulk/disable", models.disable, name="bulk-disable"),
     path("bulk/tag", models.tag, name="bulk-tag"),
@@ -50,6 +52,10 @@ api: list[URLPattern] = [
     *routes("models/<path:name>/probe", models_api.ProbeModel.as_view(), "model-probe"),
     *routes("models/<path:name>/enable", models_api.EnableModel.as_view(), "model-enable"),
     *routes("models/<path:name>/disable", models_api.DisableModel.as_view(), "model-disable"),
+    *routes("models/<path:name>/releases", lineage_api.Releases.as_view(), "model-releases"),
+    *routes("models/<path:name>/difference", lineage_api.Difference.as_view(), "model-difference"),
+    *routes("models/<path:name>/restore", lineage_api.Restore.as_view(), "model-restore"),
+    *routes("models/<path:name>/aliases", lineage_api.Aliases.as_view(), "model-aliases"),
     *routes("models/<path:name>", models_api.OneModel.as_view(), "model"),
     *routes("imports", imports_api.Imports.as_view(), "imports"),
     *routes("imports/<uuid:job_id>/failed", imports_api.ImportFailures.as_view(), "import-failed"),

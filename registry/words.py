@@ -59,6 +59,8 @@ FAMILIES: dict[str, dict[str, str | Promise]] = {
         "model.delete": _("deleted"),
         "model.enable": _("enabled"),
         "model.disable": _("disabled"),
+        "model.alias": _("alias of a release set"),
+        "model.restore": _("went back to a release"),
         "model.tag": _("tagged"),
         "model.import": _("imported"),
         "model.probe": _("probed"),

@@ -27,6 +27,7 @@ PAGES = (
     "/routing/lab",
     "/routing/lab/compare",
     "/reviews",
+    "/rollouts",
     "/reviews?state=all",
     "/outages",
     "/keys",

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from controlplane.base.messages import Sentence, message_of
 from controlplane.base.refusals import Invalid
-from registry.models import Credential, Model, ModelState, Release
+from registry.models import Credential, Model, ModelState, Release, ReleaseAlias
 from registry.protocols.adapter import CompileError
 from registry.protocols.compiler.adapters import compile_adapter
 from registry.spec import Spec
@@ -18,7 +18,7 @@ from registry.specfile.errors import SpecError, SpecInvalid
 from registry.transports.egress import EndpointInvalid, parse_endpoint
 
 RESERVED_NAMES = frozenset({"new", "import", "export", "tag"})
-RESERVED_ENDINGS = frozenset({"probe", "enable", "disable", "predict"})
+RESERVED_ENDINGS = frozenset({"probe", "enable", "disable", "predict", "releases", "difference", "restore", "aliases"})
 """What the console, the REST API and /v1 have below their addresses of models; a test holds them to the URL map."""
 _BATCH = 500
 _COPIED = (
@@ -52,12 +52,13 @@ class Stored:
 
 
 def world() -> World:
-    """The names, aliases, digests and credential origins as they are now: three queries."""
+    """The names, aliases, digests and credential origins as they are now: four queries."""
     digests = {name: digest or "" for name, digest in Model.objects.values_list("name", "release__digest")}
     owners = {name: name for name in digests}
     with_aliases = Model.objects.filter(release__spec__has_key="aliases").values_list("name", "release__spec__aliases")
     for name, aliases in with_aliases:
         owners.update(dict.fromkeys(aliases, name))
+    owners.update(ReleaseAlias.objects.values_list("name", "release__model__name"))
     return World(digests, owners, dict(Credential.objects.values_list("name", "origin")))
 
 

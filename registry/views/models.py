@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext, ngettext
 
 from controlplane.base import access, saved_views
-from controlplane.base.audit import history
+from controlplane.base.audit import chain, history
 from controlplane.base.messages import message_of
 from controlplane.base.refusals import Invalid, Refused
 from controlplane.base.saved_views import Column, ordered
@@ -29,7 +29,7 @@ from controlplane.base.web.doors import (
 from controlplane.base.web.paging import page_of_list, page_of_rows
 from controlplane.base.web.telling import told
 from registry import highlighting, reasons, snippets
-from registry.catalog import cures
+from registry.catalog import cures, lineage
 from registry.catalog import verbs as catalog
 from registry.models import Model, ModelState
 from registry.protocols.adapter import CompileError
@@ -222,6 +222,16 @@ def spec_of(model: Model) -> tuple[Spec | None, str]:
         return None, message_of(error)
 
 
+@page("model.change", "POST")
+def restore(request: PersonRequest, name: str) -> HttpResponse:
+    """Go back to one release."""
+    given = request.POST.get("release", "")
+    number = int(given) if given.isascii() and given.isdigit() and len(given) < 10 else 0
+    lineage.restore(request.user, name, number, request_id=request_id(request))
+    messages.success(request, gettext("Release %(number)s serves every call again.") % {"number": number})
+    return go(request, f"{reverse('model', args=[name])}?tab=releases")
+
+
 def tab_context(request: PersonRequest, model: Model, spec: Spec | None, tab: str) -> dict[str, Any]:
     """What one tab needs beyond the model."""
     if tab == "overview":
@@ -231,7 +241,13 @@ def tab_context(request: PersonRequest, model: Model, spec: Spec | None, tab: st
     if tab == "adapter" and spec is not None:
         return adapter_context(spec)
     if tab == "releases":
-        return {"listing": page_of_rows(catalog.releases_of(request.user, model), page_of(request))}
+        listing = page_of_rows(catalog.releases_of(request.user, model), page_of(request))
+        served = model.release.spec if model.release else {}
+        return {
+            "listing": listing,
+            "changes": {row.pk: chain.difference(row.spec, served) for row in listing.rows},
+            "aliases": lineage.aliases_of(request.user, model.name),
+        }
     if tab == "audit" and access.can(request.user, "audit.read"):
         return {"listing": history.of_object(request.user, "model", model.name, page_of(request))}
     return {}

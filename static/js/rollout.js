@@ -27,7 +27,7 @@ function trace(place, points, colour) {
     name: place.dataset[colour],
     x: points.map((point) => new Date(point[0] * 1000)),
     y: points.map((point) => point[column]),
-    line: { color: getComputedStyle(document.documentElement).getPropertyValue(`--chart-${colour}`).trim() || colour, width: 2, dash: colour === "green" ? "solid" : "6px,3px" },
+    line: { color: getComputedStyle(board.querySelector(`.dot.${colour}`)).backgroundColor, width: 2, dash: colour === "green" ? "solid" : "6px,3px" },
     hovertemplate: `%{y:,.2~f}${place.dataset.unit}`,
   };
 }
@@ -42,8 +42,7 @@ function layout(place) {
     paper_bgcolor: style.backgroundColor,
     plot_bgcolor: style.backgroundColor,
     font: { family: style.fontFamily, size: 12, color: style.color },
-    showlegend: true,
-    legend: { orientation: "h", y: -0.18 },
+    showlegend: false,
     hovermode: "x unified",
     hoverlabel: { bgcolor: style.backgroundColor, bordercolor: style.borderTopColor, font: { color: style.color, size: 12 } },
     xaxis: axis,

@@ -79,6 +79,7 @@ POST   cures/names/apply                           engineer -
 POST   cures/names/undo                            engineer -
 POST   cures/allow                                 admin    -
 GET    jobs/<uuid:job_id>/failed                   viewer   -
+POST   restore/<path:name>                         engineer -
 POST   bulk/enable                                 engineer -
 POST   bulk/disable                                engineer -
 POST   bulk/tag                                    engineer -
@@ -134,6 +135,12 @@ POST   api/models/tag                              engineer manage
 POST   api/models/<path:name>/probe                engineer manage
 POST   api/models/<path:name>/enable               engineer manage
 POST   api/models/<path:name>/disable              engineer manage
+GET    api/models/<path:name>/releases             viewer   read,manage
+GET    api/models/<path:name>/difference           viewer   read,manage
+POST   api/models/<path:name>/restore              engineer manage
+GET    api/models/<path:name>/aliases              viewer   read,manage
+PUT    api/models/<path:name>/aliases              engineer manage
+DELETE api/models/<path:name>/aliases              engineer manage
 GET    api/models/<path:name>                      viewer   read,manage
 PUT    api/models/<path:name>                      engineer manage
 DELETE api/models/<path:name>                      engineer manage

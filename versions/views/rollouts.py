@@ -10,7 +10,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext
 
 from controlplane.base import access
 from controlplane.base.messages import Sentence
@@ -82,21 +82,13 @@ def rollout_move(request: PersonRequest, update_id: uuid.UUID, move: str) -> Htt
 def rules(limits: GuardLimits) -> list[str]:
     """The automatic way back in words."""
     points = {"points": f"{limits.failed_points:g}"}
-    found = [
+    return [
         gettext("more than %(points)s points more of its calls fail than with the old release") % points,
         gettext("more than %(points)s points more of its calls are refused") % {"points": f"{limits.refused_points:g}"},
         gettext("its p95 to the first byte is over %(factor)s times the old one's") % {"factor": f"{limits.slower:g}"},
         gettext("more than %(points)s points more of its calls lose a parameter or have one clamped")
         % {"points": f"{limits.lossy_points:g}"},
     ]
-    if limits.least_calls:
-        words = ngettext(
-            "a step waits for %(n)d call of the new release",
-            "a step waits for %(n)d calls of the new release",
-            limits.least_calls,
-        )
-        found.append(words % {"n": limits.least_calls})
-    return found
 
 
 def _steps_of(plan: RolloutPlan) -> list[tuple[int, int]]:
