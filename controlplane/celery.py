@@ -19,8 +19,8 @@ from controlplane.base.jobs.queue import WAKE, ring
 from controlplane.base.jobs.verbs import forget_old_jobs, waiting
 from registry.access import callers
 from registry.catalog import probing
-from routing.calls import records, steps, uses
-from versions import ledger, polling, webhooks
+from routing.calls import kept, records, steps, uses
+from versions import ledger, polling, update_policy, webhooks
 from versions.review import decisions
 from versions.rollout import verbs as rollouts
 from versions.rollout import watch as rollout_watch
@@ -99,6 +99,12 @@ def poll() -> None:
     polling.wake()
 
 
+@task("patchbay.forget_kept")
+def forget_kept() -> None:
+    """Delete kept calls that are old enough, and those of keys whose owners no longer agree."""
+    kept.forget(update_policy.of().replay_days)
+
+
 @task("patchbay.tidy")
 def tidy() -> None:
     """Forget what is old: call records, what they sent, finished jobs, playground keys."""
@@ -115,5 +121,6 @@ app.conf.beat_schedule = {
     "recover": {"task": "patchbay.recover", "schedule": 15.0, "options": {"expires": 15.0}},
     "decide": {"task": "patchbay.decide", "schedule": 30.0, "options": {"expires": 30.0}},
     "poll": {"task": "patchbay.poll", "schedule": 3.0, "options": {"expires": 3.0}},
+    "forget_kept": {"task": "patchbay.forget_kept", "schedule": 60.0, "options": {"expires": 60.0}},
     "tidy": {"task": "patchbay.tidy", "schedule": 86_400.0, "options": {"expires": 3_600.0}},
 }

@@ -68,6 +68,7 @@ FAMILIES: dict[str, dict[str, str | Promise]] = {
         "model.detect": _("looked at"),
         "key.create": _("key made"),
         "key.revoke": _("key revoked"),
+        "key.replay": _("keeping of calls changed"),
         "credential.create": _("credential stored"),
         "credential.change": _("credential replaced"),
         "credential.delete": _("credential deleted"),

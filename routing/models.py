@@ -114,7 +114,10 @@ class ParameterUse(models.Model):
 
 
 class KeptCall(models.Model):
-    """A call whose owner opted in, kept to be replayed: the request's body encrypted, deleted after some days."""
+    """A call whose owner opted in, kept to be replayed: its neutral form sealed, deleted after some days.
+
+    `path` is its task.
+    """
 
     id = models.UUIDField(primary_key=True)
     at = models.DateTimeField(db_index=True)

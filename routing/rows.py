@@ -119,6 +119,7 @@ def _callers() -> list[StoredCaller]:
             calls_per_minute=key.calls_per_minute,
             max_concurrency=key.max_concurrency,
             expires_at=key.expires_at.timestamp() if key.expires_at else None,
+            replay=key.replay,
         )
         for key in keys
     ]

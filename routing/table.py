@@ -12,7 +12,10 @@ from registry.transports.target import Target
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """An API key as the data plane sees it. `models` are name patterns; empty means all. Times are Unix seconds."""
+    """An API key as the data plane sees it. `models` are name patterns; empty means all. Times are Unix seconds.
+
+    `replay`: its owner agreed that calls are kept, sealed, to try new releases on.
+    """
 
     key_id: int
     name: str
@@ -22,6 +25,7 @@ class Caller:
     calls_per_minute: int | None = None
     max_concurrency: int | None = None
     expires_at: float | None = None
+    replay: bool = False
 
     @property
     def limited(self) -> bool:

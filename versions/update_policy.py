@@ -17,7 +17,7 @@ from versions.diff.policy import DiffPolicy, from_mapping
 KEY = "update_policy"
 ADAPTED = ("rename", "inject", "pin", "clamp", "map")
 MOST_MODELS = 5000
-NUMBERS = {"replay_days": (0, 90), "test_calls": (1, 1000), "test_seconds": (1, 600)}
+NUMBERS = {"replay_days": (0, 90), "test_calls": (1, 1000), "test_seconds": (1, 600), "replay_calls": (0, 500)}
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,8 @@ class UpdatePolicy:
 
     `hot_fix`: what callers do not notice, with green tests, is approved by itself. `replay_days`: how long the calls of
     owners who opted in are kept, for the whole installation. Compatibility tests make at most `test_calls` calls and
-    take about `test_seconds`. `diff` are the classifier's knobs.
+    take about `test_seconds`; at most `replay_calls` kept calls are made again, against both releases. `diff` are the
+    classifier's knobs.
     """
 
     hot_fix: bool = True
@@ -34,6 +35,7 @@ class UpdatePolicy:
     replay_days: int = 7
     test_calls: int = 60
     test_seconds: int = 60
+    replay_calls: int = 20
     diff: DiffPolicy = field(default_factory=DiffPolicy)
 
 
@@ -96,6 +98,7 @@ def _read(values: Mapping[str, Any]) -> UpdatePolicy:
         replay_days=whole.get("replay_days", policy.replay_days),
         test_calls=whole.get("test_calls", policy.test_calls),
         test_seconds=whole.get("test_seconds", policy.test_seconds),
+        replay_calls=whole.get("replay_calls", policy.replay_calls),
     )
     if "diff" in values:
         policy = replace(policy, diff=_diff(values["diff"]))

@@ -138,6 +138,27 @@ def revoke(actor: access.Actor | None, key_id: int, *, request_id: str = "") -> 
     return row
 
 
+@transaction.atomic
+def let_replay(actor: access.Actor | None, key_id: int, agreed: bool, *, request_id: str = "") -> ApiKey:
+    """Say whether calls of a key may be kept, sealed, to try new releases on. Only its owner may agree to that.
+
+    Raises Forbidden, Missing.
+    """
+    access.require(actor, "key.create")
+    row = ApiKey.objects.select_for_update().filter(pk=key_id).first()
+    mine = row is not None and row.created_by_id == getattr(actor, "id", None)
+    if row is None or not (mine or (not agreed and access.can(actor, "key.revoke", row))):
+        raise Missing("key", Sentence("there is no key {key_id} whose calls you may have kept", key_id=key_id))
+    if row.replay != agreed:
+        row.replay = agreed
+        row.save(update_fields=["replay"])
+        revision.bump()
+        detail = {"name": row.name, "prefix": row.prefix, "replay": agreed}
+        audit.record(actor, "key.replay", "key", row.pk, detail, request_id)
+        events.publish("keys", {"id": row.pk})
+    return row
+
+
 def listing(actor: access.Actor | None) -> QuerySet[ApiKey]:
     """The keys that `actor` may see, newest first, without playground keys. Raises Forbidden."""
     access.require(actor, "key.read")

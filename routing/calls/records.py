@@ -21,7 +21,7 @@ from redis.exceptions import LockError
 from redis.lock import Lock
 
 from controlplane.base import events, redis_names
-from routing.calls import steps, uses
+from routing.calls import kept, steps, uses
 from routing.dataplane.link import DRAINED_KEPT
 from routing.dataplane.recorder import Record
 from routing.models import CallRecord
@@ -74,18 +74,20 @@ def store(records: Sequence[Record]) -> None:
         cursor.execute(_INSERT)
         new = {str(row[0]) for row in cursor.fetchall()}
         cursor.execute("drop table incoming_calls")
-        uses.keep(_each_once(records, new))
+        arrived = _each_once(records, new)
+        uses.keep(arrived)
+        kept.keep(arrived)
         if records:
             steps.forget(min(record.at for record in records))
 
 
-def _each_once(records: Sequence[Record], new: set[str]) -> Iterable[Record]:
+def _each_once(records: Sequence[Record], new: set[str]) -> Sequence[Record]:
     """Those records whose rows were new, each once."""
     by_id = {str(UUID(record.id)): record for record in records}
     return [record for known, record in by_id.items() if known in new]
 
 
-_COLUMNS = tuple(name for name in Record.__struct_fields__ if name != "given")
+_COLUMNS = tuple(name for name in Record.__struct_fields__ if name not in ("given", "kept"))
 _NAMES = SQL(", ").join(map(Identifier, _COLUMNS))
 _COPY = SQL("copy incoming_calls ({}) from stdin").format(_NAMES)
 _INSERT = SQL(

@@ -25,6 +25,7 @@ from routing.dataplane.fields import LARGE_BYTES, MODEL_NAME, read_fields, read_
 from routing.dataplane.first_calls import FirstCalls, adapter_of
 from routing.dataplane.forwarding import Forwarder, reply_headers
 from routing.dataplane.hooks import Answer, Hooks, Submission
+from routing.dataplane.keeping import CallKeeper
 from routing.dataplane.limits import CallLimits
 from routing.dataplane.measures import Measures
 from routing.dataplane.recorder import Recorder
@@ -60,6 +61,7 @@ class Gateway:
         self._known: dict[bytes, Caller] = {}
         self.table: Table | None = None
         self.hooks = Hooks()
+        self.keeper: CallKeeper | None = None
         self.turn: Turn | None = None
 
     def serve(self, table: Table) -> None:
@@ -321,8 +323,16 @@ class Gateway:
 
     def _record(self, call: Call) -> None:
         record = call.record()
+        if call.caller is not None and call.caller.replay and self.keeper is not None:
+            record.kept = self._kept(self.keeper, call)
         self._recorder.add(record)
         self._measures.count(record, call.model.name if call.model is not None else "")
+
+    def _kept(self, keeper: CallKeeper, call: Call) -> bytes | None:
+        """An answered call, sealed."""
+        if call.status != 200 or call.request is None or call.model is None:
+            return None
+        return keeper.sealed(call.id, call.model.name, call.request)
 
 
 def _understood(side: CallerSide) -> tuple[Head, Address | None]:

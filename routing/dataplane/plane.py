@@ -19,6 +19,7 @@ from routing.dataplane.counts import Counts, SharedCounts, taken
 from routing.dataplane.forwarding import Forwarder
 from routing.dataplane.gateway import Gateway
 from routing.dataplane.hooks import Hooks, SubmitJob
+from routing.dataplane.keeping import CallKeeper
 from routing.dataplane.ledger import Ledger
 from routing.dataplane.limits import CallLimits
 from routing.dataplane.link import Link
@@ -64,6 +65,7 @@ class Plane:
         self.limits = CallLimits(time.monotonic, Ledger(self.link.evaluate), settings.gateways)
         self.board = Board(self.link.exchange, self.breakers, self.forwarder.retries, lambda: self.limits.processes)
         self.gateway = Gateway(self.forwarder, self.recorder, self.measures, settings.pepper, self.limits)
+        self.gateway.keeper = CallKeeper(settings.master_key)
         self.gateway.colours = Colours(self.link.tell_colours)
         self.door = CrossOrigin(self.gateway, settings.browsers)
         builder = Builder(unsealing(settings.master_key))

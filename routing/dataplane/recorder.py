@@ -31,7 +31,8 @@ class Record(msgspec.Struct, gc=False):
 
     `request_id` is the caller's own, empty if it gave none. `given` is no column: the parameters that the caller gave
     and their values, as routing.dataplane.uses notes them. `fell_back` is the failure of a release that was being
-    rolled out, after which the one before it was asked; `message` has its words if that one answered.
+    rolled out, after which the one before it was asked; `message` has its words if that one answered. `kept` is no
+    column either: the sealed call, if its owner agreed (routing.dataplane.keeping).
     """
 
     id: str
@@ -57,6 +58,7 @@ class Record(msgspec.Struct, gc=False):
     given: dict[str, msgspec.Raw] | None = None
     release_id: int | None = None
     fell_back: str = ""
+    kept: bytes | None = None
 
 
 Deliver = Callable[[bytes], Awaitable[None]]

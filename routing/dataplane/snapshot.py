@@ -51,6 +51,7 @@ class StoredCaller(msgspec.Struct, frozen=True, gc=False):
     calls_per_minute: int | None
     max_concurrency: int | None
     expires_at: float | None
+    replay: bool = False
 
 
 class StoredCredential(msgspec.Struct, frozen=True, gc=False):
@@ -263,6 +264,7 @@ def _caller(row: StoredCaller) -> Caller:
         calls_per_minute=row.calls_per_minute,
         max_concurrency=row.max_concurrency,
         expires_at=row.expires_at,
+        replay=row.replay,
     )
 
 

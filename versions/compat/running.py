@@ -26,6 +26,8 @@ from registry.upstreams.exchange import probe_request
 from versions.compat import golden, speed
 from versions.compat.calling import CallBudget, Came, CandidateCaller, CaseOutcome, run_cases, shown
 from versions.compat.cases import CompatCase, cases
+from versions.compat.replay import Replayed, ReplayedCall, recent, replayed
+from versions.compat.speed import SpeedReading
 from versions.models import GoldenAnswer, Update
 from versions.update_policy import UpdatePolicy
 
@@ -46,6 +48,7 @@ class CompatTrial:
     new_document: Mapping[str, Any]
     old_document: Mapping[str, Any]
     answers: Answers
+    kept: Sequence[ReplayedCall]
 
 
 def run(update: Update, policy: UpdatePolicy) -> dict[str, Any]:
@@ -57,12 +60,14 @@ def run(update: Update, policy: UpdatePolicy) -> dict[str, Any]:
     try:
         trial = CompatTrial(
             upstreams_of(update.release), _or_none(update.base), update.release.spec, update.base.spec,
-            list(update.model.golden_answers.order_by("name")),
+            list(update.model.golden_answers.order_by("name")), recent(update.model, policy.replay_calls),
         )  # fmt: skip
     except Untestable as error:
         return result([CaseOutcome("call", "the smallest call", Came.FAILED, message_of(error))], budget, begun)
-    outcomes, reading = asyncio.run(_all(trial, guard.egress(), budget))
-    return result(outcomes, budget, begun) | ({"speed": reading.data()} if reading is not None else {})
+    tried = asyncio.run(_all(trial, guard.egress(), budget))
+    more = {} if tried.speed is None else {"speed": tried.speed.data()}
+    more |= {} if tried.replay is None else {"replay": tried.replay.data()}
+    return result(tried.outcomes, budget, begun) | more
 
 
 def upstreams_of(release: Release) -> tuple[Upstream, ...]:
@@ -88,9 +93,16 @@ def _or_none(release: Release) -> tuple[Upstream, ...]:
         return ()
 
 
-async def _all(
-    trial: CompatTrial, egress: Egress, budget: CallBudget
-) -> tuple[list[CaseOutcome], speed.SpeedReading | None]:
+@dataclass
+class Tried:
+    """What all tests of one candidate came to."""
+
+    outcomes: list[CaseOutcome]
+    speed: SpeedReading | None = None
+    replay: Replayed | None = None
+
+
+async def _all(trial: CompatTrial, egress: Egress, budget: CallBudget) -> Tried:
     client = Client(lambda: egress)
     try:
         first, *others = trial.new
@@ -101,11 +113,16 @@ async def _all(
             outcomes += await _endpoint(CandidateCaller(client, other, budget), found[0])
         if outcomes[0].came is not Came.PASSED:
             why = Sentence("the smallest call was not answered")
-            return [*outcomes, *(CaseOutcome(case.kind, case.name, Came.SKIPPED, why) for case in found[1:])], None
-        outcomes += await _golden(caller, trial.answers)
-        reading = await _compared(client, trial, caller) if trial.old else None
-        outcomes += [reading.outcome] if reading is not None else []
-        return outcomes + await run_cases(caller, found[1:]), reading
+            return Tried([*outcomes, *(CaseOutcome(case.kind, case.name, Came.SKIPPED, why) for case in found[1:])])
+        tried = Tried(outcomes + await _golden(caller, trial.answers))
+        if trial.old:
+            tried.speed = await _compared(client, trial, caller)
+            tried.outcomes.append(tried.speed.outcome)
+        if trial.old and trial.kept:
+            tried.replay = await _replayed(client, trial, budget.until)
+            tried.outcomes += tried.replay.outcomes
+        tried.outcomes += await run_cases(caller, found[1:])
+        return tried
     finally:
         await client.close()
 
@@ -136,10 +153,17 @@ async def _pinned(caller: CandidateCaller, row: GoldenAnswer) -> CaseOutcome:
     return CaseOutcome("golden", row.name, Came.FAILED if why else Came.PASSED, why)
 
 
-async def _compared(client: Client, trial: CompatTrial, new: CandidateCaller) -> speed.SpeedReading:
+async def _compared(client: Client, trial: CompatTrial, new: CandidateCaller) -> SpeedReading:
     old = CandidateCaller(client, trial.old[0], speed.budget_for_old(new.budget.until))
     requests = [probe_request(caller.upstream.spec, caller.upstream.adapter) for caller in (old, new)]
     return await speed.measured(old, new, *requests)
+
+
+async def _replayed(client: Client, trial: CompatTrial, until: float) -> Replayed:
+    """Kept calls against both releases, each with a budget of its own."""
+    most = len(trial.kept)
+    sides = [CandidateCaller(client, found[0], CallBudget(most, until)) for found in (trial.old, trial.new)]
+    return await replayed(trial.kept, *sides)
 
 
 def result(outcomes: Iterable[CaseOutcome], budget: CallBudget, begun: float) -> dict[str, Any]:
