@@ -25,13 +25,13 @@ from controlplane.practice.installation import PracticeInstallation
 from controlplane.practice.provider import Provider
 from controlplane.services.files import write_private
 from controlplane.services.place import REPOSITORY
+from versions.practised import RESULT
 
 SIZE = 500
 WARM_UP_SECONDS = 10.0
 NOTICE_SECONDS = 75.0
 """How long after its description a hosted model's address begins to behave so: a week or two, at this pace."""
 SETTLE_SECONDS = 20.0
-RESULT = "practice-month.json"
 FOLDERS = (REPOSITORY.parent / "shared",)
 """Where real edits of model files may lie; without them changes are drawn by their frequency."""
 
