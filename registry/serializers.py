@@ -145,6 +145,13 @@ class KeyRow(serializers.Serializer[Any]):
     created_at = serializers.DateTimeField()
     expires_at = serializers.DateTimeField(allow_null=True)
     revoked_at = serializers.DateTimeField(allow_null=True)
+    replay = serializers.BooleanField()
+
+
+class Consent(serializers.Serializer[Any]):
+    """Whether calls of a key may be kept, sealed, to try new releases on."""
+
+    agreed = serializers.BooleanField()
 
 
 class NewKey(serializers.Serializer[Any]):

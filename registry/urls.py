@@ -61,6 +61,7 @@ api: list[URLPattern] = [
     *routes("imports/<uuid:job_id>/failed", imports_api.ImportFailures.as_view(), "import-failed"),
     *routes("keys", access_api.Keys.as_view(), "keys"),
     *routes("keys/<int:key_id>", access_api.OneKey.as_view(), "key"),
+    *routes("keys/<int:key_id>/replay", access_api.KeyReplay.as_view(), "key-replay"),
     *routes("credentials", access_api.Credentials.as_view(), "credentials"),
     *routes("credentials/<int:credential_id>", access_api.OneCredential.as_view(), "credential"),
     *routes("detect", upstreams_api.Detect.as_view(), "detect"),

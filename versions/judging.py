@@ -78,6 +78,7 @@ def edit(actor: Any, update_id: uuid.UUID, document: Mapping[str, Any], *, reque
 def _judged(update: Update, edited: Mapping[str, Any] | None) -> Update | None:
     """Judge: the report, the adapted release, and on to the tests. What cannot be read stays where people see it."""
     policy = update_policy.of(update.model.name)
+    update = _on_live(update)
     try:
         found = releases.problems(spec_file.read(update.proposed), releases.world())
         if found:
@@ -95,6 +96,15 @@ def _judged(update: Update, edited: Mapping[str, Any] | None) -> Update | None:
             report={**verdict.report, "alone": verdict.alone}, plan=verdict.plan, plan_digest=verdict.plan_digest,
             fingerprint=verdict.fingerprint, reason=_summary(verdict.report),
         )  # fmt: skip
+
+
+def _on_live(update: Update) -> Update:
+    """The update held against what its model serves now: a person may have edited the model since."""
+    live = update.model.release
+    if live is not None and live.pk != update.base_id:
+        Update.objects.filter(pk=update.pk).update(base=live)
+        update.base = live
+    return update
 
 
 def _unreadable(update: Update, why: str) -> Update | None:
@@ -175,7 +185,7 @@ def _moved(update: Update, event: UpdateEvent, **fields: Any) -> Update | None:
 
 
 def _load(update_id: uuid.UUID) -> Update | None:
-    rows = Update.objects.select_related("model", "base", "release", "source", "scan__manifest")
+    rows = Update.objects.select_related("model__release", "base", "release", "source", "scan__manifest")
     return rows.filter(pk=update_id).first()
 
 

@@ -4,7 +4,9 @@ from django.urls import URLPattern, path
 
 from controlplane.base.rest.generics import routes
 from versions.api import gates as gates_api
+from versions.api import golden as golden_api
 from versions.api import outages as outages_api
+from versions.api import policy as policy_api
 from versions.api import rollouts as rollouts_api
 from versions.api import sources as sources_api
 from versions.api import updates as updates_api
@@ -35,6 +37,9 @@ api: list[URLPattern] = [
     *routes("updates", updates_api.Updates.as_view(), "updates"),
     *routes("updates/<uuid:update_id>", updates_api.OneUpdate.as_view(), "update"),
     *routes("updates/<uuid:update_id>/<str:decision>", updates_api.Decide.as_view(), "update-decide"),
+    *routes("update-policy", policy_api.Policy.as_view(), "update-policy"),
+    *routes("golden-answers", golden_api.GoldenAnswers.as_view(), "golden-answers"),
+    *routes("golden-answers/<int:golden_id>", golden_api.OneGolden.as_view(), "golden-answer"),
     *routes("rollouts", rollouts_api.Rollouts.as_view(), "rollouts"),
     *routes("rollouts/plan", rollouts_api.Plan.as_view(), "rollout-plan"),
     *routes("rollouts/<uuid:update_id>", rollouts_api.OneRollout.as_view(), "rollout"),

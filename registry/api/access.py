@@ -48,6 +48,19 @@ class OneKey(Endpoint):
         return Response(payloads.KeyRow(callers.revoke(who(request), key_id, request_id=request_id(request))).data)
 
 
+class KeyReplay(Endpoint):
+    """PUT says whether calls of a key may be kept, sealed, to try new releases on; only its owner may agree."""
+
+    verbs = {"PUT": "key.create"}
+
+    @described(payloads.KeyRow, body=payloads.Consent)
+    def put(self, request: Request, key_id: int) -> Response:
+        """The key. What was kept of it is deleted within a minute after consent ends."""
+        agreed = checked(payloads.Consent, request.data)["agreed"]
+        row = callers.let_replay(who(request), key_id, agreed, request_id=request_id(request))
+        return Response(payloads.KeyRow(row).data)
+
+
 class Credentials(Endpoint):
     """GET lists credentials without secrets, POST stores one."""
 

@@ -149,6 +149,7 @@ GET    api/imports/<uuid:job_id>/failed            viewer   call,read,manage
 GET    api/keys                                    engineer manage
 POST   api/keys                                    engineer -
 DELETE api/keys/<int:key_id>                       engineer -
+PUT    api/keys/<int:key_id>/replay                engineer -
 GET    api/credentials                             engineer manage
 POST   api/credentials                             engineer manage
 GET    api/credentials/<int:credential_id>         engineer manage
@@ -168,6 +169,11 @@ GET    api/outages                                 viewer   read,manage
 GET    api/updates                                 viewer   read,manage
 GET    api/updates/<uuid:update_id>                viewer   read,manage
 POST   api/updates/<uuid:update_id>/<str:decision> reviewer -
+GET    api/update-policy                           admin    -
+PUT    api/update-policy                           admin    -
+GET    api/golden-answers                          viewer   read,manage
+POST   api/golden-answers                          engineer manage
+DELETE api/golden-answers/<int:golden_id>          engineer manage
 GET    api/rollouts                                viewer   read,manage
 GET    api/rollouts/plan                           viewer   read,manage
 PUT    api/rollouts/plan                           admin    -

@@ -8,6 +8,7 @@ import pytest
 from django.utils import timezone
 
 from controlplane.base.models import Change, User
+from registry.catalog import verbs
 from registry.models import Model, Release, ReleaseAlias
 from routing.models import CallRecord
 from tests.versions.updating import a_model, a_scan, a_source, document, judged, keys, with_params
@@ -224,3 +225,13 @@ def test_a_repeated_job_changes_nothing() -> None:
     again = judged(update)
     assert (again.state, again.release, again.verdict) == (update.state, update.release, update.verdict)
     assert Change.objects.count() == count + 2, "judged again from review and put back"
+
+
+def test_an_update_is_judged_against_what_the_model_serves_now() -> None:
+    model = a_model()
+    update = update_to(model, with_params(steps=None))
+    verbs.change(User.objects.create_user("eve", password="x", role="engineer"), "m", document(params={}))
+    proposing.enqueue(update)
+    again = judged(update)
+    model.refresh_from_db()
+    assert (again.base, again.verdict) == (model.release, "compatible")

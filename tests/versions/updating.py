@@ -5,6 +5,7 @@ import zlib
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from controlplane.base.jobs import engine
@@ -12,7 +13,7 @@ from controlplane.base.models import User
 from registry.catalog import releases
 from registry.models import Model
 from registry.specfile import file as spec_file
-from versions import judging
+from versions import judging, proposing
 from versions.models import Manifest, Scan, Source, SourceKind, Update
 
 PARAMS: dict[str, Any] = {
@@ -74,7 +75,7 @@ def a_scan(source: Source, contents: dict[str, str], findings: Any = (), **files
 def judged(update: Update | None) -> Update:
     """The update once its job has run."""
     assert update is not None
-    for lease in engine.claim(10):
+    for lease in engine.claim(10, Q(kind=proposing.KIND)):
         lease.finish(judging.run(lease))
     return Update.objects.select_related("model", "base", "release").get(pk=update.pk)
 

@@ -80,14 +80,14 @@ def pin(
 
 
 @transaction.atomic
-def unpin(actor: Any, model: Model, golden_id: int, *, request_id: str = "") -> None:
+def unpin(actor: Any, golden_id: int, *, request_id: str = "") -> None:
     """Take a golden answer away. Raises Forbidden, Missing."""
     access.require(actor, "model.change")
-    row = model.golden_answers.filter(pk=golden_id).first()
+    row = GoldenAnswer.objects.select_related("model").filter(pk=golden_id).first()
     if row is None:
-        raise Missing("golden", Sentence("{model} has no such golden answer", model=model.name))
+        raise Missing("golden", Sentence("there is no golden answer {golden}", golden=golden_id))
     row.delete()
-    audit.record(actor, "golden.unpin", "model", model.name, {"golden": row.name}, request_id)
+    audit.record(actor, "golden.unpin", "model", row.model.name, {"golden": row.name}, request_id)
 
 
 def to_request(spec: Spec, request: Mapping[str, Any]) -> Request:

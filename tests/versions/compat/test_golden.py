@@ -23,9 +23,9 @@ def test_pinned_listed_and_taken_away_with_a_trail() -> None:
     assert [item.name for item in golden.of_model(eve, model)] == ["pong"]
     with pytest.raises(Conflict, match="has a golden answer 'pong'"):
         golden.pin(eve, model, "pong", ASK, SAYS)
-    golden.unpin(eve, model, row.pk)
+    golden.unpin(eve, row.pk)
     with pytest.raises(Missing):
-        golden.unpin(eve, model, row.pk)
+        golden.unpin(eve, row.pk)
     assert list(Change.objects.order_by("pk").values_list("verb", flat=True)) == ["golden.pin", "golden.unpin"]
 
 
