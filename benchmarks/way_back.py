@@ -21,12 +21,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg
 
+from controlplane.services.children import alive, wait_for
 from tests.services.running import Running
 
 FAULTS = ("error", "refusal", "silence", "cut")
@@ -118,6 +120,7 @@ class Bench:
 
     def __init__(self, running: Running, upstream: Upstream, rate: float, kill: bool) -> None:
         self.running, self.upstream, self.rate, self.kill = running, upstream, rate, kill
+        self.killed: dict[str, int] = {}
 
     async def all(self, port: int, count: int, share: int) -> list[Run]:
         """Seed, wait until everything rolls, then break one after another."""
@@ -139,6 +142,7 @@ class Bench:
         calls: list[asyncio.Task[None]] = []
         begun, broke = time.time(), 0.0
         state: dict[str, Any] = {}
+        asking = asyncio.create_task(self._follow(update, state))
         while not broke or not state.get("broken_at") or time.time() - self.upstream.last[str(number)] < QUIET_S:
             calls.append(asyncio.create_task(_call(http, model, run)))
             await asyncio.sleep(1 / self.rate)
@@ -147,21 +151,41 @@ class Bench:
                 self.upstream.broken[str(number)] = run.fault
                 if self.kill:
                     await asyncio.to_thread(self._kill, number)
-            elif broke and len(calls) % 20 == 0:
-                state = await _state(http, update) or state
             if broke and time.time() - broke > LIMIT_S:
                 raise SystemExit(f"{model} with {run.fault} was not rolled back in {LIMIT_S:g} s: {state}")
+        asking.cancel()
         await asyncio.gather(*calls)
-        found, last = datetime.fromisoformat(state["broken_at"]).timestamp(), self.upstream.last[str(number)]
+        found, last = state["broken_at"].timestamp(), self.upstream.last[str(number)]
         run.calls = len(calls)
         run.found_s, run.back_s, run.whole_s = found - broke, max(last - found, 0.0), last - broke
+        await asyncio.to_thread(self._await_killed)
         return run
 
+    async def _follow(self, update: str, state: dict[str, Any]) -> None:
+        """Keep `state` at what PostgreSQL has of a rollout; the console may be killed meanwhile."""
+        url = json.loads((self.running.data / "stores.json").read_text())["DATABASE_URL"]
+        async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+            while True:
+                asked = "select broken_at, readings->'calls' from versions_rollout where update_id = %s"
+                row = await (await connection.execute(asked, [update])).fetchone()
+                assert row is not None
+                state.update(broken_at=row[0], calls=row[1])
+                await asyncio.sleep(0.2)
+
     def _kill(self, number: int) -> None:
-        pids = self.running.pids()
+        pids = self.killed = self.running.pids()
         for name in ("worker", "console", *(("gateway-0",) if number % 2 else ())):
             with suppress(ProcessLookupError):
                 os.kill(pids[name], signal.SIGKILL)
+
+    def _runs(self, name: str) -> bool:
+        return alive(self.running.pids()[name]) is not None
+
+    def _await_killed(self) -> None:
+        """Wait until what was killed runs again; the supervisor waits longer each time that a program dies."""
+        for name, pid in self.killed.items():
+            if not wait_for(partial(self._runs, name), LIMIT_S):
+                raise SystemExit(f"{name} ({pid}) did not come back")
 
     async def _until_rolling(self, http: httpx.AsyncClient, count: int) -> None:
         end = time.monotonic() + LIMIT_S
@@ -180,15 +204,6 @@ async def _call(http: httpx.AsyncClient, model: str, run: Run) -> None:
         run.failed += answer.status_code != 200
     except httpx.TransportError:
         run.lost += 1
-
-
-async def _state(http: httpx.AsyncClient, update: str) -> dict[str, Any]:
-    """The rollout over REST; nothing while the console starts again."""
-    try:
-        answer = await http.get(f"/api/rollouts/{update}")
-        return dict(answer.json()) if answer.status_code == 200 else {}
-    except (httpx.HTTPError, ValueError):
-        return {}
 
 
 async def measured(running: Running, runs: int, share: int, rate: float, *, kill: bool) -> list[Run]:

@@ -7,6 +7,7 @@ from controlplane.base.jobs.kinds import JobKind
 from controlplane.base.web.navigation import NavigationPlace, PlaceGroup
 from versions import judging, proposing, scanning
 from versions.objects import OBJECTS
+from versions.rollout import goldens
 from versions.words import FAMILIES
 
 SCANS_AT_ONCE = 4
@@ -23,6 +24,7 @@ declare(
         topics={"updates": "update.read", "sources": "source.read"},
         job_kinds=(
             JobKind(proposing.KIND, _("Update"), judging.run, 4, 2),
+            JobKind(goldens.KIND, _("Golden answers"), goldens.run, 2, 2),
             JobKind(scanning.KIND, _("Scan"), scanning.run, SCANS_AT_ONCE, SCANS_AT_ONCE),
         ),
         objects=OBJECTS,

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from controlplane.base import events
+from controlplane.base.models import User
 from tests.browser.conftest import Notes, Site, enter
+from tests.browser.test_axe import signed_in, violations
 from tests.versions.rolling import a_model, approved
 from versions.models import Rollout, Update
 from versions.rollout import plans, verbs
@@ -74,3 +76,24 @@ def test_a_rollout_is_shown_and_taken_back(
     expect(page.locator("[data-patch=meta] .is-rolled_back")).to_be_visible()
     assert Update.objects.get(pk=update.pk).state == "rolled_back"
     assert (notes.problems, notes.foreign) == ([], [])
+
+
+@pytest.mark.parametrize("language", ["en", "zh-hans"])
+def test_axe_finds_nothing_on_rollouts(chromium: Browser, site: Site, language: str) -> None:
+    """Running, ahead, paused, and undone, and the list of them."""
+    admin = User.objects.create_user("ada", role="admin", language=language)
+    update, ahead = furnished(), approved(a_model("next"), description="new")
+    found: list[str] = []
+    with signed_in(chromium, site, admin) as context:
+        context.add_cookies([{"name": "django_language", "value": language, "url": site.url}])
+        page = context.new_page()
+        for address in (f"/rollouts/{update.pk}", f"/rollouts/{ahead.pk}", "/rollouts"):
+            page.goto(f"{site.url}{address}")
+            found += violations(page, address)
+        verbs.hold(update.pk, "why")
+        page.goto(f"{site.url}/rollouts/{update.pk}")
+        found += violations(page, "paused")
+        verbs.go_back(update.pk, "why", broken=True)
+        page.goto(f"{site.url}/rollouts/{update.pk}")
+        found += violations(page, "rolled back")
+    assert found == []

@@ -70,6 +70,20 @@ def run(update: Update, policy: UpdatePolicy) -> dict[str, Any]:
     return result(tried.outcomes, budget, begun) | more
 
 
+def golden_answers(release: Release, answers: Answers, budget: CallBudget) -> list[CaseOutcome]:
+    """What a release answers to pinned requests. Raises Untestable."""
+    first, *_ = upstreams_of(release)
+    return asyncio.run(_asked(first, answers, guard.egress(), budget))
+
+
+async def _asked(upstream: Upstream, answers: Answers, egress: Egress, budget: CallBudget) -> list[CaseOutcome]:
+    client = Client(lambda: egress)
+    try:
+        return await _golden(CandidateCaller(client, upstream, budget), answers)
+    finally:
+        await client.close()
+
+
 def upstreams_of(release: Release) -> tuple[Upstream, ...]:
     """The endpoints of a release, ready to be called. Raises Untestable."""
     try:

@@ -19,7 +19,7 @@ from controlplane.base.refusals import Refused
 from registry.models import ModelState
 from routing.models import Colour, Deployment
 from versions.models import Rollout, UpdateState
-from versions.rollout import guards, live_counts, verbs
+from versions.rollout import goldens, guards, live_counts, verbs
 from versions.rollout.guards import GuardEvidence, GuardLimits
 from versions.rollout.live_counts import LiveCounts
 
@@ -109,10 +109,14 @@ def _judged(rollout: Rollout, counts: LiveCounts) -> NextMove:
 
 def _next(rollout: Rollout, evidence: GuardEvidence, told: bool, lasted: float) -> NextMove:
     """What follows once the bake time is over."""
-    bake = rollout.bake_seconds[rollout.position]
+    bake, limits = rollout.bake_seconds[rollout.position], msgspec.convert(rollout.guards, GuardLimits)
+    pinned = not limits.golden or goldens.settled(rollout)
     if lasted < bake:
         return NextMove()
     late = lasted > PATIENCE * bake + SILENT_SECONDS
+    if not pinned:
+        words = Sentence("inconclusive: the golden answers were not given; a person must look")
+        return NextMove("hold", words) if late else NextMove()
     if not told:
         words = Sentence("no gateway has told for {seconds} s what becomes of its calls", seconds=round(SILENT_SECONDS))
         return NextMove("hold", words) if late else NextMove()
@@ -120,7 +124,6 @@ def _next(rollout: Rollout, evidence: GuardEvidence, told: bool, lasted: float) 
     if doubts:
         words = Sentence("inconclusive: {lines}; a person must look", lines=", ".join(doubts))
         return NextMove("hold", words) if late else NextMove()
-    limits = msgspec.convert(rollout.guards, GuardLimits)
     begun = rollout.readings.get("step_calls", [0, 0])
     blue, green = evidence.seen.blue.calls - begun[0], evidence.seen.green.calls - begun[1]
     if blue + green and green < limits.least_calls and not late:
