@@ -16,6 +16,7 @@ from versions.diff.openapi.read import ApiDocument
 
 Schema = dict[str, Any]
 DEEPEST = 3
+MOST_FIELDS = 5000
 CONFIG, GENERATION = "config.json", "generation_config.json"
 LENGTHS = ("max_position_embeddings", "n_positions", "max_sequence_length", "n_ctx", "seq_length")
 GENERATED = ("temperature", "top_p", "top_k", "max_new_tokens", "repetition_penalty", "typical_p", "min_p", "num_beams")
@@ -92,31 +93,64 @@ def fields(description: Description, base: Mapping[str, Any]) -> dict[str, Schem
         return dict(_walk(data, data))
     found: dict[str, Schema] = {}
     document = ApiDocument(data)
+    paths = called_paths(base)
     for key, entry in document.operations.items():
-        if not calls(base, f"{key[1].upper()} {entry[0]}"):
+        if not calls(paths, f"{key[1].upper()} {entry[0]}"):
             continue
         body = read_operation(document, entry, key[1]).body
         for content in (body.content if body else {}).values():
-            found.update(_walk(document.written_out(content.schema), data))
+            found.update(_walk(content.schema, data))
     return found
 
 
-def calls(base: Mapping[str, Any], use: str) -> bool:
-    """Whether `use` (a method and a path) is an operation that this model's adapter calls."""
+def called_paths(base: Mapping[str, Any]) -> frozenset[str]:
+    """The ends of the paths that a model's adapter calls; empty if it calls its endpoint itself."""
+    return frozenset(_fixed(item.path) for item in operations_of(base)) - {""}
+
+
+def calls(paths: frozenset[str], use: str) -> bool:
+    """Whether `use` (a method and a path) is an operation that an adapter with these paths calls."""
     method, _, path = use.partition(" ")
-    wanted = {item.path.split("{")[0].rstrip("/") for item in operations_of(base)}
-    return method == "POST" and any(part and path.split("{")[0].rstrip("/").endswith(part) for part in wanted)
+    return method == "POST" and (not paths or any(_fixed(path).endswith(part) for part in paths))
 
 
-def _walk(schema: Any, root: Any, prefix: str = "", depth: int = 0) -> Iterator[tuple[str, Schema]]:
-    schema = _resolved(schema, root)
-    required = schema.get("required")
-    for name, raw in (schema.get("properties") or {}).items() if isinstance(schema.get("properties"), dict) else ():
-        field = _resolved(raw, root)
-        path = f"{prefix}{name}"
-        yield path, {**field, "required": isinstance(required, list) and name in required}
-        if depth < DEEPEST and isinstance(field.get("properties"), dict):
-            yield from _walk(field, root, f"{path}.", depth + 1)
+def _fixed(path: str) -> str:
+    """A path up to its first parameter."""
+    return path.split("{")[0].rstrip("/")
+
+
+def called_operations(description: Description, paths: frozenset[str]) -> set[str]:
+    """The operations of an OpenAPI document that an adapter calls, as findings name them."""
+    if description.kind not in ("openapi", "swagger2"):
+        return set()
+    names = (f"{key[1].upper()} {entry[0]}" for key, entry in ApiDocument(description.data).operations.items())
+    return {name for name in names if calls(paths, name)}
+
+
+def _walk(schema: Any, root: Any) -> Iterator[tuple[str, Schema]]:
+    """Every field with its dotted path, outer ones first; of a very large schema only as many as can be parameters."""
+    waiting = [("", _resolved(schema, root), 0)]
+    count = 0
+    for prefix, holder, depth in waiting:
+        required = holder.get("required")
+        for name, raw in _properties(holder, root).items():
+            field = _resolved(raw, root)
+            count += 1
+            yield f"{prefix}{name}", {**field, "required": isinstance(required, list) and name in required}
+            if depth < DEEPEST and count < MOST_FIELDS and ("properties" in field or "allOf" in field):
+                waiting.append((f"{prefix}{name}.", field, depth + 1))
+        if count >= MOST_FIELDS:
+            return
+
+
+def _properties(holder: Schema, root: Any) -> Schema:
+    """An object's properties, those of the parts that it is made of included."""
+    found: Schema = {}
+    parts = holder.get("allOf")
+    for part in (*(parts if isinstance(parts, list) else ()), holder):
+        own = _resolved(part, root).get("properties") if part is not holder else holder.get("properties")
+        found.update(own if isinstance(own, dict) else {})
+    return found
 
 
 def _resolved(schema: Any, root: Any) -> Schema:

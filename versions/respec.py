@@ -208,11 +208,14 @@ def _is(value: Any, kind: str) -> bool:
     return isinstance(value, SCALARS[kind]) and isinstance(value, bool) == (kind == "bool")
 
 
-def settled_by_spec(finding: DiffFinding, params: Collection[str], base: Mapping[str, Any]) -> bool:
+def named_fields(params: Collection[str], base: Mapping[str, Any]) -> set[str]:
+    """Names under which a description may know the specs' parameters."""
+    return {part for path in reached(base) for part in (path, path.rpartition(".")[2])} | set(params)
+
+
+def settled_by_spec(finding: DiffFinding, known: Collection[str]) -> bool:
     """Whether a finding between descriptions is about a parameter of the specs, whose own comparison speaks of it."""
     bound = finding.key in BOUNDS and finding.keyword in ("minimum", "maximum")
     if finding.direction is not Direction.REQUEST or not (bound or finding.key in SETTLED):
         return False
-    parts = finding.path.replace("[", ".").split(".")
-    known = {part for path in reached(base) for part in (path, path.rpartition(".")[2])} | set(params)
-    return any(part in known for part in parts)
+    return any(part in known for part in finding.path.replace("[", ".").split("."))

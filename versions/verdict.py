@@ -15,14 +15,14 @@ from registry.specfile import file as spec_file
 from registry.specfile.errors import SpecInvalid
 from routing.models import CallRecord
 from versions import proposing
-from versions.descriptions import Description, calls
+from versions.descriptions import Description, called_operations, called_paths
 from versions.diff.classify import classify
 from versions.diff.findings import WORST_FIRST, DiffFinding, Direction, Report, Severity, fingerprint
 from versions.diff.rules import fact
 from versions.files import file_findings, scan_findings
 from versions.hotfix import HotFix, adapt, callers_side
 from versions.models import Update
-from versions.respec import respec, settled_by_spec
+from versions.respec import named_fields, respec, settled_by_spec
 from versions.update_policy import UpdatePolicy
 
 CALLED_WITHIN = timedelta(days=30)
@@ -217,12 +217,14 @@ def _beside(update: Update, old: Description | None, new: Description) -> Iterab
         unread = fact("unreadable", Direction.REQUEST, "", new.path, (None, new.trouble))
         return [{**told(unread), "source": new.path}]
     base = update.base.spec if update.base else {}
-    params = {*base.get("params", {}), *update.proposed.get("params", {})}
+    known = named_fields({*base.get("params", {}), *update.proposed.get("params", {})}, base)
     report = classify(old.data, new.data, new.kind if new.kind == old.kind else "", "request")
+    paths = called_paths(base)
+    own = called_operations(old, paths) | called_operations(new, paths)
     found = []
     for item in report.findings:
-        foreign = new.kind in ("openapi", "swagger2") and bool(item.use) and not calls(base, item.use)
-        if not foreign and not settled_by_spec(item, params, base):
+        foreign = bool(own) and bool(item.use) and item.use not in own
+        if not foreign and not settled_by_spec(item, known):
             found.append({**told(item), "source": new.path})
     return found
 

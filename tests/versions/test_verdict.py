@@ -1,6 +1,7 @@
 """Verdicts: against every release that still has callers, with descriptions, files and the scan's own findings."""
 
 import json
+import time
 import uuid
 from typing import Any
 
@@ -152,11 +153,47 @@ def test_of_a_large_api_only_the_operations_of_this_model_count() -> None:
     assert update.verdict == "compatible"
 
 
+def both(**steps: Any) -> str:
+    """A document of two operations; `steps` is of the one that this model does not call."""
+    document = json.loads(openapi("/v1/chat/completions"))
+    other = json.loads(openapi("/v1/images", **steps))
+    schemas = document["components"]["schemas"]
+    schemas["Other"] = other["components"]["schemas"]["Body"]
+    operation = json.loads(json.dumps(other["paths"]["/v1/images"]).replace("/Body", "/Other"))
+    document["paths"]["/v1/images"] = operation
+    return json.dumps(document)
+
+
 def test_another_operations_change_is_nothing_to_this_model() -> None:
-    update = scanned(
-        {"openapi.json": openapi("/v1/images", maximum=50)}, {"openapi.json": openapi("/v1/images", maximum=2)}
-    )
+    update = scanned({"openapi.json": both(maximum=50)}, {"openapi.json": both(maximum=2)})
     assert (update.verdict, update.plan) == ("compatible", [])
+
+
+def test_a_document_without_an_operation_that_is_called_counts_as_a_whole() -> None:
+    update = scanned(
+        {"openapi.json": openapi("/v1/images", multipleOf=1)}, {"openapi.json": openapi("/v1/images", multipleOf=8)}
+    )
+    assert keys(update) == ["multiple-of-narrowed"]
+
+
+def branching(width: int, depth: int, **leaf: Any) -> str:
+    """A schema whose every level refers to the next one many times."""
+    levels = {
+        f"L{number}": {
+            "type": "object",
+            "properties": {f"f{place}": {"$ref": f"#/$defs/L{number + 1}"} for place in range(width)},
+        }
+        for number in range(depth)
+    }
+    levels[f"L{depth}"] = {"type": "integer", **leaf}
+    return json.dumps({"$schema": "x", "$defs": levels, "$ref": "#/$defs/L0"})
+
+
+def test_a_schema_that_branches_without_end_is_judged_in_time() -> None:
+    begun = time.process_time()
+    update = scanned({"parameters.json": branching(30, 12)}, {"parameters.json": branching(30, 12, maximum=1)})
+    assert update.state == UpdateState.REVIEW
+    assert time.process_time() - begun < 60
 
 
 def test_a_renamed_field_behind_a_parameter_of_another_name_moves_its_upstream_name() -> None:
