@@ -1,7 +1,7 @@
 """Interface descriptions among the small files of a manifest, and what they say may be sent to a model's upstream."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -119,12 +119,26 @@ def _fixed(path: str) -> str:
     return path.split("{")[0].rstrip("/")
 
 
-def called_operations(description: Description, paths: frozenset[str]) -> set[str]:
-    """The operations of an OpenAPI document that an adapter calls, as findings name them."""
-    if description.kind not in ("openapi", "swagger2"):
-        return set()
-    names = (f"{key[1].upper()} {entry[0]}" for key, entry in ApiDocument(description.data).operations.items())
-    return {name for name in names if calls(paths, name)}
+def narrowed(old: Description, new: Description, base: Mapping[str, Any]) -> tuple[Description, Description]:
+    """Two descriptions without the operations that the model's adapter does not call, so that no others are judged.
+
+    Where none can be told to be the model's own, all stay.
+    """
+    if not {old.kind, new.kind} <= {"openapi", "swagger2"}:
+        return old, new
+    paths = called_paths(base)
+    named = {name for found in (old, new) for name in _paths(found) if calls(paths, f"POST {name}")}
+    return (_only(old, named), _only(new, named)) if named else (old, new)
+
+
+def _paths(description: Description) -> Schema:
+    found = description.data.get("paths")
+    return {str(name): item for name, item in found.items()} if isinstance(found, dict) else {}
+
+
+def _only(description: Description, named: set[str]) -> Description:
+    held = {name: item for name, item in _paths(description).items() if name in named}
+    return replace(description, data={**description.data, "paths": held})
 
 
 def _walk(schema: Any, root: Any) -> Iterator[tuple[str, Schema]]:

@@ -16,7 +16,7 @@ from registry.models import Model, Release
 from registry.specfile import file as spec_file
 from registry.specfile.errors import SpecError, SpecInvalid
 from versions import flow
-from versions.descriptions import Description, descriptions, own_spec
+from versions.descriptions import Description, descriptions, narrowed, own_spec
 from versions.diff.classify import classify
 from versions.diff.loading import Unreadable, load
 from versions.flow import UpdateEvent
@@ -122,10 +122,11 @@ def changed_descriptions(old: Manifest, new: Manifest) -> list[tuple[Description
     return [(known.get(path), found) for path, found in descriptions(moved).items()]
 
 
-def renames(old: Description, new: Description) -> Mapping[str, str]:
+def renames(old: Description, new: Description, base: Mapping[str, Any]) -> Mapping[str, str]:
     """Fields that one description has under another name than the other, by their dotted path."""
     if old.kind != new.kind or not new.kind:
         return NOTHING
+    old, new = narrowed(old, new, base)
     plan = classify(old.data, new.data, new.kind, "request").plan
     steps = [step for step in plan if step.do == "rename"]
     paths = {".".join(step.path): ".".join((*step.path[:-1], str(dict(step.arguments)["to"]))) for step in steps}
@@ -140,7 +141,7 @@ def _respecified(release: Release, old: Manifest, new: Manifest) -> Document:
             found = own_spec(after, release.spec.get("name", ""))
             return found if isinstance(found, dict) else json.dumps(found)
         if before is not None and isinstance(document, Mapping):
-            document = respec(document, before, after, renames(before, after)).proposed
+            document = respec(document, before, after, renames(before, after, document)).proposed
     return document
 
 

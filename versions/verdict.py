@@ -15,7 +15,7 @@ from registry.specfile import file as spec_file
 from registry.specfile.errors import SpecInvalid
 from routing.models import CallRecord
 from versions import proposing
-from versions.descriptions import Description, called_operations, called_paths
+from versions.descriptions import Description, narrowed
 from versions.diff.classify import classify
 from versions.diff.findings import WORST_FIRST, DiffFinding, Direction, Report, Severity, fingerprint
 from versions.diff.rules import fact
@@ -205,7 +205,7 @@ def _described(update: Update) -> _Described:
     for before, after in proposing.changed_descriptions(old, new):
         findings += _beside(update, before, after)
         if before is not None and after.kind != "spec":
-            base = respec(base, before, after, proposing.renames(before, after)).base
+            base = respec(base, before, after, proposing.renames(before, after, base)).base
     return _Described(base, findings, old, new)
 
 
@@ -218,13 +218,11 @@ def _beside(update: Update, old: Description | None, new: Description) -> Iterab
         return [{**told(unread), "source": new.path}]
     base = update.base.spec if update.base else {}
     known = named_fields({*base.get("params", {}), *update.proposed.get("params", {})}, base)
+    old, new = narrowed(old, new, base)
     report = classify(old.data, new.data, new.kind if new.kind == old.kind else "", "request")
-    paths = called_paths(base)
-    own = called_operations(old, paths) | called_operations(new, paths)
     found = []
     for item in report.findings:
-        foreign = bool(own) and bool(item.use) and item.use not in own
-        if not foreign and not settled_by_spec(item, known):
+        if not settled_by_spec(item, known):
             found.append({**told(item), "source": new.path})
     return found
 
