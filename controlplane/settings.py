@@ -76,6 +76,8 @@ KEY_PEPPER = bytes.fromhex(os.environ["KEY_PEPPER"]) if "KEY_PEPPER" in os.envir
 
 SOURCE_FOLDERS = tuple(folder for folder in os.environ.get("SOURCE_FOLDERS", "").split(os.pathsep) if folder)
 """Folders of this machine in which sources may watch directories; none without it."""
+SIGNING_KEYS = Path(os.environ.get("SIGNING_KEYS", DATA_DIR / "signing-keys"))
+"""A folder of public keys and certificates, NAME.pem each, by which sources are signed."""
 
 DEBUG = False
 ALLOWED_HOSTS = os.environ.get("ALLOWED_HOSTS", "localhost 127.0.0.1 [::1]").split()

@@ -33,6 +33,8 @@ KEPT_NAMES = frozenset(
 )
 SPECIFICATION = "specification.json"
 """The file of a manifest that holds the document of a watched specification, as canonical JSON."""
+PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib", ".dill")
+"""Endings of files that may run code when somebody loads them."""
 KEPT_ENDINGS = (".sig", ".proto", ".jinja")
 
 
@@ -60,6 +62,7 @@ class ManifestReading:
 
     known: dict[str, ReadFile] = field(default_factory=dict)
     lines: list[ManifestLine] = field(default_factory=list)
+    pickles: list[ListedFile] = field(default_factory=list)
     texts: dict[str, str] = field(default_factory=dict)
     text_bytes: int = 0
     bytes_read: int = 0
@@ -95,6 +98,8 @@ def read(opened: OpenedSource, reading: ManifestReading, tell: Tell) -> None:
             raise SourceRefused(Sentence("the source lists {path} twice", path=repr(path)))
         seen.add(path)
         _take(opened, listed, reading, tell)
+        if path.endswith(PICKLES):
+            reading.pickles.append(listed)
     for gone in reading.known.keys() - seen:
         del reading.known[gone]
     reading.lines.sort(key=lambda line: line.path)

@@ -20,7 +20,8 @@ from controlplane.base.jobs.engine import JobDeferred, JobFailed, Lease
 from controlplane.base.messages import Sentence, message_of
 from controlplane.base.models import Job, JobState
 from versions import places, proposing, scan
-from versions.evidence import manifests
+from versions.evidence import manifests, pickles, signatures
+from versions.evidence.finding import FileFinding
 from versions.kinds import DOORS
 from versions.models import Manifest, Scan, Source
 from versions.reading.errors import SourceError, SourceLimited, SourceMoved, SourceRefused, SourceUnreachable
@@ -112,6 +113,7 @@ class _Scanner:
         self._place = places.place_of(source, asked_anew=True)
         self._saved = time.monotonic()
         self._bytes = 0
+        self._unsafe: list[FileFinding] = []
 
     def work(self) -> dict[str, Any]:
         """1 look · 2 know the revision already? · 3 read · 4 look again · 5 store, judge, propose."""
@@ -169,6 +171,7 @@ class _Scanner:
                     self._save(row, reading)
 
             scan.read(opened, reading, tell)
+            self._unsafe = pickles.findings(opened, reading.pickles)
         self._save(row, reading)
         return reading
 
@@ -191,10 +194,10 @@ class _Scanner:
     ) -> dict[str, Any]:
         before = self._source.scans.exclude(manifest=None).exclude(pk=row.pk).order_by("-pk")
         last = before.select_related("manifest").first()
-        findings = manifests.findings(
-            _seen(last.manifest, self._source.owner_id, last.revision) if last and last.manifest else None,
-            _seen(manifest, sighting.owner_id, sighting.revision),
-        )
+        old = _seen(last.manifest, self._source.owner_id, last.revision) if last and last.manifest else None
+        new = _seen(manifest, sighting.owner_id, sighting.revision)
+        signed = signatures.findings(places.signature_plan(self._source), old, new)
+        findings = [*manifests.findings(old, new), *signed, *self._unsafe]
         with transaction.atomic():
             self._lease.flush()
             kept = manifest if manifest.pk else _stored(manifest)

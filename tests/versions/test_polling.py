@@ -58,13 +58,17 @@ def test_sources_that_are_off_or_not_due_are_not_asked(hub: RunningHub) -> None:
     assert hub.hub.counters["requests"] == 0
 
 
+def ask_all() -> None:
+    polling.work()
+
+
 def test_many_workers_ask_each_source_once(
     hub: RunningHub, in_threads: Callable[[Callable[[], None], int], None]
 ) -> None:
     for number in range(20):
         hub.hub.push(f"org/m{number}", FILES)
         a_source("huggingface", f"{hub.url}/org/m{number}")
-    in_threads(lambda: [polling.work()][0] and None, 8)
+    in_threads(ask_all, 8)
     assert hub.hub.counters["requests"] == 20
     assert Job.objects.filter(kind="scan").count() == 20
 

@@ -215,3 +215,10 @@ def test_a_deleted_source_ends_its_scan(folder: Path) -> None:
     engine.work({scanning.KIND: scanning.run})
     job.refresh_from_db()
     assert job.error["message"] == "the source was deleted"
+
+
+def test_unsafe_weights_are_a_finding_of_the_scan(hub: RunningHub) -> None:
+    hub.hub.push("org/model", {"pytorch_model.pkl": b"cos\nsystem\n(S'true'\ntR."})
+    scanned(a_source("huggingface", f"{hub.url}/org/model", signature_policy="warn", identity="team"))
+    found = {one["key"]: one["severity"] for one in Scan.objects.get().findings}
+    assert found == {"pickle.dangerous": "breaking", "signature.missing": "review"}

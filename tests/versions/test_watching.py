@@ -103,7 +103,7 @@ def test_viewers_see_and_do_nothing(open_loopback: None, person: Person) -> None
         lambda: watching.scan_now(viewer, row.pk),
     ):
         with pytest.raises(Forbidden):
-            act()  # type: ignore[no-untyped-call]
+            act()
 
 
 def test_another_place_forgets_what_the_old_one_said(hub: RunningHub, person: Person) -> None:

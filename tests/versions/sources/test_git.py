@@ -5,6 +5,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from wsgiref.simple_server import WSGIServer, make_server
 
 import pytest
@@ -56,9 +57,10 @@ def git_server(tmp_path: Path) -> Iterator[GitServer]:
     porcelain.init(str(folder))
     requests: list[str] = []
     with Repo(str(folder)) as repository:
-        chain = make_wsgi_chain(DictBackend({"/models": repository}))
+        served: Any = {"/models": repository}
+        chain = make_wsgi_chain(DictBackend(served))
 
-        def counted(environment: dict[str, str], start: object) -> object:
+        def counted(environment: dict[str, str], start: Any) -> object:
             requests.append(environment["PATH_INFO"])
             return chain(environment, start)
 
