@@ -1,6 +1,7 @@
 """The hub's unmodified client, through the guard, against an emulated hub."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from huggingface_hub import constants
@@ -16,7 +17,7 @@ DOOR = DOORS["huggingface"]
 FILES = {"config.json": b'{"a": 1}', "model.safetensors": b"w" * 5000, "sub/tokenizer.json": b"{}"}
 
 
-def place_of(running: RunningHub, name: str = "org/model", **more: object) -> SourcePlace:
+def place_of(running: RunningHub, name: str = "org/model", **more: Any) -> SourcePlace:
     return replace(SourcePlace(f"{running.url}/{name}"), **more)
 
 
