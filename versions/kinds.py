@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from versions.models import SourceKind
 from versions.reading.interface import SourceDoor
-from versions.sources import directory, git, huggingface, listing, oci, ollama, specification
+from versions.sources import directory, git, huggingface, listing, live, oci, ollama, specification
 
 DOORS: Mapping[str, SourceDoor] = {
     SourceKind.HUGGINGFACE: SourceDoor(
@@ -15,6 +15,7 @@ DOORS: Mapping[str, SourceDoor] = {
     SourceKind.GIT: SourceDoor(git.address, git.look, git.opened, moves=False, vouched=True),
     SourceKind.DIRECTORY: SourceDoor(directory.address, directory.look, directory.opened, moves=True, vouched=False),
     SourceKind.LISTING: SourceDoor(listing.address, listing.look, listing.opened, moves=True, vouched=False),
+    SourceKind.LIVE: SourceDoor(live.address, live.look, live.opened, moves=False, vouched=False),
     SourceKind.SPECIFICATION: SourceDoor(
         specification.address, specification.look, specification.opened, moves=True, vouched=True
     ),

@@ -2,6 +2,7 @@
 
 import base64
 import re
+from dataclasses import replace
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
@@ -11,12 +12,22 @@ from controlplane.base.messages import message_of
 from controlplane.base.secrets import SecretError
 from registry import guard
 from registry.access import credentials
+from registry.protocols.adapter import CompileError
+from registry.protocols.compiler.adapters import compile_adapter
+from registry.spec import Parameter, Spec
+from registry.specfile import file as spec_file
+from registry.specfile.errors import SpecInvalid
+from registry.transports.egress import EndpointInvalid
+from registry.upstreams.binding import bind
 from versions.evidence.signatures import SignaturePlan
-from versions.models import Source
+from versions.models import Source, SourceKind
 from versions.reading.errors import SourceRefused
-from versions.reading.interface import SourcePlace
+from versions.reading.interface import LiveSubject, SourcePlace
 from versions.reading.web import Web
 
+OTHER_TYPE = {
+    "float": "string", "int": "string", "bool": "string", "string": "int", "array": "int", "object": "int",
+}  # fmt: skip
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 """What a key's file may be called, without `.pem`."""
 
@@ -30,6 +41,7 @@ def place_of(source: Source, *, asked_anew: bool = False) -> SourcePlace:
         {} if asked_anew else source.cursor,
         settings.SOURCE_FOLDERS,
         source.probe_budget,
+        live_subject(source) if source.kind == SourceKind.LIVE else None,
     )
 
 
@@ -41,6 +53,32 @@ def web() -> Web:
 def signature_plan(source: Source) -> SignaturePlan:
     """What is asked of a source's signature, with the key or certificate that its identity names."""
     return SignaturePlan(source.signature_policy, source.identity, _trusted(source.identity))
+
+
+def live_subject(source: Source) -> LiveSubject | None:
+    """The first endpoint of the model that a source watches, ready to be called at and beyond its limits."""
+    release = source.model.release
+    if release is None:
+        return None
+    try:
+        spec = spec_file.read(release.spec)
+        secret = credentials.reveal(source.model.credential) if source.model.credential else None
+        loose = _with(spec, [replace(one, low=None, high=None, options=(), values=()) for one in spec.params])
+        other = _with(spec, [_mistyped(one) for one in loose.params])
+        found = [bind(one, compile_adapter(one), secret) for one in (loose, other)]
+    except (SpecInvalid, CompileError, EndpointInvalid, SecretError, ValueError) as error:
+        raise SourceRefused(message_of(error)) from error
+    if not all(found):
+        return None
+    return LiveSubject(spec.params, found[0][0], found[1][0])
+
+
+def _mistyped(one: Parameter) -> Parameter:
+    return replace(one, type=OTHER_TYPE[one.type], default=None, has_default=False, required=False, conversion=None)
+
+
+def _with(spec: Spec, params: list[Parameter]) -> Spec:
+    return replace(spec, params=tuple(params), constraints=())
 
 
 def _trusted(identity: str) -> bytes | None:

@@ -80,7 +80,7 @@ def tell(source: Source) -> None:
 def _claim() -> Source | None:
     with transaction.atomic():
         due = Source.objects.select_for_update(skip_locked=True, of=("self",)).filter(enabled=True, due_at__lte=Now())
-        source = due.select_related("credential", "model").order_by("due_at").first()
+        source = due.select_related("credential", "model__release", "model__credential").order_by("due_at").first()
         if source is not None:
             Source.objects.filter(pk=source.pk).update(due_at=Now() + timedelta(seconds=CLAIM_SECONDS))
         return source

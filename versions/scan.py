@@ -33,6 +33,8 @@ KEPT_NAMES = frozenset(
 )
 SPECIFICATION = "specification.json"
 """The file of a manifest that holds the document of a watched specification, as canonical JSON."""
+LIVE = "parameters.json"
+"""The file of a manifest that says which parameters a live model takes, as a JSON schema."""
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib", ".dill")
 """Endings of files that may run code when somebody loads them."""
 KEPT_ENDINGS = (".sig", ".proto", ".jinja")

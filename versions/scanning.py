@@ -56,7 +56,11 @@ def enqueue(source: Source, trigger: str, *, full: bool = False, actor: Any = No
 def run(lease: Lease) -> dict[str, Any]:
     """The handler of scan jobs."""
     given = lease.job.input
-    source = Source.objects.select_related("credential", "model").filter(pk=given["source"]).first()
+    source = (
+        Source.objects.select_related("credential", "model__release", "model__credential")
+        .filter(pk=given["source"])
+        .first()
+    )
     if source is None:
         raise JobFailed("source_gone", Sentence("the source was deleted"))
     _wait_for_others(lease)

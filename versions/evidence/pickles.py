@@ -100,16 +100,19 @@ def _pickles(stream: "io.BufferedReader[Any]", path: str) -> Iterator[tuple[byte
     """Each pickle in a file, and whether it was read to its end."""
     if stream.peek(4)[:4] == b"PK\x03\x04":
         with zipfile.ZipFile(stream) as archive:
-            inside = [one for one in archive.namelist() if PurePosixPath(one).suffix in PICKLE_ENDINGS]
-            for name in inside[:MOST_INSIDE]:
-                with archive.open(name) as pickled:
-                    data = pickled.read(MOST_PICKLE + 1)
-                yield data[:MOST_PICKLE], len(data) <= MOST_PICKLE and len(inside) <= MOST_INSIDE
+            yield from _archived(archive)
         return
     data = stream.read(MOST_PICKLE + 1)
-    whole = len(data) <= MOST_PICKLE
     if data[:1] == b"\x80" or PurePosixPath(path).suffix in PICKLE_ENDINGS:
-        yield data[:MOST_PICKLE], whole
+        yield data[:MOST_PICKLE], len(data) <= MOST_PICKLE
+
+
+def _archived(archive: zipfile.ZipFile) -> Iterator[tuple[bytes, bool]]:
+    inside = [one for one in archive.namelist() if PurePosixPath(one).suffix in PICKLE_ENDINGS]
+    for name in inside[:MOST_INSIDE]:
+        with archive.open(name) as pickled:
+            data = pickled.read(MOST_PICKLE + 1)
+        yield data[:MOST_PICKLE], len(data) <= MOST_PICKLE and len(inside) <= MOST_INSIDE
 
 
 def _judged(path: str, pickles: list[tuple[bytes, bool]]) -> Iterator[FileFinding]:

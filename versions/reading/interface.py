@@ -8,7 +8,21 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from registry.spec import Parameter
+from registry.upstreams.binding import Upstream
 from versions.reading.web import Web
+
+
+@dataclass(frozen=True, slots=True)
+class LiveSubject:
+    """A live model: what its spec declares, and its endpoint without those limits, so that it answers for itself.
+
+    `mistyped` is the endpoint with every parameter declared of another type, so that a wrong type reaches it.
+    """
+
+    parameters: tuple[Parameter, ...]
+    upstream: Upstream
+    mistyped: Upstream
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +39,7 @@ class SourcePlace:
     cursor: Mapping[str, Any] = field(default_factory=dict)
     folders: tuple[str, ...] = ()
     budget: int = 0
-    subject: Any = None
+    subject: LiveSubject | None = None
 
 
 @dataclass(frozen=True, slots=True)

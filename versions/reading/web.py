@@ -95,7 +95,7 @@ def _tls() -> ssl.SSLContext:
 
 
 class Web:
-    """A guarded client. `requests` and `read` count what was sent and how many bytes came back."""
+    """A client under the guard `egress`. `requests` and `read` count what was sent and how many bytes came back."""
 
     def __init__(self, egress: Egress) -> None:
         pool = httpcore.ConnectionPool(
@@ -106,6 +106,7 @@ class Web:
         self._client = httpx.Client(
             transport=transport, timeout=TIMEOUT, trust_env=False, follow_redirects=False, headers=_OURS
         )
+        self.egress = egress
         self.requests = self.read = 0
 
     def close(self) -> None:
