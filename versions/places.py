@@ -64,16 +64,17 @@ def live_subject(source: Source) -> LiveSubject | None:
         spec = spec_file.read(release.spec)
         secret = credentials.reveal(source.model.credential) if source.model.credential else None
         loose = _with(spec, [replace(one, low=None, high=None, options=(), values=()) for one in spec.params])
-        other = _with(spec, [_mistyped(one) for one in loose.params])
-        found = [bind(one, compile_adapter(one), secret) for one in (loose, other)]
+        others = {one.name: _with(spec, [_mistyped(two, one.name) for two in loose.params]) for one in spec.params}
+        found = bind(loose, compile_adapter(loose), secret)
+        mistyped = {name: bind(other, compile_adapter(other), secret)[0] for name, other in others.items()}
     except (SpecInvalid, CompileError, EndpointInvalid, SecretError, ValueError) as error:
         raise SourceRefused(message_of(error)) from error
-    if not all(found):
-        return None
-    return LiveSubject(spec.params, found[0][0], found[1][0])
+    return LiveSubject(spec.params, found[0], mistyped)
 
 
-def _mistyped(one: Parameter) -> Parameter:
+def _mistyped(one: Parameter, name: str) -> Parameter:
+    if one.name != name:
+        return one
     return replace(one, type=OTHER_TYPE[one.type], default=None, has_default=False, required=False, conversion=None)
 
 

@@ -17,12 +17,12 @@ from versions.reading.web import Web
 class LiveSubject:
     """A live model: what its spec declares, and its endpoint without those limits, so that it answers for itself.
 
-    `mistyped` is the endpoint with every parameter declared of another type, so that a wrong type reaches it.
+    `mistyped` is the endpoint with one parameter declared of another type, by its name, so that a wrong type arrives.
     """
 
     parameters: tuple[Parameter, ...]
     upstream: Upstream
-    mistyped: Upstream
+    mistyped: Mapping[str, Upstream]
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ WRONG: Mapping[str, Any] = {
 }  # fmt: skip
 
 
-class Trial(Enum):
+class TrialPlace(Enum):
     """Where a tried value lies in what the spec declares."""
 
     INSIDE = "inside"
@@ -54,7 +54,7 @@ class TriedValue:
 
     parameter: Parameter
     value: Any
-    where: Trial
+    where: TrialPlace
 
 
 @dataclass(slots=True)
@@ -67,12 +67,14 @@ class _Model:
     answers: dict[str, list[tuple[Any, bool]]] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
 
-    async def takes(self, values: Mapping[str, Any], where: Trial = Trial.INSIDE) -> bool | None:
+    async def takes(self, values: Mapping[str, Any], where: TrialPlace = TrialPlace.INSIDE) -> bool | None:
         """Whether the model takes a call with these parameters; None if the budget is used up. Raises SourceError."""
         if self.left <= 0:
             return None
         self.left -= 1
-        upstream = self.subject.mistyped if where is Trial.WRONG_TYPE else self.subject.upstream
+        upstream = self.subject.upstream
+        if where is TrialPlace.WRONG_TYPE:
+            upstream = self.subject.mistyped[next(iter(values))]
         spec = upstream.spec
         plain = probe_request(spec, upstream.adapter)
         fields = {name: Raw(encode(value)) for name, value in values.items()}
@@ -128,19 +130,19 @@ def plan(parameters: tuple[Parameter, ...]) -> list[TriedValue]:
 
 def _values(one: Parameter) -> Iterator[TriedValue]:
     if one.options:
-        yield from (TriedValue(one, option, Trial.INSIDE) for option in one.options)
+        yield from (TriedValue(one, option, TrialPlace.INSIDE) for option in one.options)
     elif one.type in ("int", "float"):
         for bound, out in ((one.high, 1), (one.low, -1)):
             if bound is not None:
-                yield TriedValue(one, _number(one, bound), Trial.INSIDE)
-                yield TriedValue(one, _number(one, bound + out), Trial.OUTSIDE)
+                yield TriedValue(one, _number(one, bound), TrialPlace.INSIDE)
+                yield TriedValue(one, _number(one, bound + out), TrialPlace.OUTSIDE)
         if one.low is None and one.high is None:
-            yield TriedValue(one, one.default if one.has_default else 1, Trial.INSIDE)
+            yield TriedValue(one, one.default if one.has_default else 1, TrialPlace.INSIDE)
     elif one.type == "bool":
-        yield from (TriedValue(one, value, Trial.INSIDE) for value in (True, False))
+        yield from (TriedValue(one, value, TrialPlace.INSIDE) for value in (True, False))
     elif one.has_default and one.default is not None:
-        yield TriedValue(one, one.default, Trial.INSIDE)
-    yield TriedValue(one, WRONG.get(one.type, 7), Trial.WRONG_TYPE)
+        yield TriedValue(one, one.default, TrialPlace.INSIDE)
+    yield TriedValue(one, WRONG.get(one.type, 7), TrialPlace.WRONG_TYPE)
 
 
 async def _tried(subject: LiveSubject, budget: int, web: Web) -> tuple[dict[str, Any], dict[str, str]]:
@@ -153,7 +155,7 @@ async def _tried(subject: LiveSubject, budget: int, web: Web) -> tuple[dict[str,
             taken = await model.takes({one.parameter.name: one.value}, one.where)
             if taken is None:
                 break
-            if one.where is not Trial.WRONG_TYPE:
+            if one.where is not TrialPlace.WRONG_TYPE:
                 model.answers.setdefault(one.parameter.name, []).append((one.value, taken))
         properties = {
             one.upstream or one.name: await _property(model, one)
