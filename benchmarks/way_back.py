@@ -179,7 +179,8 @@ class Bench:
                 os.kill(pids[name], signal.SIGKILL)
 
     def _runs(self, name: str) -> bool:
-        return alive(self.running.pids()[name]) is not None
+        pid = self.running.pids().get(name)
+        return pid is not None and alive(pid) is not None
 
     def _await_killed(self) -> None:
         """Wait until what was killed runs again; the supervisor waits longer each time that a program dies."""

@@ -22,7 +22,7 @@ def test_each_place_of_the_navigation_opens_under_the_verb_it_names(person: Call
     groups = navigation(person("admin"))
     names = [place.name for group in groups for place in group.places]
     assert names[:5] == ["overview", "models", "playground", "calls", "jobs"]
-    assert len(groups) == 4
+    assert len(groups) == 5
     for place in (place for group in groups for place in group.places):
         assert vars(resolve(reverse(place.name)).func)["verb"] == place.verb
         assert place.name in PATHS
@@ -51,7 +51,7 @@ def test_a_letter_and_a_word_are_declared_once() -> None:
 
 def test_every_topic_is_heard_by_a_verb_that_some_role_has() -> None:
     every = frozenset().union(*VERBS.values())
-    assert set(events.TOPICS) == {"models", "jobs", "revision", "keys", "calls"}
+    assert set(events.TOPICS) == {"models", "jobs", "revision", "keys", "calls", "updates", "sources"}
     assert set(events.TOPICS.values()) <= every
 
 
