@@ -20,6 +20,7 @@ from routing.models import Colour, Deployment
 
 _MODEL_FIELDS = (
     *("name", "created_at", "release_id", "credential_id"),
+    *("deprecated_at", "sunset_at"),
     *("type", "protocol", "state", "state_reason", "owner"),
 )
 
@@ -55,7 +56,7 @@ class Rows:
         beside = {(split.model, split.release_id) for split in splits} | {(pin.model, pin.release_id) for pin in pins}
         self._read_specs({row[2] for row in models} | {release for _, release in beside})
         credentials = _credentials(release for _, release in beside)
-        served = tuple(self._row(*row) for row in models)
+        served = tuple(self._row(row[0], row[1], row[2], row[3], row[4:6], row[6:]) for row in models)
         return Snapshot(
             revision=number,
             egress_allow=config.egress_allow(),
@@ -81,9 +82,16 @@ class Rows:
                 yield replace(row, release_id=release_id, spec=spec, credential_id=number, beside=True)
 
     def _row(
-        self, name: str, created: datetime, release_id: int, credential_id: int | None, *copied: str
+        self,
+        name: str,
+        created: datetime,
+        release_id: int,
+        credential_id: int | None,
+        ends: tuple[datetime | None, ...],
+        copied: tuple[str, ...],
     ) -> StoredModel:
         kind, protocol, state, state_reason, owner = copied
+        deprecated, sunset = (int(moment.timestamp()) if moment else 0 for moment in ends)
         return StoredModel(
             name=name,
             type=kind,
@@ -95,6 +103,8 @@ class Rows:
             release_id=release_id,
             credential_id=credential_id,
             spec=self._specs[release_id],
+            deprecated=deprecated,
+            sunset=sunset,
         )
 
     def _read_specs(self, wanted: set[int]) -> None:

@@ -64,6 +64,7 @@ class Split:
 class ServedModel:
     """A callable model. `adapter` is None if `unavailable` says why not (disabled, a spec that does not compile).
 
+    `lifecycle` are the headers that tell callers of its end, made beforehand.
     `uses` says which fields of a call are noted as uses of a declared parameter: its name, and whether its value too.
     """
 
@@ -79,6 +80,7 @@ class ServedModel:
     uses: Mapping[str, tuple[str, bool]] = field(default_factory=dict)
     release_id: int = 0
     split: Split | None = None
+    lifecycle: tuple[tuple[bytes, bytes], ...] = ()
 
     @property
     def shown_state(self) -> str:

@@ -23,6 +23,7 @@ PURE = (
     "registry.steering",
     "registry.wording",
     "registry.resolve",
+    "registry.lifecycle",
     "registry.access.keys",
     "registry.specfile",
     "registry.protocols",

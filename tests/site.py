@@ -34,6 +34,7 @@ PAGES = (
     "/credentials",
     "/audit",
     "/sources",
+    "/calendar",
     "/settings",
     "/api/docs",
 )

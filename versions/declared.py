@@ -19,6 +19,7 @@ declare(
             NavigationPlace("reviews", _("Reviews"), "update.read", "r", PlaceGroup.VERSIONS, 10, "review"),
             NavigationPlace("outages", _("Outages"), "update.read", "t", PlaceGroup.VERSIONS, 40),
             NavigationPlace("rollouts", _("Rollouts"), "update.read", "b", PlaceGroup.VERSIONS, 20, "rollout"),
+            NavigationPlace("calendar", _("Calendar"), "update.read", "d", PlaceGroup.VERSIONS, 50),
             NavigationPlace("sources", _("Sources"), "source.read", "w", PlaceGroup.VERSIONS, 30, "source"),
         ),
         topics={"updates": "update.read", "sources": "source.read"},

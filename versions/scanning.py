@@ -14,11 +14,13 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from controlplane.base import events
+from controlplane.base import events, revision
 from controlplane.base.jobs import verbs as jobs
 from controlplane.base.jobs.engine import JobDeferred, JobFailed, Lease
 from controlplane.base.messages import Sentence, message_of
 from controlplane.base.models import Job, JobState
+from registry import lifecycle
+from registry.catalog import probing
 from versions import places, proposing, scan
 from versions.evidence import manifests, pickles, signatures
 from versions.evidence.finding import FileFinding
@@ -229,6 +231,9 @@ class _Scanner:
         if self._full or not self._source.full_at:
             fields["full_at"] = Now()
         Source.objects.filter(pk=self._source.pk).update(**fields)
+        told = lifecycle.read(sighting.cursor.get("lifecycle", {}), timezone.now())
+        if probing.note_ends(self._source.model_id, told):
+            revision.bump()
 
 
 def _manifest(reading: scan.ManifestReading) -> Manifest:

@@ -3,6 +3,7 @@
 from django.urls import URLPattern, path
 
 from controlplane.base.rest.generics import routes
+from versions.api import calendar as calendar_api
 from versions.api import gates as gates_api
 from versions.api import golden as golden_api
 from versions.api import outages as outages_api
@@ -10,7 +11,7 @@ from versions.api import policy as policy_api
 from versions.api import rollouts as rollouts_api
 from versions.api import sources as sources_api
 from versions.api import updates as updates_api
-from versions.views import hooks, outages, reviews, rollouts, sources
+from versions.views import calendar, hooks, outages, reviews, rollouts, sources
 
 pages: list[URLPattern] = [
     path("outages", outages.outages, name="outages"),
@@ -24,6 +25,7 @@ pages: list[URLPattern] = [
     path("hooks/flagger/<str:hook>", gates_api.FlaggerHook.as_view(), name="flagger-hook"),
     path("hooks/argo/<path:name>", gates_api.ArgoMetric.as_view(), name="argo-metric"),
     path("hooks/sources/<int:source_id>", hooks.source_hook, name="source-hook"),
+    path("calendar", calendar.calendar_page, name="calendar"),
     path("sources", sources.sources, name="sources"),
     path("sources/new", sources.source_create, name="source-create"),
     path("sources/<int:source_id>", sources.source, name="source"),
@@ -44,6 +46,7 @@ api: list[URLPattern] = [
     *routes("rollouts/plan", rollouts_api.Plan.as_view(), "rollout-plan"),
     *routes("rollouts/<uuid:update_id>", rollouts_api.OneRollout.as_view(), "rollout"),
     *routes("rollouts/<uuid:update_id>/<str:move>", rollouts_api.MoveRollout.as_view(), "rollout-move"),
+    *routes("calendar", calendar_api.Calendar.as_view(), "calendar"),
     *routes("sources", sources_api.Sources.as_view(), "sources"),
     *routes("sources/<int:source_id>", sources_api.OneSource.as_view(), "source"),
     *routes("sources/<int:source_id>/scan", sources_api.ScanNow.as_view(), "source-scan"),

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 from django.db.models import Case, F, FloatField, JSONField, Q, Value, When
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from controlplane.base import events, revision
 from controlplane.base.jobs import verbs as jobs
@@ -25,6 +26,8 @@ from registry import guard, reasons
 from registry.access import credentials
 from registry.canon import Failure, FailureKind
 from registry.catalog import releases
+from registry.lifecycle import Lifecycle
+from registry.lifecycle import read as read_lifecycle
 from registry.models import Model, ModelState
 from registry.protocols.adapter import CompileError
 from registry.protocols.compiler.adapters import compile_adapter
@@ -63,6 +66,7 @@ class ProbeOutcome:
     words: str
     ms: float | None
     example: bytes | None = None
+    ends: Lifecycle | None = None
 
 
 @dataclass(frozen=True)
@@ -149,7 +153,21 @@ def store(batch: Sequence[ProbeOutcome]) -> bool:
         ),
     )
     events.publish("models", {"count": len(batch), "names": []})
-    return moved
+    told = [note_ends(item.model_id, item.ends) for item in batch if item.ends is not None]
+    return moved or any(told)
+
+
+def note_ends(model_id: int, ends: Lifecycle) -> bool:
+    """Keep the dates of a model's end that its upstream told. Returns whether one moved; bumps nothing."""
+    if ends == Lifecycle():
+        return False
+    row = Model.objects.filter(pk=model_id).only("deprecated_at", "sunset_at").first()
+    if row is None:
+        return False
+    told = (row.deprecated_at or ends.deprecated_at, ends.sunset_at or row.sunset_at)
+    if told == (row.deprecated_at, row.sunset_at):
+        return False
+    return bool(Model.objects.filter(pk=model_id).update(deprecated_at=told[0], sunset_at=told[1]))
 
 
 def _json(text: bytes | None) -> Value:
@@ -229,7 +247,8 @@ async def _attempt(client: Client, subject: Subject) -> ProbeOutcome:
     words = cut(joined(failed, " | "), MAX_WORDS)
     if fastest is None:
         return ProbeOutcome(subject.model_id, subject.release_id, ready, words, None)
-    return ProbeOutcome(subject.model_id, subject.release_id, ready, words, fastest.duration_ms, fastest.example)
+    ends = read_lifecycle(dict(fastest.response_headers), timezone.now())
+    return ProbeOutcome(subject.model_id, subject.release_id, ready, words, fastest.duration_ms, fastest.example, ends)
 
 
 def _words(failure: Failure) -> str:

@@ -15,7 +15,10 @@ App = Callable[[CallerSide], Coroutine[Any, Any, None]]
 
 ANY = "*"
 METHODS = b"GET, HEAD, POST, OPTIONS"
-EXPOSED = b"x-request-id, x-patchbay-adapted, x-patchbay-revision, retry-after, location, preference-applied"
+EXPOSED = (
+    b"x-request-id, x-patchbay-adapted, x-patchbay-revision, deprecation, sunset, retry-after, location,"
+    b" preference-applied"
+)
 KEPT_SECONDS = b"3600"
 _NAMES = re.compile(rb"[A-Za-z0-9_, -]{1,2000}")
 _ORIGIN = re.compile(r"https?://(\[[0-9a-f:]+\]|[a-z0-9_.-]+)(:[0-9]{1,5})?")

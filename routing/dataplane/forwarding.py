@@ -214,6 +214,8 @@ def reply_headers(call: Call) -> Headers:
     told = call.told().header
     if told:
         headers.append((b"x-patchbay-adapted", told))
+    if call.model is not None and call.model.lifecycle:
+        headers.extend(call.model.lifecycle)
     return headers
 
 

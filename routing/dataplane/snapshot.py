@@ -14,6 +14,7 @@ from controlplane.base.egress_rules import parse_rule
 from controlplane.base.memory import many_that_stay
 from controlplane.base.messages import Sentence, message_of, restored
 from controlplane.base.secrets import SecretError, unseal
+from registry import lifecycle
 from registry.protocols.adapter import Adapter, CompileError
 from registry.protocols.compiler.adapters import adapter_of
 from registry.spec import Spec
@@ -65,9 +66,10 @@ class StoredCredential(msgspec.Struct, frozen=True, gc=False):
 
 
 class StoredModel(msgspec.Struct, frozen=True, gc=False):
-    """A model and one release's spec as JSON text, by default the one that it serves. `created` is Unix seconds.
+    """A model and one release's spec as JSON text, by default the one that it serves.
 
-    `beside` marks a release that is served beside the model's own, for a share of its calls or under an alias.
+    `created`, `deprecated` and `sunset` are Unix seconds, the latter two 0 if nobody told. `beside` marks a release
+    that is served beside the model's own, for a share of its calls or under an alias.
     """
 
     name: str
@@ -81,6 +83,8 @@ class StoredModel(msgspec.Struct, frozen=True, gc=False):
     credential_id: int | None
     spec: str
     beside: bool = False
+    deprecated: int = 0
+    sunset: int = 0
 
 
 class StoredSplit(msgspec.Struct, frozen=True, gc=False):
@@ -210,6 +214,7 @@ class Builder:
             unavailable=unavailable or restored(row.state_reason),
             uses=uses_of(spec),
             release_id=row.release_id,
+            lifecycle=lifecycle.lines(row.deprecated, row.sunset),
         )
 
     def _spec(self, row: StoredModel) -> Spec:

@@ -50,6 +50,7 @@ POST   rollouts/<uuid:update_id>/<str:move>        engineer -
 POST   hooks/flagger/<str:hook>                    anyone   -
 GET    hooks/argo/<path:name>                      viewer   read,manage
 POST   hooks/sources/<int:source_id>               anyone   -
+GET    calendar                                    viewer   -
 GET    sources                                     engineer -
 POST   sources/new                                 engineer -
 GET    sources/<int:source_id>                     engineer -
@@ -179,6 +180,7 @@ GET    api/rollouts/plan                           viewer   read,manage
 PUT    api/rollouts/plan                           admin    -
 GET    api/rollouts/<uuid:update_id>               viewer   read,manage
 POST   api/rollouts/<uuid:update_id>/<str:move>    engineer manage
+GET    api/calendar                                viewer   read,manage
 GET    api/sources                                 engineer manage
 POST   api/sources                                 engineer manage
 GET    api/sources/<int:source_id>                 engineer manage
