@@ -1,4 +1,4 @@
-"""Tables of routing: what was called."""
+"""Tables of routing: what was called, and on which machines it can run."""
 
 from django.db import models
 
@@ -147,3 +147,102 @@ class TrafficStep(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["step_s", "at"], name="traffic_step")]
+
+
+class DeviceState(models.TextChoices):
+    """What a device may be given: anything; nothing new; nothing new, and what sits there leaves; it has vanished."""
+
+    READY = "ready", "ready"
+    CORDONED = "cordoned", "cordoned"
+    DRAINING = "draining", "draining"
+    GONE = "gone", "gone"
+
+
+HELD_STATES = [choice for choice in DeviceState.choices if choice[0] != DeviceState.GONE]
+"""What people decide. Whether a device is there is for collectors to say."""
+
+
+class Node(models.Model):
+    """A machine with devices. `machine_id` is its own, where a collector knows it: it survives another name.
+
+    `corrected` names the fields that a person wrote, with who and when: collectors leave them alone.
+    """
+
+    name = models.CharField(max_length=200, unique=True)
+    machine_id = models.CharField(max_length=100, null=True, unique=True)
+    address = models.CharField(max_length=300, blank=True)
+    labels = models.JSONField(default=dict)
+    held = models.CharField(max_length=16, choices=HELD_STATES, default=DeviceState.READY)
+    corrected = models.JSONField(default=dict)
+    complaints = SentenceJSONField(default=list, help_text="what made no sense in the collector's last report")
+    seen_at = models.DateTimeField(null=True, help_text="the last report of a collector")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+
+class Device(models.Model):
+    """A GPU or another accelerator, or a slice of one (`parent`). It is known by its uuid, which is never reused.
+
+    `held` is what people decided; a device that no report names any more has `gone_at`, and its row stays.
+    """
+
+    node = models.ForeignKey(Node, on_delete=models.CASCADE, related_name="devices")
+    parent = models.ForeignKey("self", null=True, on_delete=models.CASCADE, related_name="slices")
+    uuid = models.CharField(max_length=100, unique=True)
+    serial = models.CharField(max_length=100, blank=True)
+    vendor = models.CharField(max_length=32)
+    model = models.CharField(max_length=200)
+    index = models.PositiveIntegerField(null=True, help_text="its number on the node")
+    memory_bytes = models.BigIntegerField(null=True)
+    power_limit_w = models.FloatField(null=True)
+    links = models.JSONField(default=list, help_text="uuids of devices it is linked to, with the kind of link")
+    labels = models.JSONField(default=dict)
+    held = models.CharField(max_length=16, choices=HELD_STATES, default=DeviceState.READY)
+    gone_at = models.DateTimeField(null=True)
+    state = models.GeneratedField(
+        expression=models.Case(
+            models.When(gone_at__isnull=False, then=models.Value(DeviceState.GONE.value)), default=models.F("held")
+        ),
+        output_field=models.CharField(max_length=16),
+        db_persist=True,
+    )
+    corrected = models.JSONField(default=dict)
+    seen_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["state"], name="device_state")]
+
+
+class ReplicaState(models.TextChoices):
+    """How far a replica is: not loaded, being loaded, answering, taking nothing new, broken."""
+
+    COLD = "cold", "cold"
+    LOADING = "loading", "loading"
+    WARM = "warm", "warm"
+    DRAINING = "draining", "draining"
+    FAILED = "failed", "failed"
+
+
+class StoredReplica(models.Model):
+    """A replica as the inventory knows it: one endpoint of a model, on zero or more devices."""
+
+    model = models.ForeignKey(Model, on_delete=models.CASCADE, related_name="replicas")
+    release = models.ForeignKey(Release, null=True, on_delete=models.CASCADE, related_name="+")
+    endpoint = models.CharField(max_length=500)
+    state = models.CharField(max_length=16, choices=ReplicaState.choices, default=ReplicaState.COLD)
+    state_reason = SentenceTextField(blank=True)
+    changed_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["model", "endpoint"], name="stored_replica_endpoint")]
+
+
+class Placement(models.Model):
+    """How much of a device's memory a replica holds."""
+
+    replica = models.ForeignKey(StoredReplica, on_delete=models.CASCADE, related_name="placements")
+    device = models.ForeignKey(Device, on_delete=models.PROTECT, related_name="placements")
+    memory_bytes = models.BigIntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["replica", "device"], name="placement_once")]

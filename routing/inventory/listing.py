@@ -1,0 +1,79 @@
+"""Reading the inventory: nodes and devices, filtered, with what sits on them."""
+
+from collections.abc import Mapping
+
+from django.db.models import Count, IntegerField, OuterRef, Prefetch, Q, QuerySet, Subquery, Sum, Value
+from django.db.models.fields import BigIntegerField
+from django.db.models.functions import Coalesce
+
+from controlplane.base import access
+from controlplane.base.messages import Sentence
+from controlplane.base.refusals import Missing
+from routing.models import Device, DeviceState, Node, Placement
+
+FILTERS = ("q", "node", "vendor", "state", "label", "model")
+
+
+def nodes(actor: access.Actor | None) -> QuerySet[Node]:
+    """Every node by name, with how many `devices_there` and `devices_gone`. Raises Forbidden."""
+    access.require(actor, "fleet.read")
+    gone = Q(devices__state=DeviceState.GONE)
+    return Node.objects.annotate(
+        devices_there=Count("devices", filter=~gone), devices_gone=Count("devices", filter=gone)
+    ).order_by("name")
+
+
+def node(actor: access.Actor | None, node_id: int) -> Node:
+    """One node of the listing. Raises Forbidden, Missing."""
+    found = nodes(actor).filter(pk=node_id).first()
+    if found is None:
+        raise Missing("node", Sentence("there is no node {node}", node=node_id))
+    return found
+
+
+def devices(actor: access.Actor | None, wanted: Mapping[str, str] | None = None) -> QuerySet[Device]:
+    """Devices that match, by node and number, with `used_bytes` and their placements. Raises Forbidden.
+
+    `wanted`: q (words in uuid, model and node), node, vendor, state, label (NAME or NAME=VALUE), model (one that sits
+    there). What is empty filters nothing.
+    """
+    access.require(actor, "fleet.read")
+    rows = Device.objects.select_related("node", "parent")
+    for name, value in (wanted or {}).items():
+        if value:
+            rows = rows.filter(_matching(name, value))
+    held = Placement.objects.filter(device=OuterRef("pk")).order_by().values("device")
+    used = held.annotate(total=Sum("memory_bytes")).values("total")
+    sitting = Placement.objects.select_related("replica__model").order_by("replica__model__name", "pk")
+    zero = Value(0, output_field=BigIntegerField())
+    return (
+        rows.annotate(used_bytes=Coalesce(Subquery(used, output_field=BigIntegerField()), zero))
+        .prefetch_related(Prefetch("placements", sitting))
+        .order_by("node__name", Coalesce("parent__index", "index", Value(0), output_field=IntegerField()), "uuid")
+    )
+
+
+def device(actor: access.Actor | None, device_id: int) -> Device:
+    """One device of the listing. Raises Forbidden, Missing."""
+    found = devices(actor).filter(pk=device_id).first()
+    if found is None:
+        raise Missing("device", Sentence("there is no device {device}", device=device_id))
+    return found
+
+
+def available(row: Device) -> bool:
+    """Whether new work may be placed there: the device, what it is a slice of, and its node are all ready."""
+    above = row.parent.state if row.parent is not None else DeviceState.READY
+    return {row.state, above, row.node.held} == {DeviceState.READY.value}
+
+
+def _matching(name: str, value: str) -> Q:
+    if name == "q":
+        return Q(uuid__icontains=value) | Q(model__icontains=value) | Q(node__name__icontains=value)
+    if name == "label":
+        key, equals, content = value.partition("=")
+        return Q(labels__contains={key: content}) if equals else Q(labels__has_key=key)
+    fields = {"node": "node__name", "vendor": "vendor", "state": "state"}
+    if name == "model":
+        return Q(pk__in=Placement.objects.filter(replica__model__name=value).values("device"))
+    return Q(**{fields[name]: value})
