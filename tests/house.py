@@ -34,6 +34,8 @@ PURE = (
     "routing.scheduler",
     "routing.policies",
     "routing.chains",
+    "routing.samples",
+    "routing.telemetry",
     "routing.lab.learn",
     "versions.diff",
     "versions.scan",

@@ -1,0 +1,1 @@
+"""Samples of telemetry, without a framework: dimensions, expositions, readings, and frames for the wire."""
