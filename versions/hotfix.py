@@ -57,6 +57,25 @@ def adapt(base: Spec, proposed: Spec, steps: Iterable[Step]) -> HotFix:
     return HotFix({**proposed, "params": params} if params else dict(proposed), tuple(left))
 
 
+def carried(base: Spec, proposed: Spec) -> Spec:
+    """A proposal in its upstream's words with what earlier hot-fixes of `base` keep for callers.
+
+    A parameter that callers know by another name than the upstream keeps that name, and one that is no longer sent is
+    still taken, as long as the proposal says nothing of it.
+    """
+    before: Mapping[str, Written] = base.get("params", {})
+    after: Mapping[str, Written] = proposed.get("params", {})
+    known = {body["upstream"]: name for name, body in before.items() if "upstream" in body and name not in after}
+    params: dict[str, Written] = {}
+    for name, body in after.items():
+        kept = known.get(name) if "upstream" not in body and name not in before else None
+        params[kept or name] = {**body, "upstream": name} if kept else dict(body)
+    for name, body in before.items():
+        if body.get("sent") is False:
+            params.setdefault(name, dict(body))
+    return {**proposed, "params": params} if params else proposed
+
+
 def callers_side(document: Spec) -> Written:
     """A spec without the parameters that are no longer sent, as the classifier is to read it."""
     params = {name: body for name, body in document.get("params", {}).items() if body.get("sent") is not False}

@@ -20,7 +20,7 @@ from versions.diff.classify import classify
 from versions.diff.findings import WORST_FIRST, DiffFinding, Direction, Report, Severity, fingerprint
 from versions.diff.rules import fact
 from versions.files import file_findings, scan_findings
-from versions.hotfix import HotFix, adapt, callers_side
+from versions.hotfix import HotFix, adapt, callers_side, carried
 from versions.models import Update
 from versions.respec import named_fields, respec, settled_by_spec
 from versions.update_policy import UpdatePolicy
@@ -70,6 +70,8 @@ def judge(update: Update, policy: UpdatePolicy, edited: Mapping[str, Any] | None
     live = update.base
     described = _described(update)
     base, proposed = described.base, dict(update.proposed)
+    if update.origin != "person":
+        proposed = dict(carried(base, proposed))
     first = _classified(base, proposed, policy)
     plan = [step.data() for step in first.plan]
     fix = HotFix(edited) if edited is not None else _adapted(base, proposed, plan)

@@ -272,3 +272,31 @@ def test_an_update_is_judged_against_what_the_model_serves_now() -> None:
     again = judged(update)
     model.refresh_from_db()
     assert (again.base, again.verdict) == (model.release, "compatible")
+
+
+def promoted(update: Update) -> Model:
+    """The model as it is once the update is live."""
+    Model.objects.filter(pk=update.model_id).update(release=update.release)
+    return Model.objects.select_related("release").get(pk=update.model_id)
+
+
+def test_a_later_change_of_a_renamed_parameter_is_still_known_by_its_old_name() -> None:
+    old = {"guidanceScale": {"type": "float", "range": [1, 20]}}
+    first = update_to(a_model(document(params=old)), {"guidance_scale": {"type": "float", "range": [1, 20]}})
+    assert first.verdict == "compatible"
+    second = update_to(promoted(first), {"guidance_scale": {"type": "float", "range": [2, 9], "default": 5}})
+    assert second.release is not None
+    assert second.release.spec["params"]["guidanceScale"] == {
+        "type": "float", "range": [2, 9], "default": 5, "upstream": "guidance_scale", "outside": "clamp",
+    }  # fmt: skip
+    assert keys(second) == ["default-changed"]
+
+
+def test_a_parameter_that_is_no_longer_sent_stays_dropped_with_later_changes() -> None:
+    first = update_to(a_model(), with_params(steps=None))
+    second = update_to(promoted(first), with_params(steps=None, more={"type": "int"}))
+    assert second.release is not None
+    assert (second.verdict, second.release.spec["params"]["steps"]["sent"]) == ("compatible", False)
+    third = update_to(promoted(second), with_params(more={"type": "int"}))
+    assert third.release is not None
+    assert (third.verdict, third.release.spec["params"]["steps"]) == ("compatible", {"type": "int", "range": [1, 50]})

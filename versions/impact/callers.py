@@ -102,10 +102,11 @@ def _parameter(update: Update, finding: Mapping[str, Any]) -> tuple[str | None, 
     """The parameter that a finding is about, by its old name, and as it would be; None if it is about none."""
     name = str(finding.get("path") or "").split(".")[0].split("[")[0]
     old = (update.base.spec if update.base else {}).get("params", {})
-    new = update.proposed.get("params", {})
+    new = (update.release.spec if update.release else {}).get("params", {})
     if finding.get("source") != "spec" or name not in {*old, *new}:
         return None, None
-    return name, new.get(name)
+    body = new.get(name)
+    return name, body if body is not None and body.get("sent") is not False else None
 
 
 def _rows(hurt: Mapping[int | None, Hurt]) -> list[dict[str, Any]]:
