@@ -128,10 +128,10 @@ class Colours:
         call.tokens = 0
 
     def end(self, call: Call, trial: Trial) -> None:
-        """Count a call that is over."""
+        """Count a call that is over; one that was cut without an answer (the gateway ends) tells nothing."""
         self._open.pop(call.id, None)
         split = self._counts.get(trial.split_id)
-        if split is None:
+        if split is None or not call.status:
             return
         counts = getattr(split, trial.colour)
         counts.calls += 1

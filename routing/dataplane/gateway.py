@@ -312,10 +312,10 @@ class Gateway:
 
     def _end(self, call: Call) -> None:
         """Step 8: hand the record to the queue; behind the bytes of all calls of this turn, if there are turns."""
-        if not call.status:
-            return
         if call.trial is not None:
             self.colours.end(call, call.trial)
+        if not call.status:
+            return
         if self.turn is None:
             self._record(call)
         else:

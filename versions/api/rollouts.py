@@ -16,6 +16,7 @@ from controlplane.base.rest.generics import Endpoint, Pages, checked, described,
 from controlplane.base.web.doors import request_id
 from versions.models import Rollout, UpdateState
 from versions.rollout import plans, reading, verbs
+from versions.rollout.reading import RolloutState
 
 
 class RolloutShape(serializers.ModelSerializer[Rollout]):
@@ -52,24 +53,32 @@ class RolloutShape(serializers.ModelSerializer[Rollout]):
 
     def get_shares(self, row: Rollout) -> dict[str, int]:
         """Per cents of calls by colour; empty once it is over."""
-        return dict(reading.state_of(row).shares)
+        return dict(_told(row).shares)
 
     def get_lines(self, row: Rollout) -> dict[str, Any]:
         """Each guard line: both colours, the limit, and kept, doubtful or broken."""
-        return dict(reading.state_of(row).lines)
+        return dict(_told(row).lines)
 
     def get_calls(self, row: Rollout) -> list[int]:
         """Calls that blue and green were given."""
-        return list(reading.state_of(row).calls)
+        return list(_told(row).calls)
 
     def get_saved(self, row: Rollout) -> int:
         """Calls that the new release could not answer and the old one did."""
-        return reading.state_of(row).saved
+        return _told(row).saved
 
     def get_next_at(self, row: Rollout) -> str | None:
         """When the next step may follow."""
-        moment = reading.state_of(row).next_at
+        moment = _told(row).next_at
         return moment.isoformat() if moment is not None else None
+
+
+def _told(row: Rollout) -> RolloutState:
+    """What is to be told of a row, found once."""
+    found: RolloutState | None = vars(row).get("told")
+    if found is None:
+        found = vars(row)["told"] = reading.state_of(row)
+    return found
 
 
 class MoveBody(serializers.Serializer[Any]):
