@@ -20,7 +20,7 @@ from controlplane.base.jobs.verbs import forget_old_jobs, waiting
 from registry.access import callers
 from registry.catalog import probing
 from routing.calls import kept, records, steps, uses
-from versions import ledger, polling, update_policy, webhooks
+from versions import judging, ledger, polling, update_policy, webhooks
 from versions.review import decisions
 from versions.rollout import verbs as rollouts
 from versions.rollout import watch as rollout_watch
@@ -88,9 +88,10 @@ def move_rollouts() -> None:
 
 @task("patchbay.decide")
 def decide() -> None:
-    """Expire what nobody decided in time, and write down outages after changes."""
+    """Expire what nobody decided in time, write down outages after changes, and help updates on whose job is gone."""
     decisions.lapse()
     ledger.keep()
+    judging.recover()
 
 
 @task("patchbay.poll")

@@ -24,7 +24,7 @@ declare(
         ),
         topics={"updates": "update.read", "sources": "source.read"},
         job_kinds=(
-            JobKind(proposing.KIND, _("Update"), judging.run, 4, 2),
+            JobKind(proposing.KIND, _("Update"), judging.run, 4, 4),
             JobKind(goldens.KIND, _("Golden answers"), goldens.run, 2, 2),
             JobKind(scanning.KIND, _("Scan"), scanning.run, SCANS_AT_ONCE, SCANS_AT_ONCE),
         ),

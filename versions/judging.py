@@ -16,6 +16,7 @@ from controlplane.base import access
 from controlplane.base.audit import chain as audit
 from controlplane.base.jobs.engine import Lease
 from controlplane.base.messages import Sentence, message_of
+from controlplane.base.models import Job, JobState
 from controlplane.base.refusals import Conflict, Invalid, Missing
 from registry.catalog import releases
 from registry.models import Model, Release
@@ -29,6 +30,8 @@ from versions.models import Update, UpdateState
 from versions.verdict import Verdict, judge
 
 DECIDE_WITHIN = timedelta(hours=72)
+RESTED = timedelta(minutes=2)
+MOST_AT_ONCE = 500
 
 
 def run(lease: Lease) -> dict[str, Any]:
@@ -73,6 +76,29 @@ def edit(actor: Any, update_id: uuid.UUID, document: Mapping[str, Any], *, reque
     proposing.enqueue(update, actor, spec_file.document(spec))
     update.refresh_from_db(fields=["plan_author"])
     return update
+
+
+def recover() -> int:
+    """Put updates on their way again whose job is gone, and tell of those whose job gave up. Returns how many moved.
+
+    Run by beat.
+    """
+    waiting = Update.objects.filter(state__in=[UpdateState.SEEN, UpdateState.TESTING])
+    moved = 0
+    for update in waiting.filter(moved_at__lt=timezone.now() - RESTED).select_related("model")[:MOST_AT_ONCE]:
+        job = Job.objects.filter(kind=proposing.KIND, input__update=str(update.pk)).order_by("-created_at").first()
+        if job is not None and job.state in (JobState.QUEUED, JobState.RUNNING):
+            continue
+        moved += 1
+        if job is None or job.state != JobState.FAILED:
+            proposing.enqueue(update)
+            continue
+        why = Sentence("its job gave up: {error}", error=(job.error or {}).get("message", ""))
+        if update.state == UpdateState.SEEN:
+            _moved(update, UpdateEvent.FAIL_TO_READ, reason=why)
+        else:
+            _moved(update, UpdateEvent.ASK, reason=why, deadline=timezone.now() + DECIDE_WITHIN)
+    return moved
 
 
 def _judged(update: Update, edited: Mapping[str, Any] | None) -> Update | None:

@@ -1,9 +1,11 @@
 """Proposals: by people and by scans, unchanged ones, unreadable ones, newer ones, and those that were decided on."""
 
 import json
+import threading
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from controlplane.base.access import Forbidden
 from controlplane.base.models import Change, Job, User
@@ -142,6 +144,27 @@ def test_a_spec_that_left_its_file_is_kept_with_the_reason() -> None:
     assert (update.state, update.reason) == (
         UpdateState.UNREADABLE, "a spec is a mapping with name, type, protocol and endpoint",
     )  # fmt: skip
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_parallel_equal_proposals_there_is_one_update() -> None:
+    model = a_model()
+    start = threading.Barrier(8)
+
+    def propose() -> None:
+        start.wait()
+        try:
+            proposed(model)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=propose) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert Update.objects.count() == 1
+    assert Job.objects.count() == 1
 
 
 def test_an_unfinished_scan_is_missing() -> None:

@@ -3,17 +3,19 @@
 import json
 import time
 import uuid
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
-from controlplane.base.models import Change, User
+from controlplane.base.models import Change, Job, JobState, User
 from registry.catalog import verbs
 from registry.models import Model, Release, ReleaseAlias
 from routing.models import CallRecord
 from tests.versions.updating import a_model, a_scan, a_source, document, judged, keys, with_params
-from versions import proposing, update_policy
+from versions import judging, proposing, update_policy
+from versions.compat import running
 from versions.models import Update, UpdateState
 from versions.update_policy import UpdatePolicy
 
@@ -300,3 +302,46 @@ def test_a_parameter_that_is_no_longer_sent_stays_dropped_with_later_changes() -
     third = update_to(promoted(second), with_params(more={"type": "int"}))
     assert third.release is not None
     assert (third.verdict, third.release.spec["params"]["steps"]) == ("compatible", {"type": "int", "range": [1, 50]})
+
+
+def test_a_job_that_died_between_judging_and_testing_goes_on_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    update = proposing.propose(None, a_model(), document(params=with_params(steps=None)), origin="gitops")
+    assert update is not None
+    monkeypatch.setattr(running, "run", _killed)
+    with pytest.raises(RuntimeError, match="killed"):
+        judged(update)
+    monkeypatch.undo()
+    update.refresh_from_db()
+    assert update.state == UpdateState.TESTING
+    proposing.enqueue(update)
+    again = judged(update)
+    assert (again.state, again.release_id) == (UpdateState.REVIEW, update.release_id)
+    verbs_of = Change.objects.filter(object_id=str(update.pk)).values_list("verb", flat=True)
+    assert sorted(verbs_of) == ["update.ask", "update.judge", "update.propose"]
+
+
+def _killed(*_: Any) -> Any:
+    raise RuntimeError("killed")
+
+
+def test_an_update_whose_job_is_gone_or_gave_up_does_not_get_stuck() -> None:
+    update = proposing.propose(None, a_model(), document(params=with_params(steps=None)), origin="gitops")
+    assert update is not None
+    assert judging.recover() == 0, "its job is queued"
+    Update.objects.update(moved_at=timezone.now() - timedelta(minutes=5))
+    assert judging.recover() == 0
+    Job.objects.all().delete()
+    assert judging.recover() == 1
+    Job.objects.update(state=JobState.FAILED, error={"message": "out of memory"})
+    assert judging.recover() == 1
+    update.refresh_from_db()
+    assert (update.state, update.reason) == (UpdateState.UNREADABLE, "its job gave up: out of memory")
+
+
+def test_one_that_was_judged_and_whose_tests_gave_up_is_for_people_to_decide() -> None:
+    update = update_to(a_model(), with_params(steps=None))
+    Update.objects.update(state=UpdateState.TESTING, moved_at=timezone.now() - timedelta(minutes=5))
+    Job.objects.update(state=JobState.FAILED, error={"message": "out of memory"})
+    assert judging.recover() == 1
+    update.refresh_from_db()
+    assert (update.state, update.reason) == (UpdateState.REVIEW, "its job gave up: out of memory")
