@@ -13,6 +13,7 @@ from controlplane.base import access, job_outcomes
 from controlplane.base.jobs import verbs as jobs
 from controlplane.base.models import Job, JobState
 from controlplane.base.web import words
+from controlplane.base.web.telling import told
 from registry import snippets
 from registry.access import callers
 from registry.catalog import probing
@@ -20,6 +21,7 @@ from registry.catalog import verbs as catalog
 from routing.calls import search as calls
 from routing.calls import traffic
 from versions.review import queue, reading
+from versions.rollout import reading as rollouts
 
 RECENT = timedelta(hours=24)
 SHOWN_NEEDS = 5
@@ -94,7 +96,8 @@ def running(user: Any) -> list[Job]:
 
 def needs(user: Any, states: dict[str, int]) -> list[dict[str, str]]:
     """What waits for a person, worst first."""
-    found = [*failing_calls(user), *emergencies(user), *updates(user), *silent_models(user, states), *failed_jobs(user)]
+    of_versions = [*emergencies(user), *updates(user), *paused_rollouts(user)]
+    found = [*failing_calls(user), *of_versions, *silent_models(user, states), *failed_jobs(user)]
     if sum(states.values()) and access.can(user, "key.create") and not callers.listing(user).exists():
         what, more = gettext("No application can call yet"), gettext("There is no API key.")
         found.append(need("queued", what, more, reverse("keys"), gettext("Make a key")))
@@ -128,6 +131,21 @@ def updates(user: Any) -> list[dict[str, str]]:
     first = queue.listing(user, {}, 1).rows[0]
     what = ngettext("%(n)d update waits for a decision", "%(n)d updates wait for a decision", count) % {"n": count}
     return [need("review", what, f"{first.models[0]}: {reading.headline(first.update)}", reverse("reviews"))]
+
+
+def paused_rollouts(user: Any) -> list[dict[str, str]]:
+    """That rollouts stand still until a person looks, with the reason of each."""
+    if not access.can(user, "update.read"):
+        return []
+    return [
+        need(
+            "paused",
+            gettext("The rollout of %(model)s is paused") % {"model": row.update.model.name},
+            told(row.update.reason),
+            reverse("rollout", args=[row.update_id]),
+        )
+        for row in rollouts.paused(user)[:SHOWN_NEEDS]
+    ]
 
 
 def emergencies(user: Any) -> list[dict[str, str]]:

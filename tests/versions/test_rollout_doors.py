@@ -63,6 +63,15 @@ def test_the_buttons_do_what_they_say_and_say_why_not(visitor: Visitor) -> None:
     assert visitor("viewer").post(f"/rollouts/{update.pk}/pause").status_code == 403
 
 
+def test_the_overview_says_that_a_paused_rollout_waits(visitor: Visitor) -> None:
+    update = rolling()
+    assert "is paused" not in visitor("viewer").get("/").content.decode()
+    verbs.hold(update.pk, "inconclusive")
+    page = visitor("viewer").get("/").content.decode()
+    assert f"The rollout of {update.model.name} is paused" in page
+    assert f"/rollouts/{update.pk}" in page
+
+
 def test_an_approved_update_shows_its_steps_and_starts_by_a_click(visitor: Visitor) -> None:
     update = approved(a_model(), description="new")
     reviewer = visitor("reviewer")

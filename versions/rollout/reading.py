@@ -91,6 +91,11 @@ def rollouts(actor: Any) -> QuerySet[Rollout]:
     return rows.order_by("-started_at")
 
 
+def paused(actor: Any) -> QuerySet[Rollout]:
+    """Those that wait for a person. Raises Forbidden."""
+    return rollouts(actor).filter(update__state=UpdateState.PAUSED)
+
+
 def newest(actor: Any, model: str) -> Update | None:
     """The update of a model that gates ask about: the newest one that is not superseded. Raises Forbidden."""
     access.require(actor, "update.read")

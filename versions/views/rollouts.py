@@ -88,6 +88,7 @@ def rules(limits: GuardLimits) -> list[str]:
         gettext("its p95 to the first byte is over %(factor)s times the old one's") % {"factor": f"{limits.slower:g}"},
         gettext("more than %(points)s points more of its calls lose a parameter or have one clamped")
         % {"points": f"{limits.lossy_points:g}"},
+        *([gettext("it misses a pinned (golden) answer that the old release gives")] if limits.golden else []),
     ]
 
 
