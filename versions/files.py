@@ -1,11 +1,11 @@
 """What two manifests say about a model's files: weights, tokenizer and templates that are others, as findings."""
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
-from versions.diff.findings import Direction
+from versions.diff.findings import Direction, fingerprint
 from versions.diff.rules import fact
 from versions.models import Manifest, Scan
 
@@ -21,15 +21,15 @@ MOST_NAMED = 5
 RULES = {"snapshot-changed": "weights", "tokenizer-changed": "tokenizer"}
 
 
-def file_findings(old: Manifest | None, new: Manifest | None) -> list[dict[str, Any]]:
-    """One finding for weights that changed and one for tokenizer files; other files change nothing for callers."""
+def file_findings(old: Manifest | None, new: Manifest | None, told: Collection[str] = ()) -> list[dict[str, Any]]:
+    """One finding for weights that changed, and one for tokenizer files that were not `told` of."""
     if old is None or new is None or old.digest == new.digest:
         return []
     before, after = dict(lines(old)), dict(lines(new))
     moved = sorted(path for path in {*before, *after} if before.get(path) != after.get(path))
     groups = {
         "snapshot-changed": [path for path in moved if path.lower().endswith(WEIGHTS)],
-        "tokenizer-changed": [path for path in moved if PurePosixPath(path).name in TOKENIZER],
+        "tokenizer-changed": [path for path in moved if PurePosixPath(path).name in TOKENIZER and path not in told],
     }
     found = []
     for key, paths in groups.items():
@@ -46,16 +46,25 @@ def lines(manifest: Manifest) -> Iterator[tuple[str, str]]:
         yield path, sha256
 
 
-def scan_findings(scan: Scan | None, known: set[str]) -> list[dict[str, Any]]:
-    """The findings of a scan itself, in the shape of a report's; those about what is `known` are left out."""
-    found = []
-    for item in scan.findings if scan is not None else []:
-        if not isinstance(item, dict) or item.get("key") in known:
-            continue
-        severity = item.get("severity")
-        kept = severity if severity in ("compatible", "review", "breaking") else "review"
-        found.append({"direction": "request", "use": "model", "path": "", **item, "severity": kept, "source": "scan"})
-    return found
+def scan_findings(scans: Iterable[Scan], decided: Collection[str]) -> list[dict[str, Any]]:
+    """What scans themselves found, in the shape of a report's findings; what was `decided` before is left out."""
+    found = {}
+    for scan in scans:
+        for item in scan.findings:
+            if isinstance(item, dict):
+                shaped = _shaped(item)
+                found[shaped["fingerprint"]] = shaped
+    return [item for mark, item in found.items() if mark not in decided]
+
+
+def _shaped(item: dict[str, Any]) -> dict[str, Any]:
+    severity = item.get("severity")
+    kept = severity if severity in ("compatible", "review", "breaking") else "review"
+    mark = item.get("fingerprint") or fingerprint("file", item.get("key"), item.get("path"))
+    return {
+        "direction": "request", "use": "model", "path": "", **item, "severity": kept, "source": "scan",
+        "fingerprint": str(mark),
+    }  # fmt: skip
 
 
 def _named(paths: list[str]) -> str:

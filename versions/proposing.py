@@ -106,12 +106,17 @@ def propose_from_scan(scan_id: int) -> Update | None:
 
 def accepted(source: Source) -> Manifest | None:
     """The manifest of a source that its model serves: of its last update that went live, else of its first scan."""
+    scan, _ = accepted_scan(source)
+    return scan.manifest if scan is not None else None
+
+
+def accepted_scan(source: Source) -> tuple[Scan | None, Update | None]:
+    """The scan that a source's model serves, and the update that put it live; its first scan without one."""
     live = source.updates.filter(state__in=[UpdateState.LIVE, UpdateState.SUPERSEDED], live_at__isnull=False)
-    update = live.exclude(scan=None).order_by("-live_at").select_related("scan__manifest").first()
-    if update is not None and update.scan is not None and update.scan.manifest is not None:
-        return update.scan.manifest
-    first = source.scans.exclude(manifest=None).order_by("pk").select_related("manifest").first()
-    return first.manifest if first else None
+    update = live.exclude(scan__manifest=None).order_by("-live_at").select_related("scan__manifest").first()
+    if update is not None:
+        return update.scan, update
+    return source.scans.exclude(manifest=None).order_by("pk").select_related("manifest").first(), None
 
 
 def changed_descriptions(old: Manifest, new: Manifest) -> list[tuple[Description | None, Description]]:

@@ -28,6 +28,7 @@ from versions.update_policy import UpdatePolicy
 CALLED_WITHIN = timedelta(days=30)
 MOST_BASES = 20
 MOST_FINDINGS = 500
+MOST_SCANS = 200
 LONGEST_VALUE = 2000
 Finding = dict[str, Any]
 
@@ -81,8 +82,9 @@ def judge(update: Update, policy: UpdatePolicy, edited: Mapping[str, Any] | None
     for other in bases:
         if other.release.pk != live.pk:
             gathered.compare(other.release.spec, proposed, fix.document, other.release.number, known_by=base)
-    beside = [*described.findings, *file_findings(described.old, described.new)]
-    beside += scan_findings(update.scan, {str(item["key"]) for item in beside})
+    seen = _seen_since(update)
+    told = [item["path"] for item in seen if str(item.get("key")).startswith(("tokenizer.", "chat_template."))]
+    beside = [*described.findings, *file_findings(described.old, described.new, told), *seen]
     findings = _ordered([*gathered.findings.values(), *beside])
     severity = _worst(findings)
     report = {
@@ -209,6 +211,17 @@ def _described(update: Update) -> _Described:
         if before is not None and after.kind != "spec":
             base = respec(base, before, after, proposing.renames(before, after, base)).base
     return _Described(base, findings, old, new)
+
+
+def _seen_since(update: Update) -> list[Finding]:
+    """What the scans since the one that is served found; a scan in between may be the one that saw a change."""
+    if update.scan is None or update.source is None:
+        return []
+    served, by = proposing.accepted_scan(update.source)
+    scans = update.source.scans.filter(pk__lte=update.scan.pk, pk__gt=served.pk if served else 0).order_by("-pk")
+    report = by.report if by is not None else {}
+    decided = {item["fingerprint"] for item in report.get("findings", ()) if item.get("source") == "scan"}
+    return scan_findings(scans[:MOST_SCANS], decided)
 
 
 def _beside(update: Update, old: Description | None, new: Description) -> Iterable[Finding]:
