@@ -21,7 +21,7 @@ from controlplane.base.messages import Sentence, message_of
 from controlplane.base.models import Job, JobState
 from registry import lifecycle
 from registry.catalog import probing
-from versions import places, proposing, scan
+from versions import behaviour, places, proposing, scan
 from versions.evidence import manifests, pickles, signatures
 from versions.evidence.finding import FileFinding
 from versions.kinds import DOORS
@@ -178,6 +178,8 @@ class _Scanner:
 
             scan.read(opened, reading, tell)
             self._unsafe = pickles.findings(opened, reading.pickles)
+        if self._place.subject is not None:
+            self._unsafe += behaviour.observe(self._source, self._place.subject, self._web.egress)
         self._save(row, reading)
         return reading
 

@@ -34,6 +34,8 @@ class Chat:
     temperature: tuple[float, float] = (0, 2)
     unsupported: set[str] = field(default_factory=set)
     status: int = 200
+    answer: str = "pong"
+    tokens: int = 7
     calls: list[dict[str, Any]] = field(default_factory=list)
 
     def problem(self, body: dict[str, Any]) -> str:
@@ -78,9 +80,11 @@ def chat() -> Iterator[Chat]:
             made.calls.append(body)
             words = made.problem(body)
             status = made.status if made.status != 200 else 400 if words else 200
-            message = {"role": "assistant", "content": "pong"}
-            good = {"id": "1", "object": "chat.completion", "created": 1, "model": "m", "usage": {},
-                    "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}  # fmt: skip
+            message = {"role": "assistant", "content": made.answer}
+            choice = {"index": 0, "message": message, "finish_reason": "stop"}
+            usage = {"prompt_tokens": made.tokens, "completion_tokens": 1}
+            good = {"id": "1", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice]}
+            good["usage"] = usage
             text = encode(good if status == 200 else {"error": {"message": words, "type": "invalid_request_error"}})
             self.send_response(status)
             for name, value in {"content-type": "application/json", "content-length": str(len(text)),
