@@ -42,7 +42,7 @@ SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class ProbeAnswer:
     """What one probe came to: a hash of the answer, the prompt's tokens (0 if untold) and the served model's name."""
 
     text: str
@@ -64,7 +64,7 @@ def observe(source: Source, subject: LiveSubject, egress: Egress) -> list[FileFi
     return _findings(days, answers, evidence)
 
 
-def _day(days: Sequence[Behaviour], answers: Sequence[Answered]) -> tuple[dict[str, Any], float]:
+def _day(days: Sequence[Behaviour], answers: Sequence[ProbeAnswer]) -> tuple[dict[str, Any], float]:
     """What is kept of a day: the answers, the matches, and where the test stands."""
     told = [[one.text, one.tokens, one.served] for one in answers]
     first = days[0].features["answers"] if days else told
@@ -79,7 +79,7 @@ def _day(days: Sequence[Behaviour], answers: Sequence[Answered]) -> tuple[dict[s
     return kept, sequential.evidence(kept["ratios"])
 
 
-def _findings(days: Sequence[Behaviour], answers: Sequence[Answered], evidence: float) -> list[FileFinding]:
+def _findings(days: Sequence[Behaviour], answers: Sequence[ProbeAnswer], evidence: float) -> list[FileFinding]:
     found = []
     if evidence > sequential.BOUND:
         words = Sentence(
@@ -105,7 +105,7 @@ def _findings(days: Sequence[Behaviour], answers: Sequence[Answered], evidence: 
     return found
 
 
-async def _asked(subject: LiveSubject, egress: Egress) -> list[Answered] | None:
+async def _asked(subject: LiveSubject, egress: Egress) -> list[ProbeAnswer] | None:
     """Every probe's answer, one after the other so that callers feel nothing; None if one was not answered."""
     client, answers = Client(lambda: egress), []
     spec = subject.upstream.spec
@@ -127,14 +127,14 @@ async def _asked(subject: LiveSubject, egress: Egress) -> list[Answered] | None:
     return answers
 
 
-def _read(body: bytes, raw: bytes) -> Answered:
+def _read(body: bytes, raw: bytes) -> ProbeAnswer:
     try:
         document = json.loads(body)
         text = " ".join(str(document["choices"][0]["message"].get("content") or "").split())
         tokens = int((document.get("usage") or {}).get("prompt_tokens") or 0)
     except (ValueError, KeyError, IndexError, TypeError, AttributeError):
         text, tokens = "", 0
-    return Answered(hashlib.sha256(text.encode()).hexdigest()[:16], tokens, _served(raw))
+    return ProbeAnswer(hashlib.sha256(text.encode()).hexdigest()[:16], tokens, _served(raw))
 
 
 def _served(raw: bytes) -> str:
