@@ -18,7 +18,8 @@ from versions.models import Behaviour, Scan
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 KEY = "sk-real"
-ANOTHER = "Some other weights say some other words behind an unchanged name ."
+ANOTHER = "Different weights now say something else behind one unchanged name ."
+"""No word twice: each is a token of its own."""
 
 
 @contextmanager
