@@ -21,6 +21,7 @@ from registry.access import callers
 from registry.catalog import probing
 from routing.calls import kept, records, steps, uses
 from versions import judging, ledger, polling, update_policy, webhooks
+from versions.gitops import statuses
 from versions.review import decisions
 from versions.rollout import verbs as rollouts
 from versions.rollout import watch as rollout_watch
@@ -86,6 +87,12 @@ def move_rollouts() -> None:
     rollout_watch.watch()
 
 
+@task("patchbay.pushes")
+def follow_pushes() -> None:
+    """Look how far pushes of specs have come, and have their forges told."""
+    statuses.follow()
+
+
 @task("patchbay.decide")
 def decide() -> None:
     """Expire what nobody decided in time, write down outages after changes, and help updates on whose job is gone."""
@@ -120,6 +127,7 @@ app.conf.beat_schedule = {
     "sum": {"task": "patchbay.sum", "schedule": 60.0, "options": {"expires": 60.0}},
     "rollouts": {"task": "patchbay.rollouts", "schedule": 2.0, "options": {"expires": 2.0}},
     "recover": {"task": "patchbay.recover", "schedule": 15.0, "options": {"expires": 15.0}},
+    "pushes": {"task": "patchbay.pushes", "schedule": 2.0, "options": {"expires": 2.0}},
     "decide": {"task": "patchbay.decide", "schedule": 30.0, "options": {"expires": 30.0}},
     "poll": {"task": "patchbay.poll", "schedule": 3.0, "options": {"expires": 3.0}},
     "forget_kept": {"task": "patchbay.forget_kept", "schedule": 60.0, "options": {"expires": 60.0}},

@@ -35,6 +35,7 @@ PAGES = (
     "/audit",
     "/sources",
     "/calendar",
+    "/repositories",
     "/settings",
     "/api/docs",
 )

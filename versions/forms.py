@@ -5,6 +5,7 @@ from django.utils.translation import gettext_lazy as _
 
 from controlplane.base.web import words
 from registry.models import Credential
+from versions.gitops.forges import FORGES
 from versions.models import SignaturePolicy, SourceKind
 
 
@@ -58,6 +59,50 @@ class SourceForm(forms.Form):
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
     probe_budget = forms.IntegerField(label=_("Calls of one live scan"), initial=60, min_value=1, max_value=10_000)
+    webhook_secret = forms.CharField(
+        label=_("Webhook secret"),
+        required=False,
+        strip=True,
+        help_text=_("At least 16 characters. Empty: as it is."),
+        widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
+    )
+
+
+class RepositoryForm(forms.Form):
+    """A git repository that holds specs."""
+
+    name = forms.CharField(label=_("Name"), max_length=200, widget=forms.TextInput(attrs={"autocomplete": "off"}))
+    url = forms.CharField(
+        label=_("Address"),
+        max_length=500,
+        help_text=_("As git clones it over HTTP."),
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+    branch = forms.CharField(label=_("Branch"), max_length=200, initial="main")
+    folder = forms.CharField(
+        label=_("Folder"),
+        max_length=300,
+        required=False,
+        help_text=_("Every YAML file below it must hold specs. Empty: the whole repository."),
+    )
+    forge = forms.ChoiceField(
+        label=_("Server"), choices=lambda: [(forge, words.word("forge", forge)) for forge in FORGES]
+    )
+    status_api = forms.CharField(
+        label=_("Address of its API"),
+        max_length=500,
+        required=False,
+        help_text=_("Commit statuses go there: https://api.github.com, or https://gitlab.example.com/api/v4."),
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+    credential = forms.ChoiceField(
+        label=_("Credential"),
+        required=False,
+        choices=lambda: [
+            ("", _("none")),
+            *((name, name) for name in Credential.objects.order_by("name").values_list("name", flat=True)),
+        ],
+    )
     webhook_secret = forms.CharField(
         label=_("Webhook secret"),
         required=False,

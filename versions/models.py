@@ -275,6 +275,35 @@ class SpecRepository(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
 
 
+class Push(models.Model):
+    """One push to a repository of specs: what its plan says, how far it has come, and what its forge was told.
+
+    `plan` has `counts` by action, `rows` (file, line, name, action, errors) and `updates`, ids by model. `state` is a
+    commit status: pending, success, failure or error. `reported` is the last one that the forge was told.
+    """
+
+    repository = models.ForeignKey(SpecRepository, on_delete=models.CASCADE, related_name="pushes")
+    sha = models.CharField(max_length=64)
+    author = models.CharField(max_length=200, blank=True)
+    message = models.CharField(max_length=200, blank=True)
+    console = models.CharField(max_length=300, help_text="where this console was asked, for links in the forge")
+    job_id = models.UUIDField(null=True)
+    plan: "models.JSONField[Any, Any]" = SentenceJSONField(default=dict)
+    planned_at = models.DateTimeField(null=True)
+    state = models.CharField(max_length=8, default="pending")
+    words = SentenceTextField(blank=True)
+    settled = models.BooleanField(default=False, help_text="nothing is to happen any more")
+    reported: "models.JSONField[Any, Any]" = SentenceJSONField(default=dict)
+    report_error = SentenceTextField(blank=True, help_text="why the forge did not take the status")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["repository", "-id"], name="push_repository"),
+            models.Index(fields=["id"], name="push_open", condition=models.Q(settled=False)),
+        ]
+
+
 class Outage(models.Model):
     """Caller errors above the objective within hours after a change of that model. `cause` is what changed it."""
 

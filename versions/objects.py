@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from django.urls import reverse
 
 from controlplane.base.audit.naming import Find, Named
-from versions.models import Source, Update
+from versions.models import Source, SpecRepository, Update
 
 
 def updates(ids: Sequence[str]) -> dict[str, Named]:
@@ -30,4 +30,10 @@ def sources(ids: Sequence[str]) -> dict[str, Named]:
     return {str(pk): Named(name, reverse("source", args=[pk])) for pk, name in rows.values_list("pk", "name")}
 
 
-OBJECTS: dict[str, Find] = {"update": updates, "source": sources}
+def repositories(ids: Sequence[str]) -> dict[str, Named]:
+    """Repositories of specs, which the log writes by number."""
+    rows = SpecRepository.objects.filter(pk__in=[int(text) for text in ids if text.isdecimal() and len(text) < 19])
+    return {str(pk): Named(name, reverse("repository", args=[pk])) for pk, name in rows.values_list("pk", "name")}
+
+
+OBJECTS: dict[str, Find] = {"update": updates, "source": sources, "repository": repositories}

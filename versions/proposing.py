@@ -50,8 +50,8 @@ def propose(
     """Propose a new spec for a model and have it judged in a job; None if it is what the model serves.
 
     The same proposal again gives the open update. `document` is a spec, or its text; one that cannot be read becomes an
-    update that says why. `actor` is None if no person asked (a scan, a push). Raises Forbidden, and Missing for a model
-    without a release.
+    update that says why. `actor` is None if no person asked (a scan, a push); a commit may name its author's `account`.
+    Raises Forbidden, and Missing for a model without a release.
     """
     if actor is not None:
         access.require(actor, "update.propose")
@@ -67,7 +67,8 @@ def propose(
             return same
         update = Update.objects.create(
             model=locked, base=locked.release, source=scan.source if scan else None, scan=scan, origin=origin,
-            proposed=kept, author_id=getattr(actor, "id", None), commit=dict(commit or {}),
+            proposed=kept, author_id=getattr(actor, "id", None) or (commit or {}).get("account"),
+            commit=dict(commit or {}),
         )  # fmt: skip
         detail = {"name": locked.name, "origin": origin, "base": locked.release.number}
         audit.record(actor, "update.propose", "update", update.pk, detail)

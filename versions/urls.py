@@ -8,10 +8,11 @@ from versions.api import gates as gates_api
 from versions.api import golden as golden_api
 from versions.api import outages as outages_api
 from versions.api import policy as policy_api
+from versions.api import repositories as repositories_api
 from versions.api import rollouts as rollouts_api
 from versions.api import sources as sources_api
 from versions.api import updates as updates_api
-from versions.views import calendar, hooks, outages, reviews, rollouts, sources
+from versions.views import calendar, hooks, outages, repositories, reviews, rollouts, sources
 
 pages: list[URLPattern] = [
     path("outages", outages.outages, name="outages"),
@@ -26,6 +27,13 @@ pages: list[URLPattern] = [
     path("hooks/argo/<path:name>", gates_api.ArgoMetric.as_view(), name="argo-metric"),
     path("hooks/sources/<int:source_id>", hooks.source_hook, name="source-hook"),
     path("calendar", calendar.calendar_page, name="calendar"),
+    path("hooks/repositories/<int:repository_id>", hooks.repository_hook, name="repository-hook"),
+    path("repositories", repositories.repositories, name="repositories"),
+    path("repositories/new", repositories.repository_create, name="repository-create"),
+    path("repositories/<int:repository_id>", repositories.repository, name="repository"),
+    path("repositories/<int:repository_id>/change", repositories.repository_change, name="repository-change"),
+    path("repositories/<int:repository_id>/delete", repositories.repository_delete, name="repository-delete"),
+    path("repositories/<int:repository_id>/pull", repositories.repository_pull, name="repository-pull"),
     path("sources", sources.sources, name="sources"),
     path("sources/new", sources.source_create, name="source-create"),
     path("sources/<int:source_id>", sources.source, name="source"),
@@ -47,6 +55,10 @@ api: list[URLPattern] = [
     *routes("rollouts/<uuid:update_id>", rollouts_api.OneRollout.as_view(), "rollout"),
     *routes("rollouts/<uuid:update_id>/<str:move>", rollouts_api.MoveRollout.as_view(), "rollout-move"),
     *routes("calendar", calendar_api.Calendar.as_view(), "calendar"),
+    *routes("repositories", repositories_api.Repositories.as_view(), "repositories"),
+    *routes("repositories/<int:repository_id>", repositories_api.OneRepository.as_view(), "repository"),
+    *routes("repositories/<int:repository_id>/pull", repositories_api.PullNow.as_view(), "repository-pull"),
+    *routes("repositories/<int:repository_id>/pushes", repositories_api.Pushes.as_view(), "repository-pushes"),
     *routes("sources", sources_api.Sources.as_view(), "sources"),
     *routes("sources/<int:source_id>", sources_api.OneSource.as_view(), "source"),
     *routes("sources/<int:source_id>/scan", sources_api.ScanNow.as_view(), "source-scan"),

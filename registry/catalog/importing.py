@@ -131,12 +131,13 @@ def _taken_out(parsed: spec_file.SpecFile, reasons: dict[int, str]) -> str:
 
 def _planned(parsed: spec_file.SpecFile) -> PlannedImport:
     known = releases.world()
-    rows = tuple(_plan_row(row, known) for row in parsed.rows)
+    rows = tuple(plan_row(row, known) for row in parsed.rows)
     found = Counter(row.action for row in rows)
     return PlannedImport(rows, {**{action: found[action] for action in ACTIONS}, "total": len(rows)}, parsed.errors)
 
 
-def _plan_row(row: spec_file.SpecRow, known: releases.World) -> PlanRow:
+def plan_row(row: spec_file.SpecRow, known: releases.World) -> PlanRow:
+    """What would happen to one row beside what exists."""
     if row.spec is None:
         return PlanRow(row.index, row.line, row.name, "invalid", row.errors)
     if known.digests.get(row.name) == row.digest:

@@ -51,6 +51,13 @@ POST   hooks/flagger/<str:hook>                    anyone   -
 GET    hooks/argo/<path:name>                      viewer   read,manage
 POST   hooks/sources/<int:source_id>               anyone   -
 GET    calendar                                    viewer   -
+POST   hooks/repositories/<int:repository_id>      anyone   -
+GET    repositories                                engineer -
+POST   repositories/new                            admin    -
+GET    repositories/<int:repository_id>            engineer -
+POST   repositories/<int:repository_id>/change     admin    -
+POST   repositories/<int:repository_id>/delete     admin    -
+POST   repositories/<int:repository_id>/pull       admin    -
 GET    sources                                     engineer -
 POST   sources/new                                 engineer -
 GET    sources/<int:source_id>                     engineer -
@@ -181,6 +188,13 @@ PUT    api/rollouts/plan                           admin    -
 GET    api/rollouts/<uuid:update_id>               viewer   read,manage
 POST   api/rollouts/<uuid:update_id>/<str:move>    engineer manage
 GET    api/calendar                                viewer   read,manage
+GET    api/repositories                            engineer manage
+POST   api/repositories                            admin    -
+GET    api/repositories/<int:repository_id>        engineer manage
+PATCH  api/repositories/<int:repository_id>        admin    -
+DELETE api/repositories/<int:repository_id>        admin    -
+POST   api/repositories/<int:repository_id>/pull   admin    -
+GET    api/repositories/<int:repository_id>/pushes engineer manage
 GET    api/sources                                 engineer manage
 POST   api/sources                                 engineer manage
 GET    api/sources/<int:source_id>                 engineer manage

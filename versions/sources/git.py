@@ -50,17 +50,26 @@ def look(place: SourcePlace, web: Web) -> Sighting | None:
 @contextmanager
 def opened(place: SourcePlace, sighting: Sighting, web: Web) -> Iterator[OpenedSource]:
     """The tree of one commit."""
+    with at_commit(place, sighting.revision, web) as tree:
+        yield tree
+
+
+@contextmanager
+def at_commit(place: SourcePlace, commit: str, web: Web) -> Iterator["CommitTree"]:
+    """The tree of one commit, and who wrote it."""
     with (
         tempfile.TemporaryDirectory(prefix="patchbay-git-") as folder,
         tempfile.TemporaryFile() as pack,
         Repo.init_bare(folder) as repository,
         _told(place.location),
     ):
-        _fetch(_Client(place, web, MOST_PACK), repository, ObjectID(sighting.revision.encode()), pack)
-        yield _Tree(repository, sighting.revision)
+        _fetch(_Client(place, web, MOST_PACK), repository, ObjectID(commit.encode()), pack)
+        yield CommitTree(repository, commit)
 
 
-class _Tree:
+class CommitTree:
+    """One commit. `author` is a name and an e-mail address, `message` the first line of what it says."""
+
     def __init__(self, repository: Repo, commit: str) -> None:
         self._store = repository.object_store
         found = self._store[ObjectID(commit.encode())]
@@ -69,6 +78,9 @@ class _Tree:
         if not isinstance(found, Commit):
             raise SourceRefused(Sentence("{commit} is no commit", commit=commit[:12]))
         self._tree = found.tree
+        name, _, mail = found.author.decode("utf-8", "replace").partition("<")
+        self.author = (name.strip(), mail.partition(">")[0].strip())
+        self.message = found.message.decode("utf-8", "replace").strip().partition("\n")[0]
 
     def files(self) -> Iterator[ListedFile]:
         """Every file. A symlink is the text of its target and is not followed; a submodule is its commit."""
