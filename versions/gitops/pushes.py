@@ -7,6 +7,7 @@ nothing. Pushes of one repository are read one after the other; one that the bra
 import uuid
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from django.db import transaction
@@ -17,7 +18,7 @@ from controlplane.base import access, events, revision
 from controlplane.base.audit import chain as audit
 from controlplane.base.jobs import verbs as jobs
 from controlplane.base.jobs.engine import JobDeferred, JobFailed, Lease
-from controlplane.base.messages import Sentence, message_of
+from controlplane.base.messages import Sentence, cut, message_of
 from controlplane.base.models import Job, JobState, User
 from registry.catalog import importing, releases
 from registry.catalog.verbs import enqueue_probe
@@ -34,6 +35,7 @@ from versions.sources import git
 from versions.webhooks import Delivered
 
 KIND = "push"
+MOST_ERRORS, LONGEST_ERROR = 20, 500
 MOST_ROWS = 1000
 """Rows of a plan that are kept, those that do something first."""
 Writer = Mapping[str, str]
@@ -102,9 +104,7 @@ def _wait_for_others(lease: Lease) -> None:
     """Give the job back while an older one reads the same repository. Raises JobDeferred."""
     job = lease.job
     older = Q(created_at__lt=job.created_at) | Q(created_at=job.created_at, pk__lt=job.pk)
-    others = Job.objects.filter(
-        older, kind=KIND, state=JobState.RUNNING, input__repository=job.input["repository"]
-    )
+    others = Job.objects.filter(older, kind=KIND, state=JobState.RUNNING, input__repository=job.input["repository"])
     if others.exists():
         raise JobDeferred("busy", Sentence("another push of the repository is read"), retry_after=0.5, longest=5.0)
 
@@ -163,17 +163,14 @@ def _propose(
         if row.action == "changed" and row.name in models:
             commit = _commit(push, row, _account(known, writers.get(row.file) or author))
             update = _update_for(push, models[row.name], row, commit, row.file in writers)
-            if update is None:
-                row = PushRow(row.file, row.line, row.name, "unchanged", row=row.row)
-            else:
+            if update is not None:
                 updates[row.name] = str(update)
-        after.append(row)
+        served = row.action == "changed" and update is None
+        after.append(replace(row, action="unchanged") if served else row)
     return after, updates
 
 
-def _update_for(
-    push: Push, model: Model, row: PushRow, commit: Mapping[str, Any], touched: bool
-) -> uuid.UUID | None:
+def _update_for(push: Push, model: Model, row: PushRow, commit: Mapping[str, Any], touched: bool) -> uuid.UUID | None:
     """The update that this spec is proposed with; the decided one if people did not want it and nobody touched it."""
     assert row.row is not None
     earlier = Update.objects.filter(model=model).order_by("-created_at").first()
@@ -215,15 +212,17 @@ def _keep(lease: Lease, push: Push, rows: Sequence[PushRow], updates: Mapping[st
     telling = sorted(rows, key=lambda row: ("invalid", "changed", "new", "unchanged").index(row.action))
     push.plan = {
         "counts": {**{action: found[action] for action in importing.ACTIONS}, "total": len(rows)},
-        "rows": [
-            {"file": row.file, "line": row.line, "name": row.name, "action": row.action, "errors": list(row.errors[:20])}
-            for row in telling[:MOST_ROWS]
-        ],
+        "rows": [_row(row) for row in telling[:MOST_ROWS]],
         "updates": dict(updates),
     }  # fmt: skip
     Push.objects.filter(pk=push.pk).update(plan=push.plan, planned_at=Now())
     SpecRepository.objects.filter(pk=push.repository_id).update(revision=push.sha, state_reason="")
     events.publish("repositories", {"id": push.repository_id})
+
+
+def _row(row: PushRow) -> dict[str, Any]:
+    told = {"file": row.file, "line": row.line, "name": row.name, "action": row.action}
+    return {**told, "errors": [cut(error, LONGEST_ERROR) for error in row.errors[:MOST_ERRORS]]}
 
 
 def _note(push: Push, why: str) -> None:

@@ -81,10 +81,8 @@ def change(
     _save(row, secret)
     changed = audit.difference(before, _told(row))
     if secret is not None:
-        changed["webhook_secret"] = {"after": "set" if secret else "removed"}
-    audit.record(
-        actor, "repository.change", "repository", row.pk, {"name": row.name, "changed": changed}, request_id
-    )
+        changed["webhook_secret"] = {"to": "set" if secret else "removed"}
+    audit.record(actor, "repository.change", "repository", row.pk, {"name": row.name, "changed": changed}, request_id)
     return _announced(row)
 
 

@@ -83,7 +83,7 @@ def state_of(push: Push) -> PushState:
     found = Counter({"created": counts["new"], "unchanged": counts["unchanged"]})
     for update in Update.objects.filter(pk__in=push.plan["updates"].values()).only("state", "live_at", "model_id"):
         found[_outcome(update)] += 1
-    words = joined([_WORDS[name](found[name]) for name in _WORDS if found[name]], ", ") or Sentence("no specs")
+    words: str = joined([_WORDS[name](found[name]) for name in _WORDS if found[name]], ", ") or Sentence("no specs")
     if found["moving"] or found["review"]:
         return PushState("pending", words, settled=False)
     return PushState("failure" if found["stopped"] or found["replaced"] else "success", words, settled=True)
@@ -114,16 +114,14 @@ def _follow(push: Push) -> bool:
 
 def enqueue(push: Push) -> None:
     """Have a push's forge told, unless a job that will do so waits already."""
-    waiting = Job.objects.filter(
-        kind=KIND, state__in=[JobState.QUEUED, JobState.RUNNING], input__push=push.pk
-    )
+    waiting = Job.objects.filter(kind=KIND, state__in=[JobState.QUEUED, JobState.RUNNING], input__push=push.pk)
     if not waiting.exists():
         title = Sentence("Report a push to {repository}", repository=push.repository.name)
         jobs.enqueue(KIND, {"push": push.pk}, title=title)
 
 
 def _unplanned(push: Push) -> PushState:
-    job = Job.objects.filter(pk=push.job_id).only("state", "error").first()
+    job = Job.objects.filter(pk=push.job_id).only("state", "error").first() if push.job_id else None
     if job is not None and job.state not in jobs.FINAL:
         return PushState("pending", push.words, settled=False)
     error = job.error if job is not None else None

@@ -13,7 +13,8 @@ from controlplane.base.web.doors import PersonRequest, go, page, page_of, reques
 from controlplane.base.web.paging import page_of_rows
 from controlplane.base.web.telling import told
 from versions.forms import RepositoryForm
-from versions.gitops import pushes, repositories as verbs
+from versions.gitops import pushes
+from versions.gitops import repositories as verbs
 from versions.models import Push, SpecRepository, Update
 
 ROWS_SHOWN = 100

@@ -12,7 +12,15 @@ from registry.models import Model
 from tests.versions.git_server import GitServer, git_server
 from tests.versions.gitops.forge_server import ForgeServer, forge
 from tests.versions.gitops.pushing import (
-    a_repository, an_admin, github_push, post, pushed, serving, spec_yaml, update_of, work,
+    a_repository,
+    an_admin,
+    github_push,
+    post,
+    pushed,
+    serving,
+    spec_yaml,
+    update_of,
+    work,
 )  # fmt: skip
 from tests.versions.updating import a_model, document, with_params
 from versions import flow
@@ -45,7 +53,8 @@ def test_a_push_creates_what_is_new_and_proposes_what_changed(git_server: GitSer
     push = pushed(repository, sha)
     assert push.plan["counts"] == {"new": 1, "changed": 1, "unchanged": 1, "invalid": 0, "total": 3}
     assert [(row["name"], row["file"], row["action"]) for row in push.plan["rows"]] == [
-        ("m", "models/a.yaml", "changed"), ("fresh", "models/deep/b.yml", "new"), ("same", "models/a.yaml", "unchanged"),
+        ("m", "models/a.yaml", "changed"), ("fresh", "models/deep/b.yml", "new"),
+        ("same", "models/a.yaml", "unchanged"),
     ]  # fmt: skip
     update = update_of(push, "m")
     assert (update.origin, update.commit["sha"], update.commit["file"]) == ("gitops", sha, "models/a.yaml")
@@ -249,7 +258,9 @@ def test_too_many_or_too_large_files_are_refused(git_server: GitServer, monkeypa
     assert "a.yaml is not read" in push.words
 
 
-@pytest.mark.parametrize("text", [b"", b"{", b"models: 3", b"&a [*a]", b"\x00\xff", b"models:\n  - 7\n", b"- a\n" * 999])
+@pytest.mark.parametrize(
+    "text", [b"", b"{", b"models: 3", b"&a [*a]", b"\x00\xff", b"models:\n  - 7\n", b"- a\n" * 999]
+)
 def test_no_file_breaks_a_push(git_server: GitServer, text: bytes) -> None:
     push = pushed(a_repository(git_server), git_server.commit({"m.yaml": text}))
     assert push.state == "failure"
