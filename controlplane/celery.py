@@ -82,8 +82,9 @@ def recover() -> None:
 
 @task("patchbay.rollouts")
 def move_rollouts() -> None:
-    """Begin what is approved, and look after rollouts beside the gateways, which do so every second."""
+    """Begin what is approved, judge again what was overtaken, and look after rollouts beside the gateways."""
     rollouts.start_approved()
+    judging.catch_up()
     rollout_watch.watch()
 
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import F, Max
 from django.utils import timezone
 
 from controlplane.base import access
@@ -99,6 +99,14 @@ def recover() -> int:
         else:
             _moved(update, UpdateEvent.ASK, reason=why, deadline=timezone.now() + DECIDE_WITHIN)
     return moved
+
+
+def catch_up() -> int:
+    """Have updates in review judged again whose model serves another release by now. Returns how many."""
+    rows = Update.objects.filter(state=UpdateState.REVIEW).exclude(base=F("model__release")).select_related("model")
+    for update in rows:
+        proposing.enqueue_once(update, f"{update.pk} on {update.model.release_id}")
+    return len(rows)
 
 
 def _judged(update: Update, edited: Mapping[str, Any] | None) -> Update | None:

@@ -87,6 +87,12 @@ def enqueue(update: Update, actor: Any = None, edited: Mapping[str, Any] | None 
     jobs.enqueue(KIND, given, actor=actor, title=title)
 
 
+def enqueue_once(update: Update, key: str) -> None:
+    """Have an update judged unless it was for this very reason before."""
+    title = Sentence("Judge the update of {model}", model=update.model.name)
+    jobs.enqueue(KIND, {"update": str(update.pk)}, title=title, idempotency=jobs.once(key, key))
+
+
 def propose_from_scan(scan_id: int) -> Update | None:
     """Propose what a finished scan found changed; None if that is nothing, or was decided on already.
 

@@ -105,6 +105,22 @@ def forceable(old: Rules, new: Rules) -> bool:
     return not newly and all(old[name]["type"] == new[name]["type"] for name in old.keys() & new.keys())
 
 
+def either(old: Rules, new: Rules) -> dict[str, dict[str, Any]]:
+    """Rules that take whatever one of two versions takes; of equal types, as in place no type changes."""
+    found: dict[str, dict[str, Any]] = {}
+    for name in {**old, **new}:
+        one, other = old.get(name, new.get(name, {})), new.get(name, old.get(name, {}))
+        rule = {"type": other["type"]}
+        if "min" in one and "min" in other:
+            rule |= {"min": min(one["min"], other["min"]), "max": max(one["max"], other["max"])}
+        if "options" in one and "options" in other:
+            rule["options"] = list(dict.fromkeys([*one["options"], *other["options"]]))
+        if name in old and name in new and one.get("required") and other.get("required"):
+            rule["required"] = True
+        found[name] = rule
+    return found
+
+
 def chains(path: Path) -> list[list[Rules]]:
     """The rules of each model file through its edits, oldest first; edits that change no rule are left out."""
     by_file: dict[str, list[Mapping[str, Any]]] = defaultdict(list)

@@ -167,7 +167,8 @@ def _told(result: dict[str, Any], with_: MonthPlayed, without: MonthPlayed) -> s
         for model, first, last in played.received.outages()[:10]:
             lines.append(f"outage {name} updates: model {model}, days {first} to {last}")
             lines.append(f"    {played.received.examples[model]}")
-    return "\n".join(lines)
+    lines += [f"stopped: {line}" for line in with_.counts["stopped"]]
+    return "\n".join([*lines, *(f"reviewed: {line}" for line in with_.counts["why_reviewed"])])
 
 
 def _keep(result: dict[str, Any]) -> None:

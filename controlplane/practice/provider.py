@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 
 from controlplane.practice import specs
-from controlplane.practice.changes import MonthOfChanges, Rules, UpstreamChange
+from controlplane.practice.changes import MonthOfChanges, Rules, UpstreamChange, either
 from registry.emulators.roster import emulated
 
 
@@ -23,6 +23,7 @@ class Provider:
     def __init__(self, fleet: str, month: MonthOfChanges) -> None:
         self._fleet = fleet
         self._month = month
+        self._announced = {model: [rules] for model, rules in month.first.items()}
         self._client = httpx.AsyncClient(base_url=fleet, timeout=30.0)
 
     def first_documents(self) -> list[dict[str, Any]]:
@@ -44,15 +45,29 @@ class Provider:
             await self._describe(model, 1, rules)
 
     async def publish(self, change: UpstreamChange) -> None:
-        """Publish a description; a new version is served at its own address from now on."""
-        if not change.in_place:
+        """Publish a description; a new version is served at its own address from now on.
+
+        A hosted model's address takes what either version takes until the notice is over, as providers do it.
+        """
+        if change.in_place:
+            self._announced[change.model].append(change.rules)
+            await self._serve(change.model)
+        else:
             await self._put(change.model, f"v{change.version}", {"parameters": change.rules})
         await self._describe(change.model, change.version, change.rules)
 
     async def force_after(self, change: UpstreamChange, seconds: float) -> None:
-        """Move a hosted model's own address once its notice is over."""
+        """Take nothing any more that only older versions of a hosted model took, once the notice is over."""
         await asyncio.sleep(seconds)
-        await self._put(change.model, "v1", {"parameters": change.rules, "current": "v1"})
+        versions = self._announced[change.model]
+        del versions[: versions.index(change.rules)]
+        await self._serve(change.model)
+
+    async def _serve(self, model: int) -> None:
+        rules = self._announced[model][0]
+        for later in self._announced[model][1:]:
+            rules = either(rules, later)
+        await self._put(model, "v1", {"parameters": rules, "current": "v1"})
 
     async def tell(self, change: UpstreamChange, url: str, made: Mapping[str, Any]) -> None:
         """Send a signed webhook (Standard Webhooks) about a change to the model's source."""

@@ -9,7 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controlplane.practice import specs
-from controlplane.practice.changes import DAYS, FILE, chains, forceable, month, rules_of
+from controlplane.practice.callers import profiles
+from controlplane.practice.changes import DAYS, FILE, chains, either, forceable, month, rules_of
+from registry.emulators.contracts import breach_of
+from registry.emulators.wire import to_json
 from registry.specfile import file as spec_file
 
 MODELS = specs.changing(500)
@@ -76,3 +79,19 @@ def test_edits_of_one_file_are_played_in_order_of_time(tmp_path: Path) -> None:
 def test_only_language_models_on_the_openai_wire_change() -> None:
     assert len(MODELS) == 251
     assert specs.changing(16) == [1, 3, 4, 6, 9, 10, 13, 14]
+
+
+@given(st.integers(0, 10**6))
+@settings(max_examples=10, deadline=None)
+def test_during_a_notice_both_versions_are_taken(seed: int) -> None:
+    played = month(seed, MODELS)
+    now = dict(played.first)
+    for change in played.changes:
+        old, now[change.model] = now[change.model], change.rules
+        bodies = [
+            to_json(profile.body)
+            for version in (old, change.rules)
+            for profile in profiles(seed, {change.model: version})
+        ]
+        both = either(old, change.rules) if change.in_place else {}
+        assert not change.in_place or not any(breach_of(both, body) for body in bodies)

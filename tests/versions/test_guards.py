@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable
 
 import pytest
+from msgspec import structs
 
 from routing.dataplane.colours import ColourCounts, SplitCounts, bucket
 from versions.rollout import guards
@@ -134,7 +135,16 @@ def test_sums_that_redis_lost_are_a_new_beginning() -> None:
     assert read(evidence, good, sticky=False, limits=LIMITS) == ()
     lost = SplitCounts(ColourCounts(calls=90, failed=0), ColourCounts(calls=10, failed=9))
     assert read(evidence, lost, sticky=False, limits=LIMITS) == ()
-    assert guards.doubtful(evidence) == ()
+    assert guards.doubtful(evidence, LIMITS) == ()
+
+
+def test_a_loss_that_was_approved_is_neither_broken_nor_doubtful() -> None:
+    evidence, approved = GuardEvidence(), structs.replace(LIMITS, lossy_points=guards.EVERYTHING)
+    for number in range(1, 40):
+        counts = SplitCounts(ColourCounts(calls=100 * number), ColourCounts(calls=20 * number, lossy=20 * number))
+        assert read(evidence, counts, sticky=False, limits=approved) == ()
+    assert guards.doubtful(evidence, approved) == ()
+    assert guards.doubtful(evidence, LIMITS) == ("lossy",)
 
 
 def test_a_caller_that_always_fails_does_not_break_a_line_if_callers_stay_on_their_colour() -> None:

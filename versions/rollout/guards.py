@@ -30,6 +30,8 @@ SLOW_SHARE = 0.05
 LEAST_BLUE = 100
 LEAST_MS = 20.0
 UNKNOWN_RATE = 0.2
+EVERYTHING = 100.0
+"""A limit in points that nothing can pass."""
 
 
 class GuardLimits(Struct, frozen=True, forbid_unknown_fields=True):
@@ -98,9 +100,16 @@ def read(evidence: GuardEvidence, counts: SplitCounts, *, sticky: bool, limits: 
     return tuple(name for name, line in evidence.lines.items() if _breaks(name, line, limits))
 
 
-def doubtful(evidence: GuardEvidence) -> tuple[str, ...]:
-    """Lines that are not broken, but speak against green so loudly that a step should not go on."""
-    return tuple(name for name, line in evidence.lines.items() if line.evidence >= DOUBTFUL and _worse(line))
+def doubtful(evidence: GuardEvidence, limits: GuardLimits) -> tuple[str, ...]:
+    """Lines that are not broken, but speak against green so loudly that a step should not go on.
+
+    A line whose limit nothing can pass is not looked at: its losses were judged and approved.
+    """
+    return tuple(
+        name
+        for name, line in evidence.lines.items()
+        if line.evidence >= DOUBTFUL and _worse(line) and getattr(limits, f"{name}_points", 0.0) < EVERYTHING
+    )
 
 
 def p95(colour: ColourCounts) -> float | None:

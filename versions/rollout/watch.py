@@ -120,7 +120,7 @@ def _next(rollout: Rollout, evidence: GuardEvidence, told: bool, lasted: float) 
     if not told:
         words = Sentence("no gateway has told for {seconds} s what becomes of its calls", seconds=round(SILENT_SECONDS))
         return NextMove("hold", words) if late else NextMove()
-    doubts = guards.doubtful(evidence)
+    doubts = guards.doubtful(evidence, limits)
     if doubts:
         words = Sentence("inconclusive: {lines}; a person must look", lines=", ".join(doubts))
         return NextMove("hold", words) if late else NextMove()

@@ -34,7 +34,7 @@ NARROWER = {
 
 def an_update(**fields: Any) -> Update:
     update = in_review(report=NARROWER, proposed=NEW, callers_hurt=3, calls_hurt=1204, impact={"callers": 14}, **fields)
-    Release.objects.filter(pk=update.base_id).update(spec=SPEC)
+    Release.objects.filter(pk=str(update.base_id)).update(spec=SPEC)
     update.refresh_from_db()
     return update
 
