@@ -9,7 +9,7 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from registry.canon import Request, Task
+from registry.canon import Failure, Request, Task
 from registry.protocols.compiler.adapters import compile_adapter
 from registry.specfile import file as spec_file
 from versions.diff.classify import classify
@@ -92,6 +92,23 @@ def test_a_removed_parameter_is_taken_and_not_sent_and_a_person_is_asked() -> No
     assert document["params"]["seed"]["sent"] is False
     assert "seed" not in wire(document, {"seed": 3})
     assert classify(normal(BASE), callers_side(document)).verdict == "breaking"
+
+
+@pytest.mark.parametrize("protocol", ["openai", "anthropic", "ollama", "huggingface"])
+def test_a_parameter_that_is_not_sent_reaches_no_wire_and_is_told(protocol: str) -> None:
+    params = {"top_k": {"type": "int", "range": [1, 50], "default": 4, "sent": False}, "max_tokens": {"type": "int"}}
+    spec = spec_file.read({**BASE, "protocol": protocol, "params": params})
+    fields = {"messages": [{"role": "user", "content": "hi"}], "top_k": 3, "max_tokens": 5}
+    raw = {name: msgspec.Raw(msgspec.json.encode(value)) for name, value in fields.items()}
+    encode = compile_adapter(spec).operations[Task.CHAT].encode
+    encoded = encode(Request(Task.CHAT, raw), "m")
+    assert b"top_k" not in encoded.wire.body
+    assert [(item.parameter, item.action) for item in encoded.adapted if item.parameter == "top_k"] == [
+        ("top_k", "dropped")
+    ]
+    with pytest.raises(Failure, match="top_k"):
+        encode(Request(Task.CHAT, raw, strict=True), "m")
+    assert spec_file.read(spec_file.document(spec)) == spec
 
 
 def test_a_renamed_option_that_is_the_default_stays_the_default() -> None:
