@@ -20,6 +20,7 @@ from controlplane.base.jobs.verbs import forget_old_jobs, waiting
 from registry.access import callers
 from registry.catalog import probing
 from routing.calls import kept, records, steps, uses
+from routing.history import store as telemetry_store
 from versions import judging, ledger, polling, update_policy, webhooks
 from versions.gitops import statuses
 from versions.review import decisions
@@ -66,6 +67,12 @@ def sweep() -> None:
 def drain() -> None:
     """Move call records from Redis to PostgreSQL."""
     records.drain()
+
+
+@task("patchbay.telemetry")
+def keep_telemetry() -> None:
+    """Move samples of devices from Redis to the latest values and to history."""
+    telemetry_store.keep()
 
 
 @task("patchbay.sum")
@@ -125,6 +132,7 @@ def tidy() -> None:
 app.conf.beat_schedule = {
     "sweep": {"task": "patchbay.sweep", "schedule": 5.0, "options": {"expires": 5.0}},
     "drain": {"task": "patchbay.drain", "schedule": 2.0, "options": {"expires": 2.0}},
+    "telemetry": {"task": "patchbay.telemetry", "schedule": 1.0, "options": {"expires": 1.0}},
     "sum": {"task": "patchbay.sum", "schedule": 60.0, "options": {"expires": 60.0}},
     "rollouts": {"task": "patchbay.rollouts", "schedule": 2.0, "options": {"expires": 2.0}},
     "recover": {"task": "patchbay.recover", "schedule": 15.0, "options": {"expires": 15.0}},

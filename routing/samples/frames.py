@@ -1,0 +1,119 @@
+"""A frame: everything that one source said at one tick, packed, so that it travels and is stored as one message."""
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from routing.samples.dimensions import BY_POSITION, SERIES, UNITS
+from routing.samples.readings import MOST_SUBJECTS, SourceReading
+
+Array = NDArray[Any]
+
+
+class Frame(msgspec.Struct, array_like=True, frozen=True):
+    """`run` grows with each start of the agent, `sequence` by one with each frame; `at` is Unix time, in seconds.
+
+    `values`: float32 of `gauges` for each subject, then float64 of `counters` (and states) for each subject; NaN is
+    absent. Both lists are positions of series. `complaints`: fault, metric, subject, value.
+    """
+
+    source: str
+    run: int
+    sequence: int
+    at: float
+    subjects: list[str]
+    gauges: list[int]
+    counters: list[int]
+    values: bytes
+    complaints: list[tuple[str, str, str, str]] = []
+
+
+class FrameInvalid(Exception):
+    """A message that is no frame, or one whose parts do not fit together."""
+
+
+_DECODER = msgspec.msgpack.Decoder(Frame)
+encode = msgspec.msgpack.Encoder().encode
+_LOW = {position: UNITS[series.unit][0] for position, series in BY_POSITION.items()}
+_HIGH = {position: UNITS[series.unit][1] for position, series in BY_POSITION.items()}
+
+
+def pack(source: str, run: int, sequence: int, at: float, reading: SourceReading) -> Frame:
+    """The frame of a reading."""
+    given = {name for one in reading.subjects.values() for name in one.values}
+    gauges = [series for name, series in SERIES.items() if name in given and series.kind == "gauge"]
+    counters = [series for name, series in SERIES.items() if name in given and series.kind != "gauge"]
+    rows = [one.values for one in reading.subjects.values()]
+    values = _block(rows, (one.name for one in gauges), "<f4") + _block(rows, (one.name for one in counters), "<f8")
+    return Frame(
+        source, run, sequence, at, list(reading.subjects),
+        [one.position for one in gauges], [one.position for one in counters], values,
+        [(one.fault, one.metric, one.subject, one.value) for one in reading.complaints],
+    )  # fmt: skip
+
+
+def _block(rows: list[dict[str, float]], names: Iterable[str], kind: str) -> bytes:
+    wanted = list(names)
+    return np.array([[row.get(name, math.nan) for name in wanted] for row in rows], kind).tobytes()
+
+
+def decode(body: bytes) -> Frame:
+    """The frame of a message. Raises FrameInvalid."""
+    try:
+        frame = _DECODER.decode(body)
+    except msgspec.MsgspecError as error:
+        raise FrameInvalid(str(error)) from error
+    subjects, positions = len(frame.subjects), frame.gauges + frame.counters
+    if not frame.source or len(frame.source) > 200 or subjects > MOST_SUBJECTS or not math.isfinite(frame.at):
+        raise FrameInvalid("the source's name, the time or the number of subjects cannot be")
+    if (
+        len(set(frame.subjects)) != subjects
+        or len(set(positions)) != len(positions)
+        or not set(positions) <= _LOW.keys()
+    ):
+        raise FrameInvalid("a subject or a series is given twice, or a series is unknown")
+    if len(frame.values) != subjects * (4 * len(frame.gauges) + 8 * len(frame.counters)):
+        raise FrameInvalid("the values do not fit the subjects and series")
+    if not (0 <= frame.run < 2**63 and 0 <= frame.sequence < 2**63):
+        raise FrameInvalid("run or sequence is not a number of 63 bits")
+    return frame
+
+
+def arrays(frame: Frame) -> tuple[Array, Array]:
+    """Gauges and counters, a row for each subject; values that their unit rules out are NaN."""
+    subjects, split = len(frame.subjects), 4 * len(frame.subjects) * len(frame.gauges)
+    gauges = np.frombuffer(frame.values[:split], "<f4").reshape(subjects, len(frame.gauges))
+    counters = np.frombuffer(frame.values[split:], "<f8").reshape(subjects, len(frame.counters))
+    return _possible(gauges, frame.gauges), _possible(counters, frame.counters)
+
+
+def _possible(values: Array, positions: list[int]) -> Array:
+    low, high = [_LOW[one] for one in positions], [_HIGH[one] * (1 + 1e-6) for one in positions]
+    return np.where((values >= low) & (values <= high), values, np.nan)
+
+
+def unpack(frame: Frame) -> dict[str, dict[str, float]]:
+    """Each subject's values by the name of the series; what was not given is absent."""
+    names = [BY_POSITION[one].name for one in frame.gauges + frame.counters]
+    rows = np.concatenate(arrays(frame), axis=1).tolist()
+    return {
+        subject: {name: value for name, value in zip(names, row, strict=True) if value == value}
+        for subject, row in zip(frame.subjects, rows, strict=True)
+    }
+
+
+def increases(values: Mapping[float, float]) -> float:
+    """By how much a counter grew, from its readings by time. A reset counts from zero, a wrap at 32 bits goes on."""
+    total, before = 0.0, None
+    for value in values.values():
+        if before is not None and value >= before:
+            total += value - before
+        elif before is not None:
+            wrapped = 0.9 * 2**32 < before < 2**32 and value < 0.1 * 2**32
+            total += value + (2**32 - before if wrapped else 0.0)
+        before = value
+    return total

@@ -1,0 +1,134 @@
+"""The path of a sample: stream → store → latest values and history; once each, whatever happens on the way."""
+
+import time
+
+import pytest
+from django.db import connection
+
+from controlplane.base import events, redis_names
+from routing.history import charts, latest, partitions, rolling, store
+from routing.samples.frames import Frame, pack
+from routing.samples.readings import Observed, SourceReading
+
+pytestmark = pytest.mark.django_db
+NOON = 1_800_000_000.0 - 1_800_000_000.0 % 86_400 + 43_200
+
+
+@pytest.fixture(autouse=True)
+def _empty(stores: None) -> None:
+    events.store().delete(redis_names.TELEMETRY, redis_names.TELEMETRY_LATEST)
+
+
+def frame(at: float, sequence: int, power: float = 100.0, run: int = 1, source: str = "node-a") -> Frame:
+    said = SourceReading({"GPU-1": Observed(values={"power_watts": power, "energy_joules_total": 1e9 + sequence})})
+    return pack(source, run, sequence, at, said)
+
+
+def rows(table: str = "telemetry_second") -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(f"select count(*) from {table}")
+        return int(cursor.fetchone()[0])
+
+
+def test_a_sample_reaches_the_latest_values_and_history() -> None:
+    now = time.time()
+    store.send(events.store(), [frame(now - 1, 1, 90.0), frame(now, 2, 95.5)])
+    assert store.keep() == 2
+    assert events.store().xlen(redis_names.TELEMETRY) == 0
+    known = latest.by_subject(latest.frames(events.store()), time.time())["GPU-1"]
+    assert known.source == "node-a"
+    assert known.age_s < 10
+    assert known.values == {"power_watts": 95.5, "energy_joules_total": 1e9 + 2}
+    assert [value for _, value in charts.points("GPU-1", "power_watts", now - 60, now + 1)] == [90.0, 95.5]
+
+
+def test_what_is_sent_twice_is_counted_once() -> None:
+    now = time.time()
+    for _ in range(2):
+        store.send(events.store(), [frame(now, 1), frame(now, 2)])
+        store.keep()
+    store.send(events.store(), [frame(now, 1), frame(now, 3), frame(now, 3)])
+    assert store.keep() == 1
+    assert rows() == 3
+
+
+def test_an_agent_that_starts_anew_begins_a_run_and_an_older_run_is_over() -> None:
+    now = time.time()
+    assert (
+        len(store.store([(now, frame(now, 50, run=1)), (now, frame(now, 0, run=2)), (now, frame(now, 51, run=1))])) == 2
+    )
+
+
+def test_what_was_missed_is_counted() -> None:
+    now = time.time()
+    store.store([(now, frame(now, 1)), (now, frame(now, 5))])
+    with connection.cursor() as cursor:
+        cursor.execute("select run, sequence, missed from telemetry_source")
+        assert cursor.fetchall() == [(1, 5, 3)]
+
+
+def test_a_store_that_was_away_catches_up() -> None:
+    now = time.time()
+    store.send(events.store(), [frame(now, number) for number in range(store.BATCH * 2 + 5)])
+    assert store.keep() == store.BATCH * 2 + 5
+
+
+@pytest.mark.parametrize("off", [-86_400, 86_400, 60])
+def test_a_clock_that_is_off_counts_when_it_arrived_and_is_told(off: float) -> None:
+    [(_, kept)] = store.store([(NOON, frame(NOON + off, 1))])
+    assert kept.at == NOON
+    assert kept.complaints == [("clock off", "", "", f"{off:+.0f} s")]
+
+
+def test_a_message_that_is_no_frame_is_left_out() -> None:
+    events.store().xadd(redis_names.TELEMETRY, {b"f": b"<html>"})
+    events.store().xadd(redis_names.TELEMETRY, {b"x": b""})
+    store.send(events.store(), [frame(time.time(), 1)])
+    assert store.keep() == 1
+    assert events.store().xlen(redis_names.TELEMETRY) == 0
+
+
+def hours(count: int) -> None:
+    """Store `count` hours, a frame each ten seconds, and sum up as they go on."""
+    for start in range(int(NOON), int(NOON) + 3600 * count, 600):
+        ticks = [start + offset for offset in range(0, 600, 10)]
+        store.store([(at, frame(at, at, power=float(at % 3600))) for at in ticks])
+        rolling.roll(start + 600)
+    rolling.roll(NOON + 3600 * count + rolling.GRACE)
+
+
+def test_seconds_become_ten_seconds_and_minutes_and_old_partitions_are_dropped() -> None:
+    hours(2)
+    assert rows("telemetry_ten_seconds") == 12
+    assert rows("telemetry_minute") == 2
+    assert len(partitions.names(partitions.SECOND)) <= 2
+    minutes = charts.points("GPU-1", "power_watts", NOON - 86_400, NOON + 7200)
+    assert len(minutes) == 120
+    assert minutes[1] == (NOON + 60, 85.0)
+    tens = charts.points("GPU-1", "power_watts", NOON, NOON + 3599)
+    assert len(tens) == 360
+    assert tens[7] == (NOON + 70, 70.0)
+
+
+def test_what_is_not_summed_up_yet_is_in_the_chart() -> None:
+    hours(1)
+    store.store([(NOON + 3600, frame(NOON + 3600, 10**12, power=7.0))])
+    assert charts.points("GPU-1", "power_watts", NOON, NOON + 3700)[-1] == (NOON + 3600, 7.0)
+
+
+def test_a_late_frame_is_summed_up_too() -> None:
+    store.store([(NOON, frame(NOON, 1, power=100.0))])
+    rolling.roll(NOON + 700)
+    store.store([(NOON + 300, frame(NOON + 1, 2, power=200.0))])
+    rolling.roll(NOON + 705)
+    assert charts.points("GPU-1", "power_watts", NOON, NOON + 3000) == [(NOON, 150.0)]
+
+
+def test_thirty_days_are_kept_and_no_more() -> None:
+    store.store([(NOON, frame(NOON, 1))])
+    rolling.roll(NOON + 3700)
+    day = 86_400
+    rolling.roll(NOON + 30 * day)
+    assert rows("telemetry_minute") == 1
+    rolling.roll(NOON + 31 * day)
+    assert partitions.names(partitions.MINUTE) == {}
