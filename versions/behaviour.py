@@ -50,6 +50,11 @@ class ProbeAnswer:
     served: str
 
 
+def share(budget: int) -> int:
+    """The calls that the probes take of a scan's budget; none of a small one."""
+    return len(PROBES) if budget >= 2 * len(PROBES) else 0
+
+
 def observe(source: Source, subject: LiveSubject, egress: Egress) -> list[FileFinding]:
     """Ask the probes once, keep the day, and say what is odd. No answer or another kind of model says nothing."""
     if Task.CHAT not in subject.upstream.spec.tasks:

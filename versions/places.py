@@ -19,6 +19,7 @@ from registry.specfile import file as spec_file
 from registry.specfile.errors import SpecInvalid
 from registry.transports.egress import EndpointInvalid
 from registry.upstreams.binding import bind
+from versions import behaviour
 from versions.evidence.signatures import SignaturePlan
 from versions.models import Source, SourceKind
 from versions.reading.errors import SourceRefused
@@ -40,7 +41,7 @@ def place_of(source: Source, *, asked_anew: bool = False) -> SourcePlace:
         _secret(source),
         {} if asked_anew else source.cursor,
         settings.SOURCE_FOLDERS,
-        source.probe_budget,
+        source.probe_budget - behaviour.share(source.probe_budget),
         live_subject(source) if source.kind == SourceKind.LIVE else None,
     )
 

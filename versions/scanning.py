@@ -178,7 +178,7 @@ class _Scanner:
 
             scan.read(opened, reading, tell)
             self._unsafe = pickles.findings(opened, reading.pickles)
-        if self._place.subject is not None:
+        if self._place.subject is not None and behaviour.share(self._source.probe_budget):
             self._unsafe += behaviour.observe(self._source, self._place.subject, self._web.egress)
         self._save(row, reading)
         return reading

@@ -50,7 +50,7 @@ def test_weights_that_change_are_seen_in_the_folder_and_in_the_answers(
     chain.write(folder / "chain.gguf")
     model = Model.objects.create(name="m", type="llm", protocol="openai", endpoint="http://127.0.0.1:1")
     on_disk = a_source("directory", str(folder), model=model)
-    live = a_source("live", "", model=model, probe_budget=12)
+    live = a_source("live", "", model=model, probe_budget=20)
 
     def move_to(url: str) -> None:
         spec = {

@@ -66,3 +66,11 @@ def test_the_probes_are_asked_at_temperature_zero(chat: Chat, watched: Source) -
     asked = [one for one in chat.calls if one["messages"][0]["content"] in PROBES]
     assert [one["messages"][0]["content"] for one in asked] == list(PROBES)
     assert {one["temperature"] for one in asked} == {0}
+
+
+def test_the_stated_budget_holds_for_everything_together(chat: Chat, watched: Source) -> None:
+    for budget in (5, 16, 20):
+        Source.objects.filter(pk=watched.pk).update(probe_budget=budget)
+        chat.calls.clear()
+        scanned(watched, full=True)
+        assert len(chat.calls) <= budget
