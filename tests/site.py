@@ -152,7 +152,15 @@ def furnish_updates(model: Model, owner: User) -> None:
     spec = spec_of(model)
     spec["params"] = {"temperature": {"type": "float", "default": 0.7, "range": [0, 1]}}
     release = Release.objects.create(model=model, number=2, spec=spec, digest="c" * 64)
-    hurt = {"key_id": 1, "name": "support bot", "owner": "ada", "calls_7": 1204, "calls_30": 4000, "findings": ["f1"]}
+    hurt = {
+        "key_id": 1,
+        "name": "support bot",
+        "prefix": "pb-0123456",
+        "owner": "ada",
+        "calls_7": 1204,
+        "calls_30": 4000,
+        "findings": ["f1"],
+    }
     impact = {"callers": 14, "hurt": [hurt], "aliases": [{"name": "old-chat", "release": 1}]}
     update = Update.objects.create(
         model=model, base=model.release, release=release, origin="scan", state="review", verdict="breaking",
