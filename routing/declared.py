@@ -8,7 +8,9 @@ from controlplane.base.declaring import AppDeclaration, declare
 from controlplane.base.jobs.kinds import JobKind
 from controlplane.base.web.navigation import NavigationPlace, PlaceGroup
 from routing.calls import jobs as calls
+from routing.inventory import verbs as inventory
 from routing.lab import races as lab
+from routing.objects import OBJECTS
 from routing.words import FAMILIES
 
 CALLS_AT_ONCE = int(os.environ.get("CALLS_AT_ONCE", "32"))
@@ -19,9 +21,10 @@ declare(
         places=(
             NavigationPlace("playground", _("Playground"), "playground.use", "p", PlaceGroup.MAIN, 30),
             NavigationPlace("calls", _("Calls"), "call.read", "c", PlaceGroup.MAIN, 40, "call"),
+            NavigationPlace("gpus", _("GPUs"), "fleet.read", "g", PlaceGroup.ROUTING, 5, "gpus"),
             NavigationPlace("lab", _("Lab"), "lab.read", "l", PlaceGroup.ROUTING, 10, "lab"),
         ),
-        topics={"calls": "call.read"},
+        topics={"calls": "call.read", inventory.TOPIC: "fleet.read"},
         job_kinds=(
             JobKind(
                 calls.KIND,
@@ -34,6 +37,7 @@ declare(
             JobKind(lab.KIND, _("Race"), lab.run, 2, 1, actions="routing/parts/job_race.html"),
         ),
         lists=("calls",),
+        objects=OBJECTS,
         words=FAMILIES,
     )
 )

@@ -4,8 +4,9 @@ from django.urls import URLPattern, path
 
 from controlplane.base.rest.generics import routes
 from routing.api import calls as calls_api
+from routing.api import fleet as fleet_api
 from routing.api import lab as lab_api
-from routing.views import calls, lab, playground
+from routing.views import calls, fleet, lab, playground
 
 pages: list[URLPattern] = [
     path("calls", calls.calls, name="calls"),
@@ -14,6 +15,12 @@ pages: list[URLPattern] = [
     path("calls/of/<path:name>", calls.calls_of, name="calls-of"),
     path("calls/summary/<path:name>", calls.calls_summary, name="calls-summary"),
     path("calls/<path:call_id>", calls.call, name="call"),
+    path("gpus", fleet.gpus, name="gpus"),
+    path("gpus/fleet.yaml", fleet.gpus_export, name="gpus-export"),
+    path("gpus/import", fleet.gpus_import, name="gpus-import"),
+    path("gpus/nodes/<int:node_id>/<str:move>", fleet.node_move, name="gpus-node-move"),
+    path("gpus/<int:device_id>/labels", fleet.device_labels, name="gpus-labels"),
+    path("gpus/<int:device_id>/<str:move>", fleet.device_move, name="gpus-move"),
     path("playground", playground.playground, name="playground"),
     path("playground/key", playground.playground_key, name="playground-key"),
     path("playground/models", playground.playground_models, name="playground-models"),
@@ -27,6 +34,13 @@ pages: list[URLPattern] = [
 api: list[URLPattern] = [
     *routes("calls", calls_api.Calls.as_view(), "calls"),
     *routes("calls/<path:call_id>", calls_api.OneCall.as_view(), "call"),
+    *routes("fleet.yaml", fleet_api.FleetYaml.as_view(), "fleet-yaml"),
+    *routes("nodes", fleet_api.Nodes.as_view(), "nodes"),
+    *routes("nodes/<int:node_id>", fleet_api.OneNode.as_view(), "node"),
+    *routes("nodes/<int:node_id>/<str:action>", fleet_api.NodeAction.as_view(), "node-action"),
+    *routes("devices", fleet_api.Devices.as_view(), "devices"),
+    *routes("devices/<int:device_id>", fleet_api.OneDevice.as_view(), "device"),
+    *routes("devices/<int:device_id>/<str:action>", fleet_api.DeviceAction.as_view(), "device-action"),
     *routes("lab/races", lab_api.Races.as_view(), "lab-races"),
     *routes("lab/races/<uuid:job_id>", lab_api.OneRace.as_view(), "lab-race"),
 ]

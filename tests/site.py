@@ -24,6 +24,8 @@ PAGES = (
     "/playground",
     "/calls",
     "/jobs",
+    "/gpus",
+    "/gpus/import",
     "/routing/lab",
     "/routing/lab/compare",
     "/reviews",

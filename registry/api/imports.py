@@ -1,14 +1,12 @@
 """REST: imports of YAML files."""
 
 import uuid
-from collections.abc import Mapping
 from dataclasses import asdict
-from typing import IO, Any
+from typing import Any
 
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
-from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -16,7 +14,7 @@ from controlplane.base.jobs import verbs as jobs
 from controlplane.base.messages import Sentence
 from controlplane.base.refusals import Invalid
 from controlplane.base.rest.generics import Endpoint, checked, described, who
-from controlplane.base.rest.parsers import MAX_BYTES, StrictJSONParser
+from controlplane.base.rest.parsers import StrictJSONParser, YamlParser
 from controlplane.base.rest.serializers import JobShape
 from controlplane.base.web.doors import request_id
 from registry import serializers as payloads
@@ -24,18 +22,6 @@ from registry.catalog import importing
 
 _APPLY = OpenApiParameter("apply", OpenApiTypes.STR, enum=importing.MODES, description="import, instead of a dry run")
 _KEY = OpenApiParameter("Idempotency-Key", OpenApiTypes.STR, OpenApiParameter.HEADER)
-
-
-class YamlParser(BaseParser):
-    """A YAML body as bytes, unread: the importer reads it and tells every error with its line."""
-
-    media_type = "application/yaml"
-
-    def parse(
-        self, stream: IO[bytes], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
-    ) -> dict[str, Any]:
-        """The body as it is."""
-        return {"yaml": stream.read(MAX_BYTES + 1), "file": "<request>"}
 
 
 class Imports(Endpoint):

@@ -94,8 +94,8 @@ def page_of(shape: type[serializers.Serializer[Any]]) -> type[serializers.Serial
     return type(f"{shape.__name__}Page", (serializers.Serializer,), {"results": shape(many=True), **counts})
 
 
-def paged(request: Request, rows: Any, shape: type[serializers.Serializer[Any]]) -> Response:
-    """One page of a query in the shape of `page_of`."""
+def paged(request: Request, rows: Any, shape: Callable[..., Any]) -> Response:
+    """One page of a query in the shape of `page_of`. `shape`: a serializer, or what makes one of rows and many=True."""
     pages = Pages()
     found: list[Any] = pages.paginate_queryset(rows, request) or []
     assert pages.page is not None

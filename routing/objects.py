@@ -1,0 +1,32 @@
+"""What the objects of routing are called today, and their pages: for the audit log."""
+
+from collections.abc import Sequence
+
+from django.urls import reverse
+from django.utils.http import urlencode
+
+from controlplane.base.audit.naming import Find, Named
+from routing.models import Device, Node
+
+
+def nodes(ids: Sequence[str]) -> dict[str, Named]:
+    """Nodes, which the log writes by number."""
+    rows = Node.objects.filter(pk__in=_numbers(ids)).values_list("pk", "name")
+    return {str(pk): Named(name, _page(node=name)) for pk, name in rows}
+
+
+def devices(ids: Sequence[str]) -> dict[str, Named]:
+    """Devices, which the log writes by number."""
+    rows = Device.objects.filter(pk__in=_numbers(ids)).values_list("pk", "uuid")
+    return {str(pk): Named(uuid, _page(q=uuid)) for pk, uuid in rows}
+
+
+def _page(**wanted: str) -> str:
+    return f"{reverse('gpus')}?{urlencode(wanted)}"
+
+
+def _numbers(ids: Sequence[str]) -> list[int]:
+    return [int(text) for text in ids if text.isdecimal() and len(text) < 19]
+
+
+OBJECTS: dict[str, Find] = {"node": nodes, "device": devices}

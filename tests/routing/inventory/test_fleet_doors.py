@@ -1,0 +1,126 @@
+"""The fleet through its two doors: REST and the page say and do the same."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from controlplane.base.models import User
+from registry.models import Model
+from routing.inventory import discovery, exchange, replicas
+from routing.inventory.discovery import SeenDevice, SeenNode
+from routing.models import Device, Node
+
+pytestmark = pytest.mark.django_db
+Person = Callable[..., User]
+FLEET = "nodes:\n- name: a\n  devices:\n  - uuid: g0\n    vendor: nvidia\n    model: H100\n    memory: 80GB\n"
+JSON = "application/json"
+
+
+@pytest.fixture
+def door(settings: Any, person: Person) -> Callable[[str], Client]:
+    """A browser of a person of this role."""
+    storage = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    settings.STORAGES = {**settings.STORAGES, "staticfiles": storage}
+
+    def opened(role: str) -> Client:
+        client = Client()
+        client.force_login(person(role), backend="django.contrib.auth.backends.ModelBackend")
+        return client
+
+    return opened
+
+
+def fleet(person: Person) -> Device:
+    """One node with one device that holds a model."""
+    exchange.bring(person("engineer"), FLEET)
+    device = Device.objects.get()
+    Model.objects.create(name="chat", type="chat", protocol="openai", endpoint="http://x")
+    replicas.place(replicas.known("chat", "http://x").pk, {device.pk: 10**9})
+    return device
+
+
+def test_rest_lists_devices_with_what_sits_there(door: Callable[[str], Client], person: Person) -> None:
+    device = fleet(person)
+    found = door("viewer").get("/api/devices/").json()["results"]
+    assert [(one["uuid"], one["node"], one["state"], one["used_bytes"], one["latest"]) for one in found] == [
+        ("g0", "a", "ready", 10**9, {})
+    ]
+    assert found[0]["placements"] == [{"model": "chat", "endpoint": "http://x", "state": "cold", "memory_bytes": 10**9}]
+    assert door("viewer").get(f"/api/devices/{device.pk}").json()["available"] is True
+
+
+def test_rest_adds_corrects_drains_and_removes(door: Callable[[str], Client]) -> None:
+    client = door("engineer")
+    node = client.post("/api/nodes/", {"name": "a", "labels": {"rack": "7"}}, content_type=JSON)
+    assert (node.status_code, node.json()["devices_there"]) == (201, 0)
+    draft = {"node": "a", "uuid": "g0", "vendor": "amd", "model": "MI300X"}
+    made = client.post("/api/devices", draft, content_type=JSON)
+    assert made.status_code == 201
+    address = f"/api/devices/{made.json()['id']}"
+    changed = client.patch(address, {"memory_bytes": 192 * 10**9}, content_type=JSON).json()
+    assert (changed["memory_bytes"], sorted(changed["corrected"])) == (
+        *(192 * 10**9, ["memory_bytes", "model", "vendor"]),
+    )
+    assert client.post(f"{address}/drain").json()["state"] == "draining"
+    assert client.post(f"{address}/drain").status_code == 409
+    assert client.post(f"{address}/explode").status_code == 400
+    assert client.post(f"{address}/trust").json()["corrected"] == {}
+    assert client.delete(address).status_code == 204
+    assert client.delete(f"/api/nodes/{node.json()['id']}").status_code == 204
+    assert not Node.objects.exists()
+
+
+@pytest.mark.parametrize("body", ["[]", "3", '{"labels": 3}', '{"memory_bytes": -1}', '{"nonsense": 1}', "{"])
+def test_a_bad_body_is_refused_and_changes_nothing(door: Callable[[str], Client], person: Person, body: str) -> None:
+    device = fleet(person)
+    before = Device.objects.values().get()
+    client = door("engineer")
+    assert client.patch(f"/api/devices/{device.pk}", body, content_type=JSON).status_code == 400
+    assert client.post("/api/devices", body, content_type=JSON).status_code == 400
+    assert client.post("/api/nodes", body, content_type=JSON).status_code == 400
+    assert Device.objects.values().get() == before
+
+
+def test_the_fleet_goes_out_and_comes_in_over_rest(door: Callable[[str], Client]) -> None:
+    client = door("engineer")
+    planned = client.post("/api/fleet.yaml", FLEET, content_type="application/yaml").json()
+    assert [one["name"] for one in planned["changes"]] == ["a", "g0"]
+    assert not Node.objects.exists()
+    client.post("/api/fleet.yaml?apply=yes", {"yaml": FLEET}, content_type=JSON)
+    assert client.get("/api/fleet.yaml").content.decode() == FLEET
+    bad = client.post("/api/fleet.yaml?apply=yes", "nodes:\n- nme: a\n", content_type="application/yaml")
+    assert (bad.status_code, bad.json()["error"]["detail"][0]["line"]) == (400, 2)
+
+
+def test_the_page_shows_nodes_devices_models_and_complaints(door: Callable[[str], Client], person: Person) -> None:
+    fleet(person)
+    discovery.discovered(SeenNode("b"), [SeenDevice("g9", "emulated", "E1", memory_bytes=-1, labels={"pool": "x"})])
+    text = door("viewer").get("/gpus").content.decode()
+    for shown in ("NVIDIA H100", "g0", "/models/chat", "emulated E1", "pool=x", "memory_bytes is -1"):
+        assert shown in text
+    assert "/drain" not in text
+    assert "g9" not in door("viewer").get("/gpus?node=a").content.decode()
+    assert "No device matches" in door("viewer").get("/gpus?q=zzz").content.decode()
+
+
+def test_the_page_drains_labels_and_imports(door: Callable[[str], Client]) -> None:
+    client = door("engineer")
+    assert "No devices yet" in client.get("/gpus").content.decode()
+    assert "2 rows change" in client.post("/gpus/import", {"text": FLEET}).content.decode()
+    client.post("/gpus/import", {"text": FLEET, "apply": "yes"})
+    device = Device.objects.get()
+    answer = client.post(f"/gpus/{device.pk}/drain", {"back": "/gpus?node=a"})
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/gpus?node=a")
+    client.post(f"/gpus/{device.pk}/labels", {"labels": "pool = chat\n\nspot\n"})
+    client.post(f"/gpus/nodes/{device.node_id}/cordon")
+    device.refresh_from_db()
+    assert (device.state, device.labels, Node.objects.get().held) == (
+        "draining",
+        {"pool": "chat", "spot": ""},
+        "cordoned",
+    )
+    assert client.post(f"/gpus/{device.pk}/drain").status_code == 409
+    assert client.post("/gpus/import", {"text": "nodes: 3", "apply": "yes"}).status_code == 422
+    assert "attachment" in client.get("/gpus/fleet.yaml").headers["Content-Disposition"]
