@@ -13,8 +13,9 @@ from controlplane.base.models import Job, User
 from registry.access import callers, credentials
 from registry.models import Model, Release
 from routing.models import CallRecord
-from versions.models import Outage, Update
+from versions.models import Manifest, Outage, Scan, Source, Update
 from versions.review import decisions
+from versions.scan import ManifestLine, digest_of, packed
 
 PAGES = (
     "/",
@@ -137,9 +138,29 @@ def furnish(owner: User) -> None:
             adapted=[{"parameter": "temperature", "action": "clamp"}],
         )
     furnish_updates(models[0], owner)
+    furnish_sources(models[1])
     failed = {"state": "failed", "finished_at": now, "error": {"message": "worker died"}}
     Job.objects.create(kind="import", title="Import a.yaml", due_at=now, **failed)
     Job.objects.create(kind="probe", state="running", due_at=now, progress={"done": 3, "failed": 1, "total": 9})
+
+
+def furnish_sources(model: Model) -> None:
+    """A watched source with two scans, a finding, and an end in sight."""
+    now = timezone.now()
+    Model.objects.filter(pk=model.pk).update(deprecated_at=now, sunset_at=now + timedelta(days=40))
+    source = Source.objects.create(
+        name="weights", kind="huggingface", location="org/model", model=model, due_at=now + timedelta(days=9),
+        revision="ab" * 20, state_reason="the hub answered 502: bad gateway",
+    )  # fmt: skip
+    finding = {"key": "file.tampered", "severity": "breaking", "path": "a", "message": "a changed", "fingerprint": "1"}
+    for number in range(2):
+        lines = [ManifestLine("config.json", 8 + number, f"{number}" * 64), ManifestLine("w.bin", 5, "f" * 64)]
+        manifest = Manifest.objects.create(
+            digest=digest_of(lines), files=packed(lines), file_count=2, total_bytes=13 + number
+        )
+        Scan.objects.create(
+            source=source, revision="ab" * 20, trigger="poll", manifest=manifest, findings=[finding], finished_at=now
+        )
 
 
 def furnish_updates(model: Model, owner: User) -> None:

@@ -14,7 +14,7 @@ from tests.browser.conftest import Site
 from tests.races import a_race
 from tests.site import BACKEND, PAGES, furnish
 from tests.upstreams import Upstreams
-from versions.models import Update
+from versions.models import Source, Update
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text()
@@ -150,6 +150,8 @@ def states(model: Model, job: Job, race: Job) -> Iterator[tuple[str, Reach]]:
     review = f"/reviews/{Update.objects.get(state='review').pk}"
     yield from ((review, at_rest), (review, open_dialog("approve")), (review, open_dialog("reject")))
     yield from ((review, open_dialog("defer")), (review, open_dialog("emergency")), ("/reviews?q=zzz", at_rest))
+    source = f"/sources/{Source.objects.get().pk}"
+    yield from ((source, at_rest), (source, open_dialog("change-source")), ("/sources", open_dialog("new-source")))
     yield from (("/models?q=zzz", at_rest), ("/models?state=unreachable", pick_rows), ("/no-such-page", at_rest))
     yield from (("/models/import", check_bad_file), ("/calls", open_call), ("/audit", open_row))
     yield from (("/models", open_palette("chat")), ("/models", open_palette("zzz")), ("/models", open_help))
