@@ -1,5 +1,6 @@
 """Specs of the models of a practice month: parameters as the upstream's rules say, endpoint of a version or plain."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -36,9 +37,10 @@ def document(number: int, version: int, rules: Rules, fleet: str, hosted: bool) 
 
 
 def text(documents: list[dict[str, Any]]) -> str:
-    """A spec file."""
+    """A spec file. Values are copied, as the dumper writes an anchor where two rules share one list."""
     dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-    return str(yaml.dump({"models": documents}, Dumper=dumper, sort_keys=False, allow_unicode=True))
+    copied = json.loads(json.dumps({"models": documents}))
+    return str(yaml.dump(copied, Dumper=dumper, sort_keys=False, allow_unicode=True))
 
 
 def _parameter(rule: Mapping[str, Any]) -> dict[str, Any]:

@@ -95,3 +95,13 @@ def test_during_a_notice_both_versions_are_taken(seed: int) -> None:
         ]
         both = either(old, change.rules) if change.in_place else {}
         assert not change.in_place or not any(breach_of(both, body) for body in bodies)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_specs_of_the_first_day_are_a_file_that_imports(seed: int) -> None:
+    played = month(seed, MODELS)
+    documents = [specs.document(model, 1, rules, "http://127.0.0.1:1", False) for model, rules in played.first.items()]
+    parsed = spec_file.parse(specs.text(documents), "month.yaml")
+    assert not parsed.errors
+    assert [row.errors for row in parsed.rows if row.errors] == []
+    assert len(parsed.rows) == len(MODELS)
