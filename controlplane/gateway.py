@@ -18,7 +18,7 @@ from django.conf import settings
 from django.db import Error
 from django.http.request import split_domain_port, validate_host
 
-from controlplane.base.boot import DJANGO_VERSION
+from controlplane.base.boot_lean import DJANGO_VERSION
 from controlplane.base.memory import settle_memory
 from controlplane.base.own_connection import connect_alone
 from controlplane.base.service_loop import Service
