@@ -10,7 +10,7 @@ from controlplane.base import access
 from controlplane.base.audit import chain as audit
 from controlplane.base.jobs import verbs as jobs
 from controlplane.base.messages import Sentence, cut, joined
-from controlplane.base.refusals import Missing
+from controlplane.base.refusals import Conflict, Invalid, Missing
 from registry.catalog import releases
 from registry.models import Model, Release
 from registry.specfile import file as spec_file
@@ -77,6 +77,24 @@ def propose(
             return flow.move(update.pk, UpdateEvent.FAIL_TO_READ, actor=actor, reason=why)
         flow.announce(update)
         enqueue(update, actor)
+    return update
+
+
+def propose_by_hand(actor: Any, name: str, document: Mapping[str, Any]) -> Update:
+    """Propose a spec that a person wrote, instead of saving it at once.
+
+    Raises Forbidden, Missing, Invalid with every error of the spec, and Conflict if the model serves it already.
+    """
+    access.require(actor, "update.propose")
+    model = Model.objects.filter(name=name).first()
+    if model is None:
+        raise Missing("model", Sentence("there is no model {name}", name=repr(name[:80])))
+    spec = releases.checked_spec(document)
+    if spec.name != name:
+        raise Invalid("name", Sentence("its name is {name} and not {model}", name=repr(spec.name), model=repr(name)))
+    update = propose(actor, model, document, origin="person")
+    if update is None:
+        raise Conflict("unchanged", Sentence("{model} serves this spec already", model=name))
     return update
 
 

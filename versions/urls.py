@@ -18,6 +18,7 @@ pages: list[URLPattern] = [
     path("outages", outages.outages, name="outages"),
     path("reviews", reviews.reviews, name="reviews"),
     path("reviews/equal", reviews.reviews_equal, name="reviews-equal"),
+    path("reviews/propose/<path:name>", reviews.update_propose, name="update-propose"),
     path("reviews/<uuid:update_id>", reviews.review, name="review"),
     path("reviews/<uuid:update_id>/<str:decision>", reviews.review_decide, name="review-decide"),
     path("rollouts", rollouts.rollouts, name="rollouts"),

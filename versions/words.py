@@ -51,6 +51,16 @@ FAMILIES: dict[str, dict[str, str | Promise]] = {
         "warn": _("Warn if it is missing"),
         "require": _("Required"),
     },
+    "test_kind": {
+        "call": _("Smallest call"),
+        "stream": _("Streaming"),
+        "errors": _("Error of a wrong type"),
+        "constraint": _("Conditions"),
+        "boundary": _("Limits of parameters"),
+        "golden": _("Golden answers"),
+        "speed": _("Latency"),
+        "replay": _("Replayed calls"),
+    },
     "forge": {"plain": _("Plain git server"), "github": _("GitHub"), "gitlab": _("GitLab")},
     "push_state": {
         "pending": _("On its way"),

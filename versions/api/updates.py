@@ -14,6 +14,7 @@ from controlplane.base.messages import Sentence
 from controlplane.base.refusals import Invalid, Missing
 from controlplane.base.rest.generics import Endpoint, Pages, checked, described, page_of, paged, who
 from controlplane.base.web.doors import request_id
+from versions import proposing
 from versions.models import Update, UpdateState
 from versions.review import decisions, queue
 from versions.review.decisions import Digests
@@ -85,10 +86,17 @@ class DecisionBody(serializers.Serializer[Any]):
     until = serializers.CharField(default="", allow_blank=True)
 
 
-class Updates(Endpoint):
-    """GET lists updates."""
+class ProposalBody(serializers.Serializer[Any]):
+    """A spec to be judged, tested and rolled out instead of being saved at once."""
 
-    verbs = {"GET": "update.read"}
+    model = serializers.CharField(max_length=200)
+    spec = serializers.DictField()
+
+
+class Updates(Endpoint):
+    """GET lists updates, POST proposes one."""
+
+    verbs = {"GET": "update.read", "POST": "update.propose"}
 
     @described(
         page_of(UpdateShape),
@@ -103,6 +111,13 @@ class Updates(Endpoint):
         wanted = {name: request.query_params.get(name, "").replace("\x00", "")[:200] for name in queue.FILTERS}
         rows = queue.matching(who(request), wanted).select_related("model", "base", "release").order_by("-created_at")
         return paged(request, rows.defer("report", "proposed", "tests", "impact"), UpdateShape)
+
+    @described(UpdateShape, status=201, body=ProposalBody)
+    def post(self, request: Request) -> Response:
+        """The update; it is judged in a job."""
+        body = checked(ProposalBody, request.data)
+        update = proposing.propose_by_hand(who(request), body["model"], body["spec"])
+        return Response(UpdateShape(_found(update.pk)).data, status=201)
 
 
 class OneUpdate(Endpoint):

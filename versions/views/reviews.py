@@ -17,8 +17,12 @@ from controlplane.base.messages import Sentence
 from controlplane.base.refusals import Invalid, Missing, Refused
 from controlplane.base.web.doors import PersonRequest, go, page, page_of, request_id
 from controlplane.base.web.telling import told
+from registry.catalog import verbs as catalog
+from registry.specfile import file as spec_file
+from registry.specfile.rules import SPEC_WORDS
+from versions import judging, proposing
 from versions.models import Update, UpdateState
-from versions.review import decisions, queue, reading
+from versions.review import decisions, queue, reading, testing
 from versions.review.decisions import Digests
 from versions.review.trail import trail
 
@@ -69,6 +73,10 @@ def review(request: PersonRequest, update_id: uuid.UUID) -> HttpResponse:
         "may_decide": update.state == UpdateState.REVIEW and access.can(request.user, "review.approve") and not mine,
         "own": mine,
         "defer_days": _DEFER_DAYS,
+        "ahead": testing.rollout_ahead(update.model),
+        "tested": testing.tested(update),
+        "adaptable": update.state == UpdateState.REVIEW and access.can(request.user, "update.adapt"),
+        "adapted_text": spec_file.to_yaml([update.release.spec]) if update.release else "",
         "approvals": update.approvals.select_related("user").order_by("at"),
     }
     return render(request, "versions/review.html", context)
@@ -107,6 +115,27 @@ def reviews_equal(request: PersonRequest) -> HttpResponse:
     for reason in list(dict.fromkeys(refused.values()))[:3]:
         messages.error(request, told(reason))
     return go(request, f"{reverse('reviews')}?{urlencode({'fingerprint': fingerprint, 'state': 'all'})}")
+
+
+@page("update.propose", "POST")
+def update_propose(request: PersonRequest, name: str) -> HttpResponse:
+    """Propose an edited spec instead of saving it; what is wrong with it is shown beside the text."""
+    model = catalog.get(request.user, name)
+    text = request.POST.get("text", "")
+    parsed = spec_file.parse(text, "spec.yaml")
+    errors: list[Any] = [*parsed.errors, *(error for row in parsed.rows for error in row.errors)]
+    problem = "" if errors or len(parsed.rows) == 1 else Sentence("expected exactly one model here")
+    if not errors and not problem:
+        try:
+            update = proposing.propose_by_hand(request.user, model.name, parsed.rows[0].document)
+        except Refused as refusal:
+            problem, errors = refusal.message, refusal.detail if isinstance(refusal.detail, list) else []
+        else:
+            messages.success(request, gettext("Proposed. It is judged and tested now."))
+            return go(request, reverse("review", args=[update.pk]))
+    digest = request.POST.get("digest", "")
+    context = {"model": model, "text": text, "digest": digest, "errors": errors, "problem": problem, **SPEC_WORDS}
+    return render(request, "registry/model_edit.html", context, status=422)
 
 
 def found(update_id: uuid.UUID) -> Update:
@@ -162,7 +191,18 @@ def _reopen(request: PersonRequest, update: Update) -> str:
     return gettext("In review again.")
 
 
+def _adapt(request: PersonRequest, update: Update) -> str:
+    parsed = spec_file.parse(request.POST.get("text", ""), "spec.yaml")
+    errors = [*parsed.errors, *(error for row in parsed.rows for error in row.errors)]
+    if errors or len(parsed.rows) != 1:
+        first = errors[0].placed if errors else Sentence("expected exactly one model here")
+        raise Invalid("spec_invalid", first)
+    judging.edit(request.user, update.pk, parsed.rows[0].document, request_id=request_id(request))
+    return gettext("Your adaptation is judged and tested now; approvals given so far are void.")
+
+
 _DECISIONS: dict[str, Any] = {
+    "adapt": _adapt,
     "approve": _approve,
     "reject": _reject,
     "emergency": _emergency,

@@ -20,7 +20,7 @@ from controlplane.base.web.paging import page_of_rows
 from controlplane.base.web.telling import told
 from versions.models import Update, UpdateState
 from versions.rollout import plans, reading, verbs
-from versions.rollout.guards import GuardLimits
+from versions.rollout.in_words import rules
 from versions.rollout.plans import RolloutPlan
 
 MOST_POINTS = 20
@@ -77,19 +77,6 @@ def rollout_move(request: PersonRequest, update_id: uuid.UUID, move: str) -> Htt
     except (Refused, access.Forbidden) as refusal:
         messages.error(request, told(refusal.message if isinstance(refusal, Refused) else refusal.args[0]))
     return go(request, reverse("rollout", args=[update_id]))
-
-
-def rules(limits: GuardLimits) -> list[str]:
-    """The automatic way back in words."""
-    points = {"points": f"{limits.failed_points:g}"}
-    return [
-        gettext("more than %(points)s points more of its calls fail than with the old release") % points,
-        gettext("more than %(points)s points more of its calls are refused") % {"points": f"{limits.refused_points:g}"},
-        gettext("its p95 to the first byte is over %(factor)s times the old one's") % {"factor": f"{limits.slower:g}"},
-        gettext("more than %(points)s points more of its calls lose a parameter or have one clamped")
-        % {"points": f"{limits.lossy_points:g}"},
-        *([gettext("it misses a pinned (golden) answer that the old release gives")] if limits.golden else []),
-    ]
 
 
 def _steps_of(plan: RolloutPlan) -> list[tuple[int, int]]:
