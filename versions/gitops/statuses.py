@@ -75,15 +75,15 @@ def state_of(push: Push) -> PushState:
     counts = push.plan["counts"]
     if counts["invalid"]:
         first = next(row for row in push.plan["rows"] if row["action"] == "invalid")
-        words = Sentence(
+        wrong = Sentence(
             "{bad} of {total} specs are invalid, nothing was applied: {first}",
             bad=counts["invalid"], total=counts["total"], first=first["errors"][0],
         )  # fmt: skip
-        return PushState("failure", words, settled=True)
+        return PushState("failure", wrong, settled=True)
     found = Counter({"created": counts["new"], "unchanged": counts["unchanged"]})
     for update in Update.objects.filter(pk__in=push.plan["updates"].values()).only("state", "live_at", "model_id"):
         found[_outcome(update)] += 1
-    words: str = joined([_WORDS[name](found[name]) for name in _WORDS if found[name]], ", ") or Sentence("no specs")
+    words = joined([_WORDS[name](found[name]) for name in _WORDS if found[name]], ", ") or Sentence("no specs")
     if found["moving"] or found["review"]:
         return PushState("pending", words, settled=False)
     return PushState("failure" if found["stopped"] or found["replaced"] else "success", words, settled=True)

@@ -7,6 +7,7 @@ from django.test import Client
 
 from controlplane.base.messages import Sentence
 from controlplane.base.models import Job
+from registry.specfile import file as spec_file
 from tests.versions.review.test_pages import an_update, text_of
 from tests.versions.updating import a_model, document, judged, with_params
 from versions import proposing
@@ -27,7 +28,7 @@ TESTS = {
 
 
 def yaml_of(spec: dict[str, object]) -> str:
-    return proposing.spec_file.to_yaml([spec])
+    return spec_file.to_yaml([spec])
 
 
 def proposed() -> Update:
