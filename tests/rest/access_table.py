@@ -24,6 +24,7 @@ POST   settings/people/<int:user_id>               admin    -
 GET    outages                                     viewer   -
 GET    reviews                                     viewer   -
 POST   reviews/equal                               reviewer -
+POST   reviews/propose/<path:name>                 engineer -
 GET    reviews/<uuid:update_id>                    viewer   -
 POST   reviews/<uuid:update_id>/<str:decision>     viewer   -
 GET    rollouts                                    viewer   -
@@ -178,6 +179,7 @@ POST   api/lab/races                               engineer manage
 GET    api/lab/races/<uuid:job_id>                 viewer   read,manage
 GET    api/outages                                 viewer   read,manage
 GET    api/updates                                 viewer   read,manage
+POST   api/updates                                 engineer manage
 GET    api/updates/<uuid:update_id>                viewer   read,manage
 POST   api/updates/<uuid:update_id>/<str:decision> reviewer -
 GET    api/update-policy                           admin    -
