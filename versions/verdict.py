@@ -174,7 +174,21 @@ def told(item: DiffFinding) -> Finding:
 
 
 def _classified(old: Mapping[str, Any], new: Mapping[str, Any], policy: UpdatePolicy) -> Report:
-    return classify(callers_side(old), callers_side(new), "spec", policy=policy.diff)
+    return classify(returned(old, new), callers_side(new), "spec", policy=policy.diff)
+
+
+def returned(old: Mapping[str, Any], new: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The callers' side of an old spec, with what it takes and drops if the new one would send that again.
+
+    Callers gave such a parameter all the while, so a return with narrower values is a narrower range, not an offer.
+    """
+    side = callers_side(old)
+    offered = callers_side(new)["params"]
+    dropped = {name: body for name, body in old.get("params", {}).items() if body.get("sent") is False}
+    back = {name: {**body} for name, body in dropped.items() if name in offered}
+    for body in back.values():
+        del body["sent"]
+    return {**side, "params": {**side["params"], **back}}
 
 
 def _adapted(base: Mapping[str, Any], proposed: Mapping[str, Any], plan: Sequence[Mapping[str, Any]]) -> HotFix:
