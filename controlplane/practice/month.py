@@ -29,8 +29,8 @@ from versions.practised import RESULT
 
 SIZE = 500
 WARM_UP_SECONDS = 10.0
-NOTICE_SECONDS = 75.0
-"""How long after its description a hosted model's address begins to behave so: a week or two, at this pace."""
+NOTICE_DAYS = 12.5
+"""How long after its description a hosted model's address takes the old version as well."""
 SETTLE_SECONDS = 20.0
 FOLDERS = (REPOSITORY.parent / "shared",)
 """Where real edits of model files may lie; without them changes are drawn by their frequency."""
@@ -88,7 +88,7 @@ async def _play(
         await asyncio.sleep(clock.seconds_until(change.at))
         await provider.publish(change)
         if change.in_place:
-            forced.append(asyncio.create_task(provider.force_after(change, NOTICE_SECONDS)))
+            forced.append(asyncio.create_task(provider.force_after(change, NOTICE_DAYS * options.day_seconds)))
         if with_updates and number % 2:
             await provider.tell(change, installation.url, made)
         elif not with_updates:

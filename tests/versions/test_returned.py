@@ -34,7 +34,7 @@ def test_a_dropped_parameter_that_comes_back_as_another_type_is_for_a_person() -
     [({}, {"a"}), ({"b": {"type": "int"}}, {"a", "b"}), ({"b": {"type": "int", "sent": False}}, {"a"})],
 )
 def test_only_what_is_sent_again_counts_for_the_old_side(new: dict[str, Any], expected: set[str]) -> None:
-    old = {"params": {"a": {"type": "int"}, "b": {"type": "int", "range": [1, 9], "sent": False}}}
+    old: dict[str, Any] = {"params": {"a": {"type": "int"}, "b": {"type": "int", "range": [1, 9], "sent": False}}}
     side = returned(old, {"params": new})
     assert side["params"].keys() == expected
     assert old["params"]["b"]["sent"] is False
