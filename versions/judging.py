@@ -105,7 +105,8 @@ def catch_up() -> int:
     """Have updates in review judged again whose model serves another release by now. Returns how many."""
     rows = Update.objects.filter(state=UpdateState.REVIEW).exclude(base=F("model__release")).select_related("model")
     for update in rows:
-        proposing.enqueue_once(update, f"{update.pk} on {update.model.release_id}")
+        # A job that comes while people have just approved does nothing: the next return into review asks anew.
+        proposing.enqueue_once(update, f"{update.pk} on {update.model.release_id} at {update.moved_at.timestamp()}")
     return len(rows)
 
 

@@ -5,7 +5,8 @@ import pytest
 from controlplane.base.models import Job
 from registry.models import Model, Release
 from tests.versions.review.test_decisions import in_review
-from versions import judging
+from versions import flow, judging
+from versions.flow import UpdateEvent
 from versions.models import Update, UpdateState
 
 pytestmark = pytest.mark.django_db
@@ -25,6 +26,15 @@ def test_it_is_judged_again_once_for_each_release() -> None:
     assert [job.input["update"] for job in Job.objects.filter(kind="update")] == [str(update.pk)]
     another = Release.objects.create(model=update.model, number=8, spec={}, digest="9" * 64)
     Model.objects.filter(pk=update.model_id).update(release=another)
+    judging.catch_up()
+    assert Job.objects.filter(kind="update").count() == 2
+
+
+def test_one_that_was_approved_meanwhile_and_came_back_is_judged_again() -> None:
+    update = overtaken()
+    judging.catch_up()
+    flow.move(update.pk, UpdateEvent.APPROVE)
+    flow.move(update.pk, UpdateEvent.VOID)
     judging.catch_up()
     assert Job.objects.filter(kind="update").count() == 2
 

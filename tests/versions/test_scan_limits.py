@@ -14,7 +14,7 @@ from versions.reading.errors import SourceRefused
 from versions.reading.interface import ListedFile
 
 SCAN = """
-import resource, sys
+import re, sys
 from versions import scan
 from versions.reading.interface import SourcePlace
 from versions.reading.web import Web
@@ -27,13 +27,17 @@ sighting = directory.look(place, web)
 reading = scan.ManifestReading()
 with directory.opened(place, sighting, web) as opened:
     scan.read(opened, reading, lambda count: None)
-print(sum(line.size for line in reading.lines), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+peak = re.search(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status").read())[1]
+print(sum(line.size for line in reading.lines), peak)
 """
 GIGABYTE = 1 << 30
 
 
 def rss_of_a_scan(folder: Path) -> tuple[int, int]:
-    """Bytes that a process of its own hashed, and the most memory that it had, in MB."""
+    """Bytes that a process of its own hashed, and the most memory that it had, in MB.
+
+    `ru_maxrss` would be that of the process which forked it, if that was larger.
+    """
     done = subprocess.run([sys.executable, "-c", SCAN, str(folder)], capture_output=True, check=True, text=True)
     size, peak = done.stdout.split()
     return int(size), int(peak) // 1024

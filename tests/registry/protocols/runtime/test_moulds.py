@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec import Raw
+from msgspec import Raw, structs
 from msgspec.json import encode
 
 from registry.canon import Failure, Request, Task
@@ -47,6 +47,11 @@ def outcome(encoder: Encoder, asked: Request) -> Any:
         return failure.message, failure.parameter, failure.code
 
 
+def without_memo(found: Any) -> Any:
+    """An outcome without what calls with the same parameters share, which a first one has not yet."""
+    return structs.replace(found, memo=None) if isinstance(found, Encoded) else found
+
+
 def counted(encoder: Encoder) -> tuple[Encoder, list[Request]]:
     """An encoder that keeps what it was asked."""
     asked: list[Request] = []
@@ -67,9 +72,9 @@ def test_every_call_is_encoded_as_the_first_one_with_its_parameters(
     expected = []
     for one in asked:
         moulds._moulds.clear()
-        expected.append(outcome(encoder, one))
+        expected.append(without_memo(outcome(encoder, one)))
     moulds._moulds.clear()
-    assert [outcome(encoder, one) for one in asked] == expected
+    assert [without_memo(outcome(encoder, one)) for one in asked] == expected
     refused = isinstance(expected[0], tuple)
     assert [bool(mould.pieces) for mould in moulds._moulds.values()] == ([] if refused else [True])
 
