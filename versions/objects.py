@@ -5,18 +5,19 @@ from collections.abc import Sequence
 
 from django.urls import reverse
 
-from controlplane.base.audit.naming import Find, Named
+from controlplane.base.audit.naming import Find, Named, whole
 from versions.models import Source, SpecRepository, Update
 
 
 def updates(ids: Sequence[str]) -> dict[str, Named]:
     """Updates, which the log writes by id."""
-    found = [text for text in ids if _is_uuid(text)]
+    found = [text for text in ids if is_uuid(text)]
     rows = Update.objects.filter(pk__in=found).values_list("pk", "model__name")
     return {str(pk): Named(name, reverse("review", args=[pk])) for pk, name in rows}
 
 
-def _is_uuid(text: str) -> bool:
+def is_uuid(text: str) -> bool:
+    """Whether a text is a UUID."""
     try:
         uuid.UUID(text)
     except ValueError:
@@ -26,13 +27,13 @@ def _is_uuid(text: str) -> bool:
 
 def sources(ids: Sequence[str]) -> dict[str, Named]:
     """Sources, which the log writes by number."""
-    rows = Source.objects.filter(pk__in=[int(text) for text in ids if text.isdecimal() and len(text) < 19])
+    rows = Source.objects.filter(pk__in=whole(ids))
     return {str(pk): Named(name, reverse("source", args=[pk])) for pk, name in rows.values_list("pk", "name")}
 
 
 def repositories(ids: Sequence[str]) -> dict[str, Named]:
     """Repositories of specs, which the log writes by number."""
-    rows = SpecRepository.objects.filter(pk__in=[int(text) for text in ids if text.isdecimal() and len(text) < 19])
+    rows = SpecRepository.objects.filter(pk__in=whole(ids))
     return {str(pk): Named(name, reverse("repository", args=[pk])) for pk, name in rows.values_list("pk", "name")}
 
 

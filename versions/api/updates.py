@@ -117,7 +117,7 @@ class Updates(Endpoint):
         """The update; it is judged in a job."""
         body = checked(ProposalBody, request.data)
         update = proposing.propose_by_hand(who(request), body["model"], body["spec"])
-        return Response(UpdateShape(_found(update.pk)).data, status=201)
+        return Response(UpdateShape(queue.get(who(request), update.pk)).data, status=201)
 
 
 class OneUpdate(Endpoint):
@@ -128,7 +128,7 @@ class OneUpdate(Endpoint):
     @described(UpdateWhole)
     def get(self, request: Request, update_id: uuid.UUID) -> Response:
         """The update with its report."""
-        return Response(UpdateWhole(_found(update_id)).data)
+        return Response(UpdateWhole(queue.get(who(request), update_id)).data)
 
 
 class Decide(Endpoint):
@@ -140,8 +140,8 @@ class Decide(Endpoint):
     def post(self, request: Request, update_id: uuid.UUID, decision: str) -> Response:
         """The update after the decision. `digests` must be those that were read."""
         given = checked(DecisionBody, request.data)
-        _decide(request, _found(update_id), decision, given)
-        return Response(UpdateWhole(_found(update_id)).data)
+        _decide(request, queue.get(who(request), update_id), decision, given)
+        return Response(UpdateWhole(queue.get(who(request), update_id)).data)
 
 
 def _decide(request: Request, update: Update, decision: str, given: dict[str, Any]) -> None:
@@ -169,11 +169,3 @@ def _decide(request: Request, update: Update, decision: str, given: dict[str, An
         decisions.defer(actor, update.pk, until, **told)
     else:
         raise Missing("decision", Sentence("there is no decision {decision}", decision=repr(decision[:40])))
-
-
-def _found(update_id: uuid.UUID) -> Update:
-    rows = Update.objects.select_related("model", "base", "release")
-    update = rows.filter(pk=update_id).first()
-    if update is None:
-        raise Missing("update", Sentence("there is no update {update}", update=repr(str(update_id))))
-    return update

@@ -14,6 +14,8 @@ from django.db.models import Count, F, FloatField, Max, Min, Q, QuerySet, Sum, T
 from django.db.models.functions import Cast, Coalesce, Extract, Greatest, Now, NullIf
 
 from controlplane.base import access
+from controlplane.base.messages import Sentence
+from controlplane.base.refusals import Missing
 from controlplane.base.web.paging import Page, page_of_rows
 from versions.models import Update, UpdateState
 
@@ -86,6 +88,16 @@ def matching(actor: Any, wanted: Mapping[str, str]) -> QuerySet[Update]:
         decided = Q(approvals__user=mine, approvals__voided_at=None)
         return Update.objects.filter(found).exclude(author=mine).exclude(plan_author=mine).exclude(decided)
     return Update.objects.filter(found)
+
+
+def get(actor: Any, update_id: uuid.UUID) -> Update:
+    """One update with what its page names. Raises Forbidden, Missing."""
+    access.require(actor, "update.read")
+    rows = Update.objects.select_related("model", "base", "release", "source", "scan", "author", "plan_author")
+    update = rows.filter(pk=update_id).first()
+    if update is None:
+        raise Missing("update", Sentence("there is no update {update}", update=repr(str(update_id))))
+    return update
 
 
 def waiting(actor: Any) -> int:

@@ -11,13 +11,13 @@ from django.utils.translation import gettext
 from controlplane.base.refusals import Refused
 from controlplane.base.web.doors import PersonRequest, go, page, page_of, request_id
 from controlplane.base.web.paging import page_of_rows
-from controlplane.base.web.telling import told
-from versions.forms import RepositoryForm
+from versions.forms import RepositoryForm, blame, draft_of
 from versions.gitops import pushes
 from versions.gitops import repositories as verbs
 from versions.models import Push, SpecRepository, Update
 
 ROWS_SHOWN = 100
+_FIELDS = {"repository_exists": "name"}
 
 
 @page("source.read")
@@ -32,9 +32,9 @@ def repository_create(request: PersonRequest) -> HttpResponse:
     form = RepositoryForm(request.POST)
     if form.is_valid():
         try:
-            row = verbs.create(request.user, _draft(form), request_id=request_id(request))
+            row = verbs.create(request.user, draft_of(form), request_id=request_id(request))
         except Refused as refusal:
-            _blame(form, refusal)
+            blame(form, refusal, _FIELDS)
         else:
             messages.success(request, gettext("%(name)s is added.") % {"name": row.name})
             return go(request, reverse("repository", args=[row.pk]))
@@ -54,9 +54,9 @@ def repository_change(request: PersonRequest, repository_id: int) -> HttpRespons
     form = RepositoryForm(request.POST)
     if form.is_valid():
         try:
-            verbs.change(request.user, repository_id, _draft(form), request_id=request_id(request))
+            verbs.change(request.user, repository_id, draft_of(form), request_id=request_id(request))
         except Refused as refusal:
-            _blame(form, refusal)
+            blame(form, refusal, _FIELDS)
         else:
             messages.success(request, gettext("%(name)s is changed.") % {"name": form.cleaned_data["name"]})
             return go(request, reverse("repository", args=[repository_id]))
@@ -112,15 +112,3 @@ def _rows(push: Push) -> list[tuple[dict[str, Any], Update | None]]:
     named = [updates[row["name"]] for row in shown if row["name"] in updates]
     found = {str(pk): update for pk, update in Update.objects.only("state", "verdict").in_bulk(named).items()}
     return [(row, found.get(updates.get(row["name"], ""))) for row in shown]
-
-
-def _draft(form: RepositoryForm) -> dict[str, Any]:
-    draft = dict(form.cleaned_data)
-    if not draft["webhook_secret"]:
-        del draft["webhook_secret"]
-    return draft
-
-
-def _blame(form: RepositoryForm, refusal: Refused) -> None:
-    field = {"repository_exists": "name"}.get(refusal.code, refusal.code)
-    form.add_error(field if field in form.fields else None, told(refusal.message))

@@ -22,6 +22,7 @@ from registry.specfile import file as spec_file
 from registry.specfile.rules import SPEC_WORDS
 from versions import judging, proposing
 from versions.models import Update, UpdateState
+from versions.objects import is_uuid
 from versions.review import decisions, queue, reading, testing
 from versions.review.decisions import Digests
 from versions.review.trail import trail
@@ -51,7 +52,7 @@ def reviews(request: PersonRequest) -> HttpResponse:
 @page("update.read")
 def review(request: PersonRequest, update_id: uuid.UUID) -> HttpResponse:
     """One update with everything that a decision needs; the first four parts fit on a screen."""
-    update = found(update_id)
+    update = queue.get(request.user, update_id)
     decisions.saw(request.user, update)
     before, after = queue.beside(request.user, update)
     rows = reading.rows(update)
@@ -85,7 +86,7 @@ def review(request: PersonRequest, update_id: uuid.UUID) -> HttpResponse:
 @page("update.read", "POST")
 def review_decide(request: PersonRequest, update_id: uuid.UUID, decision: str) -> HttpResponse:
     """Do what a button of the page says, bound to the digests that the page showed."""
-    update = found(update_id)
+    update = queue.get(request.user, update_id)
     try:
         words = _DECISIONS[decision](request, update)
     except KeyError as error:
@@ -104,7 +105,7 @@ def reviews_equal(request: PersonRequest) -> HttpResponse:
     seen = {}
     for line in request.POST.getlist("seen")[: decisions.MOST_AT_ONCE + 1]:
         parts = line.split(" ")
-        if len(parts) != 4 or not _is_uuid(parts[0]):
+        if len(parts) != 4 or not is_uuid(parts[0]):
             raise Invalid("seen", Sentence("the form does not say what was seen; load the page again"))
         seen[uuid.UUID(parts[0])] = Digests(parts[1], parts[2], "" if parts[3] == "-" else parts[3])
     fingerprint = request.POST.get("fingerprint", "")
@@ -136,15 +137,6 @@ def update_propose(request: PersonRequest, name: str) -> HttpResponse:
     digest = request.POST.get("digest", "")
     context = {"model": model, "text": text, "digest": digest, "errors": errors, "problem": problem, **SPEC_WORDS}
     return render(request, "registry/model_edit.html", context, status=422)
-
-
-def found(update_id: uuid.UUID) -> Update:
-    """The update of this id with what its page names. Raises Missing."""
-    rows = Update.objects.select_related("model", "base", "release", "source", "scan", "author", "plan_author")
-    update = rows.filter(pk=update_id).first()
-    if update is None:
-        raise Missing("update", Sentence("there is no update {update}", update=repr(str(update_id))))
-    return update
 
 
 def _approve(request: PersonRequest, update: Update) -> str:
@@ -219,14 +211,6 @@ def _seen(request: PersonRequest) -> Digests:
 
 def _reason(request: PersonRequest) -> str:
     return request.POST.get("reason", "")
-
-
-def _is_uuid(text: str) -> bool:
-    try:
-        uuid.UUID(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _tab_words() -> dict[str, str]:

@@ -11,12 +11,12 @@ from django.utils.translation import gettext
 from controlplane.base.refusals import Refused
 from controlplane.base.web.doors import PersonRequest, go, page, page_of, request_id
 from controlplane.base.web.paging import page_of_rows
-from controlplane.base.web.telling import told
 from versions import seen, watching
-from versions.forms import SourceForm
+from versions.forms import SourceForm, blame, draft_of
 from versions.models import Source
 
 FILES_SHOWN = 100
+_FIELDS = {"source_exists": "name", "egress_refused": "location"}
 
 
 @page("source.read")
@@ -33,7 +33,7 @@ def source_create(request: PersonRequest) -> HttpResponse:
         try:
             row = watching.create(request.user, _draft(form), request_id=request_id(request))
         except Refused as refusal:
-            _blame(form, refusal)
+            blame(form, refusal, _FIELDS)
         else:
             messages.success(request, gettext("%(name)s is watched; its first scan runs.") % {"name": row.name})
             return go(request, reverse("source", args=[row.pk]))
@@ -55,7 +55,7 @@ def source_change(request: PersonRequest, source_id: int) -> HttpResponse:
         try:
             watching.change(request.user, source_id, _draft(form), request_id=request_id(request))
         except Refused as refusal:
-            _blame(form, refusal)
+            blame(form, refusal, _FIELDS)
         else:
             messages.success(request, gettext("%(name)s is changed.") % {"name": form.cleaned_data["name"]})
             return go(request, reverse("source", args=[source_id]))
@@ -117,13 +117,6 @@ def _one(request: PersonRequest, row: Source) -> dict[str, Any]:
 
 
 def _draft(form: SourceForm) -> dict[str, Any]:
-    draft = dict(form.cleaned_data)
+    draft = draft_of(form)
     draft["signature_policy"] = draft["signature_policy"] or "ignore"
-    if not draft["webhook_secret"]:
-        del draft["webhook_secret"]
     return draft
-
-
-def _blame(form: SourceForm, refusal: Refused) -> None:
-    field = {"source_exists": "name", "egress_refused": "location"}.get(refusal.code, refusal.code)
-    form.add_error(field if field in form.fields else None, told(refusal.message))
