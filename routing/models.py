@@ -173,6 +173,7 @@ class Node(models.Model):
     address = models.CharField(max_length=300, blank=True)
     labels = models.JSONField(default=dict)
     held = models.CharField(max_length=16, choices=HELD_STATES, default=DeviceState.READY)
+    emulated = models.BooleanField(default=False, db_default=False, help_text="its devices are made up")
     corrected = models.JSONField(default=dict)
     complaints = SentenceJSONField(default=list, help_text="what made no sense in the collector's last report")
     seen_at = models.DateTimeField(null=True, help_text="the last report of a collector")

@@ -47,6 +47,7 @@ class NodeDraftBody(serializers.Serializer[Any]):
     name = serializers.CharField(max_length=200)
     address = serializers.CharField(max_length=300, allow_blank=True, required=False)
     labels = serializers.DictField(child=serializers.CharField(allow_blank=True), required=False)
+    emulated = serializers.BooleanField(required=False)
 
 
 class DeviceFieldsBody(serializers.Serializer[Any]):
@@ -76,8 +77,8 @@ class NodeShape(serializers.ModelSerializer[Node]):
     class Meta:
         model = Node
         fields = (
-            *("id", "name", "machine_id", "address", "labels", "state", "corrected", "complaints", "seen_at"),
-            *("created_at", "devices_there", "devices_gone"),
+            *("id", "name", "machine_id", "address", "labels", "state", "emulated", "corrected", "complaints"),
+            *("seen_at", "created_at", "devices_there", "devices_gone"),
         )
 
     state = serializers.ChoiceField(DeviceState.choices, source="held", read_only=True)

@@ -31,12 +31,16 @@ ONE_AT_A_TIME = 7_116_001
 
 @dataclass(frozen=True)
 class SeenNode:
-    """A machine as a collector sees it. `machine_id` is empty where it cannot be known."""
+    """A machine as a collector sees it. `machine_id` is empty where it cannot be known.
+
+    `emulated` is said by the person who set up the collector: no source tells it of itself.
+    """
 
     name: str
     machine_id: str = ""
     address: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
+    emulated: bool = False
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,8 @@ def discovered(node: SeenNode, devices: Sequence[SeenDevice], now: datetime | No
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ONE_AT_A_TIME])
     complaints: list[str] = []
-    given = _read({"name": node.name, "address": node.address, "labels": dict(node.labels)}, fields.NODE, complaints)
+    said = {name: getattr(node, name) for name in fields.NODE}
+    given = _read({**said, "labels": dict(node.labels)}, fields.NODE, complaints)
     if "name" not in given:
         return DiscoveryReport("", complaints=tuple(complaints))
     reported = _once(devices, complaints)

@@ -147,7 +147,7 @@ def _misplaced(entry: DeviceEntry, row: Device | None, whole: Mapping[str, str])
 
 def _node(row: Node, devices: list[dict[str, Any]]) -> dict[str, Any]:
     values = {name: getattr(row, name) for name in fields.NODE}
-    return _filled({**values, "state": _state(row), "devices": devices})
+    return _filled({**values, "emulated": row.emulated or None, "state": _state(row), "devices": devices})
 
 
 def _device(row: Device) -> dict[str, Any]:

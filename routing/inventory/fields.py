@@ -53,6 +53,13 @@ def whole(least: int, most: int) -> Reader:
     return read
 
 
+def flag(value: Any) -> bool:
+    """True or false."""
+    if not isinstance(value, bool):
+        raise Unfit(Sentence("true or false"))
+    return value
+
+
 def watts(value: Any) -> float | None:
     """A power in watts, or none. Raises Unfit for NaN, infinity and what is not above 0."""
     if value is None:
@@ -100,7 +107,7 @@ def _short(value: str) -> bool:
     return 0 < len(value) <= 100 and value.isprintable() and value == value.strip()
 
 
-NODE: Mapping[str, Reader] = {"name": text(1, 200), "address": text(0, 300), "labels": labels}
+NODE: Mapping[str, Reader] = {"name": text(1, 200), "address": text(0, 300), "labels": labels, "emulated": flag}
 DEVICE: Mapping[str, Reader] = {
     "vendor": vendor,
     "model": text(1, 200),

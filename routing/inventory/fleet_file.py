@@ -20,7 +20,7 @@ from routing.inventory.fields import Reader, Unfit
 from routing.models import DeviceState
 
 HELD = (DeviceState.READY.value, DeviceState.CORDONED.value, DeviceState.DRAINING.value)
-NODE_KEYS = ("name", "address", "labels", "state", "devices")
+NODE_KEYS = ("name", "address", "labels", "emulated", "state", "devices")
 DEVICE_KEYS = (
     *("uuid", "vendor", "model", "serial", "index", "memory", "power_limit_w", "links", "labels", "state", "parent"),
 )

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from controlplane.base.models import Change, User
 from controlplane.base.refusals import Refused
-from routing.inventory import discovery, listing, verbs
+from routing.inventory import discovery, exchange, listing, verbs
 from routing.inventory.discovery import SeenDevice, SeenNode
 from routing.models import Device, Node
 
@@ -193,3 +193,16 @@ def test_discovery_corrections_and_drains_in_any_order(person: Person, steps: li
         for uuid, row in rows.items():
             assert row.state == (held[uuid] if uuid in there else "gone")
             assert row.model == corrected.get(uuid, row.model)
+
+
+def test_a_node_is_emulated_as_its_collector_says_until_a_person_says_otherwise(person: Person) -> None:
+    seen = SeenNode("a", emulated=True)
+    discovery.discovered(seen, [gpu("g0")], NOW)
+    row = Node.objects.get()
+    assert row.emulated
+    assert "emulated: true" in exchange.export(person("viewer"))
+    verbs.edit_node(person("engineer"), row.pk, {"emulated": False})
+    discovery.discovered(seen, [gpu("g0")], NOW)
+    row.refresh_from_db()
+    assert not row.emulated
+    assert "emulated" not in exchange.export(person("viewer"))
