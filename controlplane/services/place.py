@@ -39,12 +39,15 @@ class Place:
 
     @property
     def console(self) -> Path:
-        """Where the console listens: in the data folder, or in a private folder of ours if that path is too long."""
-        path = self.data / "run" / "console.sock"
-        if len(os.fsencode(path)) <= SOCKET_PATH_BYTES:
-            return path
+        """Where the console listens: in the data folder, or in a private folder of ours if that path is too long.
+
+        TMPDIR may be as long as the data folder, so /tmp comes last.
+        """
         digest = hashlib.sha256(os.fsencode(self.data)).hexdigest()[:16]
-        return Path(tempfile.gettempdir()) / f"patchbay-{os.geteuid()}-{digest}" / "console.sock"
+        private = f"patchbay-{os.geteuid()}-{digest}"
+        folders = (self.data / "run", Path(tempfile.gettempdir()) / private, Path("/tmp") / private)  # noqa: S108
+        paths = [folder / "console.sock" for folder in folders]
+        return next((path for path in paths if len(os.fsencode(path)) <= SOCKET_PATH_BYTES), paths[-1])
 
     def log(self, name: str) -> Path:
         """Log of the process `name`."""

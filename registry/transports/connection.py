@@ -21,7 +21,11 @@ BOUNDING = frozenset((b"content-length", b"transfer-encoding"))
 """Headers that tell where a body ends."""
 
 
-class Connection(asyncio.Protocol):
+READ_BYTES = 64 * 1024
+"""The most that is read at once: so much of a stream may lie at each place where it waits for a slow caller."""
+
+
+class Connection(asyncio.BufferedProtocol):
     """A socket to one checked IP. At most one response is read at a time."""
 
     def __init__(
@@ -31,11 +35,14 @@ class Connection(asyncio.Protocol):
         ip: str,
         on_free: Callable[["Connection", bool], None],
         turn: Turn | None = None,
+        room: memoryview | None = None,
     ) -> None:
         """`on_free(connection, reusable)` is called when a response has ended or the socket is gone.
 
-        With a `turn`, requests leave at the end of the loop's turn in which they are made.
+        With a `turn`, requests leave at the end of the loop's turn in which they are made. `room` takes what is read
+        until it is parsed, in the same step: connections of one loop share it.
         """
+        self._room = room or memoryview(bytearray(READ_BYTES))
         self._turn = turn
         self._request: Request | None = None
         self.limits = limits
@@ -84,8 +91,16 @@ class Connection(asyncio.Protocol):
         else:
             self._transport.write(request[0] + request[1])
 
-    def data_received(self, data: bytes) -> None:
-        """asyncio: bytes from the upstream."""
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """asyncio: where to put what is read."""
+        return self._room
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """asyncio: so many bytes were read."""
+        self.data_received(self._room[:nbytes])
+
+    def data_received(self, data: bytes | memoryview) -> None:
+        """Bytes from the upstream."""
         response = self._response
         if response is None:
             self.abort()

@@ -12,7 +12,7 @@ from controlplane.base.messages import Sentence, message_of
 from registry.canon import Failure, FailureKind
 from registry.protocols.adapter import Wire
 from registry.spec import Timeouts
-from registry.transports.connection import Connection
+from registry.transports.connection import READ_BYTES, Connection
 from registry.transports.drive import Turn
 from registry.transports.egress import Egress, EgressRefused
 from registry.transports.response import Response, ResponseLimits, StaleConnection
@@ -48,6 +48,7 @@ class Client:
         self._ticker: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self.turn: Turn | None = None
+        self._room = memoryview(bytearray(READ_BYTES))
 
     async def send(
         self, target: Target, wire: Wire, timeouts: Timeouts, extra: bytes = b"", deadline: float | None = None
@@ -184,7 +185,7 @@ class Client:
         loop = asyncio.get_running_loop()
         tls = self._context() if target.scheme == "https" else None
         _, connection = await loop.create_connection(
-            lambda: Connection(self._limits, guard, ip, self._freed, self.turn),
+            lambda: Connection(self._limits, guard, ip, self._freed, self.turn, self._room),
             ip,
             target.port,
             ssl=tls,

@@ -2,6 +2,7 @@
 
 import socket
 import stat
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from controlplane.services.place import from_environment
 from controlplane.services.ports import LOOPBACK, Ports, answers, free_port, is_free, listen, listen_at
 
 
@@ -85,6 +87,19 @@ def test_a_folder_that_others_may_open_is_refused(tmp_path: Path) -> None:
 def test_a_path_that_is_too_long_leaves_no_socket_open(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="too long"):
         listen_at(tmp_path / "run" / ("a" * 120))
+
+
+def test_the_console_listens_at_a_path_that_fits_though_folders_of_data_and_of_temporary_files_are_deep(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deep = tmp_path / ("a" * 60) / ("b" * 60)
+    deep.mkdir(parents=True)
+    monkeypatch.setattr(tempfile, "tempdir", str(deep))
+    path = from_environment({"DATA_DIR": str(deep / "data")}).console
+    with listen_at(path):
+        assert answers(path)
+    path.unlink()
+    path.parent.rmdir()
 
 
 def test_two_names_never_share_a_port(tmp_path: Path) -> None:
