@@ -88,7 +88,7 @@ def inside(devices: int, ticks: int) -> Figures:
         spent["pack"] += cpu(partial(packed, frames, said, tick, start + tick))
         spent["send"] += cpu(partial(store.send, client, frames))
         spent["store"] += cpu(store.keep)
-        spent["latest"] += cpu(lambda: latest.by_subject(latest.frames(client), time.time()))
+        spent["latest"] += cpu(lambda: latest.by_subject(*latest.read(client)))
     wall, outside = time.monotonic() - began, cpu_of_stores() - outside
     rolled_before = cpu_of_stores()
     rolled = cpu(lambda: rolling.roll(start + 1200))

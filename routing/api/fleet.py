@@ -100,15 +100,16 @@ class PlacementShape(serializers.ModelSerializer[Placement]):
 
 
 class LatestShape(serializers.Serializer[Any]):
-    """The newest value of a dimension."""
+    """The newest value of a series."""
 
     value = serializers.FloatField()
     unit = serializers.CharField()
-    age_s = serializers.FloatField()
+    age_s = serializers.FloatField(help_text="seconds since it arrived; older than 10 s is stale")
+    dimension = serializers.CharField()
 
 
 class DeviceShape(serializers.ModelSerializer[Device]):
-    """A device, what sits on it, and its latest values by dimension."""
+    """A device, what sits on it, and its latest values by series."""
 
     class Meta:
         model = Device
@@ -123,7 +124,7 @@ class DeviceShape(serializers.ModelSerializer[Device]):
     used_bytes = serializers.IntegerField(read_only=True)
     available = serializers.SerializerMethodField(help_text="whether new work may be placed there")
     placements = PlacementShape(many=True, read_only=True)
-    latest = serializers.SerializerMethodField(help_text="by dimension; what no source gives is absent")
+    latest = serializers.SerializerMethodField(help_text="by series; what no source gives is absent")
 
     def get_available(self, row: Device) -> bool:
         """Whether the device, its parent and its node are all ready."""
@@ -131,7 +132,7 @@ class DeviceShape(serializers.ModelSerializer[Device]):
 
     @extend_schema_field(serializers.DictField(child=LatestShape()))
     def get_latest(self, row: Device) -> Latest:
-        """The newest value of each dimension."""
+        """The newest value of each series."""
         found: dict[str, Latest] = self.context["latest"]
         return found.get(row.uuid, {})
 

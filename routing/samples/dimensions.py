@@ -45,6 +45,10 @@ class TelemetrySeries:
             return "negative"
         return "" if low <= value <= high else "out of range"
 
+    def meant(self, value: float) -> float:
+        """The value without the digits that say nothing: gauges travel as float32, which holds seven."""
+        return value if self.kind != "gauge" or value == int(value) else float(f"{value:.7g}")
+
 
 @dataclass(frozen=True, slots=True)
 class Dimension:
@@ -72,4 +76,6 @@ DIMENSIONS = _read("dimensions.yaml", 0)
 ENGINE_DIMENSIONS = _read("engines.yaml", FIRST_ENGINE_POSITION)
 """Those of a model in a model server."""
 SERIES = {series.name: series for one in (*DIMENSIONS, *ENGINE_DIMENSIONS) for series in one.series}
+DIMENSION_OF = {series.name: one for one in (*DIMENSIONS, *ENGINE_DIMENSIONS) for series in one.series}
+"""The dimension of each series, by the name of the series."""
 BY_POSITION = {series.position: series for series in SERIES.values()}

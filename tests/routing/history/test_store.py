@@ -35,7 +35,7 @@ def test_a_sample_reaches_the_latest_values_and_history() -> None:
     store.send(events.store(), [frame(now - 1, 1, 90.0), frame(now, 2, 95.5)])
     assert store.keep() == 2
     assert events.store().xlen(redis_names.TELEMETRY) == 0
-    known = latest.by_subject(latest.frames(events.store()), time.time())["GPU-1"]
+    known = latest.by_subject(*latest.read(events.store()))["GPU-1"]
     assert known.source == "node-a"
     assert known.age_s < 10
     assert known.values == {"power_watts": 95.5, "energy_joules_total": 1e9 + 2}
