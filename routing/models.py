@@ -3,7 +3,7 @@
 from django.db import models
 
 from controlplane.base.message_fields import SentenceJSONField, SentenceTextField
-from registry.models import Model, Release
+from registry.models import Credential, Model, Release
 from routing import adaptations, outcomes
 
 
@@ -212,6 +212,39 @@ class Device(models.Model):
 
     class Meta:
         indexes = [models.Index(fields=["state"], name="device_state")]
+
+
+class EndpointState(models.TextChoices):
+    """How the last look at a telemetry endpoint went: none yet; all told is sound; some is not; there was no answer."""
+
+    NEW = "new", "new"
+    WELL = "well", "well"
+    COMPLAINING = "complaining", "complaining"
+    UNREACHABLE = "unreachable", "unreachable"
+
+
+class TelemetryEndpoint(models.Model):
+    """An address that a collector scrapes. From `state` on it is the collector that writes.
+
+    `serves` maps names that a model server serves to our models, where the one that fits by itself is the wrong one.
+    """
+
+    name = models.CharField(max_length=200, unique=True)
+    kind = models.CharField(max_length=16, help_text="which collector reads it")
+    url = models.CharField(max_length=500)
+    interval_s = models.FloatField()
+    node = models.CharField(max_length=200, blank=True, help_text="the node's name, if not the one that it tells")
+    enabled = models.BooleanField(default=True)
+    emulated = models.BooleanField(default=False, help_text="what it tells of is made up")
+    credential = models.ForeignKey(Credential, null=True, on_delete=models.PROTECT, related_name="+")
+    serves = models.JSONField(default=dict)
+    created_at = models.DateTimeField(auto_now_add=True)
+    changed_at = models.DateTimeField(auto_now=True, help_text="when a person changed it")
+    state = models.CharField(max_length=16, choices=EndpointState.choices, default=EndpointState.NEW)
+    looked_at = models.DateTimeField(null=True)
+    complaints = SentenceJSONField(default=list)
+    tells_of = models.JSONField(default=list, help_text="subjects of its last answer")
+    nodes = models.JSONField(default=list, help_text="nodes that its last answer told of")
 
 
 class ReplicaState(models.TextChoices):

@@ -6,7 +6,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 
 from controlplane.base.audit.naming import Find, Named
-from routing.models import Device, Node
+from routing.models import Device, Node, TelemetryEndpoint
 
 
 def nodes(ids: Sequence[str]) -> dict[str, Named]:
@@ -21,6 +21,12 @@ def devices(ids: Sequence[str]) -> dict[str, Named]:
     return {str(pk): Named(uuid, _page(q=uuid)) for pk, uuid in rows}
 
 
+def endpoints(ids: Sequence[str]) -> dict[str, Named]:
+    """Telemetry endpoints, which the log writes by number."""
+    rows = TelemetryEndpoint.objects.filter(pk__in=_numbers(ids)).values_list("pk", "name")
+    return {str(pk): Named(name, f"{reverse('gpus')}#te-{pk}") for pk, name in rows}
+
+
 def _page(**wanted: str) -> str:
     return f"{reverse('gpus')}?{urlencode(wanted)}"
 
@@ -29,4 +35,4 @@ def _numbers(ids: Sequence[str]) -> list[int]:
     return [int(text) for text in ids if text.isdecimal() and len(text) < 19]
 
 
-OBJECTS: dict[str, Find] = {"node": nodes, "device": devices}
+OBJECTS: dict[str, Find] = {"node": nodes, "device": devices, "telemetry": endpoints}

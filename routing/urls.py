@@ -6,6 +6,7 @@ from controlplane.base.rest.generics import routes
 from routing.api import calls as calls_api
 from routing.api import fleet as fleet_api
 from routing.api import lab as lab_api
+from routing.api import telemetry as telemetry_api
 from routing.views import calls, fleet, lab, playground
 
 pages: list[URLPattern] = [
@@ -41,6 +42,10 @@ api: list[URLPattern] = [
     *routes("devices", fleet_api.Devices.as_view(), "devices"),
     *routes("devices/<int:device_id>", fleet_api.OneDevice.as_view(), "device"),
     *routes("devices/<int:device_id>/<str:action>", fleet_api.DeviceAction.as_view(), "device-action"),
+    *routes("telemetry/endpoints", telemetry_api.TelemetryEndpoints.as_view(), "telemetry-endpoints"),
+    *routes(
+        "telemetry/endpoints/<int:endpoint_id>", telemetry_api.OneTelemetryEndpoint.as_view(), "telemetry-endpoint"
+    ),
     *routes("lab/races", lab_api.Races.as_view(), "lab-races"),
     *routes("lab/races/<uuid:job_id>", lab_api.OneRace.as_view(), "lab-race"),
 ]

@@ -168,6 +168,11 @@ GET    api/nodes/<int:node_id>                     viewer   read,manage
 PATCH  api/nodes/<int:node_id>                     engineer manage
 DELETE api/nodes/<int:node_id>                     engineer manage
 POST   api/nodes/<int:node_id>/<str:action>        engineer manage
+GET    api/telemetry/endpoints                     viewer   read,manage
+POST   api/telemetry/endpoints                     engineer manage
+GET    api/telemetry/endpoints/<int:endpoint_id>   viewer   read,manage
+PATCH  api/telemetry/endpoints/<int:endpoint_id>   engineer manage
+DELETE api/telemetry/endpoints/<int:endpoint_id>   engineer manage
 GET    api/devices                                 viewer   read,manage
 POST   api/devices                                 engineer manage
 GET    api/devices/<int:device_id>                 viewer   read,manage
