@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from controlplane.base.declaring import AppDeclaration, declare
 from controlplane.base.jobs.kinds import JobKind
 from controlplane.base.web.navigation import NavigationPlace, PlaceGroup
+from routing.alerts import reading as alerts
 from routing.calls import jobs as calls
 from routing.inventory import verbs as inventory
 from routing.lab import races as lab
@@ -24,7 +25,7 @@ declare(
             NavigationPlace("gpus", _("GPUs"), "fleet.read", "g", PlaceGroup.ROUTING, 5, "gpus"),
             NavigationPlace("lab", _("Lab"), "lab.read", "l", PlaceGroup.ROUTING, 10, "lab"),
         ),
-        topics={"calls": "call.read", inventory.TOPIC: "fleet.read"},
+        topics={"calls": "call.read", inventory.TOPIC: "fleet.read", alerts.TOPIC: "alert.read"},
         job_kinds=(
             JobKind(
                 calls.KIND,

@@ -1,0 +1,142 @@
+"""What fires now, and what fired: for pages, strips and programs."""
+
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Q, QuerySet
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.http import urlencode
+from django.utils.translation import get_language
+
+from controlplane.base import access
+from controlplane.base.messages import Sentence
+from controlplane.base.refusals import Missing
+from routing.alerts import matching
+from routing.alerts.matching import Matcher
+from routing.alerts.models import OPEN, Alert, AlertState, Silence
+
+TOPIC = "alerts"
+"""The live topic that tells pages that an alert, a rule or a silence changed."""
+SEVERITIES = ("critical", "warning", "info")
+"""Worst first; any other severity comes after these."""
+
+
+@dataclass(frozen=True, slots=True)
+class FiringAlert:
+    """One alert for a page. `href` leads to its subject, `silenced` says that its messages are held back.
+
+    `subject` is a device's uuid, an engine's or a source's name, a model's name, or a group's labels; `value` is the
+    last one known, in `unit`, and `threshold` what it is compared with, as "> 85". `since` is when it fired.
+    """
+
+    id: int
+    rule: str
+    severity: str
+    kind: str
+    subject: str
+    labels: Mapping[str, str]
+    summary: str
+    value: float | None
+    unit: str
+    threshold: str
+    since: datetime
+    silenced: bool
+    acknowledged_by: str
+    href: str
+
+
+@dataclass(frozen=True, slots=True)
+class FiringAlerts:
+    """What fires now, worst and oldest first: the first rows, and how many there are in all and by severity."""
+
+    rows: tuple[FiringAlert, ...]
+    total: int
+    by_severity: Mapping[str, int]
+
+
+def firing(actor: access.Actor | None, most: int = 50, subjects: Collection[str] | None = None) -> FiringAlerts:
+    """What fires now. Two queries, whatever there is. Raises Forbidden.
+
+    `subjects`: only alerts of these devices (by uuid), models (by name), engines or sources. Pages listen to the live
+    topic `alerts` and ask again. Use it as `firing(request.user, most=5)`; a device's page gives `subjects={uuid}`.
+    """
+    access.require(actor, "alert.read")
+    found = Alert.objects.filter(state=AlertState.FIRING)
+    if subjects is not None:
+        found = found.filter(subject__in=subjects)
+    every = sorted(found, key=_worst_first)
+    quiet = silenced_by(timezone.now())
+    counts = Counter(row.severity for row in every)
+    return FiringAlerts(tuple(shown(row, quiet) for row in every[:most]), len(every), counts)
+
+
+def listing(actor: access.Actor | None, state: str = "", words: str = "") -> QuerySet[Alert]:
+    """Alerts in `state` (empty: open ones), the newest first; `words` in rule or subject. Raises Forbidden."""
+    access.require(actor, "alert.read")
+    rows = Alert.objects.filter(state=state) if state else Alert.objects.filter(state__in=OPEN)
+    if words:
+        rows = rows.filter(Q(rule__icontains=words) | Q(subject__icontains=words) | Q(labels__node__icontains=words))
+    return rows.order_by("-resolved_at", "-fired_at", "-since", "pk")
+
+
+def one(actor: access.Actor | None, alert_id: int) -> Alert:
+    """One alert. Raises Forbidden, Missing."""
+    access.require(actor, "alert.read")
+    found = Alert.objects.filter(pk=alert_id).first()
+    if found is None:
+        raise Missing("alert", Sentence("there is no alert {alert}", alert=alert_id))
+    return found
+
+
+def silenced_by(now: datetime) -> list[tuple[Silence, tuple[Matcher, ...]]]:
+    """Silences that hold now, with their matchers."""
+    rows = Silence.objects.filter(starts_at__lte=now, ends_at__gt=now)
+    return [(row, matching.of_json(row.matchers)) for row in rows]
+
+
+def shown(row: Alert, quiet: list[tuple[Silence, tuple[Matcher, ...]]]) -> FiringAlert:
+    """An alert as pages show it, in the reader's language."""
+    return FiringAlert(
+        id=row.pk,
+        rule=row.rule,
+        severity=row.severity,
+        kind=row.kind,
+        subject=row.subject,
+        labels=row.labels,
+        summary=summary(row.annotations),
+        value=row.value,
+        unit=row.unit,
+        threshold=row.threshold,
+        since=row.fired_at or row.since,
+        silenced=any(matching.all_match(matchers, labels_of(row)) for _, matchers in quiet),
+        acknowledged_by=row.acknowledged_by,
+        href=href(row.kind, row.subject, row.labels),
+    )
+
+
+def labels_of(row: Alert) -> dict[str, str]:
+    """Every label that a silence or a receiver can match."""
+    return {**row.labels, "alertname": row.rule, "severity": row.severity, "kind": row.kind, "subject": row.subject}
+
+
+def summary(annotations: Mapping[str, str]) -> str:
+    """What an alert says, in the reader's language if the rule has words in it (summary_zh)."""
+    if (get_language() or "").startswith("zh") and annotations.get("summary_zh"):
+        return annotations["summary_zh"]
+    return annotations.get("summary", "")
+
+
+def href(kind: str, subject: str, labels: Mapping[str, str]) -> str:
+    """The page of a subject; empty if it has none."""
+    if kind == "device":
+        return f"{reverse('gpus')}?{urlencode({'q': subject})}"
+    name = subject if kind == "model" else labels.get("model", "") if kind == "engine" else ""
+    return reverse("model", args=[name]) if name else ""
+
+
+def _worst_first(row: Alert) -> tuple[int, datetime]:
+    rank = SEVERITIES.index(row.severity) if row.severity in SEVERITIES else len(SEVERITIES)
+    return rank, row.fired_at or row.since
