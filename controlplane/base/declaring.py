@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 
 from django.utils.functional import Promise
 
-from controlplane.base import events, saved_views
+from controlplane.base import events, saved_views, streams
 from controlplane.base.audit import naming
 from controlplane.base.jobs import kinds
 from controlplane.base.jobs.kinds import JobKind
+from controlplane.base.streams import LiveStream
 from controlplane.base.web import navigation, words
 from controlplane.base.web.navigation import NavigationPlace
 
@@ -17,12 +18,14 @@ from controlplane.base.web.navigation import NavigationPlace
 class AppDeclaration:
     """An app's places in the navigation, and what the floor shows of its objects and jobs.
 
-    `topics`: live topics, with the verb that hears them. `lists`: names of pages whose columns and filters people keep.
-    `objects`: how the audit log finds names. `words`: the reader's words for stored values, by family.
+    `topics`: live topics, with the verb that hears them. `streams`: tables that pages watch. `lists`: names of pages
+    whose columns and filters people keep. `objects`: how the audit log finds names. `words`: the reader's words for
+    stored values, by family.
     """
 
     places: tuple[NavigationPlace, ...] = ()
     topics: Mapping[str, str] = field(default_factory=dict)
+    streams: tuple[LiveStream, ...] = ()
     job_kinds: tuple[JobKind, ...] = ()
     lists: tuple[str, ...] = ()
     objects: Mapping[str, naming.Find] = field(default_factory=dict)
@@ -33,6 +36,7 @@ def declare(app: AppDeclaration) -> None:
     """Hand each part to the module that keeps it. Raises ValueError if a word or a letter has two meanings."""
     navigation.add(app.places)
     events.add_topics(app.topics)
+    streams.add(app.streams)
     kinds.add(app.job_kinds)
     saved_views.add_lists(app.lists)
     naming.declare(app.objects)

@@ -1,7 +1,8 @@
 """Live pages: one websocket a tab. hello → snapshot(seq) → frames(seq + 1 …); a gap or a reconnect asks for a snapshot.
 
 Redis carries notices only. One Hub a process listens to it, encodes each notice once, and hands it to the sockets of
-this process; a socket that is slow gets a gap instead of a queue.
+this process; a socket that is slow gets a gap instead of a queue. Tables that pages watch go as binary frames
+(controlplane.base.streams).
 """
 
 import asyncio
@@ -9,9 +10,9 @@ import json
 import logging
 import time
 from collections import deque
-from collections.abc import Collection, Mapping, MutableMapping
+from collections.abc import Callable, Collection, Mapping, MutableMapping
 from contextlib import suppress
-from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import redis.asyncio
@@ -19,32 +20,29 @@ from channels.auth import AuthMiddlewareStack
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
-from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
-from django.contrib.sessions.models import Session
 from django.db import DatabaseError
-from django.db.models.functions import Now
 from django.http.request import split_domain_port, validate_host
 from django.utils import timezone
-from django.utils.crypto import constant_time_compare
 from redis.exceptions import RedisError
 
-from controlplane.base import access, redis_names
+from controlplane.base import access, redis_names, streams
 from controlplane.base.events import TOPICS
 from controlplane.base.jobs import verbs as jobs
+from controlplane.base.listeners import SIGNED_OUT, Person, judge
 from controlplane.base.models import Revision, User
 from controlplane.base.refusals import Refused
 from controlplane.base.service_loop import Service
-from controlplane.base.web.sessions import over
+from controlplane.base.streams import STREAMS, StreamDesk, WatchedStreams
 
 LIVE = "/live"
 TICK_S = 5.0
 """Seconds between two ticks; at each one a socket whose person lost the right to it is closed."""
+BEAT_S = 1.0
+"""Seconds between two frames of a stream; a stream that nobody watched before comes SOONEST_S after the last one."""
+SOONEST_S = 0.1
 AWAY_S = 1.0
 WAITING = 32
 WATCHED = 64
-SIGNED_OUT = 4401
-CHANGED = 4403
-"""Close code for somebody whose role changed: the page connects again and hears what it may hear now."""
 log = logging.getLogger(__name__)
 
 
@@ -53,14 +51,20 @@ class Hub:
 
     def __init__(self) -> None:
         self.viewers: set[Viewer] = set()
+        self.desk = StreamDesk()
         self._services: list[Service] = []
+        self._newcomer = asyncio.Event()
         self.away = False
 
     def join(self, viewer: "Viewer") -> None:
         """Add a socket; the first one starts the hub."""
         self.viewers.add(viewer)
         if not self._services:
-            self._services = [Service("the hub of live pages", self._listen), Service("its ticks", self._tick)]
+            self._services = [
+                Service("the hub of live pages", self._listen),
+                Service("its ticks", self._tick),
+                Service("its streams", self._stream),
+            ]
             for service in self._services:
                 service.start()
 
@@ -118,6 +122,33 @@ class Hub:
             await self.turn_out()
             self.tell("tick", {"at": timezone.now().isoformat(), "feed": "away" if self.away else "live"})
 
+    def watch(self, viewer: "Viewer", name: str) -> None:
+        """Let a socket watch a stream, from a whole frame on; one that nobody watched is read at once."""
+        whole = self.desk.whole(name)
+        if streams.verb(name) in viewer.verbs and viewer.watch(name, whole) and not whole:
+            self._newcomer.set()
+
+    async def _stream(self) -> None:
+        while True:
+            begun = time.monotonic()
+            await self.beat()
+            await asyncio.sleep(SOONEST_S)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._newcomer.wait(), max(0.0, BEAT_S - (time.monotonic() - begun)))
+            self._newcomer.clear()
+
+    async def beat(self) -> None:
+        """One frame of every stream that is watched, the same bytes for everybody."""
+        watched = {name for viewer in self.viewers for name in viewer.streams.names}
+        try:
+            frames = await self.desk.beat(watched)
+        except (RedisError, DatabaseError, OSError) as error:
+            log.warning("live pages: a stream was not read: %s", error)
+            return
+        for name, frame in frames.items():
+            for viewer in list(self.viewers):
+                viewer.show(name, frame, partial(self.desk.whole, name))
+
     async def turn_out(self) -> None:
         """End the sockets of people who signed out, were shut out, or have another role than when they came."""
         people = {viewer.person for viewer in self.viewers}
@@ -131,20 +162,12 @@ class Hub:
                 viewer.end(code)
 
 
-@dataclass(frozen=True)
-class Person:
-    """Whose socket it is: the account, the role that it had, and the session that it came with."""
-
-    id: int
-    role: str
-    session: str
-
-
 class Viewer:
     """One socket's frames: numbered, bounded. What does not fit becomes a gap that the page mends by a snapshot."""
 
-    def __init__(self, topics: set[str], person: Person) -> None:
-        self.topics, self.person = topics, person
+    def __init__(self, topics: set[str], person: Person, verbs: Collection[str] = ()) -> None:
+        self.topics, self.person, self.verbs = topics, person, verbs
+        self.streams = WatchedStreams()
         self.ended = 0
         self.watched: set[str] = set()
         self.seq = 0
@@ -161,6 +184,17 @@ class Viewer:
         self._frames.append(f'{{"seq":{self.seq},{body}')
         self._ready.set()
 
+    def watch(self, name: str, whole: bytes) -> bool:
+        """Watch a stream from `whole` on, if that is not one too many."""
+        watching = not self.ended and self.streams.watch(name, whole)
+        self._ready.set()
+        return watching
+
+    def show(self, name: str, frame: bytes, whole: Callable[[], bytes]) -> None:
+        """Keep a stream's frame for sending, if the socket watches it."""
+        if self.streams.offer(name, frame, whole):
+            self._ready.set()
+
     def lose(self) -> None:
         """Skip a number, so that the page notices that something is missing."""
         self.seq += 1
@@ -170,21 +204,30 @@ class Viewer:
         self.ended = code
         self.topics, self.watched = set(), set()
         self._frames.clear()
+        self.streams.clear()
         self._ready.set()
 
-    async def next(self) -> str | None:
-        """The next frame, when there is one; None once it has ended."""
-        while not self._frames and not self.ended:
+    async def next(self) -> str | bytes | None:
+        """The next frame, text before streams, when there is one; None once it has ended."""
+        while not self.ended:
+            if self._frames:
+                return self._frames.popleft()
+            if (frame := self.streams.next()) is not None:
+                return frame
             self._ready.clear()
             await self._ready.wait()
-        return None if self.ended else self._frames.popleft()
+        return None
 
 
 HUB = Hub()
 
 
 class LiveConsumer(AsyncWebsocketConsumer):
-    """Signed-in people's socket. It takes {"watch": "job:<id>"} and {"snapshot": true}; everything else is ignored."""
+    """Signed-in people's socket.
+
+    It takes {"watch": "job:<id>"}, {"snapshot": true}, {"subscribe": "<stream>"} and {"unsubscribe": "<stream>"};
+    everything else is ignored.
+    """
 
     viewer: Viewer | None = None
     pump: "asyncio.Task[None] | None" = None
@@ -197,7 +240,8 @@ class LiveConsumer(AsyncWebsocketConsumer):
             await self.close(code=SIGNED_OUT)
             return
         topics = {topic for topic, verb in TOPICS.items() if access.can(user, verb)}
-        self.viewer = Viewer(topics, Person(user.pk, user.role, self.scope["session"].session_key or ""))
+        person = Person(user.pk, user.role, self.scope["session"].session_key or "")
+        self.viewer = Viewer(topics, person, {one.verb for one in STREAMS.values() if access.can(user, one.verb)})
         HUB.join(self.viewer)
         await self.send(json.dumps({"kind": "hello", "seq": self.viewer.seq}))
         self.pump = asyncio.create_task(self._pump(self.viewer))
@@ -212,9 +256,13 @@ class LiveConsumer(AsyncWebsocketConsumer):
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """One wish of the page."""
         wish = _read(text_data)
-        topic = wish.get("watch")
+        topic, wanted, unwanted = wish.get("watch"), wish.get("subscribe"), wish.get("unsubscribe")
         if self.viewer is None:
             return
+        if isinstance(unwanted, str):
+            self.viewer.streams.leave(unwanted)
+        if isinstance(wanted, str):
+            HUB.watch(self.viewer, wanted)
         if isinstance(topic, str) and topic.startswith("job:") and len(self.viewer.watched) < WATCHED:
             await self._watch(self.viewer, topic)
         if wish.get("snapshot") and not self.viewer.ended:
@@ -232,7 +280,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
 
     async def _pump(self, viewer: Viewer) -> None:
         while (frame := await viewer.next()) is not None:
-            await self.send(frame)
+            await (self.send(frame) if isinstance(frame, str) else self.send(bytes_data=frame))
         await self.close(code=viewer.ended)
 
 
@@ -249,28 +297,6 @@ def _job(user: User, job_id: str) -> dict[str, Any] | None:
         return jobs.snapshot(jobs.get(user, job_id))
     except (Refused, access.Forbidden):
         return None
-
-
-def judge(people: Collection[Person]) -> dict[Person, int]:
-    """The close code of everybody who may no longer listen as they came."""
-    users = {user.pk: user for user in User.objects.filter(pk__in={one.id for one in people}, is_active=True)}
-    keys = {one.session for one in people}
-    sessions = {row.session_key: row for row in Session.objects.filter(session_key__in=keys, expire_date__gt=Now())}
-    codes: dict[Person, int] = {}
-    for one in people:
-        user, session = users.get(one.id), sessions.get(one.session)
-        if user is None or session is None or not _signed_in(user, session):
-            codes[one] = SIGNED_OUT
-        elif user.role != one.role:
-            codes[one] = CHANGED
-    return codes
-
-
-def _signed_in(user: User, session: Session) -> bool:
-    """Whether a session is this account's, with the password that it has now."""
-    held = session.get_decoded()
-    known = str(held.get(SESSION_KEY)) == str(user.pk) and not over(held, time.time())
-    return known and constant_time_compare(str(held.get(HASH_SESSION_KEY, "")), user.get_session_auth_hash())
 
 
 def _revision() -> int:

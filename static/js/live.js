@@ -20,6 +20,10 @@ export function on(topic, listener) {
   listeners.get(topic).add(listener);
 }
 
+// Binary frames are a stream's (stream.js); `pause` is told to the topic "paused".
+export const wish = (message) => send(message);
+export const isPaused = () => paused;
+
 export function watch(topic) {
   watched.add(topic);
   send({ watch: topic });
@@ -29,6 +33,7 @@ export function watch(topic) {
 export function pause() {
   paused = !paused;
   show();
+  tell("paused", paused);
   if (!paused && held) send({ snapshot: true });
   return paused;
 }
@@ -48,12 +53,14 @@ function tick(payload) {
 }
 
 function receive(event) {
-  const frame = JSON.parse(event.data);
   heard = Date.now();
+  if (typeof event.data !== "string") return tell("stream", event.data);
+  const frame = JSON.parse(event.data);
   if (frame.kind === "hello") {
     expected = frame.seq + 1;
     tries = 0;
     for (const topic of watched) send({ watch: topic });
+    tell("hello");
     send({ snapshot: true });
   } else if (frame.kind === "snapshot") {
     expected = frame.seq + 1;
@@ -86,6 +93,7 @@ function show() {
 function connect() {
   const scheme = location.protocol === "https:" ? "wss:" : "ws:";
   socket = new WebSocket(`${scheme}//${location.host}${address}`);
+  socket.binaryType = "arraybuffer";
   socket.addEventListener("message", receive);
   socket.addEventListener("close", (event) => {
     show();

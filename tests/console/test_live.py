@@ -15,7 +15,8 @@ from django.test import Client
 
 from controlplane.base import events
 from controlplane.base.jobs import verbs as jobs
-from controlplane.base.live import CHANGED, HUB, LIVE, SIGNED_OUT, WAITING, Person, Viewer, websocket_application
+from controlplane.base.listeners import CHANGED, SIGNED_OUT, Person
+from controlplane.base.live import HUB, LIVE, WAITING, Viewer, websocket_application
 from controlplane.base.models import User
 
 Make = Callable[..., User]

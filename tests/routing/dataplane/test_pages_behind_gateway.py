@@ -14,7 +14,7 @@ import psutil
 import pytest
 import websockets
 
-from controlplane.base.live import SIGNED_OUT
+from controlplane.base.listeners import SIGNED_OUT
 from tests.routing.dataplane.test_process_faults import begin, upstream
 from tests.routing.plants import Plant, until
 
