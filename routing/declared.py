@@ -6,9 +6,11 @@ from django.utils.translation import gettext_lazy as _
 
 from controlplane.base.declaring import AppDeclaration, declare
 from controlplane.base.jobs.kinds import JobKind
+from controlplane.base.streams import LiveStream
 from controlplane.base.web.navigation import NavigationPlace, PlaceGroup
 from routing.alerts import reading as alerts
 from routing.calls import jobs as calls
+from routing.fleet import devices, one_device
 from routing.inventory import verbs as inventory
 from routing.lab import races as lab
 from routing.objects import OBJECTS
@@ -26,6 +28,10 @@ declare(
             NavigationPlace("lab", _("Lab"), "lab.read", "l", PlaceGroup.ROUTING, 10, "lab"),
         ),
         topics={"calls": "call.read", inventory.TOPIC: "fleet.read", alerts.TOPIC: "alert.read"},
+        streams=(
+            LiveStream("devices", "fleet.read", devices.read),
+            LiveStream("device", "fleet.read", one_device.read),
+        ),
         job_kinds=(
             JobKind(
                 calls.KIND,

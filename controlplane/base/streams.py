@@ -108,6 +108,11 @@ class StreamDesk:
         encoder = self._encoders.get(name)
         return encoder.whole() if encoder is not None else b""
 
+    def sequence(self, name: str) -> int:
+        """The number of the newest frame of a stream; 0 if nobody watches it."""
+        encoder = self._encoders.get(name)
+        return encoder.sequence if encoder is not None else 0
+
     async def beat(self, names: Collection[str]) -> dict[str, bytes]:
         """Read what is watched, forget what is not, and return the next frame of each. Stores' errors come through."""
         self._encoders = {name: one for name, one in self._encoders.items() if name in names}

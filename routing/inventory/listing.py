@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from django.db.models import Count, IntegerField, OuterRef, Prefetch, Q, QuerySet, Subquery, Sum, Value
+from django.db.models import Count, IntegerField, Manager, OuterRef, Prefetch, Q, QuerySet, Subquery, Sum, Value
 from django.db.models.fields import BigIntegerField
 from django.db.models.functions import Coalesce
 
@@ -46,11 +46,14 @@ def devices(actor: access.Actor | None, wanted: Mapping[str, str] | None = None)
     used = held.annotate(total=Sum("memory_bytes")).values("total")
     sitting = Placement.objects.select_related("replica__model").order_by("replica__model__name", "pk")
     zero = Value(0, output_field=BigIntegerField())
-    return (
-        rows.annotate(used_bytes=Coalesce(Subquery(used, output_field=BigIntegerField()), zero))
-        .prefetch_related(Prefetch("placements", sitting))
-        .order_by("node__name", Coalesce("parent__index", "index", Value(0), output_field=IntegerField()), "uuid")
-    )
+    filled = rows.annotate(used_bytes=Coalesce(Subquery(used, output_field=BigIntegerField()), zero))
+    return ordered(filled.prefetch_related(Prefetch("placements", sitting)))
+
+
+def ordered(rows: QuerySet[Device] | Manager[Device]) -> QuerySet[Device]:
+    """Devices in the one order in which they are listed: by node and number, a slice after what it is a slice of."""
+    number = Coalesce("parent__index", "index", Value(0), output_field=IntegerField())
+    return rows.order_by("node__name", number, "uuid")
 
 
 def device(actor: access.Actor | None, device_id: int) -> Device:

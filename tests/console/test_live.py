@@ -44,8 +44,11 @@ class Tab:
 
     async def hear(self) -> dict[str, Any]:
         """The next frame."""
-        answer = await self._socket.receive_output(8)
-        return dict(json.loads(answer["text"]))
+        return dict(json.loads((await self.hear_raw())["text"]))
+
+    async def hear_raw(self) -> dict[str, Any]:
+        """The next frame as the server sends it."""
+        return dict(await self._socket.receive_output(8))
 
     async def end(self) -> int:
         """The code with which the server closes."""
