@@ -1,5 +1,6 @@
 """The caller's side of a call: its body, its leaving, and what is sent to it."""
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -7,6 +8,7 @@ from controlplane.base.messages import Sentence
 from registry.canon import Failure, FailureKind
 from routing.dataplane.endpoints import Head, Headers
 from routing.dataplane.limits import BODY_BYTES
+from routing.dataplane.parts import SLICE, UNCOUNTED_BYTES, PartCounter
 
 
 class CallerLeft(Exception):
@@ -65,13 +67,14 @@ class CallerSide(Incoming, Answering, Protocol):
 
 
 async def read_body(incoming: Incoming, head: Head) -> bytes:
-    """The request's body. Raises Failure (too_large, invalid_request) or CallerLeft."""
+    """The request's body; its parts are counted as it arrives. Raises Failure (too_large, invalid_request), CallerLeft."""
     if head.encoded:
         words = Sentence("the body is compressed; send it without Content-Encoding")
         raise Failure(FailureKind.UNREADABLE, words, code="unsupported_encoding")
     if head.length is not None and head.length > BODY_BYTES:
         raise _too_large()
     parts: list[bytes] = []
+    counter: PartCounter | None = None
     size, more = 0, True
     while more:
         part, more = await incoming.part()
@@ -79,7 +82,20 @@ async def read_body(incoming: Incoming, head: Head) -> bytes:
         if size > BODY_BYTES:
             raise _too_large()
         parts.append(part)
+        if counter is not None:
+            await _count(counter, part)
+        elif size > UNCOUNTED_BYTES:
+            counter = PartCounter()
+            await _count(counter, b"".join(parts))
     return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+async def _count(counter: PartCounter, part: bytes) -> None:
+    """Count a part of a body, a slice in each turn of the loop, so that other calls go on. Raises Failure."""
+    counter.add(part[:SLICE])
+    for at in range(SLICE, len(part), SLICE):
+        await asyncio.sleep(0)
+        counter.add(part[at : at + SLICE])
 
 
 def body_late(seconds: float) -> Failure:

@@ -1,5 +1,7 @@
 """A request body's top-level fields, decoded one by one only if they are needed."""
 
+import asyncio
+import codecs
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -8,10 +10,9 @@ from msgspec.json import Decoder
 
 from controlplane.base.messages import Sentence
 from registry.canon import Failure, FailureKind
-from routing.dataplane import parts
 from routing.dataplane.apart import apart
 
-LARGE_BYTES = 1024 * 1024
+LARGE_BYTES, SLICE = 1024 * 1024, 128 * 1024
 """A larger body is read and encoded beside the event loop."""
 Fields = dict[str, Raw]
 Value = TypeVar("Value")
@@ -25,15 +26,24 @@ BOOLEAN = Sentence("true or false")
 async def read_large(body: bytes) -> Fields:
     """The same for a body over 1 MB, while other calls go on. Raises Failure."""
     try:
-        await parts.check_large(body)
+        await _check_text(body)
     except UnicodeDecodeError as error:
         raise _not_text(error) from error
     return await apart(_read, body)
 
 
+async def _check_text(body: bytes) -> None:
+    """Raises UnicodeDecodeError if a body is not UTF-8; a slice is looked at in each turn of the loop."""
+    if body.isascii():
+        return
+    decode = codecs.getincrementaldecoder("utf-8")().decode
+    for at in range(0, len(body), SLICE):
+        decode(body[at : at + SLICE], at + SLICE >= len(body))
+        await asyncio.sleep(0)
+
+
 def read_fields(body: bytes) -> Fields:
-    """The top-level fields of a JSON body, not decoded. Raises Failure, also if it has too many parts."""
-    parts.check(body)
+    """The top-level fields of a JSON body, not decoded. Raises Failure."""
     try:
         if not body.isascii():
             body.decode()

@@ -16,7 +16,7 @@ from registry.canon import Failure, Request
 from registry.protocols.adapter import BoundOperation
 from registry.transports.drive import Turn
 from registry.upstreams.exchange import operation_for
-from routing.dataplane import endpoints, refusals
+from routing.dataplane import endpoints, parts, refusals
 from routing.dataplane.call import Call, Resolved
 from routing.dataplane.caller import Answering, CallerLeft, CallerSide, Collected, read_body
 from routing.dataplane.colours import Colours
@@ -135,6 +135,7 @@ class Gateway:
         )
         sent = Collected()
         try:
+            parts.check(body)
             await self._admit(call, replace(caller, calls_per_minute=None))
             await self._steps(call, caller, path, body, sent)
         except Failure as failure:

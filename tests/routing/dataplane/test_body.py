@@ -79,3 +79,23 @@ async def test_what_is_collected_without_a_connection_is_what_was_sent() -> None
     await streamed.write(b"one")
     await streamed.finish(b"two")
     assert b"".join(streamed.parts) == b"onetwo"
+
+
+async def test_a_body_of_small_parts_is_read_no_further_than_it_takes_to_see_that() -> None:
+    parts: list[tuple[bytes, bool] | None] = [(b'{"a":1},' * 8192, True) for _ in range(450)]
+    arriving = Arriving(parts)
+    with pytest.raises(Failure, match="more than 10,000 objects and fields") as refused:
+        await read_body(arriving, head())
+    assert refused.value.code == "too_many_parts"
+    assert len(parts) >= 447
+
+
+async def test_other_work_goes_on_while_a_large_part_is_counted() -> None:
+    text = b'"' + b"x: {" * 2_000_000 + b'"'
+    reading = asyncio.create_task(read_body(Arriving([(text, False)]), head()))
+    turns = 0
+    while not reading.done():
+        await asyncio.sleep(0)
+        turns += 1
+    assert await reading == text
+    assert turns > 200

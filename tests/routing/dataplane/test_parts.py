@@ -58,7 +58,7 @@ def test_a_body_is_refused_if_it_has_more_parts_outside_its_strings_wherever_it_
     document: Any, ascii_only: bool, cut: int, most_fields: int, most_elements: int
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in (("UNCOUNTED_BYTES", 0), ("SLICE", cut), ("FINE_SLICE", cut)):
+        for name, value in (("UNCOUNTED_BYTES", 0), ("SLICE", cut)):
             patch.setattr(parts, name, value)
         patch.setattr(parts, "MOST_FIELDS", most_fields)
         patch.setattr(parts, "MOST_ELEMENTS", most_elements)
