@@ -67,7 +67,10 @@ class CallerSide(Incoming, Answering, Protocol):
 
 
 async def read_body(incoming: Incoming, head: Head) -> bytes:
-    """The request's body; its parts are counted as it arrives. Raises Failure (too_large, invalid_request), CallerLeft."""
+    """The request's body, its parts counted as it arrives.
+
+    Raises Failure (too_large, invalid_request) or CallerLeft.
+    """
     if head.encoded:
         words = Sentence("the body is compressed; send it without Content-Encoding")
         raise Failure(FailureKind.UNREADABLE, words, code="unsupported_encoding")
