@@ -32,6 +32,15 @@ def new_id() -> str:
     return _ids.pop()
 
 
+def bare(failure: Failure) -> Failure:
+    """A failure that a call may keep: where it was raised is forgotten.
+
+    Those frames hold the call and its caller's body, in a circle that would last until garbage is collected.
+    """
+    failure.__traceback__ = failure.__cause__ = failure.__context__ = None
+    return failure
+
+
 class Resolved(Struct, frozen=True):
     """What step 3 found: the model that is called, by whom, and what is asked of it in neutral form."""
 
@@ -97,7 +106,7 @@ class Call(Struct):
 
     def fail(self, failure: Failure) -> None:
         """End with a failure."""
-        self.failure = failure
+        self.failure = bare(failure)
         self.status = status_of(failure)[0]
 
     def cancel(self) -> None:

@@ -11,7 +11,7 @@ from math import log2
 import msgspec
 
 from registry.canon import Failure, FailureKind
-from routing.dataplane.call import CANCELLED, Call, Trial
+from routing.dataplane.call import CANCELLED, Call, Trial, bare
 from routing.dataplane.link import TellingFailed
 from routing.table import Split, Table
 
@@ -123,7 +123,7 @@ class Colours:
         """Green failed before the first byte, so blue is asked, as if the call began now."""
         self._open.pop(call.id, None)
         trial.failure = failure.kind
-        call.fell_back = failure
+        call.fell_back = bare(failure)
         call.encoded = call.changes = call.usage = call.first_byte_ms = None
         call.tokens = 0
 
