@@ -1,4 +1,4 @@
-"""A call that is over is gone at once, however it ended: it holds its caller's body, and garbage is collected seldom."""
+"""A call that is over is gone at once, however it ended: it holds its caller's body, and collecting is rare."""
 
 import asyncio
 import gc
