@@ -13,14 +13,16 @@ from registry.emulators.fleet import start
 from registry.emulators.specs import specs
 
 
-async def _run(host: str, port: int, size: int) -> None:
+async def _run(host: str, port: int, size: int, gpus: int) -> None:
     """Serve until SIGINT or SIGTERM."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    server, _ = await start(host, port, size)
-    print(f"practice fleet (emulated): {size} models at http://{host}:{port}/m/1/ to /m/{size}/", flush=True)
+    server, _ = await start(host, port, size, gpus=gpus)
+    print(
+        f"practice fleet (emulated): {size} models at http://{host}:{port}/m/1/ to /m/{size}/, {gpus} GPUs", flush=True
+    )
     await stop.wait()
     server.close()
 
@@ -33,12 +35,13 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8001)
     parser.add_argument("--size", type=int, default=500, help="how many models (default 500)")
+    parser.add_argument("--gpus", type=int, default=0, help="how many emulated GPUs serve them (default none)")
     parser.add_argument("--specs", action="store_true", help="print the YAML that onboards the fleet, and leave")
     given = parser.parse_args(arguments)
     if given.specs:
         print(specs(f"http://{given.host}:{given.port}", given.size), end="")
         return
-    uvloop.run(_run(given.host, given.port, given.size))
+    uvloop.run(_run(given.host, given.port, given.size, given.gpus))
 
 
 if __name__ == "__main__":

@@ -20,6 +20,8 @@ WORDS = re.findall(
     """,
 )
 LONGEST_ANSWER = 20_000
+NATURAL_LENGTH = 25
+"""Tokens that an answer has at most if nobody asks for more."""
 _TOKEN = re.compile(r"\s*\S+")
 _WORD = re.compile(r"\w+")
 _LENGTH_WISH = re.compile(r"\[practice words=(\d{1,6})\]")

@@ -101,7 +101,7 @@ def answer(site: Site, call: WireCall) -> WireAnswer:
         raise WireRefusal(refusal(404, f"model: {body['model']}"))
     prompt, asked = _conversation(body)
     if counting:
-        return WireAnswer(to_json({"input_tokens": count(prompt)}), inference=True)
+        return WireAnswer(to_json({"input_tokens": count(prompt)}), tokens=(count(prompt), 0))
     return _message(model, body, prompt, asked)
 
 
@@ -204,13 +204,14 @@ def _message(model: Emulated, body: dict[str, Any], prompt: str, asked: str) -> 
         "stop_sequence": None if wanted else speech.stopped_by,
         "usage": _usage(count(prompt), written),
     }
+    tokens = (count(prompt), written)
     headers = (("request-id", f"req_{seed(prompt):016x}"),)
     if body.get("stream"):
         frames = _frames(message, speech, wanted)
         return WireAnswer(
-            content_type="text/event-stream; charset=utf-8", headers=headers, frames=frames, inference=True
+            content_type="text/event-stream; charset=utf-8", headers=headers, frames=frames, tokens=tokens
         )
-    return WireAnswer(to_json(message), headers=headers, inference=True)
+    return WireAnswer(to_json(message), headers=headers, tokens=tokens)
 
 
 def _wanted_tool(model: Emulated, body: dict[str, Any], asked: str) -> MadeToolCall | None:

@@ -34,7 +34,7 @@ def spoil(name: str, answer: WireAnswer, wire: ServedWire) -> WireAnswer:
 
 
 def _status(status: int, words: str) -> Callable[[WireAnswer, ServedWire], WireAnswer]:
-    return lambda answer, wire: replace(wire.refusal(status, words), inference=answer.inference)
+    return lambda answer, wire: replace(wire.refusal(status, words), tokens=answer.tokens)
 
 
 def _truncated(answer: WireAnswer, wire: ServedWire) -> WireAnswer:
@@ -62,7 +62,7 @@ def _page(answer: WireAnswer, wire: ServedWire) -> WireAnswer:
 
 def _endless(answer: WireAnswer, wire: ServedWire) -> WireAnswer:
     frames: Iterator[bytes] = repeat(b" " * 65536)
-    return replace(answer, frames=frames, body=b"", inference=False)
+    return replace(answer, frames=frames, body=b"", tokens=None)
 
 
 FAULTS: Mapping[str, Callable[[WireAnswer, ServedWire], WireAnswer]] = {

@@ -8,6 +8,7 @@ ones do)
 /m/<n>@<version>/…  one version of the model's contract (registry.emulators.contracts), /control/m/<n>… sets them
 /all/<protocol>/…   every model of one protocol behind one address
 /healthz, /counters, /   the fleet itself
+/gpus/…, /m/<n>/metrics  its emulated GPUs and model servers (registry.emulators.gpus.fleet)
 """
 
 import asyncio
@@ -18,7 +19,9 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from registry.emulators import anthropic, faults, huggingface, kserve_v2, ollama, openai
+from registry.emulators.answers import NATURAL_LENGTH
 from registry.emulators.contracts import EmulatedContract, control, described, without_effect
+from registry.emulators.gpus.fleet import EmulatedGpus
 from registry.emulators.latency import Latency
 from registry.emulators.roster import emulated
 from registry.emulators.server import ServedConnection, Timing, listen
@@ -42,6 +45,7 @@ class EmulatedFleet:
     latency: Latency = field(default_factory=Latency)
     counters: Counter[str] = field(default_factory=Counter)
     contracts: dict[int, EmulatedContract] = field(default_factory=dict)
+    gpus: EmulatedGpus | None = None
 
     def respond(self, call: WireCall) -> tuple[WireAnswer, Timing]:
         """The answer to any call; paths outside the fleet get 404 in words."""
@@ -51,6 +55,8 @@ class EmulatedFleet:
             found = self._one(call, address, f"/{path}")
             if found is not None:
                 return found
+        if self.gpus is not None and (area, address) in (("control", "gpus"), ("gpus", address)):
+            return (self.gpus.respond(rest) if area == "gpus" else self.gpus.control(call)), Timing()
         if area == "control":
             return control(self.contracts, self.size, call), Timing()
         if area == "all" and address in WIRES:
@@ -63,6 +69,9 @@ class EmulatedFleet:
         number, _, version = named.partition("@")
         if not number.isdecimal() or len(number) >= 10 or not 1 <= int(number) <= self.size:
             return None
+        told = self.gpus.engine(int(number)) if self.gpus is not None and path == "/metrics" else None
+        if told is not None:
+            return told, Timing()
         contract = self.contracts.get(int(number))
         if contract is not None:
             refused = self._contracted(contract, version, int(number), call, path)
@@ -85,11 +94,22 @@ class EmulatedFleet:
         self.counters["calls"] += 1
         self.counters[f"calls:{model.protocol}"] += 1
         self.counters[f"status:{answer.status}"] += 1
-        if not answer.inference:
+        if answer.tokens is None:
             return answer, Timing()
         self.counters["inferences"] += 1
-        gap = 0.0 if answer.frames is None else self.latency.gap(model.number)
-        return answer, Timing(self.latency.first(model.number), gap)
+        return answer, self._timed(model.number, answer, answer.tokens)
+
+    def _timed(self, number: int, answer: WireAnswer, tokens: tuple[int, int]) -> Timing:
+        """When model `number` sends its answer; its devices work until then.
+
+        A whole answer that is longer than models speak by themselves takes the time of every token more.
+        """
+        first, gap = self.latency.first(number), 0.0
+        if answer.frames is not None:
+            gap = self.latency.gap(number)
+        elif tokens[1] > NATURAL_LENGTH:
+            first += self.latency.gap(number) * (tokens[1] - NATURAL_LENGTH)
+        return Timing(first, gap, self.gpus.working(number, tokens, first) if self.gpus is not None else None)
 
     def _contracted(
         self, contract: EmulatedContract, version: str, number: int, call: WireCall, path: str
@@ -152,10 +172,11 @@ def latency_from_environment() -> Latency:
 
 
 async def start(
-    host: str, port: int, size: int, latency: Latency | None = None
+    host: str, port: int, size: int, latency: Latency | None = None, gpus: int = 0
 ) -> tuple[asyncio.Server, EmulatedFleet]:
     """A listening fleet; port 0 takes a free one (`server.sockets[0].getsockname()[1]`). Close the server to end it."""
-    fleet = EmulatedFleet(size, latency or latency_from_environment())
+    devices = EmulatedGpus(size, gpus) if gpus else None
+    fleet = EmulatedFleet(size, latency or latency_from_environment(), gpus=devices)
     return await listen(lambda: ServedConnection(fleet), host, port), fleet
 
 

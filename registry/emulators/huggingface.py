@@ -173,15 +173,16 @@ def _generated(
 ) -> WireAnswer:
     stops = [stop for stop in parameters.get("stop") or () if isinstance(stop, str)]
     speech = speak(model.name, inputs, parameters.get("max_new_tokens"), stops)
+    tokens = (count(inputs), len(speech.tokens))
     text = (inputs if parameters.get("return_full_text") else "") + speech.text
     if streaming:
         frames = _frames(speech, text, parameters, count(inputs))
-        return WireAnswer(content_type="text/event-stream", frames=frames, inference=True)
+        return WireAnswer(content_type="text/event-stream", frames=frames, tokens=tokens)
     reply: dict[str, Any] = {"generated_text": text}
     if parameters.get("details"):
-        tokens = [_token(token) for token in speech.tokens]
-        reply["details"] = {**_details(speech, parameters), "prefill": [], "tokens": tokens}
-    return WireAnswer(to_json([reply] if wrapped else reply), inference=True)
+        told = [_token(token) for token in speech.tokens]
+        reply["details"] = {**_details(speech, parameters), "prefill": [], "tokens": told}
+    return WireAnswer(to_json([reply] if wrapped else reply), tokens=tokens)
 
 
 def _token(text: str) -> dict[str, Any]:

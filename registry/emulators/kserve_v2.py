@@ -105,7 +105,7 @@ def _infer(model: Emulated, call: WireCall) -> WireAnswer:
     }
     if body.get("id"):
         reply = {"id": body["id"], **reply}
-    return WireAnswer(to_json(reply), inference=True)
+    return WireAnswer(to_json(reply), tokens=(len(rows), 0))
 
 
 def _tensor(name: str, datatype: str, shape: list[int], data: list[Any]) -> dict[str, Any]:

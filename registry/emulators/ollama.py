@@ -252,7 +252,7 @@ def _generate(model: Emulated, body: dict[str, Any]) -> WireAnswer:
 def _loaded(model: Emulated, body: dict[str, Any], content: dict[str, Any]) -> WireAnswer:
     """An empty prompt loads the model, or unloads it if keep_alive is 0."""
     reason = "unload" if body.get("keep_alive") == 0 else "load"
-    return WireAnswer(to_json({**_stamp(model), **content, "done": True, "done_reason": reason}), inference=True)
+    return WireAnswer(to_json({**_stamp(model), **content, "done": True, "done_reason": reason}), tokens=(0, 0))
 
 
 def _stamp(model: Emulated) -> dict[str, Any]:
@@ -283,14 +283,15 @@ def _played(
     """Streamed lines and the last one with statistics, or all in one object; `endings` are the last line's content for
     each.
     """
+    tokens = (last["prompt_eval_count"], last["eval_count"])
     if body.get("stream") is False:
         return WireAnswer(
             to_json({**_stamp(model), **endings[1], **last}),
             content_type="application/json; charset=utf-8",
-            inference=True,
+            tokens=tokens,
         )
     frames = _lines(model, spoken, {**endings[0], **last})
-    return WireAnswer(content_type="application/x-ndjson", frames=frames, inference=True)
+    return WireAnswer(content_type="application/x-ndjson", frames=frames, tokens=tokens)
 
 
 def _lines(model: Emulated, spoken: list[dict[str, Any]], last: dict[str, Any]) -> Iterator[bytes]:
@@ -317,15 +318,14 @@ def _embed(model: Emulated, body: dict[str, Any]) -> WireAnswer:
         "load_duration": 1_000_000,
         "prompt_eval_count": sum(map(count, texts)),
     }
-    return WireAnswer(to_json(reply), inference=True)
+    return WireAnswer(to_json(reply), tokens=(sum(map(count, texts)), 0))
 
 
 def _embeddings(model: Emulated, body: dict[str, Any]) -> WireAnswer:
     """The older endpoint: one prompt, one vector."""
     _need(model, "embed")
-    return WireAnswer(
-        to_json({"embedding": vector(model.name, str(body.get("prompt") or ""), model.size)}), inference=True
-    )
+    prompt = str(body.get("prompt") or "")
+    return WireAnswer(to_json({"embedding": vector(model.name, prompt, model.size)}), tokens=(count(prompt), 0))
 
 
 _READ = {"": _banner, "/api/version": _version, "/api/tags": _tags, "/api/ps": _tags}

@@ -91,14 +91,15 @@ def _completion(model: Emulated, body: dict[str, Any]) -> WireAnswer:
         "created": CREATED,
         "model": model.name,
     }
-    usage = token_usage(sum(map(count, prompts)), sum(len(speech.tokens) for speech, _ in texts))
+    tokens = (sum(map(count, prompts)), sum(len(speech.tokens) for speech, _ in texts))
+    usage = token_usage(*tokens)
     echo = bool(body.get("echo"))
     if body.get("stream"):
         extra = bool((body.get("stream_options") or {}).get("include_usage"))
         frames = _completion_frames(
             base, [(speech, prompt if echo else "") for speech, prompt in texts], usage if extra else None
         )
-        return WireAnswer(content_type="text/event-stream; charset=utf-8", frames=frames, inference=True)
+        return WireAnswer(content_type="text/event-stream; charset=utf-8", frames=frames, tokens=tokens)
     choices = [
         {
             "index": index,
@@ -108,7 +109,7 @@ def _completion(model: Emulated, body: dict[str, Any]) -> WireAnswer:
         }
         for index, (speech, prompt) in enumerate(texts)
     ]
-    return WireAnswer(to_json({**base, "choices": choices, "usage": usage}), inference=True)
+    return WireAnswer(to_json({**base, "choices": choices, "usage": usage}), tokens=tokens)
 
 
 def _prompts(prompt: Any) -> list[Any]:
@@ -155,7 +156,8 @@ def _embeddings(model: Emulated, body: dict[str, Any]) -> WireAnswer:
     data = [{"object": "embedding", "index": index, "embedding": _coded(v, coding)} for index, v in enumerate(vectors)]
     tokens = sum(map(count, texts))
     usage = {"prompt_tokens": tokens, "total_tokens": tokens}
-    return WireAnswer(to_json({"object": "list", "data": data, "model": model.name, "usage": usage}), inference=True)
+    reply = {"object": "list", "data": data, "model": model.name, "usage": usage}
+    return WireAnswer(to_json(reply), tokens=(tokens, 0))
 
 
 def _coded(values: list[float], coding: str) -> list[float] | str:

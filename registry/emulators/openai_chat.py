@@ -57,14 +57,15 @@ def chat(model: Emulated, body: dict[str, Any]) -> WireAnswer:
         "system_fingerprint": "fp_practice",
     }
     written = sum(len(speech.tokens) for speech in speeches) if wanted is None else count(str(wanted.arguments)) + 1
-    usage = token_usage(count(prompt), written)
+    tokens = (count(prompt), written)
+    usage = token_usage(*tokens)
     if body.get("stream"):
         extra = bool((body.get("stream_options") or {}).get("include_usage"))
         frames = _chat_frames({**base, "object": "chat.completion.chunk"}, speeches, wanted, usage if extra else None)
-        return WireAnswer(content_type="text/event-stream; charset=utf-8", frames=frames, inference=True)
+        return WireAnswer(content_type="text/event-stream; charset=utf-8", frames=frames, tokens=tokens)
     choices = [_choice(index, speech, wanted) for index, speech in enumerate(speeches)]
     reply = {**base, "object": "chat.completion", "choices": choices, "usage": usage}
-    return WireAnswer(to_json(reply), inference=True)
+    return WireAnswer(to_json(reply), tokens=tokens)
 
 
 def _conversation(messages: list[Any]) -> tuple[str, str]:

@@ -23,6 +23,7 @@ KINDS: tuple[tuple[str, str, str], ...] = (
     ("vector", "openai", "embedding"),
 )
 _SIZES = {"embedding": (64, 96, 128), "tensor": (4, 8, 16)}
+_WEIGHTS_GB = (6, 8, 12, 16, 20, 24, 40, 48, 80)
 
 
 @lru_cache(maxsize=8192)
@@ -31,3 +32,13 @@ def emulated(number: int) -> Emulated:
     family, protocol, kind = KINDS[(number - 1) % len(KINDS)]
     sizes = _SIZES.get(kind, (0,))
     return Emulated(number, f"practice-{family}-{number:03d}", protocol, kind, sizes[number % len(sizes)])
+
+
+def weights_bytes(number: int) -> int:
+    """Device memory that model `number` needs without any call."""
+    return _WEIGHTS_GB[number % len(_WEIGHTS_GB)] * 10**9
+
+
+def token_bytes(number: int) -> int:
+    """Device memory that a token of a call takes, 0 for a model that keeps none."""
+    return 500_000 * (1 + number % 7) if emulated(number).type == "llm" else 0

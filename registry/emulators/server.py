@@ -18,10 +18,11 @@ _REASONS = {status.value: status.phrase for status in HTTPStatus}
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Seconds: before the first byte, and between streamed frames."""
+    """Seconds: before the first byte, and between streamed frames. `ended` is called when the answer is over."""
 
     first: float = 0.0
     gap: float = 0.0
+    ended: Callable[[], None] | None = None
 
 
 class AnswerSource(Interface):
@@ -86,7 +87,7 @@ class ServedConnection(asyncio.Protocol):
             self._timer.cancel()
         if self._playing:
             self._source.counters["abandoned"] += 1
-        self._playing, self._frames = None, None
+        self._over()
 
     def data_received(self, data: bytes) -> None:
         try:
@@ -172,8 +173,13 @@ class ServedConnection(asyncio.Protocol):
             self._transport.write(b"0\r\n\r\n")
         self._end(closing)
 
+    def _over(self) -> None:
+        playing, self._playing, self._frames = self._playing, None, None
+        if playing is not None and playing[1].ended is not None:
+            playing[1].ended()
+
     def _end(self, closing: bool) -> None:
-        self._playing, self._frames = None, None
+        self._over()
         if closing:
             self._transport.close()
         else:

@@ -7,11 +7,10 @@ from typing import Any
 
 import yaml
 
-from registry.emulators.roster import emulated
+from registry.emulators.roster import emulated, token_bytes, weights_bytes
 from registry.emulators.wire import Emulated
 
 LABEL = "practice fleet (emulated)"
-_MEMORY_GB = (6, 8, 12, 16, 20, 24, 40, 48, 80)
 
 
 def specs(base_url: str, size: int) -> str:
@@ -24,7 +23,6 @@ def specs(base_url: str, size: int) -> str:
 
 
 def _row(model: Emulated, base: str) -> dict[str, Any]:
-    memory = _MEMORY_GB[model.number % len(_MEMORY_GB)]
     row: dict[str, Any] = {
         "name": model.name,
         "type": "LLM" if model.type == "llm" else model.type,
@@ -36,9 +34,9 @@ def _row(model: Emulated, base: str) -> dict[str, Any]:
     params = _PARAMS[model.protocol, model.type](model.number)
     if params:
         row["params"] = params
-    row["resources"] = {"gpu_memory": f"{memory}GB"}
+    row["resources"] = {"gpu_memory": f"{weights_bytes(model.number) // 10**9}GB"}
     if model.type == "llm":
-        row["resources"]["vram_per_token"] = f"{round(0.0005 * (1 + model.number % 7), 4)}GB"
+        row["resources"]["vram_per_token"] = f"{round(token_bytes(model.number) / 10**9, 4)}GB"
     return row
 
 

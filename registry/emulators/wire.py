@@ -36,9 +36,9 @@ class WireCall:
 class WireAnswer:
     """What to send, and how. `frames` streams in chunks; otherwise `body` goes out whole.
 
-    `inference` answers wait for the model's latency; `hold` adds seconds before the first byte (None for ever).
-    `length` is the declared Content-Length where it lies; `cut` closes the connection without the proper end; `reset`
-    closes it with no answer.
+    `tokens`, of the prompt and written, are an inference's, which waits for the model's latency; None for an answer
+    that is none. `hold` adds seconds before the first byte (None for ever). `length` is the declared Content-Length
+    where it lies; `cut` closes the connection without the proper end; `reset` closes it with no answer.
     """
 
     body: bytes = b""
@@ -46,7 +46,7 @@ class WireAnswer:
     content_type: str = "application/json"
     headers: tuple[tuple[str, str], ...] = ()
     frames: Iterable[bytes] | None = None
-    inference: bool = False
+    tokens: tuple[int, int] | None = None
     hold: float | None = 0.0
     length: int | None = None
     cut: bool = False

@@ -39,5 +39,5 @@ SOURCE = TelemetrySource(
     name="amd",
     rules={f"{prefix}{metric}": rules for metric, rules in RULES.items() for prefix in ("", "amd_")},
     identity=(("gpu_uuid",), ("serial_number", "gpu_partition_id"), ("gpu_id",)),
-    labels={"index": "gpu_id", "model": "card_model", "node": "hostname", "instance": "gpu_compute_partition_type"},
+    labels={"index": "gpu_id", "model": "card_series", "node": "hostname", "instance": "gpu_compute_partition_type"},
 )

@@ -1,0 +1,102 @@
+"""What the practice fleet's calls do to devices and engines: exact integrals, kept up at each begin and end of a call.
+
+A call runs on every device of its model, from its arrival until its last byte, or until its caller leaves.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping
+
+import msgspec
+
+from registry.emulators.gpus.rack import EmulatedDevice
+from registry.emulators.roster import token_bytes
+
+SLOTS = 16
+"""Calls of one model that run at once; an engine counts more as waiting, though their answers come as soon."""
+
+
+class DeviceMeter(msgspec.Struct):
+    """One device since the start: seconds in which a call ran, seconds of all calls, tokens, and what runs now."""
+
+    since: float = 0.0
+    running: int = 0
+    cache_bytes: int = 0
+    busy_s: float = 0.0
+    call_s: float = 0.0
+    tokens: int = 0
+
+
+class EngineMeter(msgspec.Struct):
+    """One model since the start: requests that ended, their tokens and seconds, and what runs now."""
+
+    since: float = 0.0
+    running: int = 0
+    cache_bytes: int = 0
+    requests: int = 0
+    prompt_tokens: int = 0
+    written_tokens: int = 0
+    first_s: float = 0.0
+    request_s: float = 0.0
+    queue_s: float = 0.0
+
+
+class EmulatedCall(msgspec.Struct, frozen=True):
+    """A call that runs: model, tokens of its prompt and of its answer, when it began, seconds to its first token."""
+
+    model: int
+    prompt: int
+    written: int
+    began: float
+    first_s: float
+
+
+class CallMeters:
+    """The meters of a fleet in which models sit on devices as `hot` says. Times are seconds of one monotonic clock."""
+
+    def __init__(self, hot: Mapping[int, tuple[EmulatedDevice, ...]]) -> None:
+        self._hot = hot
+        self.devices: defaultdict[int, DeviceMeter] = defaultdict(DeviceMeter)
+        self.engines: defaultdict[int, EngineMeter] = defaultdict(EngineMeter)
+
+    def begin(self, call: EmulatedCall) -> None:
+        """A call arrives."""
+        self._change(call, call.began, 1)
+        engine = self.engines[call.model]
+        engine.prompt_tokens += call.prompt
+        engine.first_s += call.first_s
+
+    def end(self, call: EmulatedCall, now: float) -> None:
+        """It has ended, or its caller has left."""
+        self._change(call, now, -1)
+        engine = self.engines[call.model]
+        engine.requests += 1
+        engine.written_tokens += call.written
+        engine.request_s += now - call.began
+        for device in self._hot.get(call.model, ()):
+            self.devices[device.number].tokens += call.prompt + call.written
+
+    def device(self, number: int, now: float) -> DeviceMeter:
+        """A device's meter, brought up to now."""
+        return _up_to(self.devices[number], now)
+
+    def _change(self, call: EmulatedCall, now: float, by: int) -> None:
+        cache = by * (call.prompt + call.written) * token_bytes(call.model)
+        engine = self.engines[call.model]
+        engine.queue_s += max(0, engine.running - SLOTS) * max(0.0, now - engine.since)
+        engine.since = now
+        engine.running += by
+        engine.cache_bytes += cache
+        sits_on = self._hot.get(call.model, ())
+        for device in sits_on:
+            meter = _up_to(self.devices[device.number], now)
+            meter.running += by
+            meter.cache_bytes += cache // len(sits_on)
+
+
+def _up_to(meter: DeviceMeter, now: float) -> DeviceMeter:
+    if meter.running:
+        passed = max(0.0, now - meter.since)
+        meter.busy_s += passed
+        meter.call_s += passed * meter.running
+    meter.since = now
+    return meter
