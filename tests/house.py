@@ -35,6 +35,7 @@ PURE = (
     "routing.policies",
     "routing.chains",
     "routing.samples",
+    "routing.alerts.language",
     "routing.telemetry",
     "routing.lab.learn",
     "versions.diff",

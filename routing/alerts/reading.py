@@ -14,8 +14,8 @@ from django.utils.translation import get_language
 from controlplane.base import access
 from controlplane.base.messages import Sentence
 from controlplane.base.refusals import Missing
-from routing.alerts import matching
-from routing.alerts.matching import Matcher
+from routing.alerts.language import matching
+from routing.alerts.language.matching import Matcher
 from routing.alerts.models import OPEN, Alert, AlertState, Silence
 
 TOPIC = "alerts"

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from routing.alerts.matching import Matcher, MatchOp, PatternInvalid, checked_pattern
+from routing.alerts.language.matching import Matcher, MatchOp, PatternInvalid, checked_pattern
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""The language of rules, without a framework: a small part of PromQL, read and evaluated over arrays."""
