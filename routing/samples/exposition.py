@@ -13,8 +13,9 @@ LONGEST = 8 * 1024 * 1024
 LONGEST_LINE = 16 * 1024
 MOST_SAMPLES = 50_000
 _NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
-_REST = re.compile(r"[ \t]*(?:\{(.*)\})?[ \t]*(\S+)(?:[ \t]+-?[0-9]+)?[ \t]*")
-_NUMBER = re.compile(r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?|[Ii]nf)|[Nn]a[Nn]")
+# Possessive, because a hostile line must not be tried in every way: it would take seconds.
+_REST = re.compile(r"[ \t]*+(?:\{(.*)\})?+[ \t]*+(\S++)(?:[ \t]++-?[0-9]++)?+[ \t]*+")
+_NUMBER = re.compile(r"[+-]?(?:(?:[0-9]++(?:\.[0-9]*+)?|\.[0-9]++)(?:[eE][+-]?[0-9]{1,3})?|[Ii]nf)|[Nn]a[Nn]")
 _LABEL = re.compile(r'[ \t]*([a-zA-Z_][a-zA-Z0-9_]*)[ \t]*=[ \t]*"((?:[^"\\]|\\.)*)"[ \t]*(?:,|$)')
 _ESCAPE = re.compile(r"\\(.)")
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from routing.samples.dimensions import BY_POSITION, SERIES, UNITS
-from routing.samples.readings import MOST_SUBJECTS, SourceReading
+from routing.samples.readings import MOST_SUBJECTS, Complaint, SourceReading
 
 Array = NDArray[Any]
 
@@ -42,23 +43,45 @@ _LOW = {position: UNITS[series.unit][0] for position, series in BY_POSITION.item
 _HIGH = {position: UNITS[series.unit][1] for position, series in BY_POSITION.items()}
 
 
-def pack(source: str, run: int, sequence: int, at: float, reading: SourceReading) -> Frame:
-    """The frame of a reading."""
+@dataclass(frozen=True, slots=True)
+class SampleBlock:
+    """What was read, as numbers: a row for each subject, columns of `gauges` before those of `counters` (and states).
+
+    Both lists are positions of series; NaN is absent.
+    """
+
+    subjects: list[str]
+    gauges: list[int]
+    counters: list[int]
+    values: Array
+
+
+def block(reading: SourceReading) -> SampleBlock:
+    """The numbers of a reading."""
     given = {name for one in reading.subjects.values() for name in one.values}
     gauges = [series for name, series in SERIES.items() if name in given and series.kind == "gauge"]
     counters = [series for name, series in SERIES.items() if name in given and series.kind != "gauge"]
-    rows = [one.values for one in reading.subjects.values()]
-    values = _block(rows, (one.name for one in gauges), "<f4") + _block(rows, (one.name for one in counters), "<f8")
-    return Frame(
-        source, run, sequence, at, list(reading.subjects),
-        [one.position for one in gauges], [one.position for one in counters], values,
-        [(one.fault, one.metric, one.subject, one.value) for one in reading.complaints],
-    )  # fmt: skip
+    names = [series.name for series in gauges + counters]
+    rows = [[one.values.get(name, math.nan) for name in names] for one in reading.subjects.values()]
+    values = np.array(rows, float).reshape(len(rows), len(names))
+    return SampleBlock(
+        list(reading.subjects), [one.position for one in gauges], [one.position for one in counters], values
+    )
 
 
-def _block(rows: list[dict[str, float]], names: Iterable[str], kind: str) -> bytes:
-    wanted = list(names)
-    return np.array([[row.get(name, math.nan) for name in wanted] for row in rows], kind).tobytes()
+def pack(source: str, run: int, sequence: int, at: float, reading: SourceReading) -> Frame:
+    """The frame of a reading."""
+    return packed(block(reading), reading.complaints, source, (run, sequence), at)
+
+
+def packed(
+    found: SampleBlock, complaints: Iterable[Complaint], source: str, place: tuple[int, int], at: float
+) -> Frame:
+    """The frame of a block. `place` is its run and sequence."""
+    split = len(found.gauges)
+    values = found.values[:, :split].astype("<f4").tobytes() + found.values[:, split:].astype("<f8").tobytes()
+    told = [(one.fault, one.metric, one.subject, one.value) for one in complaints]
+    return Frame(source, *place, at, found.subjects, found.gauges, found.counters, values, told)
 
 
 def decode(body: bytes) -> Frame:

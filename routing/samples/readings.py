@@ -108,7 +108,7 @@ def _joined(
 ) -> Taken:
     taken: Taken = {}
     for sample in samples:
-        subject = _identity(sample, source)
+        subject = identity(sample, source)
         if sample.value in source.blanks or not rule.takes(sample.labels):
             continue
         if subject is None:
@@ -140,7 +140,8 @@ def _together(first: float | None, second: float, rule: Rule) -> float | None:
     return first if first == second else None
 
 
-def _identity(sample: MetricSample, source: TelemetrySource) -> str | None:
+def identity(sample: MetricSample, source: TelemetrySource) -> str | None:
+    """Which subject a sample is of; None if it does not say."""
     if not source.identity:
         return ""
     for alternative in source.identity:

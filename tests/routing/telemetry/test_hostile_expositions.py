@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from routing.samples import shapes
 from routing.samples.dimensions import SERIES
 from routing.samples.exposition import LONGEST, MOST_SAMPLES
 from routing.samples.readings import FAULTS, MOST_COMPLAINTS, MOST_SUBJECTS, TelemetrySource, reading
@@ -121,3 +122,11 @@ def test_what_is_written_by_the_format_is_read_back(temperatures: dict[str, int]
     body = "".join(TEMPERATURE.format(uuid=escaped(uuid), value=value) for uuid, value in temperatures.items())
     found = reading(body.encode(), DCGM)
     assert {name: one.values["temperature_celsius"] for name, one in found.subjects.items()} == temperatures
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("line", ["{}" + "}" * 16_000, " " + "1" * 16_000 + "x", "{" + 'a="' * 5_000, " 1 " * 5_000])
+def test_a_line_made_to_be_tried_in_every_way_takes_no_longer_than_another(line: str) -> None:
+    body = f"DCGM_FI_DEV_GPU_TEMP{line}\n" * 100
+    assert "malformed" in faults(body)
+    assert shapes.learned(body.encode(), DCGM) is None
