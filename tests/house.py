@@ -37,6 +37,7 @@ PURE = (
     "routing.samples",
     "routing.alerts.language",
     "routing.telemetry",
+    "routing.agent",
     "routing.lab.learn",
     "versions.diff",
     "versions.scan",
