@@ -248,9 +248,10 @@ class TelemetryEndpoint(models.Model):
 
 
 class ReplicaState(models.TextChoices):
-    """How far a replica is: not loaded, being loaded, answering, taking nothing new, broken."""
+    """How far a replica is: not loaded, kept in host memory, being loaded, answering, taking nothing new, broken."""
 
     COLD = "cold", "cold"
+    ASLEEP = "asleep", "asleep"
     LOADING = "loading", "loading"
     WARM = "warm", "warm"
     DRAINING = "draining", "draining"

@@ -12,6 +12,7 @@ FAMILIES: dict[str, dict[str, str | Promise]] = {
         "draining": _("Draining"),
         "gone": _("Gone"),
         "cold": _("Cold"),
+        "asleep": _("Asleep"),
         "loading": _("Loading"),
         "warm": _("Warm"),
         "well": _("Well"),

@@ -1,6 +1,8 @@
 """Replicas as the inventory keeps them, and how much memory each holds on which device. For the scheduler's loader."""
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from django.db import transaction
 from django.db.models import Sum
@@ -16,12 +18,24 @@ from routing.models import Device, Placement, ReplicaState, StoredReplica
 
 NEXT: Mapping[str, tuple[str, ...]] = {
     ReplicaState.COLD: (ReplicaState.LOADING, ReplicaState.FAILED),
+    ReplicaState.ASLEEP: (ReplicaState.LOADING, ReplicaState.COLD, ReplicaState.FAILED),
     ReplicaState.LOADING: (ReplicaState.WARM, ReplicaState.FAILED, ReplicaState.COLD),
-    ReplicaState.WARM: (ReplicaState.DRAINING, ReplicaState.FAILED),
-    ReplicaState.DRAINING: (ReplicaState.COLD, ReplicaState.WARM, ReplicaState.FAILED),
+    ReplicaState.WARM: (ReplicaState.ASLEEP, ReplicaState.DRAINING, ReplicaState.FAILED),
+    ReplicaState.DRAINING: (ReplicaState.COLD, ReplicaState.ASLEEP, ReplicaState.WARM, ReplicaState.FAILED),
     ReplicaState.FAILED: (ReplicaState.COLD, ReplicaState.LOADING),
 }
 """Where each state may lead."""
+HOLD_NOTHING = (ReplicaState.COLD, ReplicaState.ASLEEP, ReplicaState.FAILED)
+"""States in which a replica holds no memory of a device."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaSeat:
+    """Where a model's own replica is: its state, and the bytes that it holds by the uuid of a device."""
+
+    model: str
+    state: str
+    shares: Mapping[str, int] = field(default_factory=dict)
 
 
 def known(model: str, endpoint: str) -> StoredReplica:
@@ -35,13 +49,16 @@ def known(model: str, endpoint: str) -> StoredReplica:
 
 @transaction.atomic
 def move(replica_id: int, state: str, wanted: str, reason: str = "") -> None:
-    """From `state` to `wanted`; a cold or failed replica holds no memory. Raises Conflict if it is in another state."""
+    """From `state` to `wanted`; a cold, sleeping or failed replica holds no device memory.
+
+    Raises Conflict if it is in another state.
+    """
     if wanted not in NEXT[state]:
         raise Conflict("state", Sentence("a replica goes from {state} to {known}", state=state, known=[*NEXT[state]]))
     rows = StoredReplica.objects.filter(pk=replica_id, state=state)
     if not rows.update(state=wanted, state_reason=reason, changed_at=timezone.now()):
         raise Conflict("state", Sentence("replica {replica} is not {state} any more", replica=replica_id, state=state))
-    if wanted in (ReplicaState.COLD, ReplicaState.FAILED):
+    if wanted in HOLD_NOTHING:
         Placement.objects.filter(replica=replica_id).delete()
     events.publish(TOPIC, {"replica": replica_id})
 
@@ -72,8 +89,48 @@ def place(replica_id: int, shares: Mapping[int, int]) -> None:
     events.publish(TOPIC, {"replica": replica_id})
 
 
+@transaction.atomic
+def settle(seats: Sequence[ReplicaSeat]) -> None:
+    """Write down hundreds of seats that are taken already, instead of those that these models had.
+
+    Raises Missing for a device that there is not, Conflict for one that has no room. Models that there are not are
+    left out.
+    """
+    wanted = {seat.model: seat for seat in seats}
+    models = list(Model.objects.filter(name__in=wanted))
+    StoredReplica.objects.bulk_create(
+        (StoredReplica(model=one, release_id=one.release_id, endpoint=one.endpoint) for one in models),
+        ignore_conflicts=True,
+    )
+    rows = list(StoredReplica.objects.select_for_update(of=("self",)).select_related("model").filter(model__in=models))
+    rows = [row for row in rows if row.endpoint == row.model.endpoint]
+    Placement.objects.filter(replica__in=rows).delete()
+    uuids = {uuid for seat in seats for uuid in seat.shares}
+    devices = {one.uuid: one for one in Device.objects.select_for_update(of=("self",)).filter(uuid__in=uuids)}
+    held: dict[str, int] = defaultdict(int)
+    for uuid, amount in Placement.objects.filter(device__uuid__in=uuids).values_list("device__uuid", "memory_bytes"):
+        held[uuid] += amount
+    placements = []
+    for row in rows:
+        seat = wanted[row.model.name]
+        row.state, row.state_reason, row.changed_at = seat.state, "", timezone.now()
+        for uuid, amount in seat.shares.items():
+            if uuid not in devices:
+                raise Missing("device", Sentence("there is no device {device}", device=uuid))
+            _refuse_overfull(devices[uuid], held[uuid], amount)
+            held[uuid] += amount
+            placements.append(Placement(replica=row, device=devices[uuid], memory_bytes=amount))
+    StoredReplica.objects.bulk_update(rows, ["state", "state_reason", "changed_at"])
+    Placement.objects.bulk_create(placements)
+    events.publish(TOPIC, {"replicas": len(rows)})
+
+
 def _check_room(device: Device, amount: int) -> None:
     held = Placement.objects.filter(device=device).aggregate(total=Sum("memory_bytes"))["total"] or 0
+    _refuse_overfull(device, held, amount)
+
+
+def _refuse_overfull(device: Device, held: int, amount: int) -> None:
     if amount < 0 or (device.memory_bytes is not None and held + amount > device.memory_bytes):
         raise Conflict(
             "memory",

@@ -160,6 +160,37 @@ def test_a_replica_moves_along_its_states_and_a_cold_one_holds_nothing(engineer:
     assert not Placement.objects.exists()
 
 
+def test_a_replica_that_falls_asleep_leaves_its_device(engineer: User) -> None:
+    row, chat = device(engineer), replica()
+    replicas.settle([replicas.ReplicaSeat("chat", "warm", {"g0": GB}), replicas.ReplicaSeat("nobody", "cold")])
+    assert listing.device(engineer, row.pk).used_bytes == GB  # type: ignore[attr-defined]
+    replicas.move(chat.pk, "warm", "asleep")
+    assert not Placement.objects.exists()
+    replicas.move(chat.pk, "asleep", "loading")
+
+
+def test_seats_that_are_taken_already_are_written_down_at_once(engineer: User) -> None:
+    row, other = device(engineer), device(engineer, "g1")
+    chat, vision = replica(), replica("vision")
+    replicas.place(chat.pk, {row.pk: 60 * GB})
+    seats = [
+        replicas.ReplicaSeat("chat", "warm", {"g0": 40 * GB, "g1": 40 * GB}),
+        replicas.ReplicaSeat("vision", "asleep"),
+    ]
+    for _ in range(2):
+        replicas.settle(seats)
+        assert list(Placement.objects.order_by("device").values_list("device", "memory_bytes")) == [
+            (row.pk, 40 * GB),
+            (other.pk, 40 * GB),
+        ]
+    assert StoredReplica.objects.get(pk=vision.pk).state == "asleep"
+    with pytest.raises(Conflict, match="40000000000 bytes free"):
+        replicas.settle([replicas.ReplicaSeat("vision", "warm", {"g1": 41 * GB})])
+    with pytest.raises(Missing):
+        replicas.settle([replicas.ReplicaSeat("vision", "warm", {"nowhere": 1})])
+    assert StoredReplica.objects.get(pk=vision.pk).state == "asleep"
+
+
 @pytest.mark.parametrize(
     ("wanted", "found"),
     [
