@@ -10,6 +10,7 @@ from controlplane.base.streams import LiveStream
 from controlplane.base.web.navigation import NavigationPlace, PlaceGroup
 from routing.alerts import reading as alerts
 from routing.calls import jobs as calls
+from routing.device.words import FAMILIES as DEVICE_WORDS
 from routing.fleet import devices, one_device
 from routing.inventory import verbs as inventory
 from routing.lab import races as lab
@@ -45,6 +46,6 @@ declare(
         ),
         lists=("calls",),
         objects=OBJECTS,
-        words=FAMILIES,
+        words={**FAMILIES, **DEVICE_WORDS},
     )
 )

@@ -7,7 +7,7 @@ from routing.api import calls as calls_api
 from routing.api import fleet as fleet_api
 from routing.api import lab as lab_api
 from routing.api import telemetry as telemetry_api
-from routing.views import calls, fleet, lab, playground
+from routing.views import calls, device, fleet, lab, playground
 
 pages: list[URLPattern] = [
     path("calls", calls.calls, name="calls"),
@@ -22,6 +22,9 @@ pages: list[URLPattern] = [
     path("gpus/nodes/<int:node_id>/<str:move>", fleet.node_move, name="gpus-node-move"),
     path("gpus/<int:device_id>/labels", fleet.device_labels, name="gpus-labels"),
     path("gpus/<int:device_id>/<str:move>", fleet.device_move, name="gpus-move"),
+    path("gpus/trends/<path:uuid>", device.device_trends, name="gpu-trends"),
+    path("gpus/events/<path:uuid>", device.device_events, name="gpu-events"),
+    path("gpus/<path:uuid>", device.device, name="gpu"),
     path("playground", playground.playground, name="playground"),
     path("playground/key", playground.playground_key, name="playground-key"),
     path("playground/models", playground.playground_models, name="playground-models"),

@@ -64,6 +64,14 @@ def device(actor: access.Actor | None, device_id: int) -> Device:
     return found
 
 
+def device_named(actor: access.Actor | None, uuid: str) -> Device:
+    """The device of the listing with this uuid. Raises Forbidden, Missing."""
+    found = devices(actor).filter(uuid=uuid.replace("\x00", "")).first()
+    if found is None:
+        raise Missing("device", Sentence("there is no device {device}", device=repr(uuid[:100])))
+    return found
+
+
 def available(row: Device) -> bool:
     """Whether new work may be placed there: the device, what it is a slice of, and its node are all ready."""
     above = row.parent.state if row.parent is not None else DeviceState.READY

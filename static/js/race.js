@@ -1,4 +1,5 @@
-// A race's page: charts by Plotly, which is loaded here alone, drawn anew at most once a second while the race runs.
+// A race's page: charts by Plotly, drawn anew at most once a second while the race runs.
+import { plotly, purge } from "./plotly.js";
 import { number, decimal } from "./words.js";
 
 const REDRAW_MS = 1000;
@@ -12,23 +13,11 @@ const TEXT = {
 };
 const MOST_BUSY = 95;
 const dark = matchMedia("(prefers-color-scheme: dark)");
-let library = null;
 let latest = null;
 let timer = 0;
 let revision = 0;
 
 const board = () => document.querySelector("[data-charts]");
-
-function plotly(url) {
-  library ??= new Promise((resolve, reject) => {
-    const script = document.createElement("script");
-    script.src = url;
-    script.onload = () => resolve(window.Plotly);
-    script.onerror = () => { library = null; reject(new Error(url)); };
-    document.head.append(script);
-  });
-  return library;
-}
 
 function traces(column, names, series) {
   return names.map((name, place) => ({
@@ -110,10 +99,6 @@ function giveUp(root) {
   root.parentElement.querySelector("[data-no-charts]").hidden = false;
   for (const details of root.querySelectorAll("details")) details.open = true;
   for (const place of root.querySelectorAll("[data-chart]")) place.hidden = true;
-}
-
-function purge() {
-  for (const place of document.querySelectorAll(".js-plotly-plot")) window.Plotly?.purge(place);
 }
 
 function news(event) {

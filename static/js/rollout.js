@@ -1,23 +1,13 @@
-// A rollout's page: a countdown, and two charts by Plotly, which is loaded here alone and redrawn at most once a second.
+// A rollout's page: a countdown, and two charts by Plotly, redrawn at most once a second.
+import { plotly, purge } from "./plotly.js";
+
 const REDRAW_MS = 1000;
 const PLACE = { failed: [2, 3], p95: [4, 5] };
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const board = document.querySelector("[data-rollout-charts]");
 const holder = document.querySelector("[data-series-text]");
-let library = null;
 let timer = 0;
 let revision = 0;
-
-function plotly(url) {
-  library ??= new Promise((resolve, reject) => {
-    const script = document.createElement("script");
-    script.src = url;
-    script.onload = () => resolve(window.Plotly);
-    script.onerror = () => { library = null; reject(new Error(url)); };
-    document.head.append(script);
-  });
-  return library;
-}
 
 function trace(place, points, colour) {
   const column = PLACE[place.dataset.figure][colour === "green" ? 1 : 0];
@@ -78,5 +68,5 @@ setInterval(count, 1000);
 new MutationObserver(later).observe(holder, { childList: true, characterData: true, subtree: true });
 dark.addEventListener("change", draw);
 document.addEventListener("visibilitychange", () => { if (!document.hidden) draw(); });
-addEventListener("pagehide", () => { for (const place of board.querySelectorAll(".js-plotly-plot")) window.Plotly?.purge(place); });
+addEventListener("pagehide", purge);
 draw();

@@ -102,6 +102,9 @@ GET    gpus                                        viewer   -
 GET    gpus/fleet.yaml                             viewer   -
 GET    gpus/import                                 engineer -
 POST   gpus/import                                 engineer -
+GET    gpus/trends/<path:uuid>                     viewer   -
+GET    gpus/events/<path:uuid>                     viewer   -
+GET    gpus/<path:uuid>                            viewer   -
 POST   gpus/nodes/<int:node_id>/<str:move>         engineer -
 POST   gpus/<int:device_id>/labels                 engineer -
 POST   gpus/<int:device_id>/<str:move>             engineer -

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from django import template
-from django.utils import formats, timezone
+from django.utils import formats, timezone, translation
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
@@ -68,6 +68,12 @@ def words_of(text: str) -> list[str]:
 def word(value: object, family: str) -> str:
     """The reader's word for a stored value, for example `model.type|word:"type"`; itself if there is none."""
     return words.word(family, str(value))
+
+
+@register.filter
+def meaning(fact: Any) -> str:
+    """The text of a fact that is written in both languages (its `zh` and `en`), in the reader's."""
+    return str(fact.zh if (translation.get_language() or "").startswith("zh") else fact.en)
 
 
 @register.filter

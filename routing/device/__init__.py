@@ -1,0 +1,1 @@
+"""What is shown of one device: its values now or at a moment, trends, what holds its memory, what went wrong."""

@@ -1,0 +1,59 @@
+"""The page of a device in a browser: charts with gaps, figures that follow, meanings, a moment; nothing for axe."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from controlplane.base.models import User
+from tests.browser.conftest import Site
+from tests.browser.test_axe import signed_in, violations
+from tests.routing.device import feeding
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+
+
+def picture(page: Page, name: str) -> None:
+    """Keep a picture where PICTURES names a folder."""
+    folder = os.environ.get("PICTURES")
+    if folder:
+        page.screenshot(path=str(Path(folder) / f"{name}.png"), full_page=True)
+
+
+@pytest.mark.parametrize("language", ["en", "zh-hans"])
+def test_a_device_is_told_in_the_readers_language(chromium: Browser, site: Site, language: str) -> None:
+    admin = User.objects.create_user("ada", role="admin", language=language)
+    feeding.forget()
+    feeding.furnish(admin)
+    clock = time.time()
+    feeding.live_an_hour(clock)
+    feeding.tell()
+    found: list[str] = []
+    with signed_in(chromium, site, admin) as context:
+        context.add_cookies([{"name": "django_language", "value": language, "url": site.url}])
+        page = context.new_page()
+        page.goto(f"{site.url}/gpus/{feeding.FULL}")
+        expect(page.locator("[data-trends][data-drawn]")).to_be_attached(timeout=20_000)
+        expect(page.locator(".events li").first).to_be_visible()
+        gaps = page.evaluate("document.querySelector('.trend').data[0].y.filter((y) => y === null).length")
+        assert gaps >= 30
+        for theme in ("light", "dark"):
+            page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+            for width in (1400, 390):
+                page.set_viewport_size({"width": width, "height": 900})
+                page.wait_for_timeout(400)
+                picture(page, f"device-{language}-{theme}-{width}")
+                assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        found += violations(page, "device")
+        page.goto(f"{site.url}/gpus/{feeding.BARE}")
+        expect(page.locator("[data-trends][data-drawn]")).to_be_attached(timeout=20_000)
+        picture(page, f"device-bare-{language}")
+        found += violations(page, "bare device")
+        page.goto(f"{site.url}/gpus/{feeding.FULL}?at={int(clock) - 2700}")
+        found += violations(page, "unreadable moment")
+        page.goto(f"{site.url}/gpus/NOWHERE")
+        found += violations(page, "unknown device")
+        picture(page, f"device-unknown-{language}")
+    assert found == []

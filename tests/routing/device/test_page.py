@@ -1,0 +1,209 @@
+"""The page of a device says what was measured, now and at a moment, and says so where nothing was."""
+
+import re
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from controlplane.base import events
+from controlplane.base.models import User
+from routing.device import events as happened
+from routing.history import current, latest, rolling, store, trends
+from routing.history.current import CurrentCache
+from routing.models import Device
+from routing.samples.dimensions import DIMENSIONS
+from tests.routing.device import feeding
+from tests.routing.device.feeding import BARE, FULL, SILENT
+from tests.site import bare
+
+pytestmark = pytest.mark.django_db
+Visitor = Callable[..., Client]
+MOST_QUERIES = 16
+
+
+@pytest.fixture
+def device(stores: None, person: Callable[..., User], monkeypatch: pytest.MonkeyPatch) -> Device:
+    """The furnished device; nothing is known of the time before the test."""
+    feeding.forget()
+    monkeypatch.setattr(current, "_cache", CurrentCache(lambda: latest.read(events.notices())))
+    return feeding.furnish(person("admin", "owner"))
+
+
+def page(visitor: Visitor, address: str, language: str = "en", role: str = "viewer") -> str:
+    answer = visitor(role, language).get(address)
+    assert answer.status_code == 200
+    return bare(answer.content.decode())
+
+
+def shown(body: str, number: int) -> str:
+    """What the page says of a dimension, without markup."""
+    (part,) = re.findall(rf'<dd data-patch="d-{number}">(.*?)</dd>', body)
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", part)).strip()
+
+
+def iso(at: float) -> str:
+    return datetime.fromtimestamp(int(at), UTC).isoformat().replace("+00:00", "Z")
+
+
+def test_what_was_fed_is_on_the_page_and_in_rest_alike(visitor: Visitor, device: Device) -> None:
+    feeding.tell()
+    body = page(visitor, f"/gpus/{FULL}")
+    fed = feeding.values_at(0.0)
+    rest = visitor("viewer").get(f"/api/devices/{device.pk}").json()["latest"]
+    assert {name: one["value"] for name, one in rest.items()} == pytest.approx(fed, rel=1e-6)
+    assert shown(body, 1) == f"{100 * fed['utilization_ratio']:.1f} %"
+    assert shown(body, 10) == f"{fed['power_watts']:.0f} W"
+    assert shown(body, 6) == "held 64.5 GB not held 21.4 GB in all 85.9 GB"
+    assert shown(body, 13) == "1,920 MHz"
+    assert shown(body, 27) == "BAR1 held 4.20 MB cut by MIG no"
+    assert body.count('class="dimension"') == len(DIMENSIONS) == 27
+    for word in ("NVIDIA H100 80GB HBM3", "emulated", FULL, "from emulated gpu-node-1", 'data-age="pushed"'):
+        assert word in body
+
+
+def test_what_the_source_does_not_give_is_absent_and_not_zero(visitor: Visitor, device: Device) -> None:
+    feeding.tell()
+    body = page(visitor, f"/gpus/{BARE}")
+    assert shown(body, 7) == "41 °C"
+    told = {number: shown(body, number) for number in range(1, 28)}
+    assert sorted(number for number, text in told.items() if text != "not given by this source") == [1, 7, 10]
+    assert "reasons not given by this source" not in told[15]
+    assert "该来源未提供" in page(visitor, f"/gpus/{BARE}", "zh-hans")
+
+
+def test_memory_is_packed_by_model_and_the_rest_is_told_apart(visitor: Visitor, device: Device) -> None:
+    feeding.tell()
+    body = page(visitor, f"/gpus/{FULL}")
+    rows = re.findall(r'<th scope="row">(.*?)</th><td class="num">([^<]*)</td>', body)
+    assert [(re.sub(r"<[^>]*>", " ", name).split()[0], size) for name, size in rows] == [
+        ("chat-large", "41.2 GB"), ("embed-small", "6.40 GB"), ("Held,", "16.9 GB"), ("Free", "21.4 GB"),
+    ]  # fmt: skip
+    widths = [float(one) for one in re.findall(r'<rect class="m-[^>]*width="([\d.]+)"', body)]
+    assert sum(widths) == pytest.approx(1000, abs=0.5)
+    assert "Nobody says how much memory" not in body
+    assert "No source measures how much is held" in page(visitor, f"/gpus/{BARE}")
+
+
+def test_throttling_is_decoded_and_an_unknown_bit_is_told_as_it_is(visitor: Visitor, device: Device) -> None:
+    values = {**feeding.values_at(0.0), "throttle_reasons": float(0x44 | 0x1000)}
+    now = time.time()
+    store.send(events.store(), [feeding.frame(now, 0, {FULL: values})])
+    store.keep()
+    told = shown(page(visitor, f"/gpus/{FULL}"), 15)
+    for words in ("0x1044", "Power cap", "Thermal slowdown (hardware)", "0x1000", "does not know"):
+        assert words in told
+    assert "功率上限" in shown(page(visitor, f"/gpus/{FULL}", "zh-hans"), 15)
+
+
+def test_the_link_to_a_moment_shows_what_was_then(visitor: Visitor, device: Device) -> None:
+    clock = time.time()
+    feeding.live_an_hour(clock)
+    feeding.tell(clock)
+    for ago in (2700.0, 3300.0, 400.0):
+        at = int(clock - ago)
+        body = page(visitor, f"/gpus/{FULL}?at={iso(at)}")
+        low, high = (feeding.values_at(clock - at + slack)["power_watts"] for slack in (-11, 11))
+        told = float(shown(body, 10).removesuffix(" W"))
+        assert min(low, high) - 1 <= told <= max(low, high) + 1, ago
+        assert "As it was at" in body
+        assert 'data-live="' not in body
+    assert shown(page(visitor, f"/gpus/{FULL}?at={iso(clock - 2700)}"), 7) == "88 °C"
+    assert "Nothing was measured at that moment" in page(visitor, f"/gpus/{FULL}?at={iso(clock - 1700)}")
+    drawn = visitor("viewer").get(f"/gpus/trends/{FULL}?at={iso(clock - 600)}").json()
+    assert (drawn["end"], drawn["step"]) == (int(clock - 600), 10)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("yesterday", "is no moment"),
+        ("2099-01-01T00:00:00Z", "still to come"),
+        ("2020-01-01T00:00:00Z", "history goes back 30 days"),
+        ("9" * 300, "is no moment"),
+        ("2026-11-30T08:00:00+99:00", "is no moment"),
+    ],
+)
+def test_a_moment_that_cannot_be_is_told_and_now_is_shown(
+    visitor: Visitor, device: Device, given: str, told: str
+) -> None:
+    body = page(visitor, f"/gpus/{FULL}?at={given.replace('+', '%2B')}")
+    assert told in body
+    assert "Shown is the device as it is now" in body
+    assert visitor("viewer").get(f"/gpus/trends/{FULL}?at={given.replace('+', '%2B')}").status_code == 400
+
+
+def test_trends_are_the_values_that_were_fed_and_gaps_are_gaps(visitor: Visitor, device: Device) -> None:
+    clock = time.time()
+    feeding.live_an_hour(clock)
+    found = visitor("viewer").get(f"/gpus/trends/{FULL}").json()
+    for place, value in enumerate(found["columns"]["power_watts"][:-2]):
+        ago = clock - found["start"] - place * found["step"]
+        if SILENT[0] + 15 < ago < SILENT[1] - 15:
+            assert value is None
+        elif not SILENT[0] - 15 < ago < SILENT[1] + 15:
+            assert value == pytest.approx(feeding.values_at(ago)["power_watts"], abs=25)
+    assert len(found["columns"]["power_watts"]) in (360, 361, 362)
+    assert "memory_used_bytes" not in visitor("viewer").get(f"/gpus/trends/{BARE}").json()["columns"]
+
+
+def test_errors_of_a_day_are_steps_with_their_meaning(visitor: Visitor, device: Device) -> None:
+    clock = time.time()
+    feeding.live_an_hour(clock)
+    body = page(visitor, f"/gpus/events/{FULL}")
+    assert re.findall(r"XID \d+|\+\d+<", body) == ["XID 79", "+2<", "XID 31"]
+    assert "fallen off the bus" in body
+    assert "设备已从总线脱落" in page(visitor, f"/gpus/events/{FULL}", "zh-hans")
+    assert "nothing can be said" in page(visitor, f"/gpus/events/{BARE}")
+    found = happened.of_day(FULL, clock, clock)
+    assert [round(clock - one.at, -2) for one in found.shown] == [700, 2000, 3100]
+
+
+def test_a_counter_that_falls_began_anew_and_a_cleared_error_is_none() -> None:
+    steps = [happened._step("ecc_corrected_errors_total", 1.0, 900.0, 4.0), happened._step("last_error", 1.0, 79.0, 0)]
+    assert [[one.more for one in step] for step in steps] == [[4.0], []]
+
+
+def test_states_have_words(visitor: Visitor, device: Device) -> None:
+    assert "No source tells of this device" in page(visitor, f"/gpus/{FULL}")
+    feeding.tell()
+    Device.objects.filter(pk=device.pk).update(gone_at=datetime.now(UTC))
+    assert "This device is gone since" in page(visitor, f"/gpus/{FULL}")
+    for address in ("/gpus/GPU-none", "/gpus/a/b/c", "/gpus/%00", "/gpus/%E4%BD%A0"):
+        answer = visitor("viewer").get(address)
+        assert answer.status_code == 404
+        assert "There is no such device" in answer.content.decode()
+
+
+def test_a_source_that_fell_silent_is_stale(visitor: Visitor, device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
+    feeding.tell()
+    monkeypatch.setattr(current, "STALE_SECONDS", -1.0)
+    body = page(visitor, f"/gpus/{FULL}")
+    assert "These values are old" in body
+    assert "old-values" in body
+
+
+def test_pages_of_a_device_take_few_queries(visitor: Visitor, device: Device) -> None:
+    clock = time.time()
+    feeding.live_an_hour(clock)
+    client = visitor("admin")
+    for address in (f"/gpus/{FULL}", f"/gpus/{FULL}?at={iso(clock - 900)}", f"/gpus/trends/{FULL}"):
+        with CaptureQueriesContext(connection) as queries:
+            assert client.get(address).status_code == 200
+        assert len(queries) <= MOST_QUERIES, address
+
+
+def test_history_of_minutes_serves_what_is_older_than_a_day(device: Device) -> None:
+    clock = time.time()
+    feeding.live_an_hour(clock, 7200)
+    later = clock + 2 * 86_400
+    rolling.roll(later)
+    found: Any = trends.over(FULL, ["power_watts"], clock - 5400, clock - 1800, later)
+    assert found.step == 60
+    assert sum(value is not None for value in found.columns["power_watts"]) > 40
+    assert "power_watts" in trends.at(FULL, ["power_watts"], clock - 4000, later)
