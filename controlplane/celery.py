@@ -20,6 +20,7 @@ from controlplane.base.jobs.verbs import forget_old_jobs, waiting
 from registry.access import callers
 from registry.catalog import probing
 from routing.calls import kept, records, steps, uses
+from routing.energy import settling, totals
 from routing.history import store as telemetry_store
 from versions import judging, ledger, polling, update_policy, webhooks
 from versions.gitops import statuses
@@ -81,6 +82,12 @@ def sum_traffic() -> None:
     steps.keep()
 
 
+@task("patchbay.energy")
+def settle_energy() -> None:
+    """Measure the energy of windows that are over, and share it out to calls."""
+    settling.settle()
+
+
 @task("patchbay.recover")
 def recover() -> None:
     """Probe again what was unreachable and has rested."""
@@ -125,6 +132,7 @@ def forget_kept() -> None:
 def tidy() -> None:
     """Forget what is old: call records, what they sent, finished jobs, playground keys."""
     webhooks.forget_old()
+    totals.forget_old()
     gone = (records.forget_old_records(), uses.forget_old(), forget_old_jobs(), callers.forget_playground_keys())
     log.info("forgot %d call records, %d uses, %d jobs, %d playground keys (Django %s)", *gone, DJANGO_VERSION)
 
@@ -133,6 +141,7 @@ app.conf.beat_schedule = {
     "sweep": {"task": "patchbay.sweep", "schedule": 5.0, "options": {"expires": 5.0}},
     "drain": {"task": "patchbay.drain", "schedule": 2.0, "options": {"expires": 2.0}},
     "telemetry": {"task": "patchbay.telemetry", "schedule": 1.0, "options": {"expires": 1.0}},
+    "energy": {"task": "patchbay.energy", "schedule": 30.0, "options": {"expires": 30.0}},
     "sum": {"task": "patchbay.sum", "schedule": 60.0, "options": {"expires": 60.0}},
     "rollouts": {"task": "patchbay.rollouts", "schedule": 2.0, "options": {"expires": 2.0}},
     "recover": {"task": "patchbay.recover", "schedule": 15.0, "options": {"expires": 15.0}},

@@ -5,6 +5,7 @@ from django.db import models
 from controlplane.base.message_fields import SentenceJSONField, SentenceTextField
 from registry.models import Credential, Model, Release
 from routing import adaptations, outcomes
+from routing import energy_tables as energy_tables  # Django looks for tables here.
 
 
 class CallRecord(models.Model):

@@ -24,6 +24,7 @@ from controlplane.base import events, redis_names
 from routing.calls import kept, steps, uses
 from routing.dataplane.link import DRAINED_KEPT
 from routing.dataplane.recorder import Record
+from routing.energy import waiting
 from routing.models import CallRecord
 
 GROUP = "records"
@@ -77,6 +78,7 @@ def store(records: Sequence[Record]) -> None:
         arrived = _each_once(records, new)
         uses.keep(arrived)
         kept.keep(arrived)
+        waiting.keep(arrived)
         if records:
             steps.forget(min(record.at for record in records))
 

@@ -1,7 +1,7 @@
 """A frame: everything that one source said at one tick, packed, so that it travels and is stored as one message."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -129,14 +129,15 @@ def unpack(frame: Frame) -> dict[str, dict[str, float]]:
     }
 
 
-def increases(values: Mapping[float, float]) -> float:
-    """By how much a counter grew, from its readings by time. A reset counts from zero, a wrap at 32 bits goes on."""
-    total, before = 0.0, None
-    for value in values.values():
-        if before is not None and value >= before:
-            total += value - before
-        elif before is not None:
-            wrapped = 0.9 * 2**32 < before < 2**32 and value < 0.1 * 2**32
-            total += value + (2**32 - before if wrapped else 0.0)
-        before = value
-    return total
+def column(frame: Frame, position: int) -> Array:
+    """One series for each subject; NaN where it was not given, or where its unit rules the value out."""
+    subjects = len(frame.subjects)
+    if position in frame.gauges:
+        wide, place, at, kind = len(frame.gauges), frame.gauges.index(position), 0, "<f4"
+    elif position in frame.counters:
+        wide, place, kind = len(frame.counters), frame.counters.index(position), "<f8"
+        at = 4 * subjects * len(frame.gauges)
+    else:
+        return np.full(subjects, np.nan)
+    values = np.frombuffer(frame.values, kind, subjects * wide, at)[place::wide].astype(float)
+    return np.where((values >= _LOW[position]) & (values <= _HIGH[position] * (1 + 1e-6)), values, np.nan)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from routing.samples import chunks
 from routing.samples.dimensions import SERIES
-from routing.samples.frames import Frame, FrameInvalid, decode, encode, increases, pack, unpack
+from routing.samples.frames import Frame, FrameInvalid, column, decode, encode, pack, unpack
 from routing.samples.readings import Complaint, Observed, SourceReading
 
 values = st.dictionaries(st.sampled_from(sorted(SERIES)), st.floats(0, 1), max_size=8)
@@ -93,9 +93,9 @@ def test_a_chunk_is_read_back_without_what_was_never_measured() -> None:
     assert len(body) < 300
 
 
-@pytest.mark.parametrize(
-    ("told", "expected"),
-    [([1, 4, 9], 8), ([5, 9, 2, 3], 7), ([2**32 - 10, 5], 15), ([7], 0), ([], 0), ([100, 0, 0], 0)],
-)
-def test_a_counter_that_fell_counts_from_zero_and_one_that_wrapped_goes_on(told: list[float], expected: float) -> None:
-    assert increases(dict(enumerate(told))) == expected
+@given(readings)
+def test_one_series_of_a_frame_is_read_alone(given: dict[str, dict[str, float]]) -> None:
+    frame = pack("node-a", 1, 2, 3.0, reading(given))
+    for series in SERIES.values():
+        told = [one.get(series.name, math.nan) for one in unpack(frame).values()]
+        assert column(frame, series.position).tolist() == pytest.approx(told, nan_ok=True)

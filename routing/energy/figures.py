@@ -1,0 +1,69 @@
+"""Energy and cost for other pages: what the fleet draws and costs now, and what a model's calls use.
+
+Live power comes from the current values, sums from settled windows, which are about a minute behind.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from controlplane.base import access
+from routing.energy import sums, tariffs
+from routing.energy.sums import CallEnergy, DeviceEnergy, MoneyAmount
+from routing.history.current import STALE_SECONDS, current
+from routing.models import Device
+
+
+@dataclass(frozen=True, slots=True)
+class EnergyNow:
+    """The fleet at this moment, slices left out.
+
+    `devices` that are there; `measured` of them say what they draw, `emulated` of these are made up. `watts` is None if
+    none says. `cost_per_hour` is of the `priced` devices, `grams_per_hour` of what is drawn. `today`: since midnight
+    UTC, as far as it is settled.
+    """
+
+    devices: int
+    measured: int
+    emulated: int
+    priced: int
+    watts: float | None
+    cost_per_hour: MoneyAmount | None
+    grams_per_hour: float | None
+    today: DeviceEnergy
+
+
+def now(actor: access.Actor | None) -> EnergyNow:
+    """What the fleet draws and costs now, and has used today. Four queries. Raises Forbidden."""
+    access.require(actor, "fleet.read")
+    rows = list(Device.objects.filter(parent=None, gone_at=None).values_list("uuid", "model", "node__emulated"))
+    moment = time.time()
+    known, history = current(), tariffs.between(moment, moment)
+    drawn = {}
+    for uuid, _, emulated in rows:
+        found = known.get(uuid)
+        if found is not None and found.age_s <= STALE_SECONDS and "power_watts" in found.values:
+            drawn[uuid] = (found.values["power_watts"], emulated)
+    tariff = history.at(moment)
+    prices = [tariff.prices[model] for _, model, _ in rows if model in tariff.prices] if tariff is not None else []
+    watts = sum(one for one, _ in drawn.values()) if drawn else None
+    grams = history.grams_per_joule(moment)
+    return EnergyNow(
+        devices=len(rows),
+        measured=len(drawn),
+        emulated=sum(emulated for _, emulated in drawn.values()),
+        priced=len(prices),
+        watts=watts,
+        cost_per_hour=MoneyAmount(sum(prices), tariff.currency) if tariff is not None and prices else None,
+        grams_per_hour=watts * 3600 * grams if watts is not None and grams is not None else None,
+        today=sums.of_all_devices(actor, sums.last_days(1)),
+    )
+
+
+def of_models(actor: access.Actor | None, names: Sequence[str], days: int = 1) -> dict[str, CallEnergy]:
+    """What calls of these models used today and on the days before it, `days` in all. One query. Raises Forbidden.
+
+    Models without a call on own devices are absent. `joules_per_call`, `joules_per_token`, `cost_per_thousand` and
+    `grams_per_call` of the result are None where they are not known.
+    """
+    return sums.by_model(actor, sums.last_days(days), names)
