@@ -3,9 +3,13 @@
 from collections.abc import Sequence
 from typing import TypedDict
 
+from controlplane.base import access
 from routing.history import current
 from routing.history.latest import LatestValues
 from routing.samples.dimensions import DIMENSION_OF, SERIES
+
+ENGINE = "engine:"
+"""What the subject of a model in a model server begins with."""
 
 
 class LatestValue(TypedDict):
@@ -25,6 +29,13 @@ def latest(uuids: Sequence[str]) -> dict[str, Latest]:
     """The latest values of these devices, by uuid; of a device not heard of for ten minutes none."""
     known = current.current()
     return {uuid: _told(known[uuid]) if uuid in known else {} for uuid in uuids}
+
+
+def engines(actor: access.Actor | None) -> list[tuple[str, str, Latest]]:
+    """Models in model servers: subject, source and latest values, by subject. Raises Forbidden."""
+    access.require(actor, "fleet.read")
+    known = sorted(current.current().items())
+    return [(name, one.source, _told(one)) for name, one in known if name.startswith(ENGINE)]
 
 
 def _told(one: LatestValues) -> Latest:

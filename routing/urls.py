@@ -5,6 +5,7 @@ from django.urls import URLPattern, path
 from controlplane.base.rest.generics import routes
 from routing.api import calls as calls_api
 from routing.api import fleet as fleet_api
+from routing.api import history as history_api
 from routing.api import lab as lab_api
 from routing.api import telemetry as telemetry_api
 from routing.views import calls, device, fleet, lab, playground
@@ -43,6 +44,9 @@ api: list[URLPattern] = [
     *routes("nodes/<int:node_id>", fleet_api.OneNode.as_view(), "node"),
     *routes("nodes/<int:node_id>/<str:action>", fleet_api.NodeAction.as_view(), "node-action"),
     *routes("devices", fleet_api.Devices.as_view(), "devices"),
+    *routes("devices/<path:uuid>/history", history_api.DeviceHistory.as_view(), "device-history"),
+    *routes("engines", history_api.Engines.as_view(), "engines"),
+    *routes("engines/<path:subject>/history", history_api.EngineHistory.as_view(), "engine-history"),
     *routes("devices/<int:device_id>", fleet_api.OneDevice.as_view(), "device"),
     *routes("devices/<int:device_id>/<str:action>", fleet_api.DeviceAction.as_view(), "device-action"),
     *routes("telemetry/endpoints", telemetry_api.TelemetryEndpoints.as_view(), "telemetry-endpoints"),

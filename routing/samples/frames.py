@@ -141,3 +141,13 @@ def column(frame: Frame, position: int) -> Array:
         return np.full(subjects, np.nan)
     values = np.frombuffer(frame.values, kind, subjects * wide, at)[place::wide].astype(float)
     return np.where((values >= _LOW[position]) & (values <= _HIGH[position] * (1 + 1e-6)), values, np.nan)
+
+
+def row(frame: Frame, subject: str) -> dict[int, float]:
+    """One subject's values by the position of the series; NaN where a value was not given or cannot be."""
+    if subject not in frame.subjects:
+        return {}
+    gauges, counters = arrays(frame)
+    place = frame.subjects.index(subject)
+    values = [*gauges[place].tolist(), *counters[place].tolist()]
+    return dict(zip(frame.gauges + frame.counters, values, strict=True))

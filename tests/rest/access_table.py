@@ -178,6 +178,9 @@ PATCH  api/telemetry/endpoints/<int:endpoint_id>   engineer manage
 DELETE api/telemetry/endpoints/<int:endpoint_id>   engineer manage
 GET    api/devices                                 viewer   read,manage
 POST   api/devices                                 engineer manage
+GET    api/devices/<path:uuid>/history             viewer   read,manage
+GET    api/engines                                 viewer   read,manage
+GET    api/engines/<path:subject>/history          viewer   read,manage
 GET    api/devices/<int:device_id>                 viewer   read,manage
 PATCH  api/devices/<int:device_id>                 engineer manage
 DELETE api/devices/<int:device_id>                 engineer manage

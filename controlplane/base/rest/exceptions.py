@@ -23,7 +23,8 @@ def error_response(error: Exception, context: dict[str, Any]) -> Response | None
     found = _explained(error)
     if found is None:
         return None
-    return Response(_body(found, context["request"]), status=found[0], headers=found[4])
+    body = _body(found, context["request"])
+    return Response(body, status=found[0], headers=found[4], content_type="application/json")
 
 
 def store_unavailable(error: DatabaseError | InterfaceError, request: HttpRequest) -> JsonResponse:

@@ -24,6 +24,11 @@ def frame(at: float, sequence: int, power: float = 100.0, run: int = 1, source: 
     return pack(source, run, sequence, at, said)
 
 
+def points(start: float, end: float) -> list[tuple[int, float]]:
+    """The chart of GPU-1's power in the finest steps, as it is asked for at its end."""
+    return charts.chart("GPU-1", ["power_watts"], start, end, end, most=100_000).points("power_watts")
+
+
 def rows(table: str = "telemetry_second") -> int:
     with connection.cursor() as cursor:
         cursor.execute(f"select count(*) from {table}")
@@ -39,7 +44,7 @@ def test_a_sample_reaches_the_latest_values_and_history() -> None:
     assert known.source == "node-a"
     assert known.age_s < 10
     assert known.values == {"power_watts": 95.5, "energy_joules_total": 1e9 + 2}
-    assert [value for _, value in charts.points("GPU-1", "power_watts", now - 60, now + 1)] == [90.0, 95.5]
+    assert [value for _, value in points(now - 60, now + 1)] == [90.0, 95.5]
 
 
 def test_what_is_sent_twice_is_counted_once() -> None:
@@ -102,10 +107,10 @@ def test_seconds_become_ten_seconds_and_minutes_and_old_partitions_are_dropped()
     assert rows("telemetry_ten_seconds") == 12
     assert rows("telemetry_minute") == 2
     assert len(partitions.names(partitions.SECOND)) <= 2
-    minutes = charts.points("GPU-1", "power_watts", NOON - 86_400, NOON + 7200)
+    minutes = points(NOON - 86_400, NOON + 7200)
     assert len(minutes) == 120
     assert minutes[1] == (NOON + 60, 85.0)
-    tens = charts.points("GPU-1", "power_watts", NOON, NOON + 3599)
+    tens = points(NOON, NOON + 3599)
     assert len(tens) == 360
     assert tens[7] == (NOON + 70, 70.0)
 
@@ -113,7 +118,7 @@ def test_seconds_become_ten_seconds_and_minutes_and_old_partitions_are_dropped()
 def test_what_is_not_summed_up_yet_is_in_the_chart() -> None:
     hours(1)
     store.store([(NOON + 3600, frame(NOON + 3600, 10**12, power=7.0))])
-    assert charts.points("GPU-1", "power_watts", NOON, NOON + 3700)[-1] == (NOON + 3600, 7.0)
+    assert points(NOON, NOON + 3700)[-1] == (NOON + 3600, 7.0)
 
 
 def test_a_late_frame_is_summed_up_too() -> None:
@@ -121,7 +126,7 @@ def test_a_late_frame_is_summed_up_too() -> None:
     rolling.roll(NOON + 700)
     store.store([(NOON + 300, frame(NOON + 1, 2, power=200.0))])
     rolling.roll(NOON + 705)
-    assert charts.points("GPU-1", "power_watts", NOON, NOON + 3000) == [(NOON, 150.0)]
+    assert points(NOON, NOON + 3000) == [(NOON, 150.0)]
 
 
 def test_thirty_days_are_kept_and_no_more() -> None:
