@@ -22,6 +22,7 @@ from routing.inventory import verbs as inventory
 from routing.inventory.fields import VENDORS
 from routing.latest import Latest, latest
 from routing.models import Device, DeviceState, Node, Placement, ReplicaState
+from routing.serializers import LatestShape
 
 _FILTERS = [
     OpenApiParameter("q", OpenApiTypes.STR, description="part of a uuid, a device's model or a node's name"),
@@ -97,15 +98,6 @@ class PlacementShape(serializers.ModelSerializer[Placement]):
     model = serializers.CharField(source="replica.model.name", read_only=True)
     endpoint = serializers.CharField(source="replica.endpoint", read_only=True)
     state = serializers.ChoiceField(ReplicaState.choices, source="replica.state", read_only=True)
-
-
-class LatestShape(serializers.Serializer[Any]):
-    """The newest value of a series."""
-
-    value = serializers.FloatField()
-    unit = serializers.CharField()
-    age_s = serializers.FloatField(help_text="seconds since it arrived; older than 10 s is stale")
-    dimension = serializers.CharField()
 
 
 class DeviceShape(serializers.ModelSerializer[Device]):

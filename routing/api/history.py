@@ -12,11 +12,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from controlplane.base.rest.generics import Endpoint, described, who
-from routing.api.fleet import LatestShape
 from routing.history import asked
 from routing.history.charts import Chart
 from routing.latest import engines
 from routing.samples.dimensions import DIMENSION_OF, SERIES
+from routing.serializers import LatestShape
 
 _WANTED = [
     OpenApiParameter("series", OpenApiTypes.STR, description="names with commas between them; ten at the most"),
