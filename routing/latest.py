@@ -6,10 +6,7 @@ from typing import TypedDict
 from controlplane.base import access
 from routing.history import current
 from routing.history.latest import LatestValues
-from routing.samples.dimensions import DIMENSION_OF, SERIES
-
-ENGINE = "engine:"
-"""What the subject of a model in a model server begins with."""
+from routing.samples.dimensions import DIMENSION_OF, ENGINE, SERIES
 
 
 class LatestValue(TypedDict):

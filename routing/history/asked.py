@@ -15,9 +15,8 @@ from controlplane.base import access
 from controlplane.base.messages import Sentence
 from controlplane.base.refusals import Invalid, Missing
 from routing.history.charts import MOST_POINTS, Chart, chart
-from routing.latest import ENGINE
 from routing.models import Device
-from routing.samples.dimensions import DIMENSIONS, ENGINE_DIMENSIONS, Dimension
+from routing.samples.dimensions import DIMENSIONS, ENGINE, ENGINE_DIMENSIONS, Dimension
 
 USUAL_SECONDS, USUAL_POINTS, MOST_SERIES, MOST_SECONDS = 3600.0, 600, 10, 31 * 86_400
 

@@ -70,6 +70,8 @@ def _read(name: str, position: int) -> tuple[Dimension, ...]:
     return tuple(found)
 
 
+ENGINE = "engine:"
+"""What the subject of a model in a model server begins with; a device's subject is its uuid."""
 FIRST_ENGINE_POSITION = 100
 DIMENSIONS = _read("dimensions.yaml", 0)
 """The twenty-seven of a device."""
