@@ -13,7 +13,7 @@ from rest_framework.response import Response
 
 from controlplane.base.rest.generics import Endpoint, described, who
 from routing.history import asked
-from routing.history.charts import Chart
+from routing.history.charts import SeriesChart
 from routing.latest import engines
 from routing.samples.dimensions import DIMENSION_OF, SERIES
 from routing.serializers import LatestShape
@@ -105,7 +105,7 @@ class Engines(Endpoint):
         return Response({"results": found, "total": len(found)})
 
 
-def _answer(request: Request, chart: Chart) -> Response | HttpResponse:
+def _answer(request: Request, chart: SeriesChart) -> Response | HttpResponse:
     renderer: Any = request.accepted_renderer
     if renderer.format == CsvRenderer.format:
         return HttpResponse(asked.as_csv(chart), content_type="text/csv; charset=utf-8")

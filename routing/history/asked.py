@@ -14,14 +14,14 @@ from django.utils.timezone import is_naive, make_aware
 from controlplane.base import access
 from controlplane.base.messages import Sentence
 from controlplane.base.refusals import Invalid, Missing
-from routing.history.charts import MOST_POINTS, Chart, chart
+from routing.history.charts import MOST_POINTS, SeriesChart, chart
 from routing.models import Device
 from routing.samples.dimensions import DIMENSIONS, ENGINE, ENGINE_DIMENSIONS, Dimension
 
 USUAL_SECONDS, USUAL_POINTS, MOST_SERIES, MOST_SECONDS = 3600.0, 600, 10, 31 * 86_400
 
 
-def device_chart(actor: access.Actor | None, uuid: str, given: Mapping[str, str]) -> Chart:
+def device_chart(actor: access.Actor | None, uuid: str, given: Mapping[str, str]) -> SeriesChart:
     """The chart of a device. `given`: series, from, to, points. Raises Forbidden, Missing, Invalid."""
     access.require(actor, "fleet.read")
     name = uuid.replace("\x00", "")
@@ -30,7 +30,7 @@ def device_chart(actor: access.Actor | None, uuid: str, given: Mapping[str, str]
     return _chart(name, DIMENSIONS, given)
 
 
-def engine_chart(actor: access.Actor | None, subject: str, given: Mapping[str, str]) -> Chart:
+def engine_chart(actor: access.Actor | None, subject: str, given: Mapping[str, str]) -> SeriesChart:
     """The same of a model in a model server. Raises Forbidden, Missing, Invalid."""
     access.require(actor, "fleet.read")
     name = subject.replace("\x00", "")
@@ -46,7 +46,7 @@ def _heard_of(subject: str) -> bool:
         return found
 
 
-def _chart(subject: str, dimensions: Sequence[Dimension], given: Mapping[str, str]) -> Chart:
+def _chart(subject: str, dimensions: Sequence[Dimension], given: Mapping[str, str]) -> SeriesChart:
     now = time.time()
     end = _moment("to", given.get("to", ""), now)
     start = _moment("from", given.get("from", ""), end - USUAL_SECONDS)
@@ -102,7 +102,7 @@ def _plausible(at: float) -> float:
     return at
 
 
-def as_csv(found: Chart) -> str:
+def as_csv(found: SeriesChart) -> str:
     """A row for each step: when it begins, in ISO 8601, and the series; an empty cell where nothing was measured."""
     text = io.StringIO()
     writer = csv.writer(text)

@@ -21,7 +21,7 @@ Timed = tuple[Array, Array]
 
 
 @dataclass(frozen=True, slots=True)
-class Chart:
+class SeriesChart:
     """Series of one subject: value `index` is of the `step` seconds from `start + index * step` (Unix time) on.
 
     Gauges are means, counters and states last values; None where nothing was measured.
@@ -37,7 +37,9 @@ class Chart:
         return [(at, value) for at, value in timed if value is not None]
 
 
-def chart(subject: str, names: Sequence[str], start: float, end: float, now: float, most: int = MOST_POINTS) -> Chart:
+def chart(
+    subject: str, names: Sequence[str], start: float, end: float, now: float, most: int = MOST_POINTS
+) -> SeriesChart:
     """These series from `start` to `end` in at most `most` steps, but for one more if they do not begin with a step.
 
     A step is no shorter than history has: a second for charts of up to ten minutes in the last ten, ten seconds for up
@@ -60,7 +62,7 @@ def chart(subject: str, names: Sequence[str], start: float, end: float, now: flo
         ]
         for one, column in zip(series, values[inside].T, strict=True)
     }
-    return Chart(first, step, columns)
+    return SeriesChart(first, step, columns)
 
 
 def _tiers(start: float, end: float, now: float) -> tuple[Tier, ...]:

@@ -45,19 +45,23 @@ def points(body: bytes) -> Array:
     return found
 
 
-def columns(body: bytes, positions: Sequence[int]) -> Array:
-    """Sixty points × these series of a packed chunk; NaN where nothing was measured."""
+def column(body: bytes, position: int) -> list[float]:
+    """The sixty points of one series of a packed chunk; NaN, and nothing at all, where it was not measured."""
     chunk = _DECODER.decode(body)
     split = 4 * POINTS * len(chunk.gauges)
-    gauges = np.frombuffer(chunk.values[:split], "<f4").reshape(POINTS, -1)
-    counters = np.frombuffer(chunk.values[split:], "<f8").reshape(POINTS, -1)
-    found = np.full((POINTS, len(positions)), np.nan)
-    for column, position in enumerate(positions):
-        if position in chunk.gauges:
-            found[:, column] = gauges[:, chunk.gauges.index(position)]
-        elif position in chunk.counters:
-            found[:, column] = counters[:, chunk.counters.index(position)]
+    if position in chunk.gauges:
+        block = np.frombuffer(chunk.values[:split], "<f4").reshape(POINTS, -1)[:, chunk.gauges.index(position)]
+    elif position in chunk.counters:
+        block = np.frombuffer(chunk.values[split:], "<f8").reshape(POINTS, -1)[:, chunk.counters.index(position)]
+    else:
+        return []
+    found: list[float] = block.tolist()
     return found
+
+
+def columns(body: bytes, positions: Sequence[int]) -> Array:
+    """The points of several series, a column for each; NaN where nothing was measured."""
+    return np.array([column(body, one) or [np.nan] * POINTS for one in positions], float).T
 
 
 def of_frames(frames: Iterable[tuple[float, Frame]], start: float, step: float) -> dict[str, Array]:
