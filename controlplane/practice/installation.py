@@ -104,5 +104,6 @@ class PracticeInstallation:
     def _environment(self, with_stores: bool = False) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.endswith("_URL")}
         own = {"DATA_DIR": str(self.data), "PORT": str(self.port), "PRACTICE": str(self.models)}
+        own |= {"PRACTICE_GPUS": "0", "PRACTICE_TRAFFIC": "0"}
         stores = json.loads((self.data / "stores.json").read_text()) if with_stores else {}
         return {**kept, **own, **stores}

@@ -14,6 +14,9 @@ MOST_GATEWAYS, MOST_AUTOMATIC = 64, 16
 SOCKET_PATH_BYTES = 100
 """unix(7) takes 107."""
 MOST_PRACTICE = 20_000
+DEFAULT_GPUS, MOST_GPUS = 64, 4096
+DEFAULT_TRAFFIC, MOST_TRAFFIC = 3, 50
+"""Calls a second of the practice callers."""
 
 
 class RunRefused(Exception):
@@ -31,6 +34,8 @@ class Place:
     redis_url: str
     trusted_proxies: str = ""
     gateways: int = 1
+    practice_gpus: int = 0
+    practice_traffic: int = 0
 
     @property
     def url(self) -> str:
@@ -78,14 +83,19 @@ def from_environment(environment: Mapping[str, str]) -> Place:
         raise RunRefused(
             f"DATA_DIR {data} cannot be used: {problem.strerror}. Set DATA_DIR to a folder of yours."
         ) from None
+    practice = _number(environment, "PRACTICE", DEFAULT_PRACTICE, 0, MOST_PRACTICE)
+    gpus = _number(environment, "PRACTICE_GPUS", DEFAULT_GPUS, 0, MOST_GPUS)
+    traffic = _number(environment, "PRACTICE_TRAFFIC", DEFAULT_TRAFFIC, 0, MOST_TRAFFIC)
     return Place(
         data=data.resolve(),
         port=_number(environment, "PORT", DEFAULT_PORT, 1, 65535),
-        practice=_number(environment, "PRACTICE", DEFAULT_PRACTICE, 0, MOST_PRACTICE),
+        practice=practice,
         database_url=environment.get("DATABASE_URL", ""),
         redis_url=environment.get("REDIS_URL", ""),
         trusted_proxies=environment.get("TRUSTED_PROXIES", ""),
         gateways=_gateways(environment),
+        practice_gpus=gpus if practice else 0,
+        practice_traffic=traffic if practice else 0,
     )
 
 

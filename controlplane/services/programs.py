@@ -72,8 +72,16 @@ def beat(place: Place) -> Program:
 
 def practice(place: Place, port: int) -> Program:
     """The practice fleet (emulated)."""
-    command = _module("registry.emulators", "--port", str(port), "--size", str(place.practice))
+    sizes = ("--size", str(place.practice), "--gpus", str(place.practice_gpus))
+    command = _module("registry.emulators", "--port", str(port), *sizes)
     return Program("practice", command, lambda: answers(port))
+
+
+def callers(place: Place) -> Program:
+    """The practice callers: applications (emulated) that call the practice models through the gateways."""
+    own = ("--url", place.url, "--key-file", str(place.data / "practice-key.json"))
+    sizes = ("--models", str(place.practice), "--gpus", str(place.practice_gpus), "--rate", str(place.practice_traffic))
+    return Program("practice-callers", _module("controlplane.practice.traffic", *own, *sizes), lambda: True)
 
 
 def practice_specs(place: Place, port: int) -> tuple[str, ...]:

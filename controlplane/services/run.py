@@ -71,6 +71,7 @@ def _start(supervisor: Supervisor) -> None:
     if practice_port:
         try:
             _onboard(supervisor, practice_port)
+            _furnish(supervisor)
         except (OSError, subprocess.SubprocessError) as problem:
             console.step(f"the practice fleet was not plugged in: {problem}")
     console.plain("Stop with Ctrl-C.")
@@ -120,7 +121,8 @@ def _where(postgres: Postgres) -> str:
 def _prepare(supervisor: Supervisor, practice_port: int) -> None:
     place = supervisor.place
     address = f"{LOOPBACK}:{practice_port}" if practice_port else ""
-    command = place.manage("prepare", "--practice", address, "--practice-models", str(place.practice))
+    sizes = ("--practice-gpus", str(place.practice_gpus), "--practice-traffic", str(place.practice_traffic))
+    command = place.manage("prepare", "--practice", address, "--practice-models", str(place.practice), *sizes)
     if supervisor.finish(command, place.log("prepare"), supervisor.console.step):
         log = place.log("prepare.errors")
         raise RunRefused(f"The database could not be prepared. The end of {log}:\n{tail(log)}")
@@ -150,4 +152,16 @@ def _onboard(supervisor: Supervisor, practice_port: int) -> None:
     if supervisor.finish(command, place.log("import"), console.step):
         log = place.log("import.errors")
         console.step(f"not every model of the practice fleet answered. The end of {log}:")
+        console.plain(tail(log))
+
+
+def _furnish(supervisor: Supervisor) -> None:
+    """Let the practice callers begin, and seat the practice models on the emulated GPUs."""
+    place, console = supervisor.place, supervisor.console
+    if place.practice_traffic:
+        supervisor.begin([programs.callers(place)])
+        console.step(f"practice callers (emulated): {place.practice_traffic} calls a second (PRACTICE_TRAFFIC)")
+    if place.practice_gpus and supervisor.finish(place.manage("furnish", "--seat"), place.log("furnish"), console.step):
+        log = place.log("furnish.errors")
+        console.step(f"the practice models were not seated on the GPUs. The end of {log}:")
         console.plain(tail(log))

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from django.db import transaction
-from django.db.models import Sum
+from django.db.models import F, Sum
 from django.utils import timezone
 
 from controlplane.base import events
@@ -91,7 +91,7 @@ def place(replica_id: int, shares: Mapping[int, int]) -> None:
 
 @transaction.atomic
 def settle(seats: Sequence[ReplicaSeat]) -> None:
-    """Write down hundreds of seats that are taken already, instead of those that these models had.
+    """Write down hundreds of seats that are taken already, instead of those that these models had anywhere.
 
     Raises Missing for a device that there is not, Conflict for one that has no room. Models that there are not are
     left out.
@@ -102,8 +102,9 @@ def settle(seats: Sequence[ReplicaSeat]) -> None:
         (StoredReplica(model=one, release_id=one.release_id, endpoint=one.endpoint) for one in models),
         ignore_conflicts=True,
     )
-    rows = list(StoredReplica.objects.select_for_update(of=("self",)).select_related("model").filter(model__in=models))
-    rows = [row for row in rows if row.endpoint == row.model.endpoint]
+    known = StoredReplica.objects.filter(model__in=models)
+    known.exclude(endpoint=F("model__endpoint")).delete()
+    rows = list(known.select_for_update(of=("self",)).select_related("model"))
     Placement.objects.filter(replica__in=rows).delete()
     uuids = {uuid for seat in seats for uuid in seat.shares}
     devices = {one.uuid: one for one in Device.objects.select_for_update(of=("self",)).filter(uuid__in=uuids)}

@@ -21,14 +21,15 @@ COMMAND = (sys.executable, "-m", "controlplane.services", "run")
 class Running:
     """One data folder, and the supervisor that runs in it now."""
 
-    def __init__(self, data: Path, practice: int = 5) -> None:
+    def __init__(self, data: Path, practice: int = 5, gpus: int = 0, traffic: int = 0) -> None:
         self.data, self.port, self.practice = data, free_port(), practice
+        self.more = {"PRACTICE_GPUS": str(gpus), "PRACTICE_TRAFFIC": str(traffic)}
         self.output = data.parent / "output.txt"
         self.process: subprocess.Popen[bytes] | None = None
 
     def begin(self, *command: str) -> subprocess.Popen[bytes]:
         """Start it, by `command` if one is given."""
-        own = {"DATA_DIR": str(self.data), "PORT": str(self.port), "PRACTICE": str(self.practice)}
+        own = {"DATA_DIR": str(self.data), "PORT": str(self.port), "PRACTICE": str(self.practice), **self.more}
         kept = {name: value for name, value in os.environ.items() if not name.endswith("_URL")}
         with self.output.open("wb") as output:
             self.process = subprocess.Popen(

@@ -27,11 +27,20 @@ def test_environment_is_read(tmp_path: Path) -> None:
 
 def test_environment_has_defaults(tmp_path: Path) -> None:
     found = place.from_environment({"DATA_DIR": str(tmp_path), "PORT": "", "PRACTICE": ""})
-    assert (found.port, found.practice) == (8000, 500)
+    assert (found.port, found.practice, found.practice_gpus, found.practice_traffic) == (8000, 500, 64, 3)
+
+
+def test_without_practice_models_there_are_no_practice_gpus_and_no_callers(tmp_path: Path) -> None:
+    found = place.from_environment({"DATA_DIR": str(tmp_path), "PRACTICE": "0", "PRACTICE_GPUS": "8"})
+    assert (found.practice_gpus, found.practice_traffic) == (0, 0)
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("PORT", "http"), ("PORT", "0"), ("PORT", "70000"), ("PRACTICE", "-1"), ("PRACTICE", "many")]
+    ("name", "value"),
+    [
+        *(("PORT", "http"), ("PORT", "0"), ("PORT", "70000"), ("PRACTICE", "-1"), ("PRACTICE", "many")),
+        *(("PRACTICE_GPUS", "5000"), ("PRACTICE_TRAFFIC", "0.5")),
+    ],
 )
 def test_wrong_environment_is_named(tmp_path: Path, name: str, value: str) -> None:
     with pytest.raises(RunRefused, match=rf"{name}='{value}'"):

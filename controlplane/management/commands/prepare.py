@@ -32,6 +32,8 @@ class Command(BaseCommand):
         """Passed on to first_run."""
         parser.add_argument("--practice", default="", metavar="HOST:PORT")
         parser.add_argument("--practice-models", type=int, default=0)
+        parser.add_argument("--practice-gpus", type=int, default=0)
+        parser.add_argument("--practice-traffic", type=int, default=0)
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Do it, with a line for each step."""
@@ -39,6 +41,13 @@ class Command(BaseCommand):
         self._say(migrate())
         self._say(collect())
         call_command("first_run", practice=options["practice"], practice_models=options["practice_models"], verbosity=0)
+        call_command(
+            "furnish",
+            practice=options["practice"],
+            models=options["practice_models"],
+            gpus=options["practice_gpus"],
+            traffic=options["practice_traffic"],
+        )
 
     def _say(self, text: str) -> None:
         self.stdout.write(text)
