@@ -8,7 +8,7 @@ from routing.api import fleet as fleet_api
 from routing.api import history as history_api
 from routing.api import lab as lab_api
 from routing.api import telemetry as telemetry_api
-from routing.views import calls, device, fleet, lab, playground
+from routing.views import calls, device, fleet, inventory, lab, playground
 
 pages: list[URLPattern] = [
     path("calls", calls.calls, name="calls"),
@@ -20,6 +20,10 @@ pages: list[URLPattern] = [
     path("gpus", fleet.gpus, name="gpus"),
     path("gpus/fleet.yaml", fleet.gpus_export, name="gpus-export"),
     path("gpus/import", fleet.gpus_import, name="gpus-import"),
+    path("gpus/nodes/new", inventory.node_new, name="gpus-node-new"),
+    path("gpus/nodes/<int:node_id>/edit", inventory.node_edit, name="gpus-node-edit"),
+    path("gpus/new", inventory.device_new, name="gpus-new"),
+    path("gpus/<int:device_id>/edit", inventory.device_edit, name="gpus-edit"),
     path("gpus/nodes/<int:node_id>/<str:move>", fleet.node_move, name="gpus-node-move"),
     path("gpus/<int:device_id>/labels", fleet.device_labels, name="gpus-labels"),
     path("gpus/<int:device_id>/<str:move>", fleet.device_move, name="gpus-move"),

@@ -27,6 +27,8 @@ PAGES = (
     "/jobs",
     "/gpus",
     "/gpus/import",
+    "/gpus/nodes/new",
+    "/gpus/new",
     "/routing/lab",
     "/routing/lab/compare",
     "/reviews",

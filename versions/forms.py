@@ -1,14 +1,11 @@
 """Forms of versions. They check shape alone; rules live in the verbs."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from controlplane.base.refusals import Refused
 from controlplane.base.web import words
-from controlplane.base.web.telling import told
 from registry.models import Credential
 from versions.gitops.forges import FORGES
 from versions.models import SignaturePolicy, SourceKind
@@ -123,9 +120,3 @@ def draft_of(form: forms.Form) -> dict[str, Any]:
     if not draft["webhook_secret"]:
         del draft["webhook_secret"]
     return draft
-
-
-def blame(form: forms.Form, refusal: Refused, fields: Mapping[str, str]) -> None:
-    """Put a refusal beside the field that it is about: by `fields`, else the field that its code names, else above."""
-    field = fields.get(refusal.code, refusal.code)
-    form.add_error(field if field in form.fields else None, told(refusal.message))

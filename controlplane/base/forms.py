@@ -1,11 +1,15 @@
 """Forms of base. They check shape alone; rules live in the verbs."""
 
+from collections.abc import Mapping
+
 from django import forms
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from controlplane.base.models import Role, Theme
+from controlplane.base.refusals import Refused
 from controlplane.base.web import words
+from controlplane.base.web.telling import told
 
 
 class SignIn(forms.Form):
@@ -79,3 +83,9 @@ class Invitation(forms.Form):
     """The role of somebody new."""
 
     role = forms.ChoiceField(label=_("Role"), choices=lambda: [(r, words.word("role", r)) for r in Role.values])
+
+
+def blame(form: forms.Form, refusal: Refused, fields: Mapping[str, str]) -> None:
+    """Put a refusal beside the field that it is about: by `fields`, else the field that its code names, else above."""
+    field = fields.get(refusal.code, refusal.code)
+    form.add_error(field if field in form.fields else None, told(refusal.message))

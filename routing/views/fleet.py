@@ -11,6 +11,7 @@ from django.utils.translation import gettext
 from controlplane.base.refusals import Invalid
 from controlplane.base.web.doors import PersonRequest, download, go, page, page_of, request_id, safe_back
 from controlplane.base.web.paging import page_of_rows
+from routing.forms import labels_in
 from routing.inventory import exchange, fields, listing, verbs
 from routing.models import Device, DeviceState, Node
 
@@ -79,8 +80,7 @@ def node_move(request: PersonRequest, node_id: int, move: str) -> HttpResponse:
 @page("fleet.change", "POST")
 def device_labels(request: PersonRequest, device_id: int) -> HttpResponse:
     """Write a device's labels, NAME=VALUE in each line."""
-    lines = [line.strip() for line in request.POST.get("labels", "").splitlines() if line.strip()]
-    labels = {name.strip(): value.strip() for name, _, value in (line.partition("=") for line in lines)}
+    labels = labels_in(request.POST.get("labels", ""))
     verbs.edit_device(request.user, device_id, {"labels": labels}, request_id(request))
     messages.success(request, gettext("The labels are kept."))
     return go(request, safe_back(request, reverse("gpus")))

@@ -53,6 +53,11 @@ def test_one_device_is_drained_by_a_click(chromium: Browser, site: Site, languag
             page.set_viewport_size({"width": 1400, "height": 900})
         page.locator(f"[data-open='#labels-{device.pk}']").click()
         found += violations(page, "labels")
+        for number, address in enumerate(("/gpus/new", f"/gpus/{device.pk}/edit", "/gpus/nodes/new")):
+            page.goto(f"{site.url}{address}")
+            found += violations(page, address)
+            if folder := os.environ.get("PICTURES"):
+                page.screenshot(path=str(Path(folder) / f"gpus-form-{number}-{language}.png"), full_page=True)
         page.goto(f"{site.url}/gpus/import")
         page.locator("#fleet-text").fill("nodes:\n- name: new\n- nme: x\n")
         with page.expect_navigation():

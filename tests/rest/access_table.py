@@ -102,6 +102,14 @@ GET    gpus                                        viewer   -
 GET    gpus/fleet.yaml                             viewer   -
 GET    gpus/import                                 engineer -
 POST   gpus/import                                 engineer -
+GET    gpus/nodes/new                              engineer -
+POST   gpus/nodes/new                              engineer -
+GET    gpus/nodes/<int:node_id>/edit               engineer -
+POST   gpus/nodes/<int:node_id>/edit               engineer -
+GET    gpus/new                                    engineer -
+POST   gpus/new                                    engineer -
+GET    gpus/<int:device_id>/edit                   engineer -
+POST   gpus/<int:device_id>/edit                   engineer -
 GET    gpus/trends/<path:uuid>                     viewer   -
 GET    gpus/events/<path:uuid>                     viewer   -
 GET    gpus/<path:uuid>                            viewer   -

@@ -8,10 +8,11 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext
 
+from controlplane.base.forms import blame
 from controlplane.base.refusals import Refused
 from controlplane.base.web.doors import PersonRequest, go, page, page_of, request_id
 from controlplane.base.web.paging import page_of_rows
-from versions.forms import RepositoryForm, blame, draft_of
+from versions.forms import RepositoryForm, draft_of
 from versions.gitops import pushes
 from versions.gitops import repositories as verbs
 from versions.models import Push, SpecRepository, Update

@@ -8,11 +8,12 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext
 
+from controlplane.base.forms import blame
 from controlplane.base.refusals import Refused
 from controlplane.base.web.doors import PersonRequest, go, page, page_of, request_id
 from controlplane.base.web.paging import page_of_rows
 from versions import seen, watching
-from versions.forms import SourceForm, blame, draft_of
+from versions.forms import SourceForm, draft_of
 from versions.models import Source
 
 FILES_SHOWN = 100

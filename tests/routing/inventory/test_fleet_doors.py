@@ -124,3 +124,79 @@ def test_the_page_drains_labels_and_imports(door: Callable[[str], Client]) -> No
     assert client.post(f"/gpus/{device.pk}/drain").status_code == 409
     assert client.post("/gpus/import", {"text": "nodes: 3", "apply": "yes"}).status_code == 422
     assert "attachment" in client.get("/gpus/fleet.yaml").headers["Content-Disposition"]
+
+
+def test_people_add_a_node_a_device_and_a_slice_on_pages(door: Callable[[str], Client]) -> None:
+    client = door("engineer")
+    assert b"A device needs a node" in client.get("/gpus/new").content
+    made = client.post(
+        "/gpus/nodes/new", {"name": "rack-7", "address": "10.0.0.7", "labels": "zone=a\n\n pool = chat "}
+    )
+    assert (made.status_code, made["location"]) == (302, "/gpus")
+    assert Node.objects.get().labels == {"pool": "chat", "zone": "a"}
+    told = {
+        "node": "rack-7",
+        "uuid": "g0",
+        "vendor": "nvidia",
+        "model": "H200",
+        "memory": "141GB",
+        "links": "g1 nvlink",
+    }
+    assert client.post("/gpus/new", told)["location"] == "/gpus/g0"
+    part = {"node": "rack-7", "uuid": "m0", "parent": "g0", "vendor": "nvidia", "model": "1g.18gb", "memory": "18GB"}
+    assert client.post("/gpus/new", part).status_code == 302
+    whole, piece = Device.objects.get(uuid="g0"), Device.objects.get(uuid="m0")
+    assert (whole.memory_bytes, whole.links) == (141 * 10**9, [{"kind": "nvlink", "to": "g1"}])
+    assert piece.parent == whole
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("memory", "eighty", "memory is &#x27;eighty&#x27;; expected a size such as 80GB"),
+        ("memory", "0", "expected a size such as 80GB"),
+        ("memory", "9" * 38, "expected a size such as 80GB"),
+        ("power_limit_w", "-5", "expected a number of watts above 0"),
+        ("power_limit_w", "NaN", "Enter a number"),
+        ("links", "g1", "expected a UUID and a kind"),
+        ("labels", "=x", "expected a mapping"),
+        ("index", "-1", "expected a whole number from 0"),
+        ("uuid", "g0", "exists; change it instead"),
+        ("parent", "nobody", "has no whole device"),
+        ("uuid", "g\x00", "Null characters are not allowed"),
+    ],
+)
+def test_what_a_field_cannot_hold_is_told_beside_it_and_nothing_is_lost(
+    door: Callable[[str], Client], person: Person, field: str, value: str, words: str
+) -> None:
+    fleet(person)
+    told = {"node": "a", "uuid": "g9", "vendor": "nvidia", "model": "H200", field: value}
+    answer = door("engineer").post("/gpus/new", told)
+    assert answer.status_code == 422
+    page = answer.content.decode()
+    assert words in page.partition(f'<p class="err" id="id_{field}_error">')[2].partition("</p>")[0]
+    assert 'value="H200"' in page
+    assert Device.objects.count() == 1
+
+
+def test_only_what_a_person_changed_is_a_correction(door: Callable[[str], Client], person: Person) -> None:
+    seen = SeenDevice("g0", "nvidia", "H100", index=3, memory_bytes=80 * 10**9, power_limit_w=700.0)
+    discovery.discovered(SeenNode("n", labels={"zone": "a"}), [seen])
+    device, client = Device.objects.get(), door("engineer")
+    page = client.get(f"/gpus/{device.pk}/edit").content.decode()
+    assert all(f'value="{value}"' in page for value in ("H100", "80GB", "3", "700.0"))
+    told = {
+        "vendor": "nvidia",
+        "model": "H100",
+        "memory": "80GB",
+        "power_limit_w": "700",
+        "index": "3",
+        "labels": "a=b",
+    }
+    assert client.post(f"/gpus/{device.pk}/edit", told)["location"] == "/gpus/g0"
+    device.refresh_from_db()
+    assert (device.labels, sorted(device.corrected)) == ({"a": "b"}, ["labels"])
+    node = Node.objects.get()
+    client.post(f"/gpus/nodes/{node.pk}/edit", {"name": "better", "labels": "zone=a"})
+    node.refresh_from_db()
+    assert (node.name, sorted(node.corrected)) == ("better", ["name"])
