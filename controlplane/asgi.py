@@ -13,6 +13,8 @@ from controlplane.checks import PageConnection
 from controlplane.crowd import Accounts, Crowd
 from registry.canon import Failure, FailureKind
 from routing.dataplane.endpoints import JSON, error_body, is_ours
+from routing.pushed import door
+from routing.pushed.stores import AgentStores
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -23,7 +25,9 @@ NO_CALLS = "This is the console's own address; calls to /v1 go to a gateway."
 
 
 class ConsoleApplication:
-    """Routes by path: health here, websockets to the live pages, the rest to Django. Calls have a program of their own.
+    """Routes by path: health here, agents to their door, websockets to the live pages, the rest to Django.
+
+    Calls have a program of their own.
 
     /healthz says that the process answers, /readyz whether a page gets what it needs: for a gateway that asks, and for
     whoever watches this program by itself.
@@ -33,6 +37,7 @@ class ConsoleApplication:
         django: Any = get_asgi_application()
         self._django = Crowd(django, Accounts())
         self._page = PageConnection()
+        self._agents = door.AgentDoor(AgentStores())
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """One connection, request or lifespan."""
@@ -53,6 +58,8 @@ class ConsoleApplication:
             wrong = await self._page()
             told = {"status": "degraded" if wrong else "ready", "reasons": [wrong] if wrong else []}
             await _answer(send, 200, encode(told))
+        elif path in door.PATHS:
+            await self._agents(scope, receive, send)
         elif is_ours(path, scope["headers"]):
             await _answer(send, 404, error_body(Failure(FailureKind.NOT_FOUND, NO_CALLS, code="no_gateway")))
         else:

@@ -1,5 +1,6 @@
 """Tables of routing: what was called, and on which machines it can run."""
 
+from django.conf import settings
 from django.db import models
 
 from controlplane.base.message_fields import SentenceJSONField, SentenceTextField
@@ -246,6 +247,23 @@ class TelemetryEndpoint(models.Model):
     complaints = SentenceJSONField(default=list)
     tells_of = models.JSONField(default=list, help_text="subjects of its last answer")
     nodes = models.JSONField(default=list, help_text="nodes that its last answer told of")
+
+
+class AgentKey(models.Model):
+    """What the agent of a GPU node is known by. Only the key's HMAC is kept; `node` is what it last told of."""
+
+    name = models.CharField(max_length=200, help_text="the node's")
+    prefix = models.CharField(max_length=16)
+    key_hash = models.CharField(max_length=64, unique=True)
+    node = models.ForeignKey(Node, null=True, on_delete=models.SET_NULL, related_name="agent_keys")
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    revoked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["name"], condition=models.Q(revoked_at=None), name="agent_key_of_node")
+        ]
 
 
 class ReplicaState(models.TextChoices):

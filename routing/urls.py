@@ -3,6 +3,7 @@
 from django.urls import URLPattern, path
 
 from controlplane.base.rest.generics import routes
+from routing.api import agents as agents_api
 from routing.api import calls as calls_api
 from routing.api import fleet as fleet_api
 from routing.api import history as history_api
@@ -57,6 +58,8 @@ api: list[URLPattern] = [
     *routes(
         "telemetry/endpoints/<int:endpoint_id>", telemetry_api.OneTelemetryEndpoint.as_view(), "telemetry-endpoint"
     ),
+    *routes("agents", agents_api.Agents.as_view(), "agents"),
+    *routes("agents/<int:key_id>", agents_api.OneAgent.as_view(), "agent"),
     *routes("lab/races", lab_api.Races.as_view(), "lab-races"),
     *routes("lab/races/<uuid:job_id>", lab_api.OneRace.as_view(), "lab-race"),
 ]

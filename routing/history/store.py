@@ -21,7 +21,7 @@ from routing.samples.frames import Frame, FrameInvalid
 BATCH = 1000
 MOST_WAITING = 300_000
 """Frames in the stream: 40 minutes of 125 nodes. Older ones are given up, and count as missed."""
-LATE, EARLY = 300.0, 5.0
+LATE, EARLY = 900.0, 5.0
 """By how many seconds the clock of a source may be behind its frame's arrival, and ahead."""
 ROLL_SECONDS = 5.0
 _rolled_at = [0.0]

@@ -1,7 +1,7 @@
 """A frame: everything that one source said at one tick, packed, so that it travels and is stored as one message."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -108,10 +108,25 @@ def decode(body: bytes) -> Frame:
 
 def arrays(frame: Frame) -> tuple[Array, Array]:
     """Gauges and counters, a row for each subject; values that their unit rules out are NaN."""
+    gauges, counters = _blocks(frame)
+    return _possible(gauges, frame.gauges), _possible(counters, frame.counters)
+
+
+def _blocks(frame: Frame) -> tuple[Array, Array]:
     subjects, split = len(frame.subjects), 4 * len(frame.subjects) * len(frame.gauges)
     gauges = np.frombuffer(frame.values[:split], "<f4").reshape(subjects, len(frame.gauges))
     counters = np.frombuffer(frame.values[split:], "<f8").reshape(subjects, len(frame.counters))
-    return _possible(gauges, frame.gauges), _possible(counters, frame.counters)
+    return gauges, counters
+
+
+def of_subjects(frame: Frame, kept: Set[str]) -> Frame:
+    """The frame with those of its subjects that are in `kept`."""
+    rows = [row for row, subject in enumerate(frame.subjects) if subject in kept]
+    if len(rows) == len(frame.subjects):
+        return frame
+    blocks = zip(_blocks(frame), ("<f4", "<f8"), strict=True)
+    values = b"".join(block[rows].astype(kind).tobytes() for block, kind in blocks)
+    return msgspec.structs.replace(frame, subjects=[frame.subjects[row] for row in rows], values=values)
 
 
 def _possible(values: Array, positions: list[int]) -> Array:

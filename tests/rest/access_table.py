@@ -193,6 +193,9 @@ GET    api/devices/<int:device_id>                 viewer   read,manage
 PATCH  api/devices/<int:device_id>                 engineer manage
 DELETE api/devices/<int:device_id>                 engineer manage
 POST   api/devices/<int:device_id>/<str:action>    engineer manage
+GET    api/agents                                  viewer   read,manage
+POST   api/agents                                  engineer manage
+DELETE api/agents/<int:key_id>                     engineer manage
 GET    api/lab/races                               viewer   read,manage
 POST   api/lab/races                               engineer manage
 GET    api/lab/races/<uuid:job_id>                 viewer   read,manage
