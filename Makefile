@@ -14,7 +14,7 @@ help: ## this list
 setup: .venv/.runtime ## make the environment: .venv with the pinned requirements
 	@echo "setup: .venv is ready"
 
-run: .venv/.runtime ## start everything; honours PORT, DATA_DIR, PRACTICE, DATABASE_URL, REDIS_URL
+run: .venv/.runtime ## start everything; honours PORT, DATA_DIR, PRACTICE, PRACTICE_GPUS, DATABASE_URL, REDIS_URL
 	@exec $(PY) -m controlplane.services run --under-make
 
 test: .venv/.test lint ## set up what the tests need, run everything, name the slowest ten
