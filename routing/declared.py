@@ -25,7 +25,7 @@ declare(
         places=(
             NavigationPlace("playground", _("Playground"), "playground.use", "p", PlaceGroup.MAIN, 30),
             NavigationPlace("calls", _("Calls"), "call.read", "c", PlaceGroup.MAIN, 40, "call"),
-            NavigationPlace("gpus", _("GPUs"), "fleet.read", "g", PlaceGroup.ROUTING, 5, "gpus"),
+            NavigationPlace("gpus", _("Fleet"), "fleet.read", "g", PlaceGroup.ROUTING, 5, "gpus"),
             NavigationPlace("lab", _("Lab"), "lab.read", "l", PlaceGroup.ROUTING, 10, "lab"),
         ),
         topics={"calls": "call.read", inventory.TOPIC: "fleet.read", alerts.TOPIC: "alert.read"},

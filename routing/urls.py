@@ -19,6 +19,7 @@ pages: list[URLPattern] = [
     path("calls/summary/<path:name>", calls.calls_summary, name="calls-summary"),
     path("calls/<path:call_id>", calls.call, name="call"),
     path("gpus", fleet.gpus, name="gpus"),
+    path("gpus/news", fleet.gpus_news, name="gpus-news"),
     path("gpus/fleet.yaml", fleet.gpus_export, name="gpus-export"),
     path("gpus/import", fleet.gpus_import, name="gpus-import"),
     path("gpus/nodes/new", inventory.node_new, name="gpus-node-new"),

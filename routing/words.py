@@ -51,6 +51,10 @@ FAMILIES: dict[str, dict[str, str | Promise]] = {
     "span": {"15m": _("15 min"), "24h": _("24 h"), "30d": _("30 d")},
     "calls_per_step": {"15m": _("Calls per 30 s"), "24h": _("Calls per 30 min"), "30d": _("Calls per 12 h")},
     "verb": {
+        "added": _("new"),
+        "returned": _("back"),
+        "gone": _("vanished"),
+        "silent": _("silent"),
         "lab.run": _("race started"),
         "node.add": _("node added"),
         "node.edit": _("node corrected"),

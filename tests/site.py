@@ -26,6 +26,7 @@ PAGES = (
     "/calls",
     "/jobs",
     "/gpus",
+    "/gpus?view=table",
     "/gpus/import",
     "/gpus/nodes/new",
     "/gpus/new",

@@ -130,6 +130,11 @@ def _memory(row: ListedDevice, values: Mapping[str, float]) -> tuple[float, floa
 _listed = ListedDevices()
 
 
+def now() -> StreamTable:
+    """The live table, the inventory read at this moment: for a page that is being made. Raises DatabaseError."""
+    return table(tuple(listed()), known())
+
+
 def read(_: str = "") -> StreamTable:
-    """The live table now: the stream "devices"."""
+    """The live table of the stream "devices"."""
     return table(_listed.rows(), known())

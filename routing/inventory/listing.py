@@ -37,17 +37,22 @@ def devices(actor: access.Actor | None, wanted: Mapping[str, str] | None = None)
     `wanted`: q (words in uuid, model and node), node, vendor, state, label (NAME or NAME=VALUE), model (one that sits
     there). What is empty filters nothing.
     """
+    held = Placement.objects.filter(device=OuterRef("pk")).order_by().values("device")
+    used = held.annotate(total=Sum("memory_bytes")).values("total")
+    sitting = Placement.objects.select_related("replica__model").order_by("replica__model__name", "pk")
+    zero = Value(0, output_field=BigIntegerField())
+    filled = matching(actor, wanted).annotate(used_bytes=Coalesce(Subquery(used, output_field=BigIntegerField()), zero))
+    return ordered(filled.prefetch_related(Prefetch("placements", sitting)))
+
+
+def matching(actor: access.Actor | None, wanted: Mapping[str, str] | None = None) -> QuerySet[Device]:
+    """Devices that match, with their nodes and what they are slices of, and nothing more. Raises Forbidden."""
     access.require(actor, "fleet.read")
     rows = Device.objects.select_related("node", "parent")
     for name, value in (wanted or {}).items():
         if value:
             rows = rows.filter(_matching(name, value))
-    held = Placement.objects.filter(device=OuterRef("pk")).order_by().values("device")
-    used = held.annotate(total=Sum("memory_bytes")).values("total")
-    sitting = Placement.objects.select_related("replica__model").order_by("replica__model__name", "pk")
-    zero = Value(0, output_field=BigIntegerField())
-    filled = rows.annotate(used_bytes=Coalesce(Subquery(used, output_field=BigIntegerField()), zero))
-    return ordered(filled.prefetch_related(Prefetch("placements", sitting)))
+    return rows
 
 
 def ordered(rows: QuerySet[Device] | Manager[Device]) -> QuerySet[Device]:

@@ -42,8 +42,8 @@ def test_one_device_is_drained_by_a_click(chromium: Browser, site: Site, languag
     with signed_in(chromium, site, admin) as context:
         context.add_cookies([{"name": "django_language", "value": language, "url": site.url}])
         page = context.new_page()
-        page.goto(f"{site.url}/gpus")
-        found = violations(page, "/gpus")
+        page.goto(f"{site.url}/gpus?view=table")
+        found = violations(page, "/gpus?view=table")
         with page.expect_navigation():
             page.locator(f"form[action='/gpus/{device.pk}/drain'] button").click()
         if folder := os.environ.get("PICTURES"):

@@ -99,6 +99,7 @@ GET    playground/models                           viewer   -
 GET    playground/models/<path:name>               viewer   -
 POST   playground/key                              viewer   -
 GET    gpus                                        viewer   -
+GET    gpus/news                                   viewer   -
 GET    gpus/fleet.yaml                             viewer   -
 GET    gpus/import                                 engineer -
 POST   gpus/import                                 engineer -

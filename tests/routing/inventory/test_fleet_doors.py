@@ -97,11 +97,11 @@ def test_the_fleet_goes_out_and_comes_in_over_rest(door: Callable[[str], Client]
 def test_the_page_shows_nodes_devices_models_and_complaints(door: Callable[[str], Client], person: Person) -> None:
     fleet(person)
     discovery.discovered(SeenNode("b"), [SeenDevice("g9", "emulated", "E1", memory_bytes=-1, labels={"pool": "x"})])
-    text = door("viewer").get("/gpus").content.decode()
+    text = door("viewer").get("/gpus?view=table").content.decode()
     for shown in ("NVIDIA H100", "g0", "/models/chat", "emulated E1", "pool=x", "memory_bytes is -1"):
         assert shown in text
     assert "/drain" not in text
-    assert "g9" not in door("viewer").get("/gpus?node=a").content.decode()
+    assert "g9" not in door("viewer").get("/gpus?view=table&node=a").content.decode()
     assert "No device matches" in door("viewer").get("/gpus?q=zzz").content.decode()
 
 
