@@ -19,6 +19,7 @@ from controlplane.base.jobs.queue import WAKE, ring
 from controlplane.base.jobs.verbs import forget_old_jobs, waiting
 from registry.access import callers
 from registry.catalog import probing
+from routing.alerts import receivers, silences, watch
 from routing.calls import kept, records, steps, uses
 from routing.energy import settling, totals
 from routing.history import store as telemetry_store
@@ -74,6 +75,12 @@ def drain() -> None:
 def keep_telemetry() -> None:
     """Move samples of devices from Redis to the latest values and to history."""
     telemetry_store.keep()
+
+
+@task("patchbay.alerts")
+def watch_alerts() -> None:
+    """Evaluate the rules of alerts, and have messages sent."""
+    watch.watch()
 
 
 @task("patchbay.sum")
@@ -133,6 +140,9 @@ def tidy() -> None:
     """Forget what is old: call records, what they sent, finished jobs, playground keys."""
     webhooks.forget_old()
     totals.forget_old()
+    silences.forget_old()
+    receivers.forget_old()
+    watch.forget_old()
     gone = (records.forget_old_records(), uses.forget_old(), forget_old_jobs(), callers.forget_playground_keys())
     log.info("forgot %d call records, %d uses, %d jobs, %d playground keys (Django %s)", *gone, DJANGO_VERSION)
 
@@ -142,6 +152,7 @@ app.conf.beat_schedule = {
     "drain": {"task": "patchbay.drain", "schedule": 2.0, "options": {"expires": 2.0}},
     "telemetry": {"task": "patchbay.telemetry", "schedule": 1.0, "options": {"expires": 1.0}},
     "energy": {"task": "patchbay.energy", "schedule": 30.0, "options": {"expires": 30.0}},
+    "alerts": {"task": "patchbay.alerts", "schedule": 2.0, "options": {"expires": 2.0}},
     "sum": {"task": "patchbay.sum", "schedule": 60.0, "options": {"expires": 60.0}},
     "rollouts": {"task": "patchbay.rollouts", "schedule": 2.0, "options": {"expires": 2.0}},
     "recover": {"task": "patchbay.recover", "schedule": 15.0, "options": {"expires": 15.0}},

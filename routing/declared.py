@@ -8,7 +8,7 @@ from controlplane.base.declaring import AppDeclaration, declare
 from controlplane.base.jobs.kinds import JobKind
 from controlplane.base.streams import LiveStream
 from controlplane.base.web.navigation import NavigationPlace, PlaceGroup
-from routing.alerts import reading as alerts
+from routing.alerts.declared import ALERTS
 from routing.calls import jobs as calls
 from routing.device.words import FAMILIES as DEVICE_WORDS
 from routing.fleet import devices, one_device
@@ -28,7 +28,7 @@ declare(
             NavigationPlace("gpus", _("Fleet"), "fleet.read", "g", PlaceGroup.ROUTING, 5, "gpus"),
             NavigationPlace("lab", _("Lab"), "lab.read", "l", PlaceGroup.ROUTING, 10, "lab"),
         ),
-        topics={"calls": "call.read", inventory.TOPIC: "fleet.read", alerts.TOPIC: "alert.read"},
+        topics={"calls": "call.read", inventory.TOPIC: "fleet.read"},
         streams=(
             LiveStream("devices", "fleet.read", devices.read),
             LiveStream("device", "fleet.read", one_device.read),
@@ -49,3 +49,4 @@ declare(
         words={**FAMILIES, **DEVICE_WORDS},
     )
 )
+declare(ALERTS)

@@ -4,8 +4,6 @@ Standard Webhooks and GitHub sign the body; GitLab and Hugging Face send the sec
 signed time, which must lie within five minutes of ours. A copy of a delivery gets the answer of the first.
 """
 
-import base64
-import binascii
 import hashlib
 import hmac
 import json
@@ -19,6 +17,7 @@ from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
 from controlplane.base.messages import Sentence
+from controlplane.base.webhook_signatures import signature
 from versions.models import WebhookDelivery
 
 TOLERANCE_SECONDS = 300
@@ -27,7 +26,6 @@ LONGEST_ID = 200
 KEPT = timedelta(days=30)
 SAME_SECONDS = 600
 """Hugging Face names no delivery: equal bodies within this time are one."""
-PREFIX = "whsec_"
 Effect = Callable[["Delivered"], dict[str, Any]]
 
 
@@ -110,8 +108,7 @@ def _standard(secret: str, headers: Mapping[str, str], body: bytes, now: float) 
                 most=TOLERANCE_SECONDS,
             )
         )
-    signed = f"{headers['webhook-id']}.{stamp}.".encode("latin-1", "replace") + body
-    expected = base64.b64encode(hmac.new(_key(secret), signed, hashlib.sha256).digest()).decode()
+    expected = signature(secret, headers["webhook-id"], stamp, body)
     given = [one.partition(",")[2] for one in headers["webhook-signature"].split(" ")[:10] if one.startswith("v1,")]
     if not any(_equal(one, expected) for one in given):
         raise WebhookRefused(Sentence("the signature is not that of this body under the stored secret"))
@@ -152,16 +149,6 @@ def _id(headers: Mapping[str, str], name: str) -> str:
             Sentence("{header} must be 1 to {most} printable characters", header=name, most=LONGEST_ID)
         )
     return found
-
-
-def _key(secret: str) -> bytes:
-    """The key's bytes: base64 after `whsec_`, as Standard Webhooks writes them, or the text as it is."""
-    if not secret.startswith(PREFIX):
-        return secret.encode()
-    try:
-        return base64.b64decode(secret.removeprefix(PREFIX), validate=True)
-    except (binascii.Error, ValueError):
-        return secret.encode()
 
 
 def _equal(given: str, expected: str) -> bool:

@@ -83,6 +83,19 @@ def parse(text: str) -> RuleExpression:
     return RuleExpression(text, tree, check(tree))
 
 
+def parse_matchers(text: str) -> tuple[Matcher, ...]:
+    """Matchers of labels with commas between, with or without { }. Raises ExpressionInvalid."""
+    bare = text.strip().removeprefix("{").removesuffix("}")
+    if len(bare) > LONGEST:
+        raise ExpressionInvalid(
+            Sentence("the expression has {count} characters; at most {most}", count=len(bare), most=LONGEST), LONGEST
+        )
+    reader = _Reader(bare)
+    found = reader.matchers("")
+    reader.expect_end()
+    return found
+
+
 def wrong(at: int, found: str, expected: str) -> ExpressionInvalid:
     """What to raise for something else than what is expected."""
     return ExpressionInvalid(
@@ -219,14 +232,20 @@ class _Reader:
         return OverTime(token.at, cast(Function, token.text), selector, seconds)
 
     def _selector(self, token: _Token) -> SeriesSelector:
-        matchers: list[Matcher] = []
+        matchers: tuple[Matcher, ...] = ()
         if self._take("{"):
-            while self.here.text != "}":
-                matchers.append(self._matcher())
-                if not self._take(","):
-                    break
+            matchers = self.matchers("}")
             self._expect("}")
-        return SeriesSelector(token.at, token.text, tuple(matchers))
+        return SeriesSelector(token.at, token.text, matchers)
+
+    def matchers(self, end: str) -> tuple[Matcher, ...]:
+        """Matchers with commas between, up to `end`."""
+        found: list[Matcher] = []
+        while self.here.text != end:
+            found.append(self._matcher())
+            if not self._take(","):
+                break
+        return tuple(found)
 
     def _matcher(self) -> Matcher:
         name = self._word(Sentence("a label"))
