@@ -122,24 +122,20 @@ def filled(text: str, value: float | None, labels: Mapping[str, str]) -> str:
 def _given(value: Any, findings: Findings) -> list[tuple[Path, Any]]:
     """Every rule of a document with its path."""
     if isinstance(value, dict) and isinstance(value.get("groups"), list) and set(value) == {"groups"}:
-        found: list[tuple[Path, Any]] = []
-        for index, group in enumerate(value["groups"]):
-            path: Path = ("groups", index)
-            if not isinstance(group, dict) or not isinstance(group.get("rules"), list):
-                findings.add(path, group, Sentence("a mapping with {keys}", keys="name, rules"))
-                continue
-            for key in group:
-                if key not in GROUP_KEYS:
-                    findings.unknown((*path, str(key)), GROUP_KEYS)
-            found += [((*path, "rules", number), one) for number, one in enumerate(group["rules"])]
-        return found
-    if not isinstance(value, dict) or not isinstance(value.get("rules"), list):
-        findings.add((), value, Sentence("a mapping with the key rules: and a list of rules"))
+        groups = enumerate(value["groups"])
+        return [found for index, group in groups for found in _listed(("groups", index), group, GROUP_KEYS, findings)]
+    return _listed((), value, ("rules",), findings)
+
+
+def _listed(path: Path, holder: Any, keys: tuple[str, ...], findings: Findings) -> list[tuple[Path, Any]]:
+    """The rules in a mapping's list `rules`; what else it has beyond `keys` is noted."""
+    if not isinstance(holder, dict) or not isinstance(holder.get("rules"), list):
+        findings.add(path, holder, Sentence("a mapping with the key rules: and a list of rules"))
         return []
-    for key in value:
-        if key != "rules":
-            findings.unknown((str(key),), ("rules", "groups"))
-    return [(("rules", index), one) for index, one in enumerate(value["rules"])]
+    for key in holder:
+        if key not in keys:
+            findings.unknown((*path, str(key)), keys)
+    return [((*path, "rules", number), one) for number, one in enumerate(holder["rules"])]
 
 
 def _draft(path: Path, given: Any, findings: Findings) -> RuleDraft | None:
