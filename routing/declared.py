@@ -26,6 +26,7 @@ declare(
             NavigationPlace("playground", _("Playground"), "playground.use", "p", PlaceGroup.MAIN, 30),
             NavigationPlace("calls", _("Calls"), "call.read", "c", PlaceGroup.MAIN, 40, "call"),
             NavigationPlace("gpus", _("Fleet"), "fleet.read", "g", PlaceGroup.ROUTING, 5, "gpus"),
+            NavigationPlace("hosted", _("Models on GPUs"), "fleet.read", "h", PlaceGroup.ROUTING, 6),
             NavigationPlace("lab", _("Lab"), "lab.read", "l", PlaceGroup.ROUTING, 10, "lab"),
         ),
         topics={"calls": "call.read", inventory.TOPIC: "fleet.read"},

@@ -9,7 +9,7 @@ from routing.api import fleet as fleet_api
 from routing.api import history as history_api
 from routing.api import lab as lab_api
 from routing.api import telemetry as telemetry_api
-from routing.views import calls, device, fleet, inventory, lab, playground
+from routing.views import calls, device, fleet, hosted, inventory, lab, playground
 
 pages: list[URLPattern] = [
     path("calls", calls.calls, name="calls"),
@@ -29,9 +29,10 @@ pages: list[URLPattern] = [
     path("gpus/nodes/<int:node_id>/<str:move>", fleet.node_move, name="gpus-node-move"),
     path("gpus/<int:device_id>/labels", fleet.device_labels, name="gpus-labels"),
     path("gpus/<int:device_id>/<str:move>", fleet.device_move, name="gpus-move"),
-    path("gpus/trends/<path:uuid>", device.device_trends, name="gpu-trends"),
-    path("gpus/events/<path:uuid>", device.device_events, name="gpu-events"),
-    path("gpus/<path:uuid>", device.device, name="gpu"),
+    path("gpus/models", hosted.hosted, name="hosted"),
+    path("gpus/trends/<path:uuid>", device.device_trends, name="gpus-trends"),
+    path("gpus/events/<path:uuid>", device.device_events, name="gpus-events"),
+    path("gpus/<path:uuid>", device.device, name="gpus-device"),
     path("playground", playground.playground, name="playground"),
     path("playground/key", playground.playground_key, name="playground-key"),
     path("playground/models", playground.playground_models, name="playground-models"),

@@ -30,6 +30,8 @@ PAGES = (
     "/gpus/import",
     "/gpus/nodes/new",
     "/gpus/new",
+    "/gpus/models",
+    "/gpus/models?by=device",
     "/routing/lab",
     "/routing/lab/compare",
     "/reviews",

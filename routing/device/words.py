@@ -75,6 +75,14 @@ FAMILIES: dict[str, dict[str, str | Promise]] = {
         "links": _("Links"),
         "health": _("Errors and health"),
     },
+    "residence": {
+        "warm": _("Hot"),
+        "draining": _("Hot, draining"),
+        "loading": _("Loading"),
+        "asleep": _("Asleep"),
+        "cold": _("Cold"),
+        "failed": _("Failed"),
+    },
     "headline": {
         "utilization_ratio": _("A kernel ran"),
         "sm_active_ratio": _("SMs working"),

@@ -111,6 +111,7 @@ GET    gpus/new                                    engineer -
 POST   gpus/new                                    engineer -
 GET    gpus/<int:device_id>/edit                   engineer -
 POST   gpus/<int:device_id>/edit                   engineer -
+GET    gpus/models                                 viewer   -
 GET    gpus/trends/<path:uuid>                     viewer   -
 GET    gpus/events/<path:uuid>                     viewer   -
 GET    gpus/<path:uuid>                            viewer   -

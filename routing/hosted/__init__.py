@@ -1,0 +1,1 @@
+"""Models on own devices: where each sits, in which state, and what its engines say."""
