@@ -11,6 +11,7 @@ from controlplane.base.live import LIVE, websocket_application
 from controlplane.base.memory import settle_memory
 from controlplane.checks import PageConnection
 from controlplane.crowd import Accounts, Crowd
+from controlplane.fleet_text import PATH, FleetTeller
 from registry.canon import Failure, FailureKind
 from routing.dataplane.endpoints import JSON, error_body, is_ours
 from routing.pushed import door
@@ -22,6 +23,8 @@ Send = Callable[[Message], Awaitable[None]]
 __all__ = ["DJANGO_VERSION", "ConsoleApplication", "application"]
 
 NO_CALLS = "This is the console's own address; calls to /v1 go to a gateway."
+
+NO_METRICS = "This is the console's own address; /metrics is answered by a gateway."
 
 
 class ConsoleApplication:
@@ -38,6 +41,7 @@ class ConsoleApplication:
         self._django = Crowd(django, Accounts())
         self._page = PageConnection()
         self._agents = door.AgentDoor(AgentStores())
+        self._fleet = FleetTeller()
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """One connection, request or lifespan."""
@@ -60,6 +64,10 @@ class ConsoleApplication:
             await _answer(send, 200, encode(told))
         elif path in door.PATHS:
             await self._agents(scope, receive, send)
+        elif path == PATH:
+            text = await self._fleet(scope["headers"])
+            none = error_body(Failure(FailureKind.NOT_FOUND, NO_METRICS, code="no_gateway"))
+            await _answer(send, 404 if text is None else 200, none if text is None else text)
         elif is_ours(path, scope["headers"]):
             await _answer(send, 404, error_body(Failure(FailureKind.NOT_FOUND, NO_CALLS, code="no_gateway")))
         else:

@@ -22,6 +22,7 @@ from controlplane.base.boot_lean import DJANGO_VERSION
 from controlplane.base.memory import settle_memory
 from controlplane.base.own_connection import connect_alone
 from controlplane.base.service_loop import Service
+from controlplane.fleet_text import fleet_of
 from registry.canon import Failure, FailureKind
 from routing.calls.jobs import submit
 from routing.dataplane.caller import CallerSide
@@ -104,7 +105,7 @@ class GatewayProgram:
         """`console` is the console's address, `unix:/path` or `host:port`; `number` is this gateway's."""
         self._relay = Relay(console, proxies(os.environ.get("TRUSTED_PROXIES", "")))
         self.plane = Plane(plane_settings(number), Rows(), submit_job)
-        self._health = Health(self.plane, console_words(console))
+        self._health = Health(self.plane, console_words(console), fleet_of(console))
         self._server: Server | None = None
         self.plane.services += (
             Service("the watch over rollouts", partial(watching, self.plane.gateway.colours.rolling)),

@@ -58,11 +58,12 @@ test_programs() {
     missing=
     command -v chromium >/dev/null || missing="$missing chromium"
     command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || missing="$missing nginx-light"
+    command -v prometheus >/dev/null || missing="$missing prometheus"
     [ -e /usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc ] || missing="$missing fonts-noto-cjk"
     [ -z "$missing" ] && return
     # shellcheck disable=SC2086
     if is_root; then apt $missing; else
-        refuse "the tests of pages and of the benchmark need$missing. Ask root for: apt-get install$missing
+        refuse "the tests of pages, of metrics and of the benchmark need$missing. Ask root for: apt-get install$missing
   Everything else: .venv/bin/python -m pytest -m 'not browser'"
     fi
 }

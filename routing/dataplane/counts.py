@@ -19,6 +19,8 @@ FRESH_SECONDS = 5.0
 FILES = "counts-*.json"
 KNOWN_TO_ALL = frozenset({"circuits_open"})
 """Values of the moment that are the same in all gateways."""
+IN_FLIGHT = "in_flight:"
+"""What the name of a value of the moment begins with that counts the calls of one model which wait for an upstream."""
 
 
 class Counts(msgspec.Struct):
@@ -98,9 +100,13 @@ class SharedCounts:
 
     def all(self) -> Counts:
         """What all gateways have counted; the others' counts are at most about a second old."""
+        return self.with_others(self.own())
+
+    def with_others(self, own: Counts) -> Counts:
+        """The same, if `own` is what `own()` returned. Reads files, so it may be called in a thread."""
         others = [path for path in self._file.parent.glob(FILES) if path != self._file]
         found = [counts for path in sorted(others) if (counts := _read(path)) is not None]
-        return added((self.own(), *found), time.time())
+        return added((own, *found), time.time())
 
     async def run(self) -> None:
         """Write the counts down once a second, for ever; not while nothing happens."""

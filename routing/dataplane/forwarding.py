@@ -204,6 +204,16 @@ class Forwarder:
         """Calls that wait for a replica now."""
         return sum(self._outstanding.values())
 
+    def in_flight(self, table: Table) -> dict[str, int]:
+        """The same by model, without those that have none."""
+        found: dict[str, int] = {}
+        if self._outstanding:
+            names = {replica.key: served.name for served in table.served() for replica in served.replicas}
+            for key, count in self._outstanding.items():
+                name = names.get(key, "")
+                found[name] = found.get(name, 0) + count
+        return found
+
 
 def reply_headers(call: Call) -> Headers:
     """Headers of every answer to a call that was understood."""

@@ -2,24 +2,20 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from ipaddress import ip_address
 
 from msgspec.json import encode
-from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
-from prometheus_client.platform_collector import PlatformCollector
-from prometheus_client.process_collector import ProcessCollector
-from prometheus_client.registry import Collector
 
 from registry.canon import Failure, FailureKind
 from routing.dataplane.caller import CallerSide
-from routing.dataplane.counts import Counts
 from routing.dataplane.endpoints import JSON, error_body, error_headers, status_of
-from routing.dataplane.measures import Histogram
 from routing.dataplane.plane import Plane
+from routing.dataplane.scrape import FleetAsk, Scrape
 
-PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
+METRICS, METRICS_OF_CALLS = "/metrics", "/metrics/calls"
+"""All that is told, and what this gateway and those beside it counted, without the fleet."""
+PATHS = frozenset({"/healthz", "/readyz", METRICS, METRICS_OF_CALLS})
 FORWARDED = frozenset({b"forwarded", b"x-forwarded-for", b"x-real-ip", b"x-forwarded-host", b"via"})
 ANSWER_SECONDS = 0.8
 """The most that /readyz waits for what it asks; whoever probes it waits a second or two."""
@@ -31,16 +27,13 @@ TEXT = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
 
 
 class Health:
-    """Answers the three addresses of one process."""
+    """Answers these addresses of one process."""
 
-    def __init__(self, plane: Plane, page: PageCheck) -> None:
-        """`plane` is the data plane told of, `page` tries what a page needs."""
+    def __init__(self, plane: Plane, page: PageCheck, fleet: FleetAsk) -> None:
+        """`plane` is the data plane told of, `page` tries what a page needs, `fleet` gives its part of /metrics."""
         self._plane, self._page = plane, page
         self._since = time.monotonic()
-        self._registry = CollectorRegistry()
-        self._registry.register(PlaneCollector(plane))
-        ProcessCollector(registry=self._registry)
-        PlatformCollector(registry=self._registry)
+        self._scrape = Scrape(plane, fleet)
 
     async def __call__(self, side: CallerSide) -> None:
         """Answer GET and HEAD; everything else is refused."""
@@ -84,7 +77,9 @@ class Health:
         except Failure as failure:
             await side.answer(status_of(failure)[0], [JSON, *error_headers(failure)], error_body(failure))
             return
-        await side.answer(200, [TEXT], generate_latest(self._registry))
+        zipped = any(name == b"accept-encoding" and b"gzip" in value.lower() for name, value in side.headers)
+        body = await self._scrape.text(side.path == METRICS, zipped)
+        await side.answer(200, [TEXT, (b"content-encoding", b"gzip")] if zipped else [TEXT], body)
 
     async def _require_read(self, side: CallerSide) -> None:
         authorization = dict(side.headers).get(b"authorization", b"")
@@ -132,59 +127,3 @@ def readiness(plane: Plane, page: str, drained_ago: float | None) -> tuple[int, 
     told["revisions"] = plane.revisions()
     drained = None if drained_ago is None else round(drained_ago, 1)
     return 200, {**told, "models": len(watcher.table.models), "records_stored_s_ago": drained, "reasons": reasons}
-
-
-class PlaneCollector(Collector):
-    """Turns the plane's own counts into Prometheus metrics when asked."""
-
-    def __init__(self, plane: Plane) -> None:
-        """`plane` is read at each scrape."""
-        self._plane = plane
-
-    def collect(self) -> Iterable[Metric]:
-        """Every metric of the data plane: of all gateways of the data folder, but for the table of the one asked."""
-        shared = self._plane.shared_counts
-        counts = shared.all() if shared is not None else self._plane.counts()
-        yield from self._calls(counts)
-        yield from self._table()
-        yield from self._records(counts)
-
-    def _calls(self, counts: Counts) -> Iterable[Metric]:
-        calls = CounterMetricFamily("patchbay_calls", "Calls that ended", labels=["model", "task", "status", "failure"])
-        for model, task, status, failure, count in counts.calls:
-            calls.add_metric([model, task, str(status), failure], count)
-        yield calls
-        seconds = HistogramMetricFamily("patchbay_call_seconds", "Duration of calls", labels=["model"])
-        for model, (found, total_ms) in counts.durations.items():
-            seconds.add_metric([model], list(Histogram(found, total_ms).cumulative()), total_ms / 1000)
-        yield seconds
-        tokens = CounterMetricFamily("patchbay_tokens", "Tokens of calls", labels=["model", "direction"])
-        for model, direction, count in counts.tokens:
-            tokens.add_metric([model, direction], count)
-        yield tokens
-        now = counts.moment
-        outstanding, connections = now.get("outstanding", 0), now.get("connections", 0)
-        yield GaugeMetricFamily("patchbay_calls_outstanding", "Calls that wait for an upstream", outstanding)
-        yield GaugeMetricFamily("patchbay_upstream_connections", "Open connections to upstreams", connections)
-        yield GaugeMetricFamily("patchbay_circuits_open", "Replicas kept away from calls", now.get("circuits_open", 0))
-
-    def _table(self) -> Iterable[Metric]:
-        watcher = self._plane.watcher
-        revision = watcher.table.revision if watcher.table is not None else 0
-        yield GaugeMetricFamily("patchbay_revision", "Revision in service", revision)
-        yield GaugeMetricFamily("patchbay_revision_age_seconds", "Seconds since it was confirmed", watcher.age)
-        models = GaugeMetricFamily("patchbay_models", "Models in service by state", labels=["state"])
-        states: dict[str, int] = {}
-        for served in watcher.table.models.values() if watcher.table is not None else ():
-            states[served.shown_state] = states.get(served.shown_state, 0) + 1
-        for state, count in states.items():
-            models.add_metric([state], count)
-        yield models
-
-    def _records(self, counts: Counts) -> Iterable[Metric]:
-        records = CounterMetricFamily("patchbay_call_records", "Call records by fate", labels=["fate"])
-        for fate, count in counts.records.items():
-            records.add_metric([fate], count)
-        yield records
-        waiting = counts.moment.get("records_waiting", 0)
-        yield GaugeMetricFamily("patchbay_call_records_waiting", "Call records in the queue", waiting)

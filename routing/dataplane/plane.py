@@ -15,7 +15,7 @@ from routing.dataplane.board import Board
 from routing.dataplane.breaker import Breakers
 from routing.dataplane.colours import Colours
 from routing.dataplane.cors import CrossOrigin
-from routing.dataplane.counts import Counts, SharedCounts, taken
+from routing.dataplane.counts import IN_FLIGHT, Counts, SharedCounts, taken
 from routing.dataplane.forwarding import Forwarder
 from routing.dataplane.gateway import Gateway
 from routing.dataplane.hooks import Hooks, SubmitJob
@@ -107,7 +107,10 @@ class Plane:
             "circuits_open": len(self.breakers.open()),
             "records_waiting": recorder.waiting,
         }
-        revision = self.watcher.table.revision if self.watcher.table is not None else 0
+        table = self.watcher.table
+        if table is not None:
+            moment |= {f"{IN_FLIGHT}{model}": count for model, count in self.forwarder.in_flight(table).items()}
+        revision = table.revision if table is not None else 0
         return replace(taken(self.measures, fates, moment, time.time()), revision=revision)
 
     def revisions(self) -> list[int]:

@@ -167,14 +167,15 @@ def console_place(address: str) -> str | tuple[str, int]:
     return host, int(port)
 
 
-async def ask(address: str, path: str, seconds: float) -> tuple[int, bytes]:
-    """GET one small answer of the console; status and body. Raises OSError, TimeoutError or ValueError."""
+async def ask(address: str, path: str, seconds: float, authorization: bytes = b"") -> tuple[int, bytes]:
+    """GET one answer of the console; status and body. Raises OSError, TimeoutError or ValueError."""
     async with asyncio.timeout(seconds):
         place = console_place(address)
         opening = asyncio.open_unix_connection(place) if isinstance(place, str) else asyncio.open_connection(*place)
         reader, writer = await opening
         try:
-            writer.write(b"GET %b HTTP/1.0\r\nhost: localhost\r\n\r\n" % path.encode())
+            said = b"authorization: %b\r\n" % authorization if authorization else b""
+            writer.write(b"GET %b HTTP/1.0\r\nhost: localhost\r\n%b\r\n" % (path.encode(), said))
             head, _, body = (await reader.read(64 * 1024)).partition(b"\r\n\r\n")
             body += await reader.read()
         finally:

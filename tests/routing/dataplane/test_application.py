@@ -19,6 +19,7 @@ from django.conf import settings
 from django.db import connections
 from openai.types.chat import ChatCompletionMessageParam
 
+from controlplane import fleet_text
 from controlplane.asgi import ConsoleApplication
 from controlplane.base import config
 from controlplane.base.models import User
@@ -73,6 +74,11 @@ def onboard(actor: User, name: str, port: int) -> None:
 
 
 @sync_to_async
+def release_of(name: str) -> int | None:
+    return Model.objects.get(name=name).release_id
+
+
+@sync_to_async
 def key_of(actor: User, *scopes: str) -> str:
     return callers.create(actor, "app", list(scopes))[1]
 
@@ -113,6 +119,30 @@ async def test_a_key_and_a_model_made_now_are_called_now_and_the_record_arrives_
             narrow = forwarded | {"authorization": f"Bearer {await key_of(actor, 'call')}"}
             assert (await http.get("/metrics", headers=narrow)).status_code == 403
             assert (await http.post("/healthz")).status_code == 405
+            assert "patchbay_telemetry_age_seconds" in metrics
+            assert f'patchbay_model_info{{model="m",protocol="openai",release="{await release_of("m")}"' in metrics
+            calls = await http.get("/metrics/calls", headers={"accept-encoding": "identity"})
+            assert "patchbay_calls_total{" in calls.text
+            assert "patchbay_telemetry_age_seconds" not in calls.text
+            assert "content-encoding" not in calls.headers
+            assert (await http.get("/metrics/calls", headers=forwarded)).status_code == 401
+
+
+async def test_the_console_tells_of_the_fleet_only_to_a_gateway_of_this_site() -> None:
+    answers: list[dict[str, Any]] = []
+    scope: dict[str, Any] = {"type": "http", "path": "/metrics", "headers": []}
+
+    async def send(message: Any) -> None:
+        answers.append(message)
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request"}
+
+    console = ConsoleApplication()
+    for said in (b"", b"Bearer nonsense", b"Bearer \xff", fleet_text.authorization()):
+        await console({**scope, "headers": [(b"authorization", said)]}, receive, send)
+    assert [one["status"] for one in answers if "status" in one] == [404, 404, 404, 200]
+    await sync_to_async(connections.close_all)()
 
 
 async def test_programs_are_answered_in_json_and_pages_and_the_rest_api_answer_no_other_origin() -> None:
