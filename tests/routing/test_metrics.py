@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator, Mapping
 
 import pytest
+from django.db import Error
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
@@ -121,7 +122,7 @@ def test_labels_are_those_of_the_inventory_and_stay_while_postgresql_is_away(mon
     assert found("patchbay_device_info") == [labels | {"state": "ready"}]
 
     def away() -> dict[str, DeviceLabels]:
-        raise metrics.Error("gone")
+        raise Error("gone")
 
     monkeypatch.setattr(metrics, "inventory", away)
     clock[0] += 2
