@@ -12,6 +12,7 @@ from routing.alerts.declared import ALERTS
 from routing.calls import jobs as calls
 from routing.device.words import FAMILIES as DEVICE_WORDS
 from routing.fleet import devices, one_device
+from routing.inventory import endpoints
 from routing.inventory import verbs as inventory
 from routing.lab import races as lab
 from routing.objects import OBJECTS
@@ -29,7 +30,7 @@ declare(
             NavigationPlace("hosted", _("Models on GPUs"), "fleet.read", "h", PlaceGroup.ROUTING, 6),
             NavigationPlace("lab", _("Lab"), "lab.read", "l", PlaceGroup.ROUTING, 10, "lab"),
         ),
-        topics={"calls": "call.read", inventory.TOPIC: "fleet.read"},
+        topics={"calls": "call.read", inventory.TOPIC: "fleet.read", endpoints.TOPIC: "fleet.read"},
         streams=(
             LiveStream("devices", "fleet.read", devices.read),
             LiveStream("device", "fleet.read", one_device.read),

@@ -72,10 +72,13 @@ class DiscoveryReport:
 
 
 @transaction.atomic
-def discovered(node: SeenNode, devices: Sequence[SeenDevice], now: datetime | None = None) -> DiscoveryReport:
-    """Keep a collector's whole list of a node's devices. For collectors, which are no actors; never raises for data.
+def discovered(
+    node: SeenNode, devices: Sequence[SeenDevice], now: datetime | None = None, whole: bool = True
+) -> DiscoveryReport:
+    """Keep a collector's list of a node's devices. For collectors, which are no actors; never raises for data.
 
-    A name that is no name is answered with an empty `node` and changes nothing.
+    Unless the list is `whole`, a device that is not in it is not gone. A name that is no name is answered with an empty
+    `node` and changes nothing.
     """
     now = now or timezone.now()
     with connection.cursor() as cursor:
@@ -107,6 +110,7 @@ def discovered(node: SeenNode, devices: Sequence[SeenDevice], now: datetime | No
             device.save(update_fields=["node", "parent"])
             known[device.uuid] = device
     result = _keep(row, reported, known, now, complaints)
+    result["gone"] = _gone(row, reported, known, now) if whole else ()
     kept = complaints[:MOST_COMPLAINTS]
     Node.objects.filter(pk=row.pk).update(seen_at=now, complaints=kept)
     _tell(row, result)
@@ -136,9 +140,14 @@ def _keep(
             device.save(update_fields=touched)
             changed.append(uuid)
     Device.objects.filter(node=row, uuid__in=reported).update(seen_at=now, gone_at=None)
+    return {"added": tuple(added), "changed": tuple(changed), "returned": back}
+
+
+def _gone(row: Node, reported: Mapping[str, SeenDevice], known: Mapping[str, Device], now: datetime) -> tuple[str, ...]:
+    """Mark what a collector saw before and sees no more."""
     missing = [uuid for uuid, one in known.items() if uuid not in reported and one.gone_at is None and one.seen_at]
     Device.objects.filter(node=row, uuid__in=missing).update(gone_at=now)
-    return {"added": tuple(added), "changed": tuple(changed), "returned": back, "gone": tuple(sorted(missing))}
+    return tuple(sorted(missing))
 
 
 def _above(seen: SeenDevice, reported: Mapping[str, SeenDevice], known: Mapping[str, Device]) -> Device | None:

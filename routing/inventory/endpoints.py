@@ -19,10 +19,11 @@ from registry.models import Credential
 from registry.transports.egress import EgressRefused, EndpointInvalid, ParsedEndpoint, parse_endpoint
 from routing.inventory import fields
 from routing.inventory.fields import Reader, Unfit
-from routing.inventory.verbs import TOPIC, checked
+from routing.inventory.verbs import checked
 from routing.models import EndpointState, TelemetryEndpoint
 from routing.telemetry import DEVICE_SOURCES, ENGINE_SOURCES
 
+TOPIC = "telemetry"
 KINDS = (*DEVICE_SOURCES, *ENGINE_SOURCES)
 LEAST_SECONDS, MOST_SECONDS = 0.5, 300.0
 DEVICE_SECONDS, ENGINE_SECONDS = 1.0, 2.0

@@ -37,7 +37,7 @@ class TelemetrySeries:
     position: int
 
     def fault(self, value: float) -> str:
-        """Which of FAULTS is wrong with `value`, in the unit of the series; empty if it can be true."""
+        """Which of `faults.FAULTS` is wrong with `value`, in the unit of the series; empty if it can be true."""
         low, high = UNITS[self.unit]
         if not math.isfinite(value):
             return "not a number"

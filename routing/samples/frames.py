@@ -33,6 +33,9 @@ class Frame(msgspec.Struct, array_like=True, frozen=True):
     complaints: list[tuple[str, str, str, str]] = []
 
 
+LONGEST_SUBJECT = 300
+
+
 class FrameInvalid(Exception):
     """A message that is no frame, or one whose parts do not fit together."""
 
@@ -93,6 +96,8 @@ def decode(body: bytes) -> Frame:
     subjects, positions = len(frame.subjects), frame.gauges + frame.counters
     if not frame.source or len(frame.source) > 200 or subjects > MOST_SUBJECTS or not math.isfinite(frame.at):
         raise FrameInvalid("the source's name, the time or the number of subjects cannot be")
+    if not all(len(one) <= LONGEST_SUBJECT and one.isprintable() for one in [frame.source, *frame.subjects]):
+        raise FrameInvalid(f"a subject is longer than {LONGEST_SUBJECT} characters, or cannot be printed")
     if (
         len(set(frame.subjects)) != subjects
         or len(set(positions)) != len(positions)

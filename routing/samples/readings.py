@@ -9,16 +9,11 @@ from routing.samples.exposition import MetricSample, read
 
 MOST_SUBJECTS = 4096
 MOST_COMPLAINTS = 50
-FAULTS = (
-    "too long", "malformed", "cut off", "not an exposition", "unreachable", "not a number", "negative", "out of range",
-    "two values", "too many devices", "no identity", "counter fell", "clock off",
-)  # fmt: skip
-"""What can be wrong with a source."""
 
 
 @dataclass(frozen=True, slots=True)
 class Complaint:
-    """What a source says that cannot be true: one of FAULTS, about which metric of which device, and the value."""
+    """What a source says that cannot be true: one of `faults.FAULTS`, of which metric of which device, the value."""
 
     fault: str
     metric: str = ""
@@ -147,11 +142,16 @@ def identity(sample: MetricSample, source: TelemetrySource) -> str | None:
     for alternative in source.identity:
         parts = [sample.labels.get(name, "") for name in alternative]
         if parts[0]:
-            return "/".join(part for part in parts if part)[:200]
+            return printable("/".join(part for part in parts if part)[:200])
     return None
 
 
 def _kept(sample: MetricSample, source: TelemetrySource) -> Iterator[tuple[str, str]]:
     for ours, theirs in source.labels.items():
         if value := sample.labels.get(theirs):
-            yield ours, value[:200]
+            yield ours, printable(value[:200])
+
+
+def printable(text: str) -> str:
+    """Text that can be shown and stored: what is no printable character is a dot."""
+    return text if text.isprintable() else "".join(one if one.isprintable() else "·" for one in text)

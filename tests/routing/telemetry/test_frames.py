@@ -14,7 +14,7 @@ from routing.samples.frames import Frame, FrameInvalid, column, decode, encode, 
 from routing.samples.readings import Complaint, Observed, SourceReading
 
 values = st.dictionaries(st.sampled_from(sorted(SERIES)), st.floats(0, 1), max_size=8)
-readings = st.dictionaries(st.text(min_size=1, max_size=6), values, max_size=5)
+readings = st.dictionaries(st.text(min_size=1, max_size=6).filter(str.isprintable), values, max_size=5)
 
 
 def reading(given: dict[str, dict[str, float]]) -> SourceReading:
