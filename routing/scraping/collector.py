@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TypeVar
 
 import django.db
@@ -16,6 +17,7 @@ import redis
 
 from controlplane.base import events
 from controlplane.base.own_connection import connect_alone
+from controlplane.base.service_loop import Service
 from registry import guard
 from registry.transports.egress import Egress
 from registry.transports.http import Client
@@ -54,7 +56,7 @@ class Collector:
         self._version: tuple[object, ...] = ()
         self._known: dict[int, tuple[ScrapedEndpoint, bool, frozenset[str]]] = {}
         self._watches: dict[int, EndpointWatch] = {}
-        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._services: dict[int, Service] = {}
         self._owners: dict[str, int] = {}
         self._waiting: deque[Frame] = deque(maxlen=MOST_WAITING)
         self._written: dict[int, tuple[object, ...]] = {}
@@ -102,7 +104,7 @@ class Collector:
         self._version = version
         wanted = {number: one for number, (one, enabled, _) in self._known.items() if enabled}
         for number in [number for number, one in self._watches.items() if wanted.get(number) != one.endpoint]:
-            self._tasks.pop(number).cancel()
+            self._services.pop(number).cancel()
             before = self._watches.pop(number)
             self._written.pop(number, None)
             if number in wanted:
@@ -113,13 +115,14 @@ class Collector:
     def _begin(self, endpoint: ScrapedEndpoint, sequence: int) -> None:
         watch = EndpointWatch(endpoint, self._client, self._run, self._owner, sequence=sequence)
         self._watches[endpoint.id] = watch
-        self._tasks[endpoint.id] = asyncio.create_task(self._watch(watch), name=f"endpoint {endpoint.name}")
+        self._services[endpoint.id] = Service(f"endpoint {endpoint.name}", partial(self._watch, watch))
+        self._services[endpoint.id].start()
 
     def _stop(self) -> None:
         """End every watch: another collector's frames count from now on."""
-        for task in self._tasks.values():
-            task.cancel()
-        self._tasks, self._watches, self._version = {}, {}, ()
+        for service in self._services.values():
+            service.cancel()
+        self._services, self._watches, self._version = {}, {}, ()
         self._owners, self._written, self._told = {}, {}, {}
 
     async def _watch(self, watch: EndpointWatch) -> None:
@@ -128,11 +131,7 @@ class Collector:
         due = (clock() // interval) * interval + watch.endpoint.id * GOLDEN % 1.0 * interval
         while True:
             await asyncio.sleep(max(0.0, due - clock()))
-            try:
-                frame = await watch.look()
-            except Exception:
-                log.exception("a look at the telemetry source %s failed", watch.endpoint.name)
-                frame, watch.failures = None, watch.failures + 1
+            frame = await watch.look()
             if frame is not None:
                 self._waiting.append(frame)
             due += watch.pause()
