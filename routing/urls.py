@@ -5,6 +5,7 @@ from django.urls import URLPattern, path
 from controlplane.base.rest.generics import routes
 from routing.api import agents as agents_api
 from routing.api import calls as calls_api
+from routing.api import energy as energy_api
 from routing.api import fleet as fleet_api
 from routing.api import history as history_api
 from routing.api import lab as lab_api
@@ -62,6 +63,12 @@ api: list[URLPattern] = [
     ),
     *routes("agents", agents_api.Agents.as_view(), "agents"),
     *routes("agents/<int:key_id>", agents_api.OneAgent.as_view(), "agent"),
+    *routes("energy", energy_api.Energy.as_view(), "energy"),
+    *routes("energy.csv", energy_api.EnergyCsv.as_view(), "energy-csv"),
+    *routes("energy/now", energy_api.EnergyRightNow.as_view(), "energy-now"),
+    *routes("energy/prices", energy_api.EnergyPrices.as_view(), "energy-prices"),
+    *routes("energy/prices/<int:tariff_id>", energy_api.OneEnergyPrice.as_view(), "energy-price"),
+    *routes("energy/intensity", energy_api.EnergyIntensity.as_view(), "energy-intensity"),
     *routes("lab/races", lab_api.Races.as_view(), "lab-races"),
     *routes("lab/races/<uuid:job_id>", lab_api.OneRace.as_view(), "lab-race"),
 ]

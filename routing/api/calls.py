@@ -1,7 +1,9 @@
 """REST: what was called."""
 
+from typing import Any
+
 from django.db.models import Q
-from drf_spectacular.utils import OpenApiParameter
+from drf_spectacular.utils import OpenApiParameter, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -9,6 +11,7 @@ from rest_framework.response import Response
 from controlplane.base.rest.generics import Endpoint, Pages, described, page_of, paged, who
 from controlplane.base.web.patience import at_most
 from routing.calls import search as calls
+from routing.energy import of_calls
 from routing.models import CallRecord
 from routing.outcomes import OUTCOMES, WHERE
 
@@ -26,6 +29,31 @@ class CallShape(serializers.ModelSerializer[CallRecord]):
 
     outcome = serializers.ChoiceField(OUTCOMES, read_only=True)
     request_id = serializers.CharField(source="told_id", read_only=True)
+
+
+class CallEnergyShape(serializers.Serializer[Any]):
+    """What a call used of own devices; null with a reason where it is not known."""
+
+    joules = serializers.FloatField(allow_null=True)
+    cost = serializers.FloatField(source="cost.amount", allow_null=True, default=None)
+    currency = serializers.CharField(source="cost.currency", default="")
+    grams = serializers.FloatField(allow_null=True, help_text="of CO2")
+    measured = serializers.FloatField(help_text="the part of its time that was measured, 0 to 1")
+    emulated = serializers.BooleanField(help_text="whether its devices are made up")
+    why = serializers.CharField(help_text="why there are no joules; empty if there are")
+    why_no_cost = serializers.CharField()
+    why_no_carbon = serializers.CharField()
+
+
+class CallWithEnergyShape(CallShape):
+    """One call, and what it used of own devices."""
+
+    energy: Any = serializers.SerializerMethodField()
+
+    @extend_schema_field(CallEnergyShape)
+    def get_energy(self, row: CallRecord) -> Any:
+        """What it used, as far as it is settled."""
+        return CallEnergyShape(of_calls.used(row)).data
 
 
 class Calls(Endpoint):
@@ -54,7 +82,7 @@ class OneCall(Endpoint):
 
     verbs = {"GET": "call.read"}
 
-    @described(CallShape)
+    @described(CallWithEnergyShape)
     def get(self, request: Request, call_id: str) -> Response:
         """The call with this id, with dashes or without, or the newest with this request id."""
-        return Response(CallShape(calls.get(who(request), call_id)).data)
+        return Response(CallWithEnergyShape(calls.get(who(request), call_id)).data)

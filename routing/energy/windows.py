@@ -53,11 +53,15 @@ class EnergyWindow:
 
 @dataclass(frozen=True, slots=True)
 class WindowRates:
-    """What a second of a call used in a window, by replica: joules, money (NaN if not known), the measured part."""
+    """What a second of a call used in a window, by replica: joules, money (NaN if not known), joules that are emulated.
+
+    `measured` is the part of the window that was measured on its devices, from 0 to 1.
+    """
 
     replicas: Numbers
     joules: Array
     money: Array
+    emulated: Array
     measured: Array
     currency: str
     grams_per_joule: float | None
@@ -73,7 +77,7 @@ class PackedFacts(msgspec.Struct, array_like=True, frozen=True):
 
 
 class PackedRates(msgspec.Struct, array_like=True, frozen=True):
-    """Numbers of replicas, then float32 of joules, money and the measured part."""
+    """Numbers of replicas, then float32 of each column of WindowRates."""
 
     replicas: bytes
     columns: bytes
@@ -122,7 +126,7 @@ def packed_rates(replicas: Numbers, found: ReplicaRates, of: EnergyWindow) -> by
     """The rates of a window, for those replicas whose numbers are given."""
     joules, money, priced = found.used[:, 0], found.used[:, 1], found.used[:, 2]
     known = np.where(priced >= joules * (1 - 1e-6), money, np.nan)
-    body = np.stack([joules, known, found.measured]).astype("<f4").tobytes()
+    body = np.stack([joules, known, found.used[:, 3], found.measured]).astype("<f4").tobytes()
     return _encode(PackedRates(replicas.astype("<i8").tobytes(), body, of.currency, of.grams_per_joule))
 
 
@@ -150,8 +154,9 @@ def rates(start: float, end: float) -> dict[int, WindowRates]:
 def _rates(body: bytes) -> WindowRates:
     kept = _RATES.decode(body)
     replicas = np.frombuffer(kept.replicas, "<i8")
-    joules, money, measured = np.frombuffer(kept.columns, "<f4").reshape(3, len(replicas)).astype(float)
-    return WindowRates(replicas, joules, money, measured, kept.currency, kept.grams_per_joule)
+    columns = np.frombuffer(kept.columns, "<f4").reshape(4, len(replicas)).astype(float)
+    joules, money, emulated, measured = columns
+    return WindowRates(replicas, joules, money, emulated, measured, kept.currency, kept.grams_per_joule)
 
 
 def add(facts: Mapping[int, bytes]) -> None:

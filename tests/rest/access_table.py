@@ -186,6 +186,13 @@ POST   api/telemetry/endpoints                     engineer manage
 GET    api/telemetry/endpoints/<int:endpoint_id>   viewer   read,manage
 PATCH  api/telemetry/endpoints/<int:endpoint_id>   engineer manage
 DELETE api/telemetry/endpoints/<int:endpoint_id>   engineer manage
+GET    api/energy                                  viewer   read,manage
+GET    api/energy.csv                              viewer   read,manage
+GET    api/energy/now                              viewer   read,manage
+GET    api/energy/prices                           viewer   read,manage
+POST   api/energy/prices                           engineer manage
+DELETE api/energy/prices/<int:tariff_id>           engineer manage
+POST   api/energy/intensity                        engineer manage
 GET    api/devices                                 viewer   read,manage
 POST   api/devices                                 engineer manage
 GET    api/devices/<path:uuid>/history             viewer   read,manage

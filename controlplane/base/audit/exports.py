@@ -1,7 +1,5 @@
 """The audit log as a file to keep: read and sent in pieces, so that its length costs no memory."""
 
-import csv
-import io
 import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
@@ -9,14 +7,13 @@ from asgiref.sync import sync_to_async
 from django.http import StreamingHttpResponse
 from django.utils import timezone
 
-from controlplane.base import access
+from controlplane.base import access, spreadsheet
 from controlplane.base.audit import history
 from controlplane.base.audit.naming import AuditEntry
 from controlplane.base.messages import Sentence
 from controlplane.base.refusals import Invalid
 
 COLUMNS = ("id", "at", "actor", "verb", "object_type", "object_id", "object_name", "request_id", "detail", "hash")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def answer(actor: access.Actor, wanted: Mapping[str, str], kind: str) -> StreamingHttpResponse:
@@ -42,16 +39,12 @@ async def _pieces(
 
 
 def as_csv(entries: Sequence[AuditEntry], first: bool) -> str:
-    """Rows, with the head before the first ones. A cell that a spreadsheet would compute gets a quote in front."""
-    text = io.StringIO()
-    writer = csv.writer(text)
-    if first:
-        writer.writerow(COLUMNS)
-    for entry in entries:
-        row = fields(entry)
-        cells = [json.dumps(row[name], ensure_ascii=False) if name == "detail" else str(row[name]) for name in COLUMNS]
-        writer.writerow([f"'{cell}" if cell.startswith(_FORMULA) else cell for cell in cells])
-    return text.getvalue()
+    """Rows, with the head before the first ones."""
+    rows = [
+        [json.dumps(row[name], ensure_ascii=False) if name == "detail" else str(row[name]) for name in COLUMNS]
+        for row in map(fields, entries)
+    ]
+    return spreadsheet.as_csv([COLUMNS, *rows] if first else rows)
 
 
 def as_json(entries: Sequence[AuditEntry], first: bool) -> str:
