@@ -28,6 +28,7 @@ declare(
             NavigationPlace("calls", _("Calls"), "call.read", "c", PlaceGroup.MAIN, 40, "call"),
             NavigationPlace("gpus", _("Fleet"), "fleet.read", "g", PlaceGroup.ROUTING, 5, "gpus"),
             NavigationPlace("hosted", _("Models on GPUs"), "fleet.read", "h", PlaceGroup.ROUTING, 6),
+            NavigationPlace("energy", _("Energy and cost"), "fleet.read", "e", PlaceGroup.ROUTING, 7, "energy"),
             NavigationPlace("lab", _("Lab"), "lab.read", "l", PlaceGroup.ROUTING, 10, "lab"),
         ),
         topics={"calls": "call.read", inventory.TOPIC: "fleet.read", endpoints.TOPIC: "fleet.read"},
@@ -46,7 +47,7 @@ declare(
             ),
             JobKind(lab.KIND, _("Race"), lab.run, 2, 1, actions="routing/parts/job_race.html"),
         ),
-        lists=("calls",),
+        lists=("calls", "energy"),
         objects=OBJECTS,
         words={**FAMILIES, **DEVICE_WORDS},
     )

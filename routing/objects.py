@@ -6,6 +6,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 
 from controlplane.base.audit.naming import Find, Named
+from routing.energy_tables import EnergyTariff
 from routing.models import Device, Node, TelemetryEndpoint
 
 
@@ -27,6 +28,12 @@ def endpoints(ids: Sequence[str]) -> dict[str, Named]:
     return {str(pk): Named(name, f"{reverse('gpus')}#te-{pk}") for pk, name in rows}
 
 
+def tariffs(ids: Sequence[str]) -> dict[str, Named]:
+    """Tariffs, which the log writes by number."""
+    rows = EnergyTariff.objects.filter(pk__in=_numbers(ids)).values_list("pk", "valid_from")
+    return {str(pk): Named(f"{start:%Y-%m-%d %H:%M}", reverse("energy-prices")) for pk, start in rows}
+
+
 def _page(**wanted: str) -> str:
     return f"{reverse('gpus')}?{urlencode(wanted)}"
 
@@ -35,4 +42,4 @@ def _numbers(ids: Sequence[str]) -> list[int]:
     return [int(text) for text in ids if text.isdecimal() and len(text) < 19]
 
 
-OBJECTS: dict[str, Find] = {"node": nodes, "device": devices, "telemetry": endpoints}
+OBJECTS: dict[str, Find] = {"node": nodes, "device": devices, "telemetry": endpoints, "tariff": tariffs}

@@ -10,7 +10,7 @@ from routing.api import fleet as fleet_api
 from routing.api import history as history_api
 from routing.api import lab as lab_api
 from routing.api import telemetry as telemetry_api
-from routing.views import calls, device, fleet, hosted, inventory, lab, playground
+from routing.views import calls, device, energy, energy_prices, fleet, hosted, inventory, lab, playground
 
 pages: list[URLPattern] = [
     path("calls", calls.calls, name="calls"),
@@ -34,6 +34,12 @@ pages: list[URLPattern] = [
     path("gpus/trends/<path:uuid>", device.device_trends, name="gpus-trends"),
     path("gpus/events/<path:uuid>", device.device_events, name="gpus-events"),
     path("gpus/<path:uuid>", device.device, name="gpus-device"),
+    path("energy", energy.energy, name="energy"),
+    path("energy/export", energy.energy_export, name="energy-export"),
+    path("energy/prices", energy_prices.energy_prices, name="energy-prices"),
+    path("energy/prices/set", energy_prices.energy_tariff, name="energy-tariff"),
+    path("energy/prices/<int:tariff_id>/withdraw", energy_prices.energy_withdraw, name="energy-withdraw"),
+    path("energy/intensity", energy_prices.energy_intensity, name="energy-intensity"),
     path("playground", playground.playground, name="playground"),
     path("playground/key", playground.playground_key, name="playground-key"),
     path("playground/models", playground.playground_models, name="playground-models"),

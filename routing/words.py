@@ -28,7 +28,13 @@ FAMILIES: dict[str, dict[str, str | Promise]] = {
         "triton": "Triton",
         "llamacpp": "llama.cpp",
     },
-    "object": {"node": _("Node"), "device": _("Device"), "telemetry": _("Telemetry source")},
+    "object": {
+        "tariff": _("Tariff"),
+        "intensity": _("Grid carbon"),
+        "node": _("Node"),
+        "device": _("Device"),
+        "telemetry": _("Telemetry source"),
+    },
     "vendor": {
         "nvidia": "NVIDIA",
         "amd": "AMD",
@@ -49,6 +55,8 @@ FAMILIES: dict[str, dict[str, str | Promise]] = {
         "until": _("Until"),
     },
     "span": {"15m": _("15 min"), "24h": _("24 h"), "30d": _("30 d")},
+    "energy_span": {"1d": _("Today"), "7d": _("7 days"), "30d": _("30 days"), "90d": _("90 days")},
+    "energy_group": {"model": _("Models"), "key": _("Keys"), "device": _("Devices"), "day": _("Days")},
     "calls_per_step": {"15m": _("Calls per 30 s"), "24h": _("Calls per 30 min"), "30d": _("Calls per 12 h")},
     "verb": {
         "added": _("new"),
@@ -56,6 +64,9 @@ FAMILIES: dict[str, dict[str, str | Promise]] = {
         "gone": _("vanished"),
         "silent": _("silent"),
         "lab.run": _("race started"),
+        "tariff.set": _("energy prices set"),
+        "tariff.withdraw": _("energy prices taken back"),
+        "intensity.bring": _("grid carbon by hour kept"),
         "node.add": _("node added"),
         "node.edit": _("node corrected"),
         "node.trust": _("corrections of a node taken back"),

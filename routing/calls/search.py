@@ -14,6 +14,7 @@ from controlplane.base.messages import Sentence
 from controlplane.base.refusals import Missing
 from controlplane.base.web.paging import Page, page_of_rows
 from controlplane.base.web.patience import at_most
+from registry.access import callers
 from registry.catalog import verbs as catalog
 from routing.models import CallRecord
 from routing.outcomes import ANSWERED, WHERE
@@ -130,3 +131,10 @@ def _moment(text: str) -> datetime | None:
     except ValueError:
         return None
     return make_aware(found) if found is not None and is_naive(found) else found
+
+
+def key_names(actor: access.Actor | None) -> dict[int, str]:
+    """Names of the keys that `actor` may see, by id."""
+    if not access.can(actor, "key.read"):
+        return {}
+    return dict(callers.listing(actor).values_list("id", "name")[:2000])

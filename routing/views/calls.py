@@ -1,19 +1,19 @@
 """Pages of calls: the list, one call, and what pages of models show of them."""
 
-from typing import Any
 from urllib.parse import urlencode
 
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.translation import gettext
 
-from controlplane.base import access, saved_views
+from controlplane.base import saved_views
 from controlplane.base.saved_views import Column
 from controlplane.base.web.doors import PersonRequest, page, page_of
-from registry.access import callers
 from routing import adaptations, outcomes
 from routing.calls import search as call_list
 from routing.calls import traffic
+from routing.calls.search import key_names
+from routing.energy import of_calls, words
 
 MOST_NAMES = 200
 UNSEEN_FILTERS = ("model", "task", "since", "until")
@@ -46,8 +46,16 @@ def call(request: PersonRequest, call_id: str) -> HttpResponse:
     """One call, and the calls beside it in the list that the address' filter gives."""
     found = call_list.get(request.user, call_id)
     wanted = wanted_calls(request)
+    used = of_calls.used(found)
     context = {
         "call": found,
+        "used": used,
+        "used_words": {
+            "joules": words.joules(used.joules),
+            "cost": words.money(used.cost),
+            "grams": words.grams(used.grams),
+            "measured": words.part(used.measured),
+        },
         "changes": adaptations.tell(found.adapted),
         "beside": call_list.neighbours(request.user, found, wanted),
         "filters": filters_of(wanted),
@@ -123,10 +131,3 @@ def calls_traffic(request: PersonRequest) -> HttpResponse:
             for name, one in found.items()
         }
     )
-
-
-def key_names(user: Any) -> dict[int, str]:
-    """Names of the keys that `user` may see, by id."""
-    if not access.can(user, "key.read"):
-        return {}
-    return dict(callers.listing(user).values_list("id", "name")[:2000])

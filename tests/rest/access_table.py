@@ -98,6 +98,12 @@ GET    playground                                  viewer   -
 GET    playground/models                           viewer   -
 GET    playground/models/<path:name>               viewer   -
 POST   playground/key                              viewer   -
+GET    energy                                      viewer   -
+GET    energy/export                               viewer   -
+GET    energy/prices                               viewer   -
+POST   energy/prices/set                           engineer -
+POST   energy/prices/<int:tariff_id>/withdraw      engineer -
+POST   energy/intensity                            engineer -
 GET    gpus                                        viewer   -
 GET    gpus/news                                   viewer   -
 GET    gpus/fleet.yaml                             viewer   -

@@ -1,8 +1,6 @@
 """From frames and records to sums: on PostgreSQL, each joule once, whatever comes late or dies on the way."""
 
 import random
-import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,7 +9,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from controlplane.base import events, redis_names
-from controlplane.base.models import User
 from routing.energy import settling, totals
 from routing.energy_tables import DeviceEnergyDay, EnergyMark, EnergyTariff, ModelEnergyDay, WaitingCall
 from routing.history import rolling
@@ -19,16 +16,6 @@ from routing.models import Placement, StoredReplica
 from tests.routing.energy.own_devices import GB, OwnDevices, Watts, integral
 
 pytestmark = pytest.mark.django_db
-Person = Callable[..., User]
-AGO = 580
-"""Within the finest history, whose partitions are dropped after ten minutes."""
-
-
-@pytest.fixture
-def own(person: Person, stores: None) -> OwnDevices:
-    """An installation that began some minutes ago."""
-    events.store().delete(redis_names.TELEMETRY)
-    return OwnDevices(person("engineer"), float(int(time.time()) // 60 * 60 - AGO // 60 * 60))
 
 
 def sums() -> dict[str, float]:
