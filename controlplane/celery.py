@@ -23,6 +23,7 @@ from routing.alerts import receivers, silences, watch
 from routing.calls import kept, records, steps, uses
 from routing.energy import settling, totals
 from routing.history import store as telemetry_store
+from routing.inventory import leaving
 from versions import judging, ledger, polling, update_policy, webhooks
 from versions.gitops import statuses
 from versions.review import decisions
@@ -97,8 +98,9 @@ def settle_energy() -> None:
 
 @task("patchbay.recover")
 def recover() -> None:
-    """Probe again what was unreachable and has rested."""
+    """Probe again what was unreachable and has rested, and free what replicas held that have left."""
     probing.recover()
+    leaving.empty()
 
 
 @task("patchbay.rollouts")

@@ -13,7 +13,7 @@ from routing.calls import jobs as calls
 from routing.device.words import FAMILIES as DEVICE_WORDS
 from routing.fleet import devices, one_device
 from routing.inventory import endpoints
-from routing.inventory import verbs as inventory
+from routing.inventory import listing as inventory
 from routing.lab import races as lab
 from routing.objects import OBJECTS
 from routing.words import FAMILIES

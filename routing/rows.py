@@ -16,6 +16,7 @@ from registry.access.credentials import bound_to
 from registry.models import ApiKey, Credential, Model, Release, ReleaseAlias
 from routing.dataplane.snapshot import Snapshot, StoredCaller, StoredCredential, StoredModel, StoredPin, StoredSplit
 from routing.dataplane.watcher import RowsUnavailable
+from routing.inventory import leaving
 from routing.models import Colour, Deployment
 
 _MODEL_FIELDS = (
@@ -30,6 +31,7 @@ class Rows:
 
     def __init__(self) -> None:
         self._specs: dict[int, str] = {}
+        self._leaving: dict[str, tuple[str, ...]] = {}
 
     def read(self, known: int | None) -> Snapshot | None:
         """All rows at one revision; None if it is still `known`. Raises RowsUnavailable."""
@@ -53,6 +55,7 @@ class Rows:
         number = revision.current()
         models = list(Model.objects.filter(release__isnull=False).order_by("name").values_list(*_MODEL_FIELDS))
         splits, pins = _splits(), _pins()
+        self._leaving = leaving.endpoints()
         beside = {(split.model, split.release_id) for split in splits} | {(pin.model, pin.release_id) for pin in pins}
         self._read_specs({row[2] for row in models} | {release for _, release in beside})
         credentials = _credentials(release for _, release in beside)
@@ -105,6 +108,7 @@ class Rows:
             spec=self._specs[release_id],
             deprecated=deprecated,
             sunset=sunset,
+            leaving=self._leaving.get(name, ()),
         )
 
     def _read_specs(self, wanted: set[int]) -> None:

@@ -35,10 +35,14 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Replica:
-    """One endpoint of a model. `key` identifies it to breakers and limits."""
+    """One endpoint of a model. `key` identifies it to breakers and limits.
+
+    One that is `leaving` its device is asked only if no other is left.
+    """
 
     key: str
     target: Target
+    leaving: bool = False
 
 
 @dataclass(frozen=True, slots=True)

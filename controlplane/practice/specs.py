@@ -4,8 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-import yaml
-
+from controlplane.base.yaml_writer import write_yaml
 from controlplane.practice.changes import Rules
 from registry.emulators.roster import KINDS, emulated
 
@@ -38,9 +37,7 @@ def document(number: int, version: int, rules: Rules, fleet: str, hosted: bool) 
 
 def text(documents: list[dict[str, Any]]) -> str:
     """A spec file. Values are copied, as the dumper writes an anchor where two rules share one list."""
-    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-    copied = json.loads(json.dumps({"models": documents}))
-    return str(yaml.dump(copied, Dumper=dumper, sort_keys=False, allow_unicode=True))
+    return write_yaml(json.loads(json.dumps({"models": documents})))
 
 
 def _parameter(rule: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,8 +5,7 @@ need.
 from collections.abc import Callable
 from typing import Any
 
-import yaml
-
+from controlplane.base.yaml_writer import write_yaml
 from registry.emulators.roster import emulated, token_bytes, weights_bytes
 from registry.emulators.wire import Emulated
 
@@ -17,9 +16,7 @@ def specs(base_url: str, size: int) -> str:
     """A spec file of models 1 to `size` of the fleet at `base_url` (for example http://127.0.0.1:8001)."""
     base = base_url.rstrip("/")
     rows = [_row(emulated(number), base) for number in range(1, size + 1)]
-    return yaml.dump(
-        {"models": rows}, Dumper=_DUMPER, sort_keys=False, allow_unicode=True, width=120, default_flow_style=None
-    )
+    return write_yaml({"models": rows}, flow=None)
 
 
 def _row(model: Emulated, base: str) -> dict[str, Any]:
@@ -116,4 +113,3 @@ _PARAMS: dict[tuple[str, str], Callable[[int], dict[str, Any]]] = {
     ("ollama", "embedding"): _none,
     ("kserve_v2", "tensor"): _none,
 }
-_DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)

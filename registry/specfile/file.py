@@ -6,10 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import yaml
-
 from controlplane.base.messages import Sentence, message_of
 from controlplane.base.yaml_reader import YamlInvalid
+from controlplane.base.yaml_writer import write_yaml
 from registry.spec import Constraint, Parameter, Resources, Spec, Timeouts
 from registry.specfile.errors import Finding, SpecError, SpecInvalid, dotted, show
 from registry.specfile.reading import examine
@@ -21,7 +20,6 @@ __all__ = ["SpecError", "SpecFile", "SpecInvalid", "SpecRow", "digest", "documen
 MAX_ROWS = 20_000
 MAX_ERRORS = 500
 _MOST_EXACT = 2**53
-DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +261,7 @@ def to_yaml(documents: Iterable[Mapping[str, Any]]) -> str:
     for holder in (*parameters, *(parameter["convert"] for parameter in parameters if "convert" in parameter)):
         if "range" in holder:
             holder["range"] = [_shortest(bound) for bound in holder["range"]]
-    return str(yaml.dump(body, Dumper=DUMPER, sort_keys=False, allow_unicode=True, width=120, default_flow_style=None))
+    return write_yaml(body, flow=None)
 
 
 def _shortest(bound: float | None) -> float | int | None:

@@ -102,10 +102,13 @@ class Forwarder:
         self._extras.forget(replicas)
 
     def _choose(self, call: Call, model: ServedModel, tried: Sequence[Replica]) -> Replica:
-        """A replica that has not been tried; one with an open circuit only if there is no other."""
+        """A replica that was not tried; one that leaves, or whose circuit is open, only if there is no other."""
         if len(model.replicas) == 1:
             return model.replicas[0]
-        usable = [replica for replica in self._breakers.usable(model.replicas) if replica not in tried]
+        staying = [replica for replica in model.replicas if not replica.leaving] or model.replicas
+        usable = [replica for replica in self._breakers.usable(staying) if replica not in tried]
+        if not usable:
+            usable = [replica for replica in staying if replica not in tried]
         if not usable:
             usable = [replica for replica in model.replicas if replica not in tried]
         self._number += 1

@@ -69,7 +69,8 @@ class StoredModel(msgspec.Struct, frozen=True, gc=False):
     """A model and one release's spec as JSON text, by default the one that it serves.
 
     `created`, `deprecated` and `sunset` are Unix seconds, the latter two 0 if nobody told. `beside` marks a release
-    that is served beside the model's own, for a share of its calls or under an alias.
+    that is served beside the model's own, for a share of its calls or under an alias. `leaving` are endpoints whose
+    devices are drained or gone.
     """
 
     name: str
@@ -85,6 +86,7 @@ class StoredModel(msgspec.Struct, frozen=True, gc=False):
     beside: bool = False
     deprecated: int = 0
     sunset: int = 0
+    leaving: tuple[str, ...] = ()
 
 
 class StoredSplit(msgspec.Struct, frozen=True, gc=False):
@@ -238,7 +240,10 @@ class Builder:
         targets = [target(endpoint, adapter, secret) for endpoint in spec.endpoints]
         # Circuits of a release beside are its own: its failures must not keep calls from the replicas that it shares.
         name = f"{row.name} release {row.release_id}" if row.beside else row.name
-        return tuple(Replica(f"{name} {index} {item.origin}", item) for index, item in enumerate(targets))
+        return tuple(
+            Replica(f"{name} {index} {item.origin}", item, spec.endpoints[index] in row.leaving)
+            for index, item in enumerate(targets)
+        )
 
 
 def _require_origin(endpoint: str, credential: StoredCredential) -> None:

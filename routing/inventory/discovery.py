@@ -16,9 +16,9 @@ from django.utils import timezone
 from controlplane.base import events
 from controlplane.base.audit import chain as audit
 from controlplane.base.messages import Sentence
-from routing.inventory import fields
+from routing.inventory import fields, leaving
 from routing.inventory.fields import Reader, Unfit
-from routing.inventory.verbs import TOPIC
+from routing.inventory.listing import TOPIC
 from routing.models import Device, DeviceState, Node
 
 MOVE_AFTER = timedelta(minutes=2)
@@ -111,6 +111,8 @@ def discovered(
             known[device.uuid] = device
     result = _keep(row, reported, known, now, complaints)
     result["gone"] = _gone(row, reported, known, now) if whole else ()
+    if result["gone"] or result["returned"]:
+        leaving.follow()
     kept = complaints[:MOST_COMPLAINTS]
     Node.objects.filter(pk=row.pk).update(seen_at=now, complaints=kept)
     _tell(row, result)

@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import yaml
-
 from controlplane.base.messages import Sentence, message_of
 from controlplane.base.yaml_reader import YamlInvalid
+from controlplane.base.yaml_writer import write_yaml
 from registry.specfile.errors import Finding, Findings, Path, SpecError
 from registry.specfile.rules import SizeKind
 from registry.specfile.text import Tree, load
@@ -25,7 +24,6 @@ DEVICE_KEYS = (
     *("uuid", "vendor", "model", "serial", "index", "memory", "power_limit_w", "links", "labels", "state", "parent"),
 )
 MOST_ROWS = 20_000
-DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,5 +160,4 @@ def parse(text: str | bytes, file: str = "<paste>") -> FleetFile:
 
 def written(nodes: list[dict[str, Any]]) -> str:
     """The file that holds these nodes."""
-    text: str = yaml.dump({"nodes": nodes}, Dumper=DUMPER, sort_keys=False, allow_unicode=True, width=110)
-    return text
+    return write_yaml({"nodes": nodes}, width=110)

@@ -11,6 +11,8 @@ from controlplane.base.messages import Sentence
 from controlplane.base.refusals import Missing
 from routing.models import Device, DeviceState, Node, Placement
 
+TOPIC = "fleet"
+"""News of nodes, devices, replicas and telemetry endpoints."""
 FILTERS = ("q", "node", "vendor", "state", "label", "model")
 
 

@@ -12,8 +12,7 @@ from controlplane.base import events
 from controlplane.base.messages import Sentence
 from controlplane.base.refusals import Conflict, Missing
 from registry.models import Model
-from routing.inventory.listing import available
-from routing.inventory.verbs import TOPIC
+from routing.inventory.listing import TOPIC, available
 from routing.models import Device, Placement, ReplicaState, StoredReplica
 
 NEXT: Mapping[str, tuple[str, ...]] = {

@@ -10,13 +10,13 @@ from controlplane.base import access, events
 from controlplane.base.audit import chain as audit
 from controlplane.base.messages import Sentence
 from controlplane.base.refusals import Conflict, Invalid, Missing
-from routing.inventory import fields
+from routing.inventory import fields, leaving
 from routing.inventory.fields import Reader, Unfit
+from routing.inventory.listing import TOPIC
 from routing.models import Device, DeviceState, Node, Placement
 
 Row = TypeVar("Row", Node, Device)
 
-TOPIC = "fleet"
 MOVES: Mapping[str, tuple[tuple[str, ...], str]] = {
     "cordon": ((DeviceState.READY, DeviceState.DRAINING), DeviceState.CORDONED),
     "drain": ((DeviceState.READY, DeviceState.CORDONED), DeviceState.DRAINING),
@@ -88,7 +88,7 @@ def trust(kind: type[Row], actor: access.Actor | None, row_id: int, request_id: 
 def move(kind: type[Row], actor: access.Actor | None, row_id: int, wanted: str, request_id: str = "") -> Row:
     """Cordon, drain or uncordon one device or a whole node. Raises Forbidden, Invalid, Missing, Conflict if it is so.
 
-    A cordoned one is given nothing new; from a draining one, what sits there leaves as well.
+    A cordoned one is given nothing new; what sits on a draining one leaves as well (routing.inventory.leaving).
     """
     access.require(actor, "fleet.change")
     if wanted not in MOVES:
@@ -107,6 +107,7 @@ def move(kind: type[Row], actor: access.Actor | None, row_id: int, wanted: str, 
             Sentence("{name} is {state} already", name=name, state=HELD_WORDS[DeviceState(row.held)]),
             {"state": row.held},
         )
+    leaving.follow()
     audit.record(actor, f"{WORDS[kind]}.{wanted}", WORDS[kind], row.pk, {KEY[kind]: name}, request_id)
     events.publish(TOPIC, {WORDS[kind]: row.pk})
     return row
