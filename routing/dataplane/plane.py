@@ -13,6 +13,7 @@ from registry.transports.egress import Egress
 from registry.transports.http import Client
 from routing.dataplane.board import Board
 from routing.dataplane.breaker import Breakers
+from routing.dataplane.builder import Builder, unsealing
 from routing.dataplane.colours import Colours
 from routing.dataplane.cors import CrossOrigin
 from routing.dataplane.counts import IN_FLIGHT, Counts, SharedCounts, taken
@@ -25,7 +26,6 @@ from routing.dataplane.limits import CallLimits
 from routing.dataplane.link import Link
 from routing.dataplane.measures import Measures
 from routing.dataplane.recorder import Recorder
-from routing.dataplane.snapshot import Builder, unsealing
 from routing.dataplane.watcher import RowSource, Watcher
 from routing.table import Table
 

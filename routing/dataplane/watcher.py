@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
 
-from routing.dataplane.snapshot import Builder, Snapshot, load, save
+from routing.dataplane.builder import Builder
+from routing.dataplane.snapshot import Snapshot, load, save
 from routing.table import Table
 
 log = logging.getLogger(__name__)

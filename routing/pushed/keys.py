@@ -12,7 +12,8 @@ from controlplane.base.refusals import Conflict, Missing
 from controlplane.base.secrets import key_hash, new_api_key
 from registry.access.callers import PREFIX_SHOWN
 from routing.inventory import fields
-from routing.inventory.verbs import TOPIC, one
+from routing.inventory.listing import TOPIC
+from routing.inventory.verbs import one
 from routing.models import AgentKey
 
 LONGEST_NAME = 190

@@ -20,6 +20,7 @@ from registry.transports.egress import Egress
 from registry.transports.http import Client
 from registry.transports.response import ResponseLimits
 from routing.dataplane.breaker import Breakers
+from routing.dataplane.builder import Builder
 from routing.dataplane.cors import CrossOrigin, origins
 from routing.dataplane.door.bounds import STANDARD, DoorLimits
 from routing.dataplane.door.relay import Relay
@@ -29,7 +30,7 @@ from routing.dataplane.gateway import Gateway
 from routing.dataplane.hooks import Hooks
 from routing.dataplane.measures import Measures
 from routing.dataplane.recorder import Recorder
-from routing.dataplane.snapshot import Builder, Snapshot, StoredCaller, StoredModel
+from routing.dataplane.snapshot import Snapshot, StoredCaller, StoredModel
 from routing.table import Table
 
 PEPPER = b"p" * 32

@@ -18,8 +18,9 @@ from openai.types.chat import ChatCompletionMessageParam
 from controlplane.base import redis_names
 from controlplane.base.secrets import seal
 from routing.dataplane import snapshot as module
+from routing.dataplane.builder import MANY, Builder, UnsealFailed, unsealing
 from routing.dataplane.link import Link
-from routing.dataplane.snapshot import MANY, Builder, Snapshot, StoredCredential, UnsealFailed, load, save, unsealing
+from routing.dataplane.snapshot import Snapshot, StoredCredential, load, save
 from routing.dataplane.watcher import RowsUnavailable, Watcher
 from routing.table import Table
 from tests.registry.transports.faults import serving

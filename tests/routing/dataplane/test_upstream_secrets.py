@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from registry.canon import Failure, FailureKind
 from registry.transports.masking import MASKED, mask_failure, masked
-from routing.dataplane.snapshot import Builder, Snapshot, StoredCredential
+from routing.dataplane.builder import Builder
+from routing.dataplane.snapshot import Snapshot, StoredCredential
 from tests.registry.transports.faults import Peer, Script, serving
 from tests.routing.serving import gateway_for, model_row, snapshot
 from tests.routing.upstreams import CHUNKED, chunk, event
