@@ -19,7 +19,6 @@ from registry.models import Credential
 from registry.transports.egress import EgressRefused, EndpointInvalid, ParsedEndpoint, parse_endpoint
 from routing.inventory import fields
 from routing.inventory.fields import Reader, Unfit
-from routing.inventory.listing import TOPIC
 from routing.inventory.verbs import checked
 from routing.models import EndpointState, TelemetryEndpoint
 from routing.telemetry import DEVICE_SOURCES, ENGINE_SOURCES
