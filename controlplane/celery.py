@@ -5,6 +5,7 @@ Run as `celery -A controlplane.celery:app worker -P threads -c 8` and `celery -A
 
 import logging
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from registry.catalog import probing
 from routing.alerts import receivers, silences, watch
 from routing.calls import kept, records, steps, uses
 from routing.energy import settling, totals
+from routing.history import rolling
 from routing.history import store as telemetry_store
 from routing.inventory import leaving
 from versions import judging, ledger, polling, update_policy, webhooks
@@ -76,6 +78,12 @@ def drain() -> None:
 def keep_telemetry() -> None:
     """Move samples of devices from Redis to the latest values and to history."""
     telemetry_store.keep()
+
+
+@task("patchbay.telemetry_history")
+def sum_up_telemetry() -> None:
+    """Sum up history that is over, and drop what is old."""
+    rolling.roll(time.time())
 
 
 @task("patchbay.alerts")
@@ -153,6 +161,7 @@ app.conf.beat_schedule = {
     "sweep": {"task": "patchbay.sweep", "schedule": 5.0, "options": {"expires": 5.0}},
     "drain": {"task": "patchbay.drain", "schedule": 2.0, "options": {"expires": 2.0}},
     "telemetry": {"task": "patchbay.telemetry", "schedule": 1.0, "options": {"expires": 1.0}},
+    "telemetry history": {"task": "patchbay.telemetry_history", "schedule": 5.0, "options": {"expires": 5.0}},
     "energy": {"task": "patchbay.energy", "schedule": 30.0, "options": {"expires": 30.0}},
     "alerts": {"task": "patchbay.alerts", "schedule": 2.0, "options": {"expires": 2.0}},
     "sum": {"task": "patchbay.sum", "schedule": 60.0, "options": {"expires": 60.0}},

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from django.db import connection
 
-from routing.history.partitions import MINUTE, SECOND, TEN_SECONDS, Tier, stamp
+from routing.history.partitions import MINUTE, SECOND, TEN_MINUTES, TEN_SECONDS, Tier, stamp
 from routing.history.rolling import rolled_until
 from routing.samples import chunks, frames
 from routing.samples.dimensions import SERIES
@@ -49,6 +49,8 @@ def chart(
     series = [SERIES[name] for name in names]
     tiers = _tiers(start, end, now)
     step = next((one for one in STEPS if one >= tiers[0].step and (end - start) / one <= most), STEPS[-1])
+    if step >= TEN_MINUTES.step:
+        tiers = (TEN_MINUTES, MINUTE, TEN_SECONDS, SECOND)
     first = int(start // step) * step
     count = max(1, int(np.ceil((end - first) / step)))
     read = list(_read(tiers, subject, [one.position for one in series], first, end))

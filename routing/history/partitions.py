@@ -25,17 +25,27 @@ class Tier:
 SECOND = Tier("telemetry_second", 1, 1, 600, 600)
 TEN_SECONDS = Tier("telemetry_ten_seconds", 10, 600, 6 * 3600, 24 * 3600)
 MINUTE = Tier("telemetry_minute", 60, 3600, 24 * 3600, 30 * 24 * 3600)
-TIERS = (SECOND, TEN_SECONDS, MINUTE)
+TEN_MINUTES = Tier("telemetry_ten_minutes", 600, 36_000, 360_000, 30 * 24 * 3600)
+TIERS = (SECOND, TEN_SECONDS, MINUTE, TEN_MINUTES)
+"""From fine to coarse: a chunk of each is made of whole chunks of the one before."""
 
 
-ONLY_ONE = 0x7E1E3E78
-"""The advisory lock of transactions that write history."""
+WRITING, ROLLING = 0x7E1E3E78, 0x7E1E3E79
+"""The advisory locks of transactions that write history, and of the one that sums up."""
 
 
 def alone() -> None:
     """Wait until no other process writes history; holds until the current transaction ends."""
     with connection.cursor() as cursor:
-        cursor.execute("select pg_advisory_xact_lock(%s)", [ONLY_ONE])
+        cursor.execute("select pg_advisory_xact_lock(%s)", [WRITING])
+
+
+def only_roller() -> bool:
+    """Whether no other process sums up; holds until the current transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute("select pg_try_advisory_xact_lock(%s)", [ROLLING])
+        alone_there: bool = cursor.fetchone() == (True,)
+        return alone_there
 
 
 def stamp(at: float) -> datetime:

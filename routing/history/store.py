@@ -5,7 +5,6 @@ the stream after its commit: a store that was away finds what it missed there.
 """
 
 import logging
-import time
 from collections.abc import Iterable
 from typing import cast
 
@@ -23,8 +22,6 @@ MOST_WAITING = 300_000
 """Frames in the stream: 40 minutes of 125 nodes. Older ones are given up, and count as missed."""
 LATE, EARLY = 900.0, 5.0
 """By how many seconds the clock of a source may be behind its frame's arrival, and ahead."""
-ROLL_SECONDS = 5.0
-_rolled_at = [0.0]
 Arrived = tuple[float, Frame]
 Message = tuple[bytes, dict[bytes, bytes]]
 log = logging.getLogger(__name__)
@@ -39,7 +36,7 @@ def send(client: redis.Redis, sent: Iterable[Frame]) -> None:
 
 
 def keep() -> int:
-    """Store all frames that wait, sum up what is over, drop what is old. Returns how many were new; 0 without Redis."""
+    """Store all frames that wait. Returns how many were new; 0 without Redis."""
     client, arrived = events.store(), 0
     try:
         while messages := cast(
@@ -49,9 +46,6 @@ def keep() -> int:
     except redis.RedisError as error:
         log.warning("frames of telemetry stay in Redis for now: %s", error)
         return arrived
-    if time.monotonic() - _rolled_at[0] > ROLL_SECONDS:
-        _rolled_at[0] = time.monotonic()
-        rolling.roll(time.time())
     return arrived
 
 

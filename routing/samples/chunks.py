@@ -87,7 +87,7 @@ def of_frames(frames: Iterable[tuple[float, Frame]], start: float, step: float) 
 
 
 def coarser(finer: Array) -> Array:
-    """Sixty points of 360 finer ones, six of which make one."""
+    """Sixty points of a whole multiple of as many finer ones."""
     groups = finer.reshape(POINTS, -1, len(COLUMNS))
     there = ~np.isnan(groups)
     counts = there.sum(axis=1)

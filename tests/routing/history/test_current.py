@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 import redis
 from django.test import Client
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from controlplane.base import events, redis_names
 from controlplane.base.models import User
@@ -146,7 +148,7 @@ def test_rest_answers_while_redis_is_away(
     fleet: Node, person: Callable[..., User], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Device.objects.create(node=fleet, uuid="GPU-1", vendor="nvidia", model="H100")
-    gone = redis.Redis(port=free_port(), socket_connect_timeout=0.5)
+    gone = redis.Redis(port=free_port(), retry=Retry(NoBackoff(), 0))
     monkeypatch.setattr(current, "_cache", CurrentCache(lambda: latest.read(gone)))
     assert devices(person) == {"GPU-1": {}}
     assert current.known().away == current.AWAY

@@ -137,3 +137,30 @@ def test_thirty_days_are_kept_and_no_more() -> None:
     assert rows("telemetry_minute") == 1
     rolling.roll(NOON + 31 * day)
     assert partitions.names(partitions.MINUTE) == {}
+
+
+def test_a_month_is_charted_from_ten_minutes() -> None:
+    begin = int(NOON) // partitions.TEN_MINUTES.chunk * partitions.TEN_MINUTES.chunk
+    end = begin + partitions.TEN_MINUTES.chunk
+    store.store([(at, frame(at, at, power=(at - begin) / 10)) for at in range(begin, end, 300)])
+    rolling.roll(end + rolling.GRACE)
+    with connection.cursor() as cursor:
+        cursor.execute("delete from telemetry_minute")
+    month = charts.chart("GPU-1", ["power_watts"], end - 30 * 86_400, end, end)
+    assert month.step == 1800
+    assert month.points("power_watts") == [(begin + start, start / 10 + 75.0) for start in range(0, 36_000, 1800)]
+
+
+def test_a_frame_that_comes_while_its_chunk_is_summed_up_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    store.store([(NOON, frame(NOON, 1, power=100.0))])
+    alone = rolling.alone
+
+    def late() -> None:
+        monkeypatch.setattr(rolling, "alone", alone)
+        store.store([(NOON + 300, frame(NOON + 1, 2, power=200.0))])
+
+    monkeypatch.setattr(rolling, "alone", late)
+    rolling.roll(NOON + 700)
+    assert rolling.rolled_until(partitions.TEN_SECONDS) is None
+    rolling.roll(NOON + 705)
+    assert points(NOON, NOON + 3000) == [(NOON, 150.0)]
