@@ -70,6 +70,13 @@ def beat(place: Place) -> Program:
     return Program("beat", command, lambda: True, NO_CHECKS)
 
 
+def collector(place: Place) -> Program:
+    """The collector of telemetry; it touches the file that READY_FILE names when it runs."""
+    ready = place.data / "run" / "collector.ready"
+    ready.unlink(missing_ok=True)
+    return Program("collector", place.manage("collect"), ready.exists, {"READY_FILE": str(ready)})
+
+
 def practice(place: Place, port: int) -> Program:
     """The practice fleet (emulated)."""
     sizes = ("--size", str(place.practice), "--gpus", str(place.practice_gpus))

@@ -65,6 +65,7 @@ def _start(supervisor: Supervisor) -> None:
     back_door = supervisor.hold(listen_at(place.console))
     gateways = [programs.gateway(place, number, door) for number in range(place.gateways)]
     chosen = [programs.console(place, back_door), *gateways, programs.worker(place), programs.beat(place)]
+    chosen.append(programs.collector(place))
     supervisor.begin(chosen)
     supervisor.await_ready([*chosen, *fleet])
     _say_ready(place, console)

@@ -51,7 +51,7 @@ def program(name: str) -> Manifest:
 def test_every_file_is_listed() -> None:
     listed = yaml.safe_load((FOLDER / "kustomization.yaml").read_text())["resources"]
     assert {"kustomization.yaml", *listed} == {path.name for path in FOLDER.iterdir()}
-    assert set(DEPLOYMENTS) == {f"patchbay-{part}" for part in ("gateway", "console", "worker", "beat")}
+    assert set(DEPLOYMENTS) == {f"patchbay-{part}" for part in ("gateway", "console", "worker", "beat", "collector")}
 
 
 @pytest.mark.parametrize("name", DEPLOYMENTS)
@@ -168,3 +168,12 @@ def test_worker_and_beat_start(tmp_path: Path) -> None:
             assert beat.poll() is None, log_of(tmp_path, "patchbay-beat")
             time.sleep(0.1)
         assert list(tmp_path.glob("beat-schedule*"))
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_the_collector_starts(tmp_path: Path) -> None:
+    with started("patchbay-collector", tmp_path, {}) as collector:
+        assert wait_for((tmp_path / "worker.ready").exists, 40), log_of(tmp_path, "patchbay-collector")
+        collector.terminate()
+        assert collector.wait(20) == 0, log_of(tmp_path, "patchbay-collector")

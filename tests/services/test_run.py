@@ -42,7 +42,7 @@ def test_a_first_run_is_ready_and_ctrl_c_leaves_nothing_behind(running: Running)
     assert running.get("/v1/models", written["api_key"])[1].count(b'"id"') >= 5
     pids = running.pids()
     gateways = {f"gateway-{number}" for number in range(len(os.sched_getaffinity(0)))}
-    assert set(pids) == {"postgres", "valkey", "console", *gateways, "worker", "beat", "practice"}
+    assert set(pids) == {"postgres", "valkey", "console", *gateways, "worker", "beat", "collector", "practice"}
     began = time.monotonic()
     supervisor.send_signal(signal.SIGINT)
     assert supervisor.wait(20) == 0

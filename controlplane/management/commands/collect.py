@@ -2,8 +2,8 @@
 
 import asyncio
 import contextlib
+import os
 import signal
-from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +18,10 @@ class Command(BaseCommand):
     help = "Scrape telemetry endpoints and send what they say to the store."
     requires_system_checks: list[str] = []
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        """A file that says that it runs."""
-        parser.add_argument("--ready", type=Path, help="a file to make once it runs")
-
     def handle(self, *args: Any, **options: Any) -> None:
-        """Collect."""
-        if options["ready"]:
-            options["ready"].touch()
+        """Collect; the file that READY_FILE names says that it runs."""
+        if ready := os.environ.get("READY_FILE"):
+            Path(ready).touch()
         with contextlib.suppress(asyncio.CancelledError):
             asyncio.run(_until_asked())
 
