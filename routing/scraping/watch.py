@@ -29,8 +29,9 @@ TOLD_SECONDS = 60.0
 """For how long a complaint is shown after it was last true."""
 MOST_TOLD = 20
 MOST_SUBJECTS_TOLD = 64
+COSTLY = 0.1
 SHARE = 0.05
-"""The most of a core that reading one source may take: one that costs more is asked more rarely."""
+"""The most of a core that reading a source may take if one answer costs more CPU seconds than COSTLY."""
 CLOCK_SECONDS = 300.0
 STRUCTURE = frozenset(("too long", "malformed", "cut off", "not an exposition", "no identity", "too many devices"))
 """Faults after which nobody knows whether a device is gone or only was not read."""
@@ -72,9 +73,9 @@ class EndpointWatch:
         except Failure as failure:
             self._failed(failure.message)
             return None
-        began = time.perf_counter()
+        began = time.thread_time()
         block, complaints = self._read(fetched)
-        self.cost = time.perf_counter() - began
+        self.cost = time.thread_time() - began
         self.looked_at = time.time()
         if block is None:
             self.failures += 1
@@ -82,7 +83,7 @@ class EndpointWatch:
             self._tell(complaints)
             return None
         complaints = (*complaints, *self._fallen(block))
-        if self.cost > SHARE * self.endpoint.interval_s:
+        if self.cost > COSTLY:
             complaints = (*complaints, Complaint("costly", value=f"{self.cost:.2f} s"))
         self._before = block
         self._tell(complaints)
@@ -100,7 +101,7 @@ class EndpointWatch:
         """Seconds until the next look: the interval, longer for one that fails again and again or costs much."""
         interval = self.endpoint.interval_s
         doubled = min(LONGEST_PAUSE, interval * 2.0 ** min(max(self.failures - 1, 0), 10))
-        return max(interval, doubled if self.failures else 0.0, self.cost / SHARE)
+        return max(interval, doubled if self.failures else 0.0, self.cost / SHARE if self.cost > COSTLY else 0.0)
 
     def complaints(self) -> list[Sentence]:
         """What was wrong within the last minute, newest last."""
