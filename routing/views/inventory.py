@@ -73,7 +73,9 @@ def device_edit(request: PersonRequest, device_id: int) -> HttpResponse:
         return verbs.edit_device(request.user, device_id, changed(row, device_draft(form)), request_id(request))
 
     title = gettext("Correct %(name)s") % {"name": row.uuid}
-    return _filled(request, form, keep, _FIELDS) or _shown(request, form, title, reverse("gpu", args=[row.uuid]), row)
+    return _filled(request, form, keep, _FIELDS) or _shown(
+        request, form, title, reverse("gpus-device", args=[row.uuid]), row
+    )
 
 
 def _filled(request: PersonRequest, form: forms.Form, keep: Keep, at: dict[str, str]) -> HttpResponse | None:
@@ -86,7 +88,7 @@ def _filled(request: PersonRequest, form: forms.Form, keep: Keep, at: dict[str, 
         blame(form, refusal, at)
         return None
     messages.success(request, gettext("%(name)s is kept.") % {"name": getattr(row, verbs.KEY[type(row)])})
-    return go(request, reverse("gpu", args=[row.uuid]) if isinstance(row, Device) else reverse("gpus"))
+    return go(request, reverse("gpus-device", args=[row.uuid]) if isinstance(row, Device) else reverse("gpus"))
 
 
 def _shown(
