@@ -9,11 +9,13 @@ from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.translation import gettext, ngettext
 
+from controlplane import fleet_overview
 from controlplane.base import access, job_outcomes
 from controlplane.base.jobs import verbs as jobs
 from controlplane.base.models import Job, JobState
 from controlplane.base.web import words
 from controlplane.base.web.telling import told
+from controlplane.fleet_overview import FleetNow, need
 from registry import snippets
 from registry.access import callers
 from registry.catalog import probing
@@ -94,19 +96,15 @@ def running(user: Any) -> list[Job]:
     return list(jobs.visible(user).filter(state__in=[JobState.RUNNING, JobState.QUEUED])[:SHOWN_NEEDS])
 
 
-def needs(user: Any, states: dict[str, int]) -> list[dict[str, str]]:
+def needs(user: Any, states: dict[str, int], fleet: FleetNow | None) -> list[dict[str, str]]:
     """What waits for a person, worst first."""
     of_versions = [*emergencies(user), *updates(user), *paused_rollouts(user)]
-    found = [*failing_calls(user), *of_versions, *silent_models(user, states), *failed_jobs(user)]
+    of_fleet = fleet_overview.needs(user, fleet) if fleet is not None else []
+    found = [*failing_calls(user), *of_fleet, *of_versions, *silent_models(user, states), *failed_jobs(user)]
     if sum(states.values()) and access.can(user, "key.create") and not callers.listing(user).exists():
         what, more = gettext("No application can call yet"), gettext("There is no API key.")
         found.append(need("queued", what, more, reverse("keys"), gettext("Make a key")))
     return found
-
-
-def need(tone: str, what: str, more: str, href: str, action: str = "") -> dict[str, str]:
-    """One thing that waits for a person."""
-    return {"tone": tone, "what": what, "more": more, "href": href, "action": action or gettext("Look")}
 
 
 def failing_calls(user: Any) -> list[dict[str, str]]:
@@ -168,9 +166,9 @@ def silent_models(user: Any, states: dict[str, int]) -> list[dict[str, str]]:
     count = states.get("unreachable", 0)
     if not count:
         return []
-    rows = catalog.search(user, catalog.ModelFilter(state=("unreachable",)), sort="-updated_at", size=SHOWN_NEEDS).rows
+    names = catalog.newest_in_state(user, "unreachable", 3)
     what = ngettext("%(n)d model does not answer", "%(n)d models do not answer", count) % {"n": count}
-    more = ", ".join(row.name for row in rows[:3]) + (" …" if count > 3 else "")
+    more = ", ".join(names) + (" …" if count > 3 else "")
     return [need("unreachable", what, more, reverse("models") + "?state=unreachable")]
 
 

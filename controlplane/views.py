@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext
 
-from controlplane import charts
+from controlplane import charts, fleet_overview
 from controlplane import overview as overviews
 from controlplane.base import access
 from controlplane.base.audit import history
@@ -42,6 +42,7 @@ def overview(request: PersonRequest) -> HttpResponse:
     summary = traffic.summary(user, span)
     step = timedelta(seconds=traffic.SPANS[span].step_s)
     base = request.build_absolute_uri("/").rstrip("/")
+    fleet = fleet_overview.now(user)
     context = {
         "span": span,
         "spans": traffic.SPANS,
@@ -52,7 +53,8 @@ def overview(request: PersonRequest) -> HttpResponse:
         "sentence": overviews.sentence(states, summary),
         "shares": overviews.shares(states),
         "models_total": sum(states.values()),
-        "needs": overviews.needs(user, states),
+        "fleet": fleet,
+        "needs": overviews.needs(user, states, fleet),
         "calm": overviews.calm(states),
         "worst": traffic.failing(user, span),
         "since": summary.buckets[0].at.isoformat(timespec="seconds") if summary else "",

@@ -78,6 +78,13 @@ def counts_by_state(actor: access.Actor | None) -> dict[str, int]:
     return {state: found.get(state, 0) for state in ModelState.values}
 
 
+def newest_in_state(actor: access.Actor | None, state: str, most: int) -> list[str]:
+    """Names of models in a state, those that changed last first. Raises Forbidden."""
+    access.require(actor, "model.read")
+    rows = Model.objects.filter(state=state).order_by("-updated_at", "name")
+    return list(rows.values_list("name", flat=True)[:most])
+
+
 def count_tagged(actor: access.Actor | None, tag: str) -> int:
     """How many models carry `tag`. Raises Forbidden."""
     access.require(actor, "model.read")

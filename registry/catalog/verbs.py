@@ -23,6 +23,7 @@ from registry.catalog.search import (
     count_tagged,
     counts_by_state,
     matching_ids,
+    newest_in_state,
     search,
 )
 from registry.models import Model, ModelState, Release
@@ -45,6 +46,7 @@ __all__ = [
     "first",
     "get",
     "matching_ids",
+    "newest_in_state",
     "probe",
     "search",
     "tag",

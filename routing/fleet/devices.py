@@ -70,6 +70,13 @@ def listed() -> Iterable[ListedDevice]:
         yield ListedDevice(pk, uuid, STATES.index(shown), parent is None, emulated or vendor == "emulated", memory)
 
 
+def of_row(row: Device) -> ListedDevice:
+    """A device of the inventory that was read with its node."""
+    shown = row.node.held if row.state == DeviceState.READY else row.state
+    emulated = row.node.emulated or row.vendor == "emulated"
+    return ListedDevice(row.pk, row.uuid, STATES.index(shown), row.parent_id is None, emulated, row.memory_bytes)
+
+
 def table(rows: Sequence[ListedDevice], values: CurrentValues) -> StreamTable:
     """The live table of these devices. What no source gives is absent, and so is the source of a silent device."""
     told = [values.by_subject.get(row.uuid) for row in rows]

@@ -105,7 +105,7 @@ function later() {
 const wanted = (topic) => document.querySelector(`[data-live~="${topic}"]`);
 
 export function startPatches() {
-  for (const topic of ["models", "jobs", "revision", "keys", "updates", "tick"]) on(topic, () => wanted(topic) && later());
+  for (const topic of ["models", "jobs", "revision", "keys", "updates", "fleet", "alerts", "tick"]) on(topic, () => wanted(topic) && later());
   on("calls", () => { counting ||= setTimeout(() => { counting = 0; countNewer(); }, PAUSE_MS); });
   let first = true;
   on("snapshot", () => {

@@ -203,6 +203,13 @@ def size(value: int | None) -> str:
 
 
 @register.filter
+def kwh(joules: float) -> str:
+    """Joules as electricity is paid: 0.42 kWh, 1,204 kWh."""
+    value = joules / 3.6e6
+    return f"{value:,.0f} kWh" if value >= 100 else f"{value:.2g} kWh" if value < 1 else f"{value:.1f} kWh"
+
+
+@register.filter
 def as_json(value: object) -> str:
     """Indented JSON for reading, not for scripts."""
     return json.dumps(value, indent=2, ensure_ascii=False, default=str)
