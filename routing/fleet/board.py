@@ -61,7 +61,8 @@ def board(
     """The board of the devices that match. `group`: node, kind, model, or label:NAME. Raises Forbidden."""
     found = list(listing.ordered(listing.matching(actor, wanted)))
     rows, known = found[:MOST_CELLS], readings(live)
-    cells = {row.pk: cell(row, known.get(row.pk, SILENT), HEAT[metric]) for row in rows}
+    called = metric_word(metric)
+    cells = {row.pk: cell(row, known.get(row.pk, SILENT), HEAT[metric], called) for row in rows}
     nodes = {row.node.name: row.node for row in rows} if group == "node" else {}
     groups = [
         CellGroup(name, nodes.get(name), [cells[one.pk] for one in of])
@@ -71,8 +72,8 @@ def board(
     return HeatBoard(groups, len(rows), len(found), labels)
 
 
-def cell(row: Device, reading: LiveReading, metric: HeatMetric) -> HeatCell:
-    """A device's cell. A script keeps it up to date in the same words (static/js/fleet.js)."""
+def cell(row: Device, reading: LiveReading, metric: HeatMetric, called: str) -> HeatCell:
+    """A device's cell; `called` is the metric's word. static/js/fleet.js keeps it up to date in the same words."""
     state = row.state if row.state != STATES[0] else row.node.held
     name, about = name_of(row), f"{word('vendor', row.vendor)} {row.model}"
     if row.node.emulated:
@@ -80,7 +81,7 @@ def cell(row: Device, reading: LiveReading, metric: HeatMetric) -> HeatCell:
     marks = ["stale"] if reading.stale else []
     if state != STATES[0]:
         marks.append(f"at-{state}")
-    told = [f"{name}, {metric_word(metric.name)} {reading.told(metric.name)}"]
+    told = [f"{name}, {called} {reading.told(metric.name)}"]
     told += [word("state", state)] if state != STATES[0] else []
     told += [gettext("stale")] if reading.stale else []
     labels = {**row.node.labels, **row.labels}

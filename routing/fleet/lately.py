@@ -83,4 +83,6 @@ def _silent(values: CurrentValues, now: datetime) -> Iterator[FleetNews]:
     for source, age in ages.items():
         if STALE_SECONDS < age <= 60 * MINUTES:
             of = sorted(subjects[source])
-            yield FleetNews(now - timedelta(seconds=age), "silent", source, tuple(of[:2]), len(of[2:]), of[0])
+            yield FleetNews(
+                now - timedelta(seconds=age - STALE_SECONDS), "silent", source, tuple(of[:2]), len(of[2:]), of[0]
+            )

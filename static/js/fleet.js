@@ -126,9 +126,10 @@ function condition() {
 function show() {
   const [css, text, allStale] = condition();
   if (badge.textContent !== text) badge.textContent = text;
-  badge.className = `state ${css}`;
+  if (badge.className !== `state ${css}`) badge.className = `state ${css}`;
   board.classList.toggle("all-stale", allStale);
-  pauser.textContent = isPaused() ? words.resume : words.pause;
+  const action = isPaused() ? words.resume : words.pause;
+  if (pauser.textContent !== action) pauser.textContent = action;
 }
 
 // Cells of a source that fell silent, or came back, since the last look.

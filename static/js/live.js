@@ -85,9 +85,10 @@ function show() {
   const open = socket?.readyState === WebSocket.OPEN;
   const stale = silent > 3 * TICK_MS / 1000;
   document.body.classList.toggle("stale-page", stale);
-  if (stale) state.textContent = say("stale", { age: duration(silent) });
-  else state.textContent = say(open ? (paused ? "paused" : "live") : "reconnecting");
-  state.className = `state ${stale ? "is-stale" : open ? (paused ? "is-off" : "is-live") : "is-queued"}`;
+  const words = stale ? say("stale", { age: duration(silent) }) : say(open ? (paused ? "paused" : "live") : "reconnecting");
+  const look = `state ${stale ? "is-stale" : open ? (paused ? "is-off" : "is-live") : "is-queued"}`;
+  if (state.textContent !== words) state.textContent = words;
+  if (state.className !== look) state.className = look;
 }
 
 function connect() {
