@@ -32,6 +32,8 @@ from versions.review import decisions
 from versions.rollout import verbs as rollouts
 from versions.rollout import watch as rollout_watch
 
+TELEMETRY_SECONDS = 1.0
+"""The beat of the store of telemetry, which stores several times within it."""
 Work = Callable[[], None]
 log = logging.getLogger(__name__)
 app = Celery("patchbay")
@@ -77,13 +79,14 @@ def drain() -> None:
 @task("patchbay.telemetry")
 def keep_telemetry() -> None:
     """Move samples of devices from Redis to the latest values and to history."""
-    telemetry_store.keep()
+    telemetry_store.keep_for(TELEMETRY_SECONDS)
 
 
 @task("patchbay.telemetry_history")
 def sum_up_telemetry() -> None:
-    """Sum up history that is over, and drop what is old."""
+    """Sum up history that is over, drop what is old, and forget sources that are silent."""
     rolling.roll(time.time())
+    telemetry_store.forget()
 
 
 @task("patchbay.alerts")
@@ -160,7 +163,7 @@ def tidy() -> None:
 app.conf.beat_schedule = {
     "sweep": {"task": "patchbay.sweep", "schedule": 5.0, "options": {"expires": 5.0}},
     "drain": {"task": "patchbay.drain", "schedule": 2.0, "options": {"expires": 2.0}},
-    "telemetry": {"task": "patchbay.telemetry", "schedule": 1.0, "options": {"expires": 1.0}},
+    "telemetry": {"task": "patchbay.telemetry", "schedule": TELEMETRY_SECONDS, "options": {"expires": 1.0}},
     "telemetry history": {"task": "patchbay.telemetry_history", "schedule": 5.0, "options": {"expires": 5.0}},
     "energy": {"task": "patchbay.energy", "schedule": 30.0, "options": {"expires": 30.0}},
     "alerts": {"task": "patchbay.alerts", "schedule": 2.0, "options": {"expires": 2.0}},

@@ -3,7 +3,7 @@
 import logging
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import cast
 
@@ -38,6 +38,7 @@ class LatestValues:
         return max(0.0, time.monotonic() - self.heard)
 
 
+Unpacking = Callable[[Frame], dict[str, dict[str, float]]]
 _DECODER = msgspec.msgpack.Decoder(LatestFrame)
 encode = msgspec.msgpack.Encoder().encode
 log = logging.getLogger(__name__)
@@ -63,10 +64,13 @@ def _decoded(bodies: Iterable[bytes]) -> Iterable[LatestFrame]:
             log.warning("the latest frame of a source is left out: %s", error)
 
 
-def by_subject(found: Iterable[LatestFrame], now: float, longest: float = math.inf) -> dict[str, LatestValues]:
+def by_subject(
+    found: Iterable[LatestFrame], now: float, longest: float = math.inf, unpacked: Unpacking = unpack
+) -> dict[str, LatestValues]:
     """What is known of each device or model. If two sources tell of one, the younger frame counts.
 
     `now` is by the clock that said when the frames arrived. Those of more than `longest` seconds ago are left out.
+    `unpacked` gives the values of a frame.
     """
     known: dict[str, LatestValues] = {}
     begin = time.monotonic() - now
@@ -74,10 +78,19 @@ def by_subject(found: Iterable[LatestFrame], now: float, longest: float = math.i
         if now - one.arrived > longest:
             continue
         try:
-            told = unpack(one.frame)
+            told = unpacked(one.frame)
         except (KeyError, ValueError) as error:
             log.warning("the latest frame of %s is left out: %r", one.frame.source, error)
             continue
         heard = begin + min(one.arrived, now)
         known |= {subject: LatestValues(one.frame.source, heard, values) for subject, values in told.items()}
     return known
+
+
+def forget(client: redis.Redis, longest: float) -> int:
+    """Forget sources without a frame for `longest` seconds. Returns how many. Raises redis.RedisError."""
+    found, now = read(client)
+    silent = [one.frame.source for one in found if now - one.arrived > longest]
+    if silent:
+        client.hdel(redis_names.TELEMETRY_LATEST, *silent)
+    return len(silent)

@@ -5,6 +5,7 @@ the stream after its commit: a store that was away finds what it missed there.
 """
 
 import logging
+import time
 from collections.abc import Iterable
 from typing import cast
 
@@ -14,10 +15,13 @@ from django.db import connection, transaction
 
 from controlplane.base import events, redis_names
 from routing.history import latest, partitions, rolling
+from routing.history.current import FORGOTTEN_SECONDS
 from routing.samples import frames
 from routing.samples.frames import Frame, FrameInvalid
 
 BATCH = 1000
+PAUSE_SECONDS = 0.2
+"""Between two writings: what is written together costs less, and a value that waits is not the latest."""
 MOST_WAITING = 300_000
 """Frames in the stream: 40 minutes of 125 nodes. Older ones are given up, and count as missed."""
 LATE, EARLY = 900.0, 5.0
@@ -47,6 +51,24 @@ def keep() -> int:
         log.warning("frames of telemetry stay in Redis for now: %s", error)
         return arrived
     return arrived
+
+
+def keep_for(seconds: float) -> None:
+    """Store what comes in the next seconds, as soon as it comes but for a pause between two writings."""
+    end = time.monotonic() + seconds
+    while True:
+        keep()
+        if time.monotonic() + PAUSE_SECONDS > end:
+            return
+        time.sleep(PAUSE_SECONDS)
+
+
+def forget() -> None:
+    """Let go of the latest frames of sources that nobody has heard of for long; without Redis of none."""
+    try:
+        latest.forget(events.store(), FORGOTTEN_SECONDS)
+    except redis.RedisError as error:
+        log.warning("silent sources stay in Redis for now: %s", error)
 
 
 def _keep(client: redis.Redis, messages: list[Message]) -> int:

@@ -1,6 +1,7 @@
 """The path of a sample: stream → store → latest values and history; once each, whatever happens on the way."""
 
 import time
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -153,10 +154,9 @@ def test_a_month_is_charted_from_ten_minutes() -> None:
 
 def test_a_frame_that_comes_while_its_chunk_is_summed_up_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     store.store([(NOON, frame(NOON, 1, power=100.0))])
-    alone = rolling.alone
 
     def late() -> None:
-        monkeypatch.setattr(rolling, "alone", alone)
+        monkeypatch.setattr(rolling, "alone", partitions.alone)
         store.store([(NOON + 300, frame(NOON + 1, 2, power=200.0))])
 
     monkeypatch.setattr(rolling, "alone", late)
@@ -164,3 +164,20 @@ def test_a_frame_that_comes_while_its_chunk_is_summed_up_is_not_lost(monkeypatch
     assert rolling.rolled_until(partitions.TEN_SECONDS) is None
     rolling.roll(NOON + 705)
     assert points(NOON, NOON + 3000) == [(NOON, 150.0)]
+
+
+def test_a_source_that_is_silent_for_long_is_forgotten() -> None:
+    client = events.store()
+    _, now = latest.read(client)
+    for source, ago in (("silent", 601.0), ("young", 10.0)):
+        body: Any = latest.encode(latest.LatestFrame(now - ago, frame(now, 1, source=source)))
+        client.hset(redis_names.TELEMETRY_LATEST, source, body)
+    store.forget()
+    assert client.hkeys(redis_names.TELEMETRY_LATEST) == [b"young"]
+
+
+def test_the_store_goes_on_for_a_second_and_keeps_what_comes_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, sent = time.time(), iter(range(1, 100))
+    monkeypatch.setattr(time, "sleep", lambda _: store.send(events.store(), [frame(now, next(sent))]))
+    store.keep_for(0.5)
+    assert rows() == next(sent) - 1 > 0
