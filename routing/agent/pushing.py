@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from http.client import HTTPConnection, HTTPException, HTTPMessage, HTTPSConnection
 from urllib.parse import urlsplit
 
 import msgspec
@@ -49,26 +49,37 @@ class DoorConnection:
         self._headers = {"authorization": f"Bearer {key}", "content-type": "application/msgpack"}
 
     def push(self, body: bytes) -> PushAnswer:
-        """The door's answer. Raises PushFailed."""
+        """The door's answer. Raises PushFailed. A kept connection that the site has closed is opened again."""
+        kept = self._http.sock is not None
         try:
-            self._http.request("POST", self._path, body, self._headers)
-            answer = self._http.getresponse()
-            said = answer.read(LONGEST_ANSWER)
-            if not answer.isclosed():
-                self._http.close()
-        except (OSError, HTTPException) as error:
+            status, headers, said = self._ask(body)
+        except (ConnectionError, HTTPException) as error:
+            if not kept:
+                raise PushFailed(_away(error)) from error
+            return self.push(body)
+        except OSError as error:
+            raise PushFailed(_away(error)) from error
+        if status != 200:
             self._http.close()
-            raise PushFailed(f"the site does not answer: {error or type(error).__name__}") from error
-        if answer.status != 200:
-            self._http.close()
-            words = REFUSED.get(
-                answer.status, f"the site answers {answer.status}: {said[:200].decode(errors='replace')}"
-            )
-            raise PushFailed(words, _seconds(answer.getheader("retry-after")))
+            words = REFUSED.get(status, f"the site answers {status}: {said[:200].decode(errors='replace')}")
+            raise PushFailed(words, _seconds(headers.get("retry-after")))
         try:
             return _ANSWER.decode(said)
         except msgspec.MsgspecError as error:
             raise PushFailed(f"what answers is no Patchbay: {error}") from error
+
+    def _ask(self, body: bytes) -> tuple[int, HTTPMessage, bytes]:
+        """Status, headers and body of the answer. Raises OSError, HTTPException, and the connection is closed then."""
+        try:
+            self._http.request("POST", self._path, body, self._headers)
+            answer = self._http.getresponse()
+            said = answer.read(LONGEST_ANSWER)
+        except (OSError, HTTPException):
+            self._http.close()
+            raise
+        if not answer.isclosed():
+            self._http.close()
+        return answer.status, answer.headers, said
 
     def close(self) -> None:
         """Let the connection go."""
@@ -138,6 +149,10 @@ class Pusher:
         backoff = min(LONGEST_WAIT, SHORTEST_WAIT * 2.0 ** min(self._failures - 1, 10))
         jitter: float = random.uniform(0.75, 1.25)  # noqa: S311
         return max(wanted or 0.0, backoff) * jitter
+
+
+def _away(error: Exception) -> str:
+    return f"the site does not answer: {str(error) or type(error).__name__}"
 
 
 def _seconds(header: str | None) -> float | None:
