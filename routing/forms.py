@@ -14,9 +14,21 @@ from registry.specfile.rules import SizeKind
 from registry.specfile.values import size, written_size
 from routing.inventory import fields
 from routing.models import Device, Node
+from routing.pushed.keys import LONGEST_NAME
 
 PLAIN = {"autocomplete": "off", "spellcheck": "false"}
 LINES = {**PLAIN, "rows": "4"}
+
+
+class AgentForm(forms.Form):
+    """The node whose agent gets a key."""
+
+    name = forms.CharField(
+        label=_("Node"),
+        max_length=LONGEST_NAME,
+        help_text=_("The node's name, as the fleet shows it."),
+        widget=forms.TextInput(attrs=PLAIN),
+    )
 
 
 class NodeForm(forms.Form):

@@ -7,7 +7,7 @@ from django.utils.http import urlencode
 
 from controlplane.base.audit.naming import Find, Named
 from routing.energy_tables import EnergyTariff
-from routing.models import Device, Node, TelemetryEndpoint
+from routing.models import AgentKey, Device, Node, TelemetryEndpoint
 
 
 def nodes(ids: Sequence[str]) -> dict[str, Named]:
@@ -34,6 +34,12 @@ def tariffs(ids: Sequence[str]) -> dict[str, Named]:
     return {str(pk): Named(f"{start:%Y-%m-%d %H:%M}", reverse("energy-prices")) for pk, start in rows}
 
 
+def agents(ids: Sequence[str]) -> dict[str, Named]:
+    """Agents' keys, which the log writes by number."""
+    rows = AgentKey.objects.filter(pk__in=_numbers(ids)).values_list("pk", "name")
+    return {str(pk): Named(name, f"{reverse('agents')}#agent-{pk}") for pk, name in rows}
+
+
 def _page(**wanted: str) -> str:
     return f"{reverse('gpus')}?{urlencode(wanted)}"
 
@@ -42,4 +48,10 @@ def _numbers(ids: Sequence[str]) -> list[int]:
     return [int(text) for text in ids if text.isdecimal() and len(text) < 19]
 
 
-OBJECTS: dict[str, Find] = {"node": nodes, "device": devices, "telemetry": endpoints, "tariff": tariffs}
+OBJECTS: dict[str, Find] = {
+    "node": nodes,
+    "device": devices,
+    "telemetry": endpoints,
+    "tariff": tariffs,
+    "agent": agents,
+}

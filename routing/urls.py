@@ -10,7 +10,7 @@ from routing.api import fleet as fleet_api
 from routing.api import history as history_api
 from routing.api import lab as lab_api
 from routing.api import telemetry as telemetry_api
-from routing.views import calls, device, energy, energy_prices, fleet, hosted, inventory, lab, playground
+from routing.views import agents, calls, device, energy, energy_prices, fleet, hosted, inventory, lab, playground
 
 pages: list[URLPattern] = [
     path("calls", calls.calls, name="calls"),
@@ -22,6 +22,9 @@ pages: list[URLPattern] = [
     path("gpus", fleet.gpus, name="gpus"),
     path("gpus/news", fleet.gpus_news, name="gpus-news"),
     path("gpus/fleet.yaml", fleet.gpus_export, name="gpus-export"),
+    path("gpus/agents", agents.agents, name="agents"),
+    path("gpus/agents/create", agents.agent_create, name="agent-create"),
+    path("gpus/agents/<int:key_id>/revoke", agents.agent_revoke, name="agent-revoke"),
     path("gpus/import", fleet.gpus_import, name="gpus-import"),
     path("gpus/nodes/new", inventory.node_new, name="gpus-node-new"),
     path("gpus/nodes/<int:node_id>/edit", inventory.node_edit, name="gpus-node-edit"),

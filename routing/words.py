@@ -34,6 +34,7 @@ FAMILIES: dict[str, dict[str, str | Promise]] = {
         "node": _("Node"),
         "device": _("Device"),
         "telemetry": _("Telemetry source"),
+        "agent": _("Agent"),
     },
     "vendor": {
         "nvidia": "NVIDIA",
@@ -82,6 +83,8 @@ FAMILIES: dict[str, dict[str, str | Promise]] = {
         "device.drain": _("device drained"),
         "device.uncordon": _("device uncordoned"),
         "device.remove": _("device removed"),
+        "agent.create": _("agent's key made"),
+        "agent.revoke": _("agent's key revoked"),
         "telemetry.add": _("telemetry source added"),
         "telemetry.edit": _("telemetry source changed"),
         "telemetry.remove": _("telemetry source removed"),

@@ -28,6 +28,7 @@ PAGES = (
     "/gpus",
     "/gpus?view=table",
     "/gpus/import",
+    "/gpus/agents",
     "/gpus/nodes/new",
     "/gpus/new",
     "/gpus/models",

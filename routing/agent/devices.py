@@ -85,7 +85,7 @@ class NvmlDevices:
             except NVMLError as error:
                 self._lose(gpu, str(error), now)
         self._ticks += 1
-        complaints += [Complaint("unreachable", "NVML", uuid, why) for uuid, why in self._missing.items()]
+        complaints += [Complaint("lost", "", uuid, why) for uuid, why in self._missing.items()]
         return SourceReading(subjects, tuple(complaints))
 
     def _of_one(self, gpu: WatchedDevice, now: float, slow: bool, complaints: list[Complaint]) -> dict[str, Observed]:

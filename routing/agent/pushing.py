@@ -18,6 +18,8 @@ TIMEOUT = 10.0
 SHORTEST_WAIT, LONGEST_WAIT = 1.0, 30.0
 FACTS_SECONDS = 60.0
 """Facts are told anew after so long, so that the site knows that the devices are still there."""
+MOST_COMPLAINTS = 500
+"""Different complaints of the site that are told, each once."""
 LONGEST_ANSWER = 64 * 1024
 REFUSED = {
     401: "the site does not know this key, or it was revoked; make a new one for the key file and restart",
@@ -112,6 +114,7 @@ class Pusher:
         self._kept: NodeFacts | None = None
         self._facts_at = float("-inf")
         self._failures = 0
+        self._complaints: set[str] = set()
 
     def run(self, ended: threading.Event) -> None:
         """Push until `ended`."""
@@ -139,7 +142,9 @@ class Pusher:
         if due and answer.facts:
             self._kept, self._facts_at = facts, now
         for complaint in answer.complaints:
-            self._told.once(f"the site complains: {complaint}")
+            if complaint not in self._complaints and len(self._complaints) < MOST_COMPLAINTS:
+                self._complaints.add(complaint)
+                self._told.once(f"the site complains: {complaint}")
         if given_up := self._outbox.take_given_up():
             self._told.once(f"{given_up} frames were given up, as the site was away for more than ten minutes")
         return self._outbox.safe(last)

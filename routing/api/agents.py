@@ -47,7 +47,7 @@ class AgentShape(serializers.Serializer[Any]):
     def get_complaints(self, row: AgentKey) -> list[str]:
         """What was wrong with its last frame."""
         heard = self._news(row)
-        return [" ".join(part for part in one if part) for one in heard.complaints] if heard else []
+        return [str(one) for one in heard.told] if heard else []
 
     def _news(self, row: AgentKey) -> AgentNews | None:
         found: dict[str, AgentNews] = self.context.get("news", {})

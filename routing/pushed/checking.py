@@ -8,6 +8,7 @@ import msgspec
 from routing.samples import frames
 from routing.samples.frames import Frame, FrameInvalid
 from routing.samples.pushes import AgentPush
+from routing.samples.readings import MOST_COMPLAINTS
 
 MOST_SECONDS_OFF = 5.0
 """By how many seconds an agent's clock may differ from the door's; beyond, its times are put right and it is told."""
@@ -40,12 +41,19 @@ def check(push: AgentPush, source: str, owned: Set[str], now: float) -> CheckedP
         except FrameInvalid as error:
             found.complaints.append(f"a frame is left out: {error}")
             continue
-        foreign |= set(frame.subjects) - owned
+        others = set(frame.subjects) - owned
+        foreign |= others
         frame = frames.of_subjects(frame, owned)
-        complaints = [*frame.complaints, ("clock off", "", "", clock)] if clock else frame.complaints
+        complaints = [*frame.complaints, *(("foreign device", "", uuid, "") for uuid in sorted(others))]
+        complaints += [("clock off", "", "", clock)] if clock else []
         at = frame.at + off if clock else frame.at
-        found.frames.append(msgspec.structs.replace(frame, source=source, run=push.run, at=at, complaints=complaints))
-    found.complaints += [f"{uuid} is not a device of this node, so its values are left out" for uuid in sorted(foreign)]
+        found.frames.append(
+            msgspec.structs.replace(frame, source=source, run=push.run, at=at, complaints=complaints[:MOST_COMPLAINTS])
+        )
+    found.complaints = found.complaints[:MOST_COMPLAINTS]
+    found.complaints += [
+        f"{uuid} is not a device of this node, so its values are left out" for uuid in sorted(foreign)[:MOST_COMPLAINTS]
+    ]
     return found
 
 

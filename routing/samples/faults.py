@@ -21,6 +21,8 @@ FAULTS: Mapping[str, Sentence] = {
     "no identity": Sentence("{metric} comes without the label that names its device"),
     "counter fell": Sentence("{metric} of {subject} fell to {value}: it counts from there"),
     "costly": Sentence("reading what it sends takes {value} each time, so it is asked more rarely"),
+    "lost": Sentence("{subject} gives no answer: {value}"),
+    "foreign device": Sentence("{subject} is not a device of this node, so its values are left out"),
     "clock off": Sentence("its clock is off by {value}"),
 }
 

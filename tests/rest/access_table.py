@@ -107,6 +107,9 @@ POST   energy/intensity                            engineer -
 GET    gpus                                        viewer   -
 GET    gpus/news                                   viewer   -
 GET    gpus/fleet.yaml                             viewer   -
+GET    gpus/agents                                 viewer   -
+POST   gpus/agents/create                          engineer -
+POST   gpus/agents/<int:key_id>/revoke             engineer -
 GET    gpus/import                                 engineer -
 POST   gpus/import                                 engineer -
 GET    gpus/nodes/new                              engineer -

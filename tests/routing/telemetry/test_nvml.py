@@ -126,7 +126,7 @@ def test_a_lost_device_is_told_the_others_go_on_and_it_is_found_again(
     reading = devices.read()
     assert reading.subjects.keys() == {"GPU-b"}
     assert [(one.fault, one.subject, one.value) for one in reading.complaints] == [
-        ("unreachable", "GPU-a", "GPU is lost (XID 79)")
+        ("lost", "GPU-a", "GPU is lost (XID 79)")
     ]
     assert [one.uuid for one in devices.facts()] == ["GPU-b"]
     clock[0] += searching.SHORTEST_SEARCH
