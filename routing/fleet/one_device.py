@@ -4,8 +4,10 @@ import numpy as np
 from django.db import DatabaseError
 
 from controlplane.base.stream_frames import StreamTable
+from routing.device.figures import text
 from routing.history.current import known
 from routing.models import Device
+from routing.samples.dimensions import SERIES
 
 MOST_KNOWN = 10_000
 _uuids: dict[int, str] = {}
@@ -13,6 +15,8 @@ _uuids: dict[int, str] = {}
 
 def read(parameter: str) -> StreamTable | None:
     """A table without rows whose `more` has `values` by series, `age` in seconds and `source`; None for no device.
+
+    `texts` are the values as people read them, in any language: yes and no are left out.
 
     A device's uuid never changes, so that PostgreSQL is asked for it once.
     """
@@ -25,6 +29,9 @@ def read(parameter: str) -> StreamTable | None:
     one = current.by_subject.get(uuid)
     more = {
         "values": one.values if one is not None else {},
+        "texts": {name: text(name, value) for name, value in one.values.items() if SERIES[name].unit != "flag"}
+        if one is not None
+        else {},
         "age": round(one.age_s, 1) if one is not None else None,
         "source": one.source if one is not None else None,
         "away": bool(current.away),

@@ -10,8 +10,10 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import get_language
 
+from controlplane.base import access
 from controlplane.base.refusals import Invalid, Missing
 from controlplane.base.web.doors import PersonRequest, page
+from routing.alerts.reading import FiringAlerts, firing
 from routing.device import events, moment, packing, values
 from routing.device.values import DeviceValues
 from routing.history import trends
@@ -97,6 +99,7 @@ def device(request: PersonRequest, uuid: str) -> HttpResponse:
         "panels": PANELS,
         "slices": row.slices.order_by("uuid"),
         "complaint": complaint,
+        "alerts": _alerts(request, row) if at is None else None,
         **_moments(at, clock),
     }
     return render(request, "routing/device.html", context)
@@ -134,6 +137,11 @@ def device_events(request: PersonRequest, uuid: str) -> HttpResponse:
     ]
     context = {"device": row, "events": shown, "found": found, "end": datetime.fromtimestamp(end, UTC)}
     return render(request, "routing/parts/device_events.html", context)
+
+
+def _alerts(request: PersonRequest, row: Device) -> FiringAlerts | None:
+    """What fires about this device; None for who may not see it."""
+    return firing(request.user, subjects={row.uuid}) if access.can(request.user, "alert.read") else None
 
 
 def _moment(request: PersonRequest, clock: float) -> float | None:

@@ -1,6 +1,7 @@
 // A device's page: sixty minutes of trends by Plotly, read again every ten seconds, with a table beside each; links to a moment.
 import { plotly, purge } from "./plotly.js";
 import { ask } from "./session.js";
+import { subscribe } from "./stream.js";
 import { decimal, language } from "./words.js";
 
 const REREAD_MS = 10_000;
@@ -156,6 +157,19 @@ function begin() {
   seen.observe(root);
 }
 
+// The values of the second, as the server words them; which series there are comes with the page, read again at each tick.
+function follow() {
+  subscribe(`device/${root.dataset.device}`, null, ({ rows }) => {
+    const { texts, age } = rows.more;
+    for (const spot of document.querySelectorAll("[data-value]")) {
+      const text = texts[spot.dataset.value];
+      if (text !== undefined && spot.textContent !== text) spot.textContent = text;
+    }
+    const mark = document.querySelector("[data-values-age] time");
+    if (mark && age !== null) mark.dateTime = new Date(Date.now() - age * 1000).toISOString();
+  });
+}
+
 // Pointing at what is copied: a page of now links to the second in which the button is pressed.
 function pointLink() {
   const at = root.dataset.at ?? `${new Date().toISOString().slice(0, 19)}Z`;
@@ -163,6 +177,7 @@ function pointLink() {
 }
 
 pointLink();
+if (root.dataset.device) follow();
 document.addEventListener("click", (event) => { if (event.target.closest('[data-copy="#moment-link"]')) pointLink(); }, true);
 document.addEventListener("keydown", (event) => { if (event.key === "Escape" && document.activeElement?.matches(".term")) document.activeElement.blur(); });
 begin();

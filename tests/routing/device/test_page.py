@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 from controlplane.base import events
 from controlplane.base.models import User
+from routing.alerts.models import Alert
 from routing.device import events as happened
 from routing.history import current, latest, rolling, store, trends
 from routing.history.current import CurrentCache
@@ -178,6 +179,19 @@ def test_states_have_words(visitor: Visitor, device: Device) -> None:
         answer = visitor("viewer").get(address)
         assert answer.status_code == 404
         assert "There is no such device" in answer.content.decode()
+
+
+def test_what_fires_about_the_device_stands_above_its_values(visitor: Visitor, device: Device) -> None:
+    feeding.tell()
+    now = datetime.now(UTC)
+    for subject in (FULL, BARE):
+        Alert.objects.create(
+            rule=f"hot {subject[-1]}", severity="critical", kind="device", subject=subject, state="firing",
+            expr="temperature > 85", value=95.0, threshold="> 85", since=now, fired_at=now,
+        )  # fmt: skip
+    body = page(visitor, f"/gpus/{FULL}")
+    assert "hot 1" in body
+    assert "hot 2" not in body
 
 
 def test_a_source_that_fell_silent_is_stale(visitor: Visitor, device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
