@@ -25,8 +25,10 @@ from routing.models import Device, Node, ReplicaState, StoredReplica, TelemetryE
 
 PREFIX = "emulated-"
 """What the names of all nodes and telemetry sources of the emulated fleet begin with."""
-ENGINES = 12
+ENGINES = 32
 """Model servers whose own metrics are read, the most called ones of those that have any."""
+UNNAMED = ("tgi", "llamacpp")
+"""Model servers that do not tell the name of their model."""
 DISCOVERED_WITHIN = 20.0
 
 
@@ -90,6 +92,7 @@ def _drafts(address: str, models: int, devices: int) -> dict[str, dict[str, Any]
     engines = {
         f"{PREFIX}{engine_of(number)}-{number:03d}": {
             "kind": engine_of(number), "url": f"{base}/m/{number}/metrics", "node": "",
+            "serves": {"": emulated(number).name} if engine_of(number) in UNNAMED else {},
         }
         for number in told
     }  # fmt: skip

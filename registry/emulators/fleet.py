@@ -104,12 +104,15 @@ class EmulatedFleet:
 
         A whole answer that is longer than models speak by themselves takes the time of every token more.
         """
-        first, gap = self.latency.first(number), 0.0
+        first, gap, written = self.latency.first(number), 0.0, tokens[1]
+        writing = 0.0
         if answer.frames is not None:
             gap = self.latency.gap(number)
-        elif tokens[1] > NATURAL_LENGTH:
-            first += self.latency.gap(number) * (tokens[1] - NATURAL_LENGTH)
-        return Timing(first, gap, self.gpus.working(number, tokens, first) if self.gpus is not None else None)
+        elif written > NATURAL_LENGTH:
+            writing = self.latency.gap(number) * (written - NATURAL_LENGTH)
+        lasts = first + writing + gap * written
+        ended = self.gpus.working(number, tokens, first, lasts) if self.gpus is not None else None
+        return Timing(first + writing, gap, ended)
 
     def _contracted(
         self, contract: EmulatedContract, version: str, number: int, call: WireCall, path: str

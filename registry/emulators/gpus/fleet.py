@@ -18,7 +18,16 @@ import msgspec
 from registry.emulators.answers import seed
 from registry.emulators.gpus import amd, ascend, dcgm, engines
 from registry.emulators.gpus.meters import CallMeters, DeviceMeter, EmulatedCall
-from registry.emulators.gpus.physics import DeviceBuild, DeviceLoad, Physical, after, at_rest, events, memory_used
+from registry.emulators.gpus.physics import (
+    DeviceBuild,
+    DeviceLoad,
+    Physical,
+    after,
+    at_rest,
+    events,
+    kernels,
+    memory_used,
+)
 from registry.emulators.gpus.rack import EmulatedDevice, EmulatedNode, rack
 from registry.emulators.gpus.sample import DeviceSample
 from registry.emulators.gpus.seating import FILLED, Seating, seating
@@ -70,9 +79,12 @@ class EmulatedGpus:
                 live[device.number].weights += weights_bytes(number) // len(group)
                 live[device.number].models += 1
 
-    def working(self, number: int, tokens: tuple[int, int], first_s: float) -> Callable[[], None]:
-        """The devices of model `number` begin a call of so many tokens, of its prompt and written; call it to end."""
-        call = EmulatedCall(number, *tokens, began=self._clock(), first_s=first_s)
+    def working(self, number: int, tokens: tuple[int, int], first_s: float, lasts_s: float) -> Callable[[], None]:
+        """The devices of model `number` begin a call of so many tokens, of its prompt and written; call it to end.
+
+        It is to write its first token after `first_s` and its last after `lasts_s`.
+        """
+        call = EmulatedCall(number, *tokens, began=self._clock(), first_s=first_s, lasts_s=lasts_s)
         self.meters.begin(call)
         return partial(self._rest, call)
 
@@ -91,7 +103,8 @@ class EmulatedGpus:
     def engine(self, number: int) -> WireAnswer | None:
         """What the model server of model `number` tells at /metrics; None if it tells nothing."""
         room = sum(int(one.kind.memory_bytes * (1 - FILLED)) for one in self.seats.hot.get(number, ()))
-        text = engines.exposition(number, self.meters.engines[number], room)
+        written = self.meters.written(number, self._clock())
+        text = engines.exposition(number, self.meters.engines[number], written, room)
         return None if text is None else WireAnswer(text, content_type=TEXT)
 
     def control(self, call: WireCall) -> WireAnswer:
@@ -132,7 +145,8 @@ class EmulatedGpus:
         load = DeviceLoad()
         if busy_s > 0 and seconds > 0:
             calls = (meter.call_s - seen.call_s) / busy_s
-            load = DeviceLoad(min(1.0, busy_s / seconds), calls, (meter.tokens - seen.tokens) / seconds)
+            share = min(1.0, busy_s / seconds)
+            load = DeviceLoad(kernels(share, calls), calls, (meter.tokens - seen.tokens) / seconds)
         live.state = after(live.state, live.device.kind, live.build, load, seconds)
         live.seen = msgspec.structs.replace(meter)
         luck = seed("ecc", str(live.device.number))

@@ -26,11 +26,31 @@ class DeviceMeter(msgspec.Struct):
     tokens: int = 0
 
 
+class EmulatedCall(msgspec.Struct, frozen=True):
+    """A call that runs: model, tokens of its prompt and of its answer, when it began, and how long it will take.
+
+    `first_s` is the time to its first token, `lasts_s` to its last.
+    """
+
+    model: int
+    prompt: int
+    written: int
+    began: float
+    first_s: float
+    lasts_s: float
+
+    def told(self, now: float) -> int:
+        """How many tokens of its answer are written."""
+        passed = now - self.began - self.first_s
+        writing = self.lasts_s - self.first_s
+        return min(self.written, int(self.written * passed / writing)) if passed > 0 and writing > 0 else 0
+
+
 class EngineMeter(msgspec.Struct):
-    """One model since the start: requests that ended, their tokens and seconds, and what runs now."""
+    """One model since the start: requests that ended, their tokens and seconds, and the calls that run now."""
 
     since: float = 0.0
-    running: int = 0
+    calls: list[EmulatedCall] = []
     cache_bytes: int = 0
     requests: int = 0
     prompt_tokens: int = 0
@@ -38,16 +58,6 @@ class EngineMeter(msgspec.Struct):
     first_s: float = 0.0
     request_s: float = 0.0
     queue_s: float = 0.0
-
-
-class EmulatedCall(msgspec.Struct, frozen=True):
-    """A call that runs: model, tokens of its prompt and of its answer, when it began, seconds to its first token."""
-
-    model: int
-    prompt: int
-    written: int
-    began: float
-    first_s: float
 
 
 class CallMeters:
@@ -60,37 +70,43 @@ class CallMeters:
 
     def begin(self, call: EmulatedCall) -> None:
         """A call arrives."""
-        self._change(call, call.began, 1)
-        engine = self.engines[call.model]
+        engine = self._change(call, call.began, 1)
+        engine.calls.append(call)
         engine.prompt_tokens += call.prompt
         engine.first_s += call.first_s
 
     def end(self, call: EmulatedCall, now: float) -> None:
         """It has ended, or its caller has left."""
-        self._change(call, now, -1)
-        engine = self.engines[call.model]
+        engine = self._change(call, now, -1)
+        engine.calls.remove(call)
         engine.requests += 1
-        engine.written_tokens += call.written
+        written = call.written if now >= call.began + call.lasts_s else call.told(now)
+        engine.written_tokens += written
         engine.request_s += now - call.began
         for device in self._hot.get(call.model, ()):
-            self.devices[device.number].tokens += call.prompt + call.written
+            self.devices[device.number].tokens += call.prompt + written
 
     def device(self, number: int, now: float) -> DeviceMeter:
         """A device's meter, brought up to now."""
         return _up_to(self.devices[number], now)
 
-    def _change(self, call: EmulatedCall, now: float, by: int) -> None:
+    def written(self, model: int, now: float) -> int:
+        """Tokens that a model has written, those of the calls that run included."""
+        engine = self.engines[model]
+        return engine.written_tokens + sum(call.told(now) for call in engine.calls)
+
+    def _change(self, call: EmulatedCall, now: float, by: int) -> EngineMeter:
         cache = by * (call.prompt + call.written) * token_bytes(call.model)
         engine = self.engines[call.model]
-        engine.queue_s += max(0, engine.running - SLOTS) * max(0.0, now - engine.since)
+        engine.queue_s += max(0, len(engine.calls) - SLOTS) * max(0.0, now - engine.since)
         engine.since = now
-        engine.running += by
         engine.cache_bytes += cache
         sits_on = self._hot.get(call.model, ())
         for device in sits_on:
             meter = _up_to(self.devices[device.number], now)
             meter.running += by
             meter.cache_bytes += cache // len(sits_on)
+        return engine
 
 
 def _up_to(meter: DeviceMeter, now: float) -> DeviceMeter:

@@ -19,6 +19,7 @@ from registry.emulators.gpus.physics import (
     at_rest,
     demand,
     events,
+    kernels,
     memory_used,
     settled,
 )
@@ -109,6 +110,11 @@ def test_two_steps_are_as_one_while_nothing_throttles(
     if at_once.throttled | in_two.throttled in (0, IDLE):
         assert in_two.temperature_c == pytest.approx(at_once.temperature_c)
         assert in_two.energy_j == pytest.approx(at_once.energy_j)
+
+
+@given(st.floats(0, 1), st.floats(1, 500), st.floats(0, 50))
+def test_more_calls_leave_fewer_gaps_between_kernels(share: float, calls: float, more: float) -> None:
+    assert 0.7 * share <= kernels(share, calls) <= kernels(share, calls + more) <= share
 
 
 def test_a_device_without_calls_comes_to_rest() -> None:
