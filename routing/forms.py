@@ -9,11 +9,12 @@ from django.utils.translation import gettext_lazy as _
 from controlplane.base.messages import Sentence
 from controlplane.base.refusals import Invalid
 from controlplane.base.web import words
+from registry.models import Credential
 from registry.specfile.errors import Findings
 from registry.specfile.rules import SizeKind
 from registry.specfile.values import size, written_size
-from routing.inventory import fields
-from routing.models import Device, Node
+from routing.inventory import endpoints, fields
+from routing.models import Device, Node, TelemetryEndpoint
 from routing.pushed.keys import LONGEST_NAME
 
 PLAIN = {"autocomplete": "off", "spellcheck": "false"}
@@ -167,3 +168,63 @@ def changed(row: Node | Device, draft: Mapping[str, Any]) -> dict[str, Any]:
 
 def _lines(labels: Mapping[str, str]) -> str:
     return "\n".join(f"{name}={value}" for name, value in labels.items())
+
+
+class TelemetryForm(forms.Form):
+    """An address that telemetry is scraped from."""
+
+    name = forms.CharField(label=_("Name"), max_length=200, widget=forms.TextInput(attrs=PLAIN))
+    kind = forms.ChoiceField(
+        label=_("What answers there"),
+        choices=lambda: [(one, words.word("telemetry_kind", one)) for one in endpoints.KINDS],
+    )
+    url = forms.CharField(
+        label=_("Address of its metrics"),
+        max_length=500,
+        help_text=_("Without a path, /metrics is asked."),
+        widget=forms.TextInput(
+            attrs={**PLAIN, "placeholder": "http://gpu-node-1:9400/metrics", "inputmode": "url"},
+        ),
+    )
+    node = forms.CharField(
+        label=_("Node"),
+        max_length=200,
+        required=False,
+        help_text=_("Empty: as the exporter says, else the host of the address."),
+        widget=forms.TextInput(attrs=PLAIN),
+    )
+    interval_s = forms.FloatField(
+        label=_("Asked every (seconds)"),
+        required=False,
+        min_value=endpoints.LEAST_SECONDS,
+        max_value=endpoints.MOST_SECONDS,
+        help_text=_("Empty: 1 for devices, 2 for model servers."),
+    )
+    credential = forms.ChoiceField(
+        label=_("Credential"),
+        required=False,
+        choices=lambda: [
+            ("", _("none")),
+            *((name, name) for name in Credential.objects.order_by("name").values_list("name", flat=True)),
+        ],
+    )
+    serves = forms.CharField(
+        label=_("Models of a model server"),
+        required=False,
+        help_text=_("Only if the one that fits is the wrong one: SERVED NAME=MODEL, one in each line"),
+        widget=forms.Textarea(attrs={**LINES, "rows": "2"}),
+    )
+    emulated = forms.BooleanField(label=_("Emulated: what it tells of is made up"), required=False)
+
+
+def telemetry_draft(form: TelemetryForm) -> dict[str, Any]:
+    """What a valid form gives the verb."""
+    lines = [line.strip() for line in form.cleaned_data["serves"].splitlines() if line.strip()]
+    serves = {name.strip(): model.strip() for name, _, model in (line.rpartition("=") for line in lines)}
+    return {**form.cleaned_data, "serves": serves}
+
+
+def telemetry_form(row: TelemetryEndpoint) -> dict[str, Any]:
+    """The form's first values for an endpoint."""
+    lines = "\n".join(f"{name}={model}" for name, model in row.serves.items())
+    return {**endpoints.told(row), "serves": lines}

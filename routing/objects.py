@@ -25,7 +25,7 @@ def devices(ids: Sequence[str]) -> dict[str, Named]:
 def endpoints(ids: Sequence[str]) -> dict[str, Named]:
     """Telemetry endpoints, which the log writes by number."""
     rows = TelemetryEndpoint.objects.filter(pk__in=_numbers(ids)).values_list("pk", "name")
-    return {str(pk): Named(name, f"{reverse('gpus')}#te-{pk}") for pk, name in rows}
+    return {str(pk): Named(name, f"{reverse('gpus-telemetry')}#te-{pk}") for pk, name in rows}
 
 
 def tariffs(ids: Sequence[str]) -> dict[str, Named]:

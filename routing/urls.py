@@ -10,7 +10,19 @@ from routing.api import fleet as fleet_api
 from routing.api import history as history_api
 from routing.api import lab as lab_api
 from routing.api import telemetry as telemetry_api
-from routing.views import agents, calls, device, energy, energy_prices, fleet, hosted, inventory, lab, playground
+from routing.views import (
+    agents,
+    calls,
+    device,
+    energy,
+    energy_prices,
+    fleet,
+    hosted,
+    inventory,
+    lab,
+    playground,
+    telemetry,
+)
 
 pages: list[URLPattern] = [
     path("calls", calls.calls, name="calls"),
@@ -34,6 +46,10 @@ pages: list[URLPattern] = [
     path("gpus/<int:device_id>/labels", fleet.device_labels, name="gpus-labels"),
     path("gpus/<int:device_id>/<str:move>", fleet.device_move, name="gpus-move"),
     path("gpus/models", hosted.hosted, name="hosted"),
+    path("gpus/telemetry", telemetry.sources, name="gpus-telemetry"),
+    path("gpus/telemetry/add", telemetry.source_add, name="gpus-telemetry-add"),
+    path("gpus/telemetry/<int:endpoint_id>/edit", telemetry.source_edit, name="gpus-telemetry-edit"),
+    path("gpus/telemetry/<int:endpoint_id>/<str:move>", telemetry.source_move, name="gpus-telemetry-move"),
     path("gpus/trends/<path:uuid>", device.device_trends, name="gpus-trends"),
     path("gpus/events/<path:uuid>", device.device_events, name="gpus-events"),
     path("gpus/<path:uuid>", device.device, name="gpus-device"),

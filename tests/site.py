@@ -31,6 +31,7 @@ PAGES = (
     "/gpus/agents",
     "/gpus/nodes/new",
     "/gpus/new",
+    "/gpus/telemetry",
     "/gpus/models",
     "/gpus/models?by=device",
     "/energy",

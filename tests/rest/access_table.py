@@ -121,6 +121,10 @@ POST   gpus/new                                    engineer -
 GET    gpus/<int:device_id>/edit                   engineer -
 POST   gpus/<int:device_id>/edit                   engineer -
 GET    gpus/models                                 viewer   -
+GET    gpus/telemetry                              viewer   -
+POST   gpus/telemetry/add                          engineer -
+POST   gpus/telemetry/<int:endpoint_id>/edit       engineer -
+POST   gpus/telemetry/<int:endpoint_id>/<str:move> engineer -
 GET    gpus/trends/<path:uuid>                     viewer   -
 GET    gpus/events/<path:uuid>                     viewer   -
 GET    gpus/<path:uuid>                            viewer   -
