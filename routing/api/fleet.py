@@ -106,12 +106,25 @@ class DeviceShape(serializers.ModelSerializer[Device]):
     class Meta:
         model = Device
         fields = (
-            *("id", "node", "uuid", "parent", "serial", "vendor", "model", "index", "memory_bytes", "used_bytes"),
+            *(
+                "id",
+                "node",
+                "emulated",
+                "uuid",
+                "parent",
+                "serial",
+                "vendor",
+                "model",
+                "index",
+                "memory_bytes",
+                "used_bytes",
+            ),
             *("power_limit_w", "links", "labels", "state", "available", "corrected", "gone_at", "seen_at"),
             *("created_at", "placements", "latest"),
         )
 
     node = serializers.CharField(source="node.name", read_only=True)
+    emulated = serializers.BooleanField(source="node.emulated", read_only=True)
     parent: Any = serializers.CharField(source="parent.uuid", read_only=True, allow_null=True, default=None)
     used_bytes = serializers.IntegerField(read_only=True)
     available = serializers.SerializerMethodField(help_text="whether new work may be placed there")

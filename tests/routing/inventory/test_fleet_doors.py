@@ -179,6 +179,13 @@ def test_what_a_field_cannot_hold_is_told_beside_it_and_nothing_is_lost(
     assert Device.objects.count() == 1
 
 
+def test_a_device_says_by_rest_whether_it_is_emulated(door: Callable[[str], Client]) -> None:
+    for name, emulated in (("real", False), ("made-up", True)):
+        discovery.discovered(SeenNode(name, emulated=emulated), [SeenDevice(f"g-{name}", "nvidia", "H100")])
+    found = door("viewer").get("/api/devices/").json()["results"]
+    assert {one["node"]: one["emulated"] for one in found} == {"real": False, "made-up": True}
+
+
 def test_only_what_a_person_changed_is_a_correction(door: Callable[[str], Client], person: Person) -> None:
     seen = SeenDevice("g0", "nvidia", "H100", index=3, memory_bytes=80 * 10**9, power_limit_w=700.0)
     discovery.discovered(SeenNode("n", labels={"zone": "a"}), [seen])
