@@ -13,6 +13,7 @@ from controlplane.base.models import Job, User
 from registry.access import callers, credentials
 from registry.models import Model, Release
 from routing.models import CallRecord
+from routing.pushed import keys
 from versions.models import Manifest, Outage, Scan, Source, Update
 from versions.review import decisions
 from versions.scan import ManifestLine, digest_of, packed
@@ -132,6 +133,7 @@ def furnish(owner: User) -> None:
     """One of everything that pages show."""
     models = write_models(12)
     callers.create(owner, "support bot", ["call"], callers.KeyLimits(models=["chat-*"], calls_per_minute=60))
+    keys.create(owner, "gpu-node-07")
     credentials.create(owner, "gateway", "https://gpu.example:8443", "hf_0123456789abcdef")
     now = timezone.now()
     for number, model in enumerate(models):

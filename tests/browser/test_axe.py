@@ -152,6 +152,7 @@ def states(model: Model, job: Job, race: Job) -> Iterator[tuple[str, Reach]]:
     yield from ((review, open_dialog("defer")), (review, open_dialog("emergency")), ("/reviews?q=zzz", at_rest))
     source = f"/sources/{Source.objects.get().pk}"
     yield from ((source, at_rest), (source, open_dialog("change-source")), ("/sources", open_dialog("new-source")))
+    yield "/gpus/agents", open_dialog("new-agent")
     yield from (("/models?q=zzz", at_rest), ("/models?state=unreachable", pick_rows), ("/no-such-page", at_rest))
     yield from (("/models/import", check_bad_file), ("/calls", open_call), ("/audit", open_row))
     yield from (("/models", open_palette("chat")), ("/models", open_palette("zzz")), ("/models", open_help))

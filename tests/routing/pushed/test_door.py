@@ -11,6 +11,7 @@ from redis import RedisError
 from controlplane.base import events, redis_names
 from controlplane.base.models import User
 from routing.history import latest, store
+from routing.inventory import verbs as inventory
 from routing.models import AgentKey, Device, Node
 from routing.pushed import budget, keys, standing
 from routing.pushed.hearing import news
@@ -87,6 +88,22 @@ def test_an_agent_takes_over_no_other_agents_node_nor_its_devices(door: Knocking
     told = door.push(second, facts=same)[2]["complaints"]
     assert told[0].startswith("the agent node-a reports as node-a, which has this name or this machine id too")
     assert {one.uuid: one.node.name for one in Device.objects.select_related("node")} == {"G1": "node-a"}
+
+
+def test_a_node_that_a_person_renamed_or_removed_goes_on(
+    door: Knocking, agent: Agent, person: Callable[..., User]
+) -> None:
+    secret, engineer = agent("node-a"), person("engineer")
+    run = door.begin(secret, "G1")
+    inventory.edit_node(engineer, Node.objects.get().pk, {"name": "rack-7"})
+    assert door.push(secret, facts=NodeFacts("", "", {}, [DeviceFacts("G1", "nvidia", "H100")]))[2]["complaints"] == []
+    assert [one.name for one in Node.objects.all()] == ["rack-7"]
+    assert door.push(secret, run=run, frames=[packed(1, G1=1.0)])[2] == {
+        "run": run, "kept": 1, "complaints": [], "facts": False,
+    }  # fmt: skip
+    inventory.remove(Node, engineer, Node.objects.get().pk)
+    door.begin(secret, "G1")
+    assert [one.name for one in Node.objects.all()] == ["node-a"]
 
 
 def test_ten_times_the_rate_is_refused_and_the_others_go_on(door: Knocking, agent: Agent) -> None:
