@@ -28,7 +28,7 @@ def heard(name: str, age_s: float, *complaints: Complaint) -> None:
     said = SourceReading({"GPU-a": Observed(values={"power_watts": 1.0})}, complaints)
     frame = frames.pack(f"agent:{name}", 1, 1, time.time(), said)
     body = latest.encode(latest.LatestFrame(time.time() - age_s, frame))
-    events.store().hset(redis_names.TELEMETRY_LATEST, frame.source, body)
+    events.store().hset(redis_names.TELEMETRY_LATEST, mapping={frame.source: body})
 
 
 def test_a_key_is_shown_once_and_only_its_hash_is_kept(visitor: Visitor) -> None:
