@@ -10,6 +10,7 @@ import numpy as np
 from django.db import DatabaseError
 
 from controlplane.base.stream_frames import StreamColumn, StreamTable
+from routing.fleet import queues
 from routing.history.current import STALE_SECONDS, CurrentValues, known
 from routing.history.latest import LatestValues
 from routing.inventory import listing
@@ -33,7 +34,10 @@ NAN = math.nan
 
 @dataclass(frozen=True, slots=True)
 class ListedDevice:
-    """A device as the live table knows it. `state` counts its node's, too; `whole` is false for a slice of another."""
+    """A device as the live table knows it. `state` counts its node's, too; `whole` is false for a slice of another.
+
+    `engines` are the subjects of telemetry that serve what sits there.
+    """
 
     id: int
     uuid: str
@@ -41,6 +45,7 @@ class ListedDevice:
     whole: bool
     emulated: bool
     memory_bytes: int | None
+    engines: tuple[str, ...] = ()
 
 
 class ListedDevices:
@@ -55,19 +60,21 @@ class ListedDevices:
         if time.monotonic() - self._read_at > INVENTORY_SECONDS:
             try:
                 self._rows = tuple(listed())
-                self._read_at = time.monotonic()
             except DatabaseError:
                 if not self._rows:
                     raise
+            self._read_at = time.monotonic()
         return self._rows
 
 
 def listed() -> Iterable[ListedDevice]:
     """Every device by node and number. Raises DatabaseError."""
+    serving = queues.engines_of(known().by_subject.keys())
     fields = ("pk", "uuid", "state", "node__held", "parent_id", "node__emulated", "vendor", "memory_bytes")
     for pk, uuid, state, held, parent, emulated, vendor, memory in listing.ordered(Device.objects).values_list(*fields):
         shown = held if state == DeviceState.READY else state
-        yield ListedDevice(pk, uuid, STATES.index(shown), parent is None, emulated or vendor == "emulated", memory)
+        made_up = emulated or vendor == "emulated"
+        yield ListedDevice(pk, uuid, STATES.index(shown), parent is None, made_up, memory, serving.get(pk, ()))
 
 
 def of_row(row: Device) -> ListedDevice:
@@ -85,7 +92,7 @@ def table(rows: Sequence[ListedDevice], values: CurrentValues) -> StreamTable:
     ages = {one.source: one.age_s for one in told if one is not None}
     numbers = np.full((len(COLUMNS), len(rows)), NAN)
     for at, (row, one) in enumerate(zip(rows, told, strict=True)):
-        numbers[:, at] = (*_numbers(row, one), row.state)
+        numbers[:, at] = (*_numbers(row, one, queues.waiting(row.engines, values.by_subject)), row.state)
     return StreamTable(
         COLUMNS,
         [row.id for row in rows],
@@ -115,7 +122,7 @@ def totals(rows: Sequence[ListedDevice], told: Sequence[LatestValues | None]) ->
     }
 
 
-def _numbers(row: ListedDevice, one: LatestValues | None) -> tuple[float, ...]:
+def _numbers(row: ListedDevice, one: LatestValues | None, queue: float | None) -> tuple[float, ...]:
     values = one.values if one is not None else {}
     memory = _memory(row, values)
     return (
@@ -123,7 +130,7 @@ def _numbers(row: ListedDevice, one: LatestValues | None) -> tuple[float, ...]:
         memory[0] / memory[1] if memory is not None else NAN,
         values.get("temperature_celsius", NAN),
         values.get("power_watts", NAN),
-        values.get("requests_waiting", NAN),
+        NAN if queue is None else queue,
     )
 
 

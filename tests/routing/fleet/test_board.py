@@ -17,7 +17,7 @@ from routing.history.current import FORGOTTEN_SECONDS, STALE_SECONDS, CurrentVal
 from routing.history.latest import LatestValues
 from routing.inventory import discovery, exchange, replicas, verbs
 from routing.inventory.discovery import SeenDevice, SeenNode
-from routing.models import Device
+from routing.models import Device, TelemetryEndpoint
 
 pytestmark = pytest.mark.django_db
 Visitor = Callable[..., Client]
@@ -84,6 +84,22 @@ def test_sums_count_whole_devices_that_report_now(fleet: User, says: Callable[..
     more = devices.now().more
     assert (more["devices"], more["emulated"], more["reporting"], more["power_w"]) == (4, 1, 2, 397.2)
     assert (more["memory_used"], more["memory_total"], more["utilization"]) == (40e9, 80e9, pytest.approx(0.634))
+
+
+def test_calls_that_wait_in_an_engine_wait_for_its_devices(fleet: User, says: Callable[..., None]) -> None:
+    told: dict[str, tuple[float, dict[str, float]]] = {}
+    for name, port in (("chat", 1), ("draw", 2)):
+        Model.objects.create(name=name, type="chat", protocol="openai", endpoint=f"http://10.0.0.1:{port}")
+        row = TelemetryEndpoint.objects.create(
+            name=name, kind="vllm", url=f"http://10.0.0.1:{port}/metrics", interval_s=1, state="well"
+        )
+        replica = replicas.known(name, f"http://10.0.0.1:{port}").pk
+        replicas.place(replica, {pk_of(uuid): 10**9 for uuid in ("GPU-0", f"GPU-{port}")})
+        for age, waiting in ((0.0, 3.0), (STALE_SECONDS + 1, 50.0)):
+            told[f"engine:{row.pk}/{name if age == 0 else 'old'}"] = (age, {"requests_waiting": waiting})
+    says(told)
+    shown = {one.uuid: heat.readings(devices.now())[one.pk].shown["queue"] for one in Device.objects.all()}
+    assert shown == {"GPU-0": "6", "GPU-1": "3", "GPU-2": "3", "MIG-1": "–", "E-0": "–"}
 
 
 def test_what_no_source_gives_is_absent_and_never_zero(fleet: User, says: Callable[..., None]) -> None:
