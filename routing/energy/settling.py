@@ -9,6 +9,7 @@ and the mark are written in one transaction, and what waits is taken away in it.
 import logging
 import time
 from dataclasses import dataclass
+from datetime import date
 from typing import cast
 
 import numpy as np
@@ -21,7 +22,7 @@ from routing.energy.curve import STEP, Array, Numbers, summed
 from routing.energy.placing import PlacementHistory
 from routing.energy.shares import ReplicaRates, rates
 from routing.energy.tariffs import TariffHistory, between
-from routing.energy.totals import EnergyTotals
+from routing.energy.totals import OF_MODELS, EnergyTotals
 from routing.energy.windows import EnergyWindow, WindowClaims
 from routing.energy_tables import EnergyMark, WaitingCall
 from routing.history.partitions import stamp
@@ -32,6 +33,8 @@ seconds has come."""
 MOST_WINDOWS, MOST_CALLS, AT_ONCE = 60, 20_000, 360 * STEP
 LONGEST_AWAY = 23 * 3600
 """What lies further back is not settled any more: history has steps of ten seconds for a day."""
+TRIFLE = 1e-6
+"""Seconds that are an error of rounding."""
 ONLY_ONE = 0x0E4E26
 """The advisory lock of those who settle."""
 log = logging.getLogger(__name__)
@@ -82,7 +85,9 @@ def _batch(limit: int, now: float) -> tuple[int, int]:
     if batch is not None:
         _claim(batch, placed, totals)
     totals.write(placed.names, words)
-    WaitingCall.objects.filter(pk__in=[call.pk for call in calls]).delete()
+    with connection.cursor() as cursor:
+        done = [call.pk for call in calls]
+        cursor.execute(f"delete from {WaitingCall._meta.db_table} where id = any(%s)", [done])  # noqa: S608
     EnergyMark.objects.filter(pk=mark.pk).update(until=stamp(end), looked_at=stamp(now))
     return count, len(calls)
 
@@ -167,13 +172,15 @@ def _rates(at: int, window: EnergyWindow, placed: PlacementHistory) -> tuple[Num
 
 def _count(batch: ClaimingCalls, claimed: Array, prices: TariffHistory, totals: EnergyTotals) -> None:
     """Count calls and tokens on the day on which they began, and the seconds for which there is no window."""
-    spent = summed(batch.place, batch.ended - batch.began, len(batch.whose))
-    missing = np.maximum(0.0, spent - claimed)
+    missing = np.maximum(0.0, summed(batch.place, batch.ended - batch.began, len(batch.whose)) - claimed)
+    missing[missing < TRIFLE] = 0.0
+    counted: dict[tuple[date, str], Array] = {}
     for call, place in zip(batch.calls, batch.place.tolist(), strict=True):
-        replica, key = batch.whose[place].tolist()
         tariff = prices.at(call.began.timestamp())
-        row = totals.models[call.began.date(), replica, key, tariff.currency if tariff is not None else ""]
-        row[:3] += (1, call.prompt_tokens, call.completion_tokens)
-        if missing[place] > 1e-6:
-            row[3:5] += missing[place]
-            missing[place] = 0.0
+        of = (call.began.date(), tariff.currency if tariff is not None else "")
+        if of not in counted:
+            counted[of] = np.zeros((len(batch.whose), len(OF_MODELS)))
+        unmeasured, missing[place] = missing[place], 0.0
+        counted[of][place, :5] += (1, call.prompt_tokens, call.completion_tokens, unmeasured, unmeasured)
+    for of, rows in counted.items():
+        totals.models[of].append((batch.whose, rows))

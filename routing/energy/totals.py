@@ -10,7 +10,7 @@ from django.db import connection
 from django.utils import timezone
 from psycopg.sql import SQL, Composed, Identifier
 
-from routing.energy.curve import STEP, Array, Numbers
+from routing.energy.curve import STEP, Array, Numbers, summed
 from routing.energy.placing import Served
 from routing.energy.shares import ReplicaRates
 from routing.energy.windows import EnergyWindow
@@ -26,7 +26,6 @@ OF_DEVICES = (
     *("known_s", "counted_s", "unknown_s", "joules", "money", "priced_joules", "carbon_joules", "grams"),
     *("busy_joules", "busy_money", "busy_grams"),
 )
-_USED = OF_MODELS.index("joules")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,63 +40,64 @@ class DeviceWords:
 
 @dataclass(slots=True)
 class EnergyTotals:
-    """By how much the rows of days grow: of models by day, replica, key and currency; of devices by day and device."""
+    """By how much the rows of days grow, by day and currency: of replicas with keys, and of devices."""
 
-    models: dict[tuple[date, int, int, str], Array] = field(
-        default_factory=lambda: defaultdict(lambda: np.zeros(len(OF_MODELS)))
-    )
-    devices: dict[tuple[date, str, int], Array] = field(
-        default_factory=lambda: defaultdict(lambda: np.zeros(len(OF_DEVICES)))
-    )
+    models: dict[tuple[date, str], list[tuple[Numbers, Array]]] = field(default_factory=lambda: defaultdict(list))
+    devices: dict[tuple[date, str], list[tuple[Numbers, Array]]] = field(default_factory=lambda: defaultdict(list))
 
     def measured(self, at: int, window: EnergyWindow) -> None:
         """A new window: all that its devices used."""
         facts, gram = window.facts, window.grams_per_joule
-        grams = np.zeros(len(facts.devices)) if gram is None else facts.joules * gram
-        columns = facts.columns()
-        added = np.stack(
+        columns, nothing = facts.columns(), np.zeros(len(facts.devices))
+        added = np.column_stack(
             [
                 *(facts.known_s, facts.counted_s, STEP - facts.known_s, facts.joules, columns[:, 1], columns[:, 2]),
-                *(facts.joules * (gram is not None), grams),
-            ],
-            axis=1,
+                *(facts.joules * (gram is not None), facts.joules * (gram or 0.0), nothing, nothing, nothing),
+            ]
         )
-        day = stamp(at).date()
-        for device, row in zip(facts.devices.tolist(), added, strict=True):
-            self.devices[day, window.currency, device][: added.shape[1]] += row
+        self.devices[stamp(at).date(), window.currency].append((facts.devices, added))
 
     def shared(self, at: int, window: EnergyWindow, replicas: Numbers, found: ReplicaRates, sign: int) -> None:
         """What calls used in a window (`sign` 1), or used before late calls came (-1)."""
-        day, gram = stamp(at).date(), window.grams_per_joule or 0.0
+        of, gram = (stamp(at).date(), window.currency), window.grams_per_joule or 0.0
         claims, place = window.claims, np.searchsorted(replicas, window.claims.replicas)
         used = found.used[place] * claims.seconds[:, None]
-        carbon = used[:, :1] * (window.grams_per_joule is not None)
+        carbon = used[:, 0] * (window.grams_per_joule is not None)
         unmeasured = claims.seconds * (1 - found.measured[place])
-        rows = sign * np.column_stack([claims.seconds, unmeasured, used, carbon, used[:, :1] * gram])
-        for replica, key, row in zip(claims.replicas.tolist(), claims.keys.tolist(), rows, strict=True):
-            self.models[day, replica, key, window.currency][_USED - 2 :] += row
+        counted = np.zeros((len(place), 3))
+        rows = np.column_stack([counted, claims.seconds, unmeasured, used, carbon, used[:, 0] * gram])
+        self.models[of].append((np.stack([claims.replicas, claims.keys], axis=1), sign * rows))
         busy = np.flatnonzero(found.busy)
-        joules = window.facts.joules * found.busy
-        money = window.facts.columns()[:, 1] * found.busy
-        moved = sign * np.column_stack([joules, money, joules * gram])
-        for device, row in zip(window.facts.devices[busy].tolist(), moved[busy], strict=True):
-            self.devices[day, window.currency, device][-3:] += row
+        joules = (window.facts.joules * found.busy)[busy]
+        money = (window.facts.columns()[:, 1] * found.busy)[busy]
+        whole = np.zeros((len(busy), len(OF_DEVICES) - 3))
+        moved = np.column_stack([whole, joules, money, joules * gram])
+        self.devices[of].append((window.facts.devices[busy], sign * moved))
 
     def write(self, names: Mapping[int, Served], words: Mapping[int, DeviceWords]) -> None:
         """Add all of it to the rows of days."""
         models: dict[tuple[date, str, int, str], Array] = defaultdict(lambda: np.zeros(len(OF_MODELS)))
-        for (day, replica, key, currency), row in self.models.items():
-            models[day, names[replica][0], key, currency] += row
+        for (day, currency), parts in self.models.items():
+            for (replica, key), row in zip(*_joined(parts), strict=True):
+                models[day, names[replica][0], key, currency] += row
         _grow(_MODELS, [(*of, *row.tolist()) for of, row in models.items() if row.any()])
-        known = {of: row for of, row in self.devices.items() if of[2] in words and row.any()}
         _grow(
             _DEVICES,
             [
                 (day, one.uuid, currency, one.model, one.node, one.emulated, *row.tolist())
-                for (day, currency, device), row in known.items()
+                for (day, currency), parts in self.devices.items()
+                for (device,), row in zip(*_joined([(of[:, None], rows) for of, rows in parts]), strict=True)
+                if device in words
                 for one in [words[device]]
             ],
         )
+
+
+def _joined(parts: Sequence[tuple[Numbers, Array]]) -> tuple[list[list[int]], Array]:
+    """What the rows are of, each once, and the sums of rows."""
+    of, place = np.unique(np.concatenate([of for of, _ in parts]), axis=0, return_inverse=True)
+    rows = np.concatenate([rows for _, rows in parts])
+    return of.tolist(), np.column_stack([summed(place.ravel(), column, len(of)) for column in rows.T])
 
 
 @dataclass(frozen=True, slots=True)

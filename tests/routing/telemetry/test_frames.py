@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from routing.samples import chunks
 from routing.samples.dimensions import SERIES
-from routing.samples.frames import Frame, FrameInvalid, column, decode, encode, pack, unpack
+from routing.samples.frames import Frame, FrameInvalid, columns, decode, encode, pack, stored, unpack
 from routing.samples.readings import Complaint, Observed, SourceReading
 
 values = st.dictionaries(st.sampled_from(sorted(SERIES)), st.floats(0, 1), max_size=8)
@@ -94,8 +94,9 @@ def test_a_chunk_is_read_back_without_what_was_never_measured() -> None:
 
 
 @given(readings)
-def test_one_series_of_a_frame_is_read_alone(given: dict[str, dict[str, float]]) -> None:
-    frame = pack("node-a", 1, 2, 3.0, reading(given))
+def test_one_series_of_frames_that_are_alike_is_read_alone(given: dict[str, dict[str, float]]) -> None:
+    frame = stored(encode(pack("node-a", 1, 2, 3.0, reading(given))))
     for series in SERIES.values():
         told = [one.get(series.name, math.nan) for one in unpack(frame).values()]
-        assert column(frame, series.position).tolist() == pytest.approx(told, nan_ok=True)
+        for row in columns([frame, frame], series.position).tolist():
+            assert row == pytest.approx(told, nan_ok=True)
