@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from routing.device import figures
-from routing.history import current, trends
+from routing.history import current, moments
 from routing.samples.dimensions import DIMENSIONS, Dimension
 
 NAMES = tuple(series.name for one in DIMENSIONS for series in one.series)
@@ -79,6 +79,6 @@ def at(uuid: str, moment: float, clock: float) -> DeviceValues:
     """The values of a device at a moment (Unix time) of the last 30 days. `clock` is the time now."""
     found = {
         name: SeriesValue(name, figures.text(name, one.value), one.value, one.age_s)
-        for name, one in trends.at(uuid, NAMES, moment, clock).items()
+        for name, one in moments.at(uuid, NAMES, moment, clock).items()
     }
     return DeviceValues(found, "", min((one.age_s for one in found.values()), default=None))

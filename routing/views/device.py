@@ -16,12 +16,12 @@ from controlplane.base.web.doors import PersonRequest, page
 from routing.alerts.reading import FiringAlerts, firing
 from routing.device import events, moment, packing, values
 from routing.device.values import DeviceValues
-from routing.history import trends
+from routing.history import charts
 from routing.inventory import listing
 from routing.models import Device
 from routing.samples import reasons
 
-SPAN_S = 3600
+SPAN_S, POINTS = 3600, 360
 STEP = timedelta(minutes=10)
 HEADLINES = (
     "utilization_ratio", "sm_active_ratio", "tensor_active_ratio", "dram_active_ratio",
@@ -111,12 +111,8 @@ def device_trends(request: PersonRequest, uuid: str) -> HttpResponse:
     row = listing.device_named(request.user, uuid)
     clock = time.time()
     end = _moment(request, clock) or clock
-    found = trends.over(row.uuid, (*TREND_NAMES, "throttle_reasons"), end - SPAN_S, end, clock)
-    given = {
-        name: [None if value is None else float(f"{value:.6g}") for value in column]
-        for name, column in found.columns.items()
-        if any(value is not None for value in column)
-    }
+    found = charts.chart(row.uuid, (*TREND_NAMES, "throttle_reasons"), end - SPAN_S, end, clock, POINTS)
+    given = {name: column for name, column in found.series.items() if any(value is not None for value in column)}
     return JsonResponse({"start": found.start, "step": found.step, "end": end, "columns": given})
 
 

@@ -4,7 +4,6 @@ import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from django.db import connection
@@ -15,7 +14,7 @@ from controlplane.base import events
 from controlplane.base.models import User
 from routing.alerts.models import Alert
 from routing.device import events as happened
-from routing.history import current, latest, rolling, store, trends
+from routing.history import current, latest, moments, rolling, store
 from routing.history.current import CurrentCache
 from routing.models import Device
 from routing.samples.dimensions import DIMENSIONS
@@ -165,9 +164,11 @@ def test_errors_of_a_day_are_steps_with_their_meaning(visitor: Visitor, device: 
     assert [round(clock - one.at, -2) for one in found.shown] == [700, 2000, 3100]
 
 
-def test_a_counter_that_falls_began_anew_and_a_cleared_error_is_none() -> None:
-    steps = [happened._step("ecc_corrected_errors_total", 1.0, 900.0, 4.0), happened._step("last_error", 1.0, 79.0, 0)]
-    assert [[one.more for one in step] for step in steps] == [[4.0], []]
+def test_a_counter_is_told_by_the_hour_begins_anew_when_it_falls_and_a_cleared_error_is_none() -> None:
+    steps = [(3600 + at, before, after) for at, before, after in ((0, 1.0, 3.0), (10, 3.0, 900.0), (20, 900.0, 4.0))]
+    grown = [*happened._grown("pcie_replays_total", [*steps, (7200, 4.0, 5.0)])]
+    assert [(one.at, one.more, one.value) for one in grown] == [(3600, 903.0, 4.0), (7200, 1.0, 5.0)]
+    assert [*happened._became("last_error", [(3600, 79.0, 0.0)])] == []
 
 
 def test_states_have_words(visitor: Visitor, device: Device) -> None:
@@ -212,12 +213,11 @@ def test_pages_of_a_device_take_few_queries(visitor: Visitor, device: Device) ->
         assert len(queries) <= MOST_QUERIES, address
 
 
-def test_history_of_minutes_serves_what_is_older_than_a_day(device: Device) -> None:
+def test_what_is_older_than_a_day_is_told_in_minutes(device: Device) -> None:
     clock = time.time()
     feeding.live_an_hour(clock, 7200)
     later = clock + 2 * 86_400
     rolling.roll(later)
-    found: Any = trends.over(FULL, ["power_watts"], clock - 5400, clock - 1800, later)
-    assert found.step == 60
-    assert sum(value is not None for value in found.columns["power_watts"]) > 40
-    assert "power_watts" in trends.at(FULL, ["power_watts"], clock - 4000, later)
+    found = moments.at(FULL, ["power_watts", "voltage_volts"], clock - 4000, later)
+    assert found["power_watts"].value == pytest.approx(feeding.values_at(4000)["power_watts"], abs=70)
+    assert "voltage_volts" not in found
