@@ -4,6 +4,8 @@ from django.urls import URLPattern, path
 
 from controlplane.base.rest.generics import routes
 from routing.api import agents as agents_api
+from routing.api import alert_rules as alert_rules_api
+from routing.api import alerts as alerts_api
 from routing.api import calls as calls_api
 from routing.api import energy as energy_api
 from routing.api import fleet as fleet_api
@@ -12,6 +14,9 @@ from routing.api import lab as lab_api
 from routing.api import telemetry as telemetry_api
 from routing.views import (
     agents,
+    alert_receivers,
+    alert_rules,
+    alerts,
     calls,
     device,
     energy,
@@ -25,6 +30,18 @@ from routing.views import (
 )
 
 pages: list[URLPattern] = [
+    path("alerts", alerts.alerts, name="alerts"),
+    path("alerts/silences/new", alerts.silence_create, name="alert-silence-create"),
+    path("alerts/silences/<int:silence_id>/end", alerts.silence_end, name="alert-silence-end"),
+    path("alerts/rules", alert_rules.rules, name="alert-rules"),
+    path("alerts/rules/edit", alert_rules.rules_edit, name="alert-rules-edit"),
+    path("alerts/rules.yaml", alert_rules.rules_export, name="alert-rules-export"),
+    path("alerts/rules/<str:name>/<str:wanted>", alert_rules.rule_switch, name="alert-rule-switch"),
+    path("alerts/receivers", alert_receivers.receivers, name="alert-receivers"),
+    path("alerts/receivers/new", alert_receivers.receiver_create, name="alert-receiver-create"),
+    path("alerts/receivers/<int:receiver_id>/<str:wanted>", alert_receivers.receiver_act, name="alert-receiver-act"),
+    path("alerts/<int:alert_id>/silence", alerts.alert_silence, name="alert-silence"),
+    path("alerts/<int:alert_id>/acknowledge", alerts.alert_acknowledge, name="alert-acknowledge"),
     path("calls", calls.calls, name="calls"),
     path("calls/newer", calls.calls_newer, name="calls-newer"),
     path("calls/traffic", calls.calls_traffic, name="calls-traffic"),
@@ -70,6 +87,20 @@ pages: list[URLPattern] = [
     path("routing/lab/<uuid:job_id>/progress", lab.lab_progress, name="lab-progress"),
 ]
 api: list[URLPattern] = [
+    *routes("alerts", alerts_api.Alerts.as_view(), "alerts"),
+    *routes("alerts/<int:alert_id>", alerts_api.OneAlert.as_view(), "alert"),
+    *routes("alerts/<int:alert_id>/acknowledge", alerts_api.AcknowledgeAlert.as_view(), "alert-acknowledge"),
+    *routes("alerts/rules", alert_rules_api.Rules.as_view(), "alert-rules"),
+    *routes("alerts/rules.yaml", alert_rules_api.RulesYaml.as_view(), "alert-rules-yaml"),
+    *routes("alerts/rules/check", alert_rules_api.CheckRules.as_view(), "alert-rules-check"),
+    *routes("alerts/rules/<str:name>", alert_rules_api.OneRule.as_view(), "alert-rule"),
+    *routes("alerts/silences", alerts_api.Silences.as_view(), "alert-silences"),
+    *routes("alerts/silences/<int:silence_id>", alerts_api.OneSilence.as_view(), "alert-silence"),
+    *routes("alerts/receivers", alerts_api.AlertReceivers.as_view(), "alert-receivers"),
+    *routes("alerts/receivers/<int:receiver_id>", alerts_api.OneAlertReceiver.as_view(), "alert-receiver"),
+    *routes("alerts/receivers/<int:receiver_id>/rotate", alerts_api.RotateSecret.as_view(), "alert-receiver-rotate"),
+    *routes("alerts/receivers/<int:receiver_id>/test", alerts_api.TryReceiver.as_view(), "alert-receiver-test"),
+    *routes("alerts/receivers/<int:receiver_id>/messages", alerts_api.ReceiverMessages.as_view(), "alert-messages"),
     *routes("calls", calls_api.Calls.as_view(), "calls"),
     *routes("calls/<path:call_id>", calls_api.OneCall.as_view(), "call"),
     *routes("fleet.yaml", fleet_api.FleetYaml.as_view(), "fleet-yaml"),

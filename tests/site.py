@@ -12,6 +12,8 @@ from django.utils import timezone
 from controlplane.base.models import Job, User
 from registry.access import callers, credentials
 from registry.models import Model, Release
+from routing.alerts import rules
+from routing.alerts.models import Alert, AlertMessage, AlertReceiver, Silence
 from routing.models import CallRecord
 from routing.pushed import keys
 from versions.models import Manifest, Outage, Scan, Source, Update
@@ -30,6 +32,11 @@ PAGES = (
     "/gpus?view=table",
     "/gpus/import",
     "/gpus/agents",
+    "/alerts",
+    "/alerts?view=resolved",
+    "/alerts/rules",
+    "/alerts/rules/edit",
+    "/alerts/receivers",
     "/gpus/nodes/new",
     "/gpus/new",
     "/gpus/telemetry",
@@ -150,10 +157,38 @@ def furnish(owner: User) -> None:
             adapted=[{"parameter": "temperature", "action": "clamp"}],
         )
     furnish_updates(models[0], owner)
+    furnish_alerts()
     furnish_sources(models[1])
     failed = {"state": "failed", "finished_at": now, "error": {"message": "worker died"}}
     Job.objects.create(kind="import", title="Import a.yaml", due_at=now, **failed)
     Job.objects.create(kind="probe", state="running", due_at=now, progress={"done": 3, "failed": 1, "total": 9})
+
+
+def furnish_alerts() -> None:
+    """Rules, an alert in each state, a silence, and a receiver that was switched off."""
+    rules.ensure_shipped()
+    now = timezone.now()
+    for number, state in enumerate(("pending", "firing", "firing", "resolved")):
+        at = now - timedelta(minutes=5 * number + 1)
+        Alert.objects.create(
+            rule="DeviceHot", kind="device", subject=f"GPU-{number}", state=state, severity="critical", value=91.0,
+            labels={"node": "rack-7-node-1", "emulated": "true"}, expr="temperature_celsius > 85", unit="celsius",
+            annotations={"summary": "GPU-1 is hot", "summary_zh": "GPU-1 过热"}, threshold="> 85", since=at,
+            fired_at=at if state != "pending" else None, resolved_at=now if state == "resolved" else None,
+            end="subject" if state == "resolved" else "", acknowledged_by="ada" if number == 2 else "",
+        )  # fmt: skip
+    matchers = [{"name": "subject", "op": "=", "value": "GPU-1"}]
+    ends = now + timedelta(hours=2)
+    Silence.objects.create(matchers=matchers, starts_at=now, ends_at=ends, reason="fans", created_by="ada")
+    receiver = AlertReceiver.objects.create(
+        name="pager", form="standard", origin="https://hooks.example:443", address=b"", secret=b"", enabled=False,
+        state_reason="it answered 410: it is gone and wants no more messages", group_by=["node"], matchers=matchers,
+    )  # fmt: skip
+    for number, state in enumerate(("failed", "sent", "queued")):
+        AlertMessage.objects.create(
+            receiver=receiver, event="firing", group="DeviceHot, node=rack-7-node-1", body="{}", alerts=8 * number,
+            state=state, due_at=now, error="the receiver answered 410: gone" if state == "failed" else "",
+        )  # fmt: skip
 
 
 def furnish_sources(model: Model) -> None:

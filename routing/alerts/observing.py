@@ -62,6 +62,7 @@ class FleetWatch:
     read_at: float = 0.0
     looked_at: float = 0.0
     listening_since: float = 0.0
+    step: float = TICK_SECONDS
 
     def forget(self) -> None:
         """Know nothing, as after a start."""
@@ -192,7 +193,7 @@ class FleetWatch:
             if now - since > GAP_SECONDS and name in SERIES:
                 missing[name] = since
         if missing:
-            fill(self.windows, missing, self.rosters, TICK_SECONDS)
+            fill(self.windows, missing, self.rosters, self.step)
         for name in back:
             self.windows[name].add(now, columns[FACTS[name].kind][name])
 

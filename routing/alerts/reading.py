@@ -1,17 +1,19 @@
 """What fires now, and what fired: for pages, strips and programs."""
 
+import time
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import cast
 
-from django.db.models import Q, QuerySet
+import redis
+from django.db.models import Case, Count, Q, QuerySet, Value, When
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.http import urlencode
 from django.utils.translation import get_language
 
-from controlplane.base import access
+from controlplane.base import access, events, redis_names
 from controlplane.base.messages import Sentence
 from controlplane.base.refusals import Missing
 from routing.alerts.language import matching
@@ -47,6 +49,17 @@ class FiringAlert:
     acknowledged_by: str
     href: str
 
+    @property
+    def told_value(self) -> str:
+        """The value with its unit; empty if it is not known."""
+        return "" if self.value is None else with_unit(self.value, self.unit)
+
+    @property
+    def told_threshold(self) -> str:
+        """The threshold with the same unit; empty if there is none."""
+        op, _, number = self.threshold.partition(" ")
+        return f"{op} {with_unit(float(number), self.unit)}" if number else ""
+
 
 @dataclass(frozen=True, slots=True)
 class FiringAlerts:
@@ -73,6 +86,15 @@ def firing(actor: access.Actor | None, most: int = 50, subjects: Collection[str]
     return FiringAlerts(tuple(shown(row, quiet) for row in every[:most]), len(every), counts)
 
 
+def looked_ago() -> float | None:
+    """How many seconds ago the rules were evaluated last; None if nobody knows."""
+    try:
+        found = cast(bytes | None, events.notices().get(redis_names.ALERTS_LOOKED))
+    except redis.RedisError:
+        return None
+    return None if found is None else max(0.0, time.time() - float(found))
+
+
 def listing(actor: access.Actor | None, state: str = "", words: str = "") -> QuerySet[Alert]:
     """Alerts in `state` (empty: open ones), the newest first; `words` in rule or subject. Raises Forbidden."""
     access.require(actor, "alert.read")
@@ -80,6 +102,20 @@ def listing(actor: access.Actor | None, state: str = "", words: str = "") -> Que
     if words:
         rows = rows.filter(Q(rule__icontains=words) | Q(subject__icontains=words) | Q(labels__node__icontains=words))
     return rows.order_by("-resolved_at", "-fired_at", "-since", "pk")
+
+
+def worst_first(rows: QuerySet[Alert]) -> QuerySet[Alert]:
+    """What fires before what is about to, then by severity, the oldest first."""
+    ranks = [When(severity=name, then=Value(rank)) for rank, name in enumerate(SEVERITIES)]
+    fires = Case(When(state=AlertState.FIRING, then=Value(0)), default=Value(1))
+    return rows.order_by(fires, Case(*ranks, default=Value(len(ranks))), "since", "pk")
+
+
+def open_by_rule(actor: access.Actor | None) -> dict[str, int]:
+    """How many alerts each rule fires now. Raises Forbidden."""
+    access.require(actor, "alert.read")
+    rows = Alert.objects.filter(state=AlertState.FIRING).order_by().values_list("rule")
+    return dict(rows.annotate(count=Count("pk")))
 
 
 def one(actor: access.Actor | None, alert_id: int) -> Alert:
@@ -132,9 +168,26 @@ def summary(annotations: Mapping[str, str]) -> str:
 def href(kind: str, subject: str, labels: Mapping[str, str]) -> str:
     """The page of a subject; empty if it has none."""
     if kind == "device":
-        return f"{reverse('gpus')}?{urlencode({'q': subject})}"
+        return reverse("gpu", args=[subject])
     name = subject if kind == "model" else labels.get("model", "") if kind == "engine" else ""
     return reverse("model", args=[name]) if name else ""
+
+
+def with_unit(value: float, unit: str) -> str:
+    """A value as people read it: 91 °C, 97 %, 3.2 GB."""
+    if unit == "ratio":
+        return f"{100 * value:.4g} %"
+    if unit.startswith("bytes"):
+        rank = next((rank for rank, (_, step) in enumerate(_BYTES) if abs(value) >= step), len(_BYTES) - 1)
+        name, step = _BYTES[rank]
+        return f"{value / step:.3g} {name}{'/s' if unit.endswith('second') else ''}"
+    return f"{value:.4g} {_MARKS[unit]}" if unit in _MARKS else f"{value:.4g}"
+
+
+_BYTES = (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3), ("B", 1.0))
+_MARKS = {
+    "celsius": "°C", "watts": "W", "seconds": "s", "joules": "J", "hertz": "Hz", "volts": "V", "per_second": "/s",
+}  # fmt: skip
 
 
 def _worst_first(row: Alert) -> tuple[int, datetime]:

@@ -15,7 +15,7 @@ import redis
 from django.db import connection, transaction
 from django.utils import timezone
 
-from controlplane.base import events
+from controlplane.base import events, redis_names
 from routing.alerts import outbox, rules, states
 from routing.alerts.language.evaluating import RuleFindings, SubjectValues, evaluate
 from routing.alerts.language.expressions import ExpressionInvalid, RuleExpression, first_series, threshold
@@ -45,7 +45,9 @@ def watch(now: datetime | None = None) -> int:
     """One look. Returns how many alerts moved; 0 if another process looks now, or Redis is away."""
     try:
         with transaction.atomic():
-            return _look(now or timezone.now()) if _alone() else 0
+            moved = _look(now or timezone.now()) if _alone() else 0
+        events.store().set(redis_names.ALERTS_LOOKED, time.time(), ex=86_400)
+        return moved
     except redis.RedisError as error:
         log.warning("alerts are not evaluated while Redis is away: %s", error)
         return 0

@@ -21,6 +21,7 @@ _STROKES = {
     '<path d="M6 12v2.2M10 12v2.2M1.8 6H4M1.8 10H4M12 6h2.2M12 10h2.2"/>',
     "hosted": '<rect x="2.4" y="9" width="11.2" height="4.6" rx="1.2"/><path d="M4.6 9V4.6h2.8V9M8.6 9V2.4h2.8V9"/>',
     "energy": '<path d="M9 1.8L3.4 9.2H8L7 14.2l5.6-7.4H8z"/>',
+    "alerts": '<path d="M3.4 11.4V7.2a4.6 4.6 0 019.2 0v4.2l1.2 1.6H2.2zM6.4 13.4a1.7 1.7 0 003.2 0"/>',
     "keys": '<circle cx="5.2" cy="10.8" r="2.9"/><path d="M7.3 8.7l6-6M11 5l1.9 1.9"/>',
     "credentials": '<rect x="3" y="7" width="10" height="6.8" rx="1.6"/><path d="M5.4 7V4.9a2.6 2.6 0 015.2 0V7"/>',
     "audit": '<path d="M3.5 1.9h6l3 3v9.2h-9zM9.3 2v3.2h3.1M5.8 8.2h4.4M5.8 11h4.4"/>',

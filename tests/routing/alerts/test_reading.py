@@ -43,7 +43,7 @@ def test_a_row_tells_value_words_silence_and_where_to_look(person: Callable[...,
     with translation.override("zh-hans"):
         (row,) = reading.firing(person("viewer")).rows
     assert (row.summary, row.value, row.threshold, row.silenced) == ("GPU-1 过热", 91.0, "> 85", True)
-    assert row.href == "/gpus?q=GPU-1"
+    assert row.href == "/gpus/GPU-1"
 
 
 def test_what_fires_needs_the_right_to_read_it() -> None:
