@@ -210,7 +210,10 @@ class Collector:
             at, before = self._told.get(name, (0.0, None))
             if news == before and began - at < TELL_SECONDS:
                 continue
-            rows.tell(name, told, whole)
+            try:
+                rows.tell(name, told, whole)
+            except (django.db.DataError, django.db.IntegrityError) as error:
+                log.error("the inventory does not take the node %r: %s", name, error)
             self._told[name] = (time.monotonic(), news)
             if time.monotonic() - began > TELL_FOR:
                 return

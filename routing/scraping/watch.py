@@ -22,8 +22,9 @@ from routing.scraping.facts import Facts, ScrapedEndpoint, facts, subject
 
 LONGEST_LOOK = 10.0
 LONGEST_PAUSE = 30.0
-PLAIN_SECONDS = 60.0
-"""How often everything is read plainly, though the shape fits: facts of devices are looked at then."""
+PLAIN_SECONDS, PLAIN_SECONDS_DOUBTED = 300.0, 30.0
+"""How often everything is read plainly, though the shape fits: facts of devices are looked at then. More often while
+something is wrong that only the plain reader sees, such as a second source of the same devices."""
 LEARN_SECONDS = 10.0
 TOLD_SECONDS = 60.0
 """For how long a complaint is shown after it was last true."""
@@ -73,9 +74,7 @@ class EndpointWatch:
         except Failure as failure:
             self._failed(failure.message)
             return None
-        began = time.thread_time()
         block, complaints = self._read(fetched)
-        self.cost = time.thread_time() - began
         self.looked_at = time.time()
         if block is None:
             self.failures += 1
@@ -132,24 +131,29 @@ class EndpointWatch:
         if self._shape is not None and now < self._plain_at:
             found = shapes.numbers_of(body, self._shape)
             if found is not None and found.subjects == self._identities:
+                self.cost = 0.0
                 if self.facts is not self._agreed:
                     self._agree(self._agreed)
                 return found, ()
+        began = time.thread_time()
         reading = readings.reading(body, self.endpoint.source)
+        self.cost = time.thread_time() - began
         said = (*reading.complaints, *_clock(fetched.headers))
         if not reading.subjects:
             self._shape = None
             return None, said or (Complaint("nothing known"),)
-        if now >= self._learn_at:
+        fits = self._shape is not None and shapes.numbers_of(body, self._shape) is not None
+        if not fits and now >= self._learn_at:
             self._learn_at = now + LEARN_SECONDS
             self._shape = shapes.learned(body, self.endpoint.source)
-        self._plain_at = now + PLAIN_SECONDS
         if self._shape is not None and set(self._shape.subjects) != reading.subjects.keys():
             self._shape = None
         if self._shape is not None:
             ordered = {name: reading.subjects[name] for name in self._shape.subjects}
             reading = SourceReading(ordered, reading.complaints)
-        return frames.block(reading), (*said, *self._name(reading))
+        doubted = self._name(reading)
+        self._plain_at = now + (PLAIN_SECONDS_DOUBTED if said or doubted else PLAIN_SECONDS)
+        return frames.block(reading), (*said, *doubted)
 
     def _name(self, reading: SourceReading) -> list[Complaint]:
         """Name the subjects, leave out those that another source tells of, and look at the facts."""
