@@ -29,7 +29,7 @@ ENGINES = 32
 """Model servers whose own metrics are read, the most called ones of those that have any."""
 UNNAMED = ("tgi", "llamacpp")
 """Model servers that do not tell the name of their model."""
-DISCOVERED_WITHIN = 20.0
+DISCOVERED_WITHIN = 60.0
 
 
 def read(note: Path) -> dict[str, Any]:

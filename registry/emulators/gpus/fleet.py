@@ -146,7 +146,7 @@ class EmulatedGpus:
         if busy_s > 0 and seconds > 0:
             calls = (meter.call_s - seen.call_s) / busy_s
             share = min(1.0, busy_s / seconds)
-            load = DeviceLoad(kernels(share, calls), calls, (meter.tokens - seen.tokens) / seconds)
+            load = DeviceLoad(kernels(live.build, share, calls), calls, (meter.tokens - seen.tokens) / seconds)
         live.state = after(live.state, live.device.kind, live.build, load, seconds)
         live.seen = msgspec.structs.replace(meter)
         luck = seed("ecc", str(live.device.number))

@@ -23,11 +23,15 @@ DRIVER_BYTES = 500 * 2**20
 
 
 class DeviceBuild(msgspec.Struct, frozen=True):
-    """One device's place: the air around it in °C, kelvin per watt to that air, and its idle power's factor."""
+    """One device's place: the air around it in °C, kelvin per watt to that air, and its idle power's factor.
+
+    `host_gap` is the share of time in which it would wait for its host between the tokens of hardly any call.
+    """
 
     ambient_c: float = 28.0
     resistance: float = 0.07
     idle_factor: float = 1.0
+    host_gap: float = 0.4
 
 
 class DeviceLoad(msgspec.Struct, frozen=True):
@@ -68,12 +72,12 @@ def settled(build: DeviceBuild, power_w: float) -> float:
     return build.ambient_c + power_w * build.resistance
 
 
-def kernels(share: float, calls: float) -> float:
+def kernels(build: DeviceBuild, share: float, calls: float) -> float:
     """The share of time in which a kernel ran, of the share in which so many calls at once did, 1 or more.
 
-    Between the tokens of few calls a device waits for its host: one call keeps it at work for 71 % of the time.
+    Between the tokens of few calls a device waits for its host.
     """
-    return share * (1.0 - 0.4 * exp(-calls / 3.0))
+    return share * (1.0 - build.host_gap * exp(-calls / 3.0))
 
 
 def demand(kind: DeviceKind, build: DeviceBuild, load: DeviceLoad) -> float:

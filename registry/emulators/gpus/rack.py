@@ -45,7 +45,7 @@ def _node(number: int, devices: int) -> EmulatedNode:
     kind = MIX[number % len(MIX)]
     labels = {"emulated": "true", "team": TEAMS[number % len(TEAMS)], "zone": ZONES[number % len(ZONES)]}
     made = tuple(_device(number, index, kind) for index in range(devices))
-    return EmulatedNode(f"emulated-{kind.name}-{number + 1:02d}", kind, labels, made)
+    return EmulatedNode(f"emulated-{kind.name}-{number + 1:03d}", kind, labels, made)
 
 
 def _device(node: int, index: int, kind: DeviceKind) -> EmulatedDevice:
@@ -63,5 +63,6 @@ def _device(node: int, index: int, kind: DeviceKind) -> EmulatedDevice:
         ambient_c=25.0 + 0.5 * index + 2.0 * warmer,
         resistance=heat * (1.25 if badly_cooled else 0.78 + 0.08 * warmer),
         idle_factor=0.95 + 0.1 * warmer,
+        host_gap=0.2 + 0.4 * (seed("host", str(number)) % 1000) / 1000,
     )
     return EmulatedDevice(number, index, uuid, kind, build)

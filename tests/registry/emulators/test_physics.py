@@ -112,9 +112,11 @@ def test_two_steps_are_as_one_while_nothing_throttles(
         assert in_two.energy_j == pytest.approx(at_once.energy_j)
 
 
-@given(st.floats(0, 1), st.floats(1, 500), st.floats(0, 50))
-def test_more_calls_leave_fewer_gaps_between_kernels(share: float, calls: float, more: float) -> None:
-    assert 0.7 * share <= kernels(share, calls) <= kernels(share, calls + more) <= share
+@given(builds, st.floats(0, 1), st.floats(1, 500), st.floats(0, 50))
+def test_more_calls_leave_fewer_gaps_between_kernels(
+    build: DeviceBuild, share: float, calls: float, more: float
+) -> None:
+    assert 0.7 * share <= kernels(build, share, calls) <= kernels(build, share, calls + more) <= share
 
 
 def test_a_device_without_calls_comes_to_rest() -> None:
