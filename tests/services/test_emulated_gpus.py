@@ -1,10 +1,9 @@
 """`make run` with emulated GPUs: real calls warm the devices of their model, through every part of the product."""
 
 import json
-import threading
 import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -21,11 +20,15 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 Values = dict[str, dict[str, float]]
 
 
-@pytest.fixture
-def running(tmp_path: Path) -> Iterator[Running]:
-    one = Running(tmp_path / "data", practice=MODELS, gpus=DEVICES)
-    yield one
-    one.end()
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """One run for both tests, in which every device is discovered, seated and told of."""
+    one = Running(tmp_path_factory.mktemp("run") / "data", practice=MODELS, gpus=DEVICES)
+    try:
+        until_alive(one)
+        yield one
+    finally:
+        one.end()
 
 
 def told(running: Running) -> dict[str, dict[str, Any]]:
@@ -63,14 +66,12 @@ def until_alive(running: Running) -> None:
 
 
 def test_a_storm_of_calls_warms_the_devices_of_its_model_and_no_others(running: Running) -> None:
-    until_alive(running)
     hot = seating(MODELS, DEVICES).hot
     number = next(one for one in hot if engine_of(one) and emulated(one).type == "llm")
     mine = {one.uuid for one in hot[number]}
     rest = values(running)
-    storm = [threading.Thread(target=call, args=(running, emulated(number).name)) for _ in range(12)]
-    for caller in storm:
-        caller.start()
+    crowd = ThreadPoolExecutor(12)
+    storm = [crowd.submit(call, running, emulated(number).name) for _ in range(12)]
 
     def warm() -> bool:
         now = values(running)
@@ -85,7 +86,7 @@ def test_a_storm_of_calls_warms_the_devices_of_its_model_and_no_others(running: 
         assert now[uuid]["utilization_ratio"] == 0
         assert now[uuid]["power_watts"] == pytest.approx(rest[uuid]["power_watts"], abs=1.5)
     for caller in storm:
-        caller.join()
+        caller.result()
     hottest = max(values(running)[uuid]["temperature_celsius"] for uuid in mine)
     assert hottest > max(rest[uuid]["temperature_celsius"] for uuid in mine) + 2
 
@@ -105,3 +106,27 @@ def test_a_storm_of_calls_warms_the_devices_of_its_model_and_no_others(running: 
         for uuid in mine
     }
     assert all(spent > 500 for spent in energy.values())
+
+
+def test_a_device_that_vanishes_in_the_middle_of_a_call_breaks_nothing_and_is_told(running: Running) -> None:
+    hot = seating(MODELS, DEVICES).hot
+    number = next(one for one in hot if emulated(one).type == "llm")
+    device = hot[number][0]
+    node = next(one for one in rack(DEVICES) if device in one.devices)
+    control = f"http://{running.first_run()['practice_address']}/control/gpus/{node.name}/{device.index}"
+
+    def happen(gone: bool) -> None:
+        request = urllib.request.Request(control, json.dumps({"gone": gone}).encode(), method="PUT")
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            assert answer.status == 200
+
+    with ThreadPoolExecutor(1) as caller:
+        answered = caller.submit(call, running, emulated(number).name)
+        assert wait_for(lambda: values(running)[device.uuid]["utilization_ratio"] > 0, 20)
+        happen(gone=True)
+        assert wait_for(lambda: told(running)[device.uuid]["state"] == "gone", 20)
+        answered.result()
+    assert [uuid for uuid, row in told(running).items() if row["state"] == "gone"] == [device.uuid]
+    assert [one["model"] for one in told(running)[device.uuid]["placements"]] == [emulated(number).name]
+    happen(gone=False)
+    assert wait_for(lambda: told(running)[device.uuid]["state"] == "ready", 20)
