@@ -1,9 +1,10 @@
-"""What live telemetry costs: CPU a second of 1,000 devices at 1 Hz, from a reading to Redis, PostgreSQL and back.
+"""What live telemetry costs and how fresh it is: 1,000 devices at 1 Hz, charts of a month, the text for Prometheus.
 
-Devices stand in nodes of 8; a node's frame has every series that dcgm-exporter gives with all its fields. Stores are
-embedded ones, and their CPU counts. Ticks are not waited for: CPU per tick is CPU per second at 1 Hz.
+Devices stand in nodes of 8, and each tells every series that dcgm-exporter gives with all its fields. Stores are
+embedded ones, and their CPU counts. The real programs (collector, worker, beat) scrape emulated exporters over real
+sockets; the parts are measured tick after tick, in one process, without waiting: CPU per tick is CPU a second.
 
-    .venv/bin/python -m benchmarks.telemetry [--devices 1000] [--ticks 60] [--json FILE]
+    .venv/bin/python -m benchmarks.telemetry [--devices 1000] [--live 60] [--history-days 30] [--json [FILE]]
 """
 
 import argparse
@@ -24,10 +25,15 @@ import psutil
 from prometheus_client.parser import text_string_to_metric_families
 
 from benchmarks.gateway_ways import ROOT, stores
+from benchmarks.telemetry_history import history
+from benchmarks.telemetry_live import live
 from controlplane.base import events
 from controlplane.services.ports import free_port
-from routing.history import latest, rolling, store
+from routing.dataplane.scrape import zipped
+from routing.history import current, latest, rolling, store
+from routing.metrics import DeviceLabels, families
 from routing.samples.dimensions import SERIES
+from routing.samples.families import written
 from routing.samples.frames import Frame, pack
 from routing.samples.readings import Observed, SourceReading, reading
 from routing.telemetry import DEVICE_SOURCES
@@ -111,39 +117,73 @@ def parsing() -> Figures:
     return {"reading an exposition, ms": ours * 5, "the same by prometheus_client, parsing alone, ms": theirs * 5}
 
 
-def measure(devices: int, ticks: int) -> Figures:
-    """Start stores, and measure in a process of its own."""
+def scraping(devices: int) -> Figures:
+    """Writing the fleet's part of /metrics, and its size."""
+    found = [
+        latest.LatestFrame(100.0, pack(f"node-{one}", 1, 1, 100.0, node(one, 1))) for one in range(devices // PER_NODE)
+    ]
+    known = current.CurrentValues(latest.by_subject(found, 100.5), time.monotonic(), "")
+    labels = {uuid: DeviceLabels(uuid, one.source, "nvidia", "NVIDIA H100 80GB HBM3", "0", "false", "ready")
+              for uuid, one in known.by_subject.items()}  # fmt: skip
+    text: list[bytes] = []
+    took = cpu(lambda: text.append(written(families(known, labels))))
+    packed_in = cpu(lambda: text.append(zipped(text[0])))
+    return {
+        "/metrics: series": float(text[0].count(b"\n") - 2 * text[0].count(b"# HELP")),
+        "/metrics: MB, plain": len(text[0]) / 1e6, "/metrics: MB, gzip": len(text[1]) / 1e6,
+        "/metrics: writing it, ms": 1000 * took, "/metrics: gzip, ms": 1000 * packed_in,
+    }  # fmt: skip
+
+
+PARTS: dict[str, Callable[[argparse.Namespace], Figures]] = {
+    "parts": lambda given: inside(given.devices, given.ticks),
+    "live": lambda given: live(given.devices, given.live),
+    "history": lambda given: history(given.devices, given.history_days),
+}
+
+
+def measure(part: str) -> Figures:
+    """Start stores, and measure a part in a process of its own."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="patchbay-telemetry-")))
         folder.chmod(0o711)
         environment = stores(stack, folder) | {"PYTHONPATH": str(ROOT), "PORT": str(free_port())}
         migrate = [sys.executable, "manage.py", "migrate", "-v0", "--skip-checks"]
         subprocess.run(migrate, check=True, env=environment, cwd=ROOT)
-        command = [sys.executable, "-m", "benchmarks.telemetry", "--inside"]
-        command += ["--devices", str(devices), "--ticks", str(ticks)]
-        answer = subprocess.run(command, check=True, env=environment, cwd=ROOT, capture_output=True, text=True)
+        command = [sys.executable, "-m", "benchmarks.telemetry", *sys.argv[1:], "--inside", part]
+        answer = subprocess.run(command, check=True, env=environment, cwd=ROOT, stdout=subprocess.PIPE, text=True)
         found: Figures = json.loads(answer.stdout)
-        return found | parsing()
+        return found
 
 
 def main() -> None:
     """Measure, print, perhaps write JSON."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--devices", type=int, default=1000)
-    options.add_argument("--ticks", type=int, default=60)
-    options.add_argument("--json", type=Path, help="write the figures here")
-    options.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
+    options.add_argument("--ticks", type=int, default=60, help="ticks of the parts, one after the other; 0: none")
+    options.add_argument("--live", type=int, default=60, help="seconds that the real programs are watched; 0: none")
+    options.add_argument("--history-days", type=int, default=0, help="days of history that charts are read of")
+    options.add_argument(
+        "--json", nargs="?", const="-", help="write the figures as JSON, to this file or to the output"
+    )
+    options.add_argument("--inside", choices=PARTS, help=argparse.SUPPRESS)
     given = options.parse_args()
     if given.inside:
-        sys.stdout.write(json.dumps(inside(given.devices, given.ticks)))
+        sys.stdout.write(json.dumps(PARTS[given.inside](given)))
         return
-    before = os.getloadavg()[0]
-    found = measure(given.devices, given.ticks)
-    print(f"{given.devices:,} devices, {given.ticks} ticks; {os.cpu_count()} cores, load {before:.1f} before it")
-    for name, value in found.items():
-        print(f"  {name:<52} {value:>10,.2f}")
+    found: dict[str, Any] = {"devices": given.devices, "cores": os.cpu_count(), "load before": os.getloadavg()[0]}
+    for part, wanted in (("live", given.live), ("history", given.history_days), ("parts", given.ticks)):
+        if wanted:
+            found |= measure(part)
+    found |= parsing() | scraping(given.devices) | {"load after": os.getloadavg()[0]}
+    text = json.dumps(found, indent=1)
+    if given.json == "-":
+        print(text)
+        return
     if given.json:
-        given.json.write_text(json.dumps({"load": before, **found}, indent=1))
+        Path(given.json).write_text(text)
+    for name, value in found.items():
+        print(f"  {name:<64} {value:>12,.2f}")
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ class Scrape:
 
     async def _zipped(self, fleet: bool) -> bytes:
         plain = await self.text(fleet, zipped=False)
-        return await asyncio.get_running_loop().run_in_executor(self._thread, _gzip, plain)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, zipped, plain)
 
     async def _plain(self, fleet: bool) -> bytes:
         shared, table, age = self._plane.shared_counts, self._plane.watcher.table, self._plane.watcher.age
@@ -61,7 +61,8 @@ class Scrape:
         return await asyncio.get_running_loop().run_in_executor(self._thread, make)
 
 
-def _gzip(plain: bytes) -> bytes:
+def zipped(plain: bytes) -> bytes:
+    """The text compressed by gzip, quickly."""
     packer = zlib.compressobj(1, wbits=31)
     return packer.compress(plain) + packer.flush()
 

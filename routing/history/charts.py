@@ -110,9 +110,9 @@ def _fine(subject: str, positions: list[int], begin: float, end: float) -> Timed
             "(select source from telemetry_subject where subject = %s) and at >= %s and at <= %s order by at",
             [subject, stamp(begin), stamp(end)],
         )
-        read = [(at, frames.row(frames.decode(bytes(body)), subject)) for at, body in cursor.fetchall()]
-    values = [[row.get(position, np.nan) for position in positions] for _, row in read]
-    return np.array([at for at, _ in read], float), np.array(values, float).reshape(-1, len(positions))
+        found = cursor.fetchall()
+    values = [frames.row(frames.stored(body), subject, positions) for _, body in found]
+    return np.array([at for at, _ in found], float), np.array(values, float).reshape(-1, len(positions))
 
 
 def _even(slots: Array, values: Array, count: int, gauge: bool) -> list[float]:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
+from struct import Struct
 from typing import Any
 
 import msgspec
@@ -40,6 +41,7 @@ class FrameInvalid(Exception):
     """A message that is no frame, or one whose parts do not fit together."""
 
 
+_FLOAT, _DOUBLE = Struct("<f"), Struct("<d")
 _DECODER = msgspec.msgpack.Decoder(Frame)
 encode = msgspec.msgpack.Encoder().encode
 _LOW = {position: UNITS[series.unit][0] for position, series in BY_POSITION.items()}
@@ -173,11 +175,21 @@ def columns(alike: Sequence[Frame], position: int) -> Array:
     return np.where((values >= _LOW[position]) & (values <= _HIGH[position] * (1 + 1e-6)), values, np.nan)
 
 
-def row(frame: Frame, subject: str) -> dict[int, float]:
-    """One subject's values by the position of the series; NaN where a value was not given or cannot be."""
+def row(frame: Frame, subject: str, positions: Sequence[int]) -> list[float]:
+    """These series of one subject; NaN where one was not given, or where its unit rules the value out."""
     if subject not in frame.subjects:
-        return {}
-    gauges, counters = arrays(frame)
-    place = frame.subjects.index(subject)
-    values = [*gauges[place].tolist(), *counters[place].tolist()]
-    return dict(zip(frame.gauges + frame.counters, values, strict=True))
+        return [math.nan] * len(positions)
+    place, gauges, counters = frame.subjects.index(subject), len(frame.gauges), len(frame.counters)
+    found: list[float] = []
+    for position in positions:
+        if position in frame.gauges:
+            [value] = _FLOAT.unpack_from(frame.values, 4 * (place * gauges + frame.gauges.index(position)))
+        elif position in frame.counters:
+            before = 4 * len(frame.subjects) * gauges
+            [value] = _DOUBLE.unpack_from(
+                frame.values, before + 8 * (place * counters + frame.counters.index(position))
+            )
+        else:
+            value = math.nan
+        found.append(value if _LOW[position] <= value <= _HIGH[position] * (1 + 1e-6) else math.nan)
+    return found

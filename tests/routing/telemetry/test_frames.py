@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from routing.samples import chunks
 from routing.samples.dimensions import SERIES
-from routing.samples.frames import Frame, FrameInvalid, columns, decode, encode, pack, stored, unpack
+from routing.samples.frames import Frame, FrameInvalid, columns, decode, encode, pack, row, stored, unpack
 from routing.samples.readings import Complaint, Observed, SourceReading
 
 values = st.dictionaries(st.sampled_from(sorted(SERIES)), st.floats(0, 1), max_size=8)
@@ -98,5 +98,15 @@ def test_one_series_of_frames_that_are_alike_is_read_alone(given: dict[str, dict
     frame = stored(encode(pack("node-a", 1, 2, 3.0, reading(given))))
     for series in SERIES.values():
         told = [one.get(series.name, math.nan) for one in unpack(frame).values()]
-        for row in columns([frame, frame], series.position).tolist():
-            assert row == pytest.approx(told, nan_ok=True)
+        for one in columns([frame, frame], series.position).tolist():
+            assert one == pytest.approx(told, nan_ok=True)
+
+
+@given(readings)
+def test_a_row_is_what_unpack_gives_of_one_subject(given: dict[str, dict[str, float]]) -> None:
+    frame = pack("node-a", 1, 2, 3.0, reading(given))
+    names = sorted(SERIES)
+    for subject, told in unpack(frame).items():
+        found = row(frame, subject, [SERIES[name].position for name in names])
+        assert {name: value for name, value in zip(names, found, strict=True) if value == value} == told
+    assert np.isnan(row(frame, "nobody at all", [0, 1])).all()
