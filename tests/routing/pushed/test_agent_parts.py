@@ -139,7 +139,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
         server.server_close()
 
 
-OK = (200, msgspec.json.encode(PushAnswer(7, 1, [], True)), {})
+OK: tuple[int, bytes, dict[str, str]] = (200, msgspec.json.encode(PushAnswer(7, 1, [], True)), {})
 
 
 def connection(address: str, authority: str = "") -> DoorConnection:
@@ -179,7 +179,9 @@ def test_what_a_site_answers_instead_is_told(
     assert failed.value.wait == wait
 
 
-def test_frames_wait_for_a_run_and_facts_are_told_until_they_are_kept(site: Site) -> None:
+def test_frames_wait_for_a_run_and_facts_are_told_until_they_are_kept(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def answer(run: int, facts: bool) -> tuple[int, bytes, dict[str, str]]:
         return 200, msgspec.json.encode(PushAnswer(run, 0, ["something"], facts)), {}
 
@@ -191,7 +193,12 @@ def test_frames_wait_for_a_run_and_facts_are_told_until_they_are_kept(site: Site
     outbox.put(frame(1))
     sent: list[pushes.AgentPush] = []
     encode = pushes.encode
-    pytest.MonkeyPatch().setattr("routing.agent.pushing.encode", lambda push: sent.append(push) or encode(push))
+
+    def seen(push: pushes.AgentPush) -> bytes:
+        sent.append(push)
+        return encode(push)
+
+    monkeypatch.setattr("routing.agent.pushing.encode", seen)
     assert [pusher.once(), pusher.once()] == [1, 0]
     outbox.put(frame(2))
     pusher.once()
