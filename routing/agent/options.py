@@ -77,7 +77,9 @@ def _key(file: str, environment: Mapping[str, str]) -> str:
         raise OptionsInvalid(f"--key-file {file} cannot be read: {error}") from error
     if not key or len(key) > 200 or not key.isascii() or not key.isprintable() or " " in key:
         where = f"{file} holds none" if file else "neither --key-file nor PATCHBAY_AGENT_KEY gives one"
-        raise OptionsInvalid(f"the agent's key is missing: {where}; make one at Telemetry sources in the console")
+        raise OptionsInvalid(
+            f"the agent's key is missing: {where}; make one at Fleet, Telemetry sources, Agents in the console"
+        )
     return key
 
 

@@ -1,6 +1,6 @@
 """What was last heard of each agent: how long ago, of which devices, and what was wrong."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 import redis
@@ -9,6 +9,7 @@ from controlplane.base import events
 from controlplane.base.messages import Sentence
 from routing.history import latest
 from routing.history.current import STALE_SECONDS
+from routing.models import AgentKey
 from routing.pushed.keys import SOURCE_PREFIX
 from routing.samples import faults
 from routing.samples.readings import Complaint
@@ -54,3 +55,10 @@ def news(names: Collection[str]) -> dict[str, AgentNews]:
         for one in found
         if one.frame.source in wanted
     }
+
+
+def heard_of(rows: Iterable[AgentKey]) -> list[tuple[AgentKey, AgentNews | None]]:
+    """Agents' keys, each with the last news of its agent if there was any."""
+    listed = list(rows)
+    found = news([row.name for row in listed])
+    return [(row, found.get(row.name)) for row in listed]

@@ -15,7 +15,7 @@ from controlplane.base.web.doors import PersonRequest, go, page, page_of, reques
 from controlplane.base.web.paging import page_of_rows
 from routing.forms import AgentForm
 from routing.pushed import keys
-from routing.pushed.hearing import news
+from routing.pushed.hearing import heard_of
 
 INSTALL = """cd /opt/patchbay && python3 -m venv .venv && .venv/bin/pip install -r deploy/agent/requirements.txt
 echo PATCHBAY_URL={site} >/etc/patchbay-agent.env
@@ -55,5 +55,4 @@ def agent_revoke(request: PersonRequest, key_id: int) -> HttpResponse:
 
 def _context(request: PersonRequest) -> dict[str, Any]:
     shown = page_of_rows(keys.listing(request.user), page_of(request))
-    heard = news([row.name for row in shown.rows])
-    return {"listing": shown, "rows": [(row, heard.get(row.name)) for row in shown.rows], "form": AgentForm()}
+    return {"listing": shown, "agents": heard_of(shown.rows), "form": AgentForm()}

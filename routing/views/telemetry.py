@@ -19,9 +19,13 @@ from controlplane.base.web.paging import page_of_rows
 from routing.forms import TelemetryForm, telemetry_draft, telemetry_form
 from routing.inventory import endpoints
 from routing.models import EndpointState
+from routing.pushed import keys
+from routing.pushed.hearing import heard_of
 
 SILENT = timedelta(seconds=45)
 """No source was looked at for so long: the collector does not run. One that fails is asked every 30 s at least."""
+MOST_AGENTS = 50
+"""Agents that are shown beneath the sources; their own page has all."""
 FILTERS = (*EndpointState.values, "paused")
 MOVES = ("pause", "resume", "remove")
 _FIELDS = {"exists": "name", "egress_refused": "url"}
@@ -105,5 +109,6 @@ def _context(request: PersonRequest) -> dict[str, Any]:
         "wanted": wanted if wanted in FILTERS else "",
         "silent": silent,
         "last": sums["last"],
+        "agents": heard_of(keys.listing(request.user)[:MOST_AGENTS]),
         "form": TelemetryForm(),
     }

@@ -52,10 +52,11 @@ def test_the_page_says_who_is_silent_and_who_is_doubtful(visitor: Visitor) -> No
     heard("node-a", 0)
     heard("node-b", 75)
     heard("node-c", 0, Complaint("lost", "", "GPU-b", "GPU is lost (XID 79)"))
-    page = client.get("/gpus/agents").content.decode()
-    assert "已静默 75 秒" in page
-    assert "GPU-b 没有应答：GPU is lost (XID 79)" in page
-    assert "尚无消息" in page
+    for address in ("/gpus/agents", "/gpus/telemetry"):
+        page = client.get(address).content.decode()
+        assert "已静默 75 秒" in page
+        assert "GPU-b 没有应答：GPU is lost (XID 79)" in page
+        assert "尚无消息" in page
 
 
 def test_rest_makes_lists_and_revokes(key_client: Callable[..., Client], visitor: Visitor) -> None:

@@ -60,6 +60,7 @@ class Node:
     def until(self, condition: Callable[[dict[str, Any]], object], seconds: float = 15) -> dict[str, Any]:
         """Store what waits until a condition holds of what the store has; that."""
         deadline = time.monotonic() + seconds
+        found: dict[str, Any]
         while not condition(found := json.loads(self.at_plant("keep"))):
             assert time.monotonic() < deadline, f"{found}\n{self.log.read_text()}\n{self.plant.log()}"
             time.sleep(0.1)
