@@ -110,7 +110,7 @@ def _sources(user: Any) -> list[dict[str, str]]:
         "%(n)d source of telemetry lies or is silent", "%(n)d sources of telemetry lie or are silent", len(found)
     ) % {"n": len(found)}
     said = [f"{name}: {told(complaints[0])}" if complaints else name for name, _, complaints in found]
-    return [need("unreachable", what, named(said, len(found)), reverse("gpus"))]
+    return [need("unreachable", what, named(said, len(found)), reverse("gpus-telemetry"))]
 
 
 def _devices(fleet: FleetNow) -> list[dict[str, str]]:
