@@ -15,14 +15,16 @@ from routing.models import Device
 
 def devices() -> dict[int, DeviceWords]:
     """Whole devices: what a slice draws is part of what its device draws."""
-    rows = Device.objects.filter(parent=None).values_list("pk", "uuid", "model", "node__name", "node__emulated")
-    return {row[0]: DeviceWords(row[1], row[2], row[3], row[4]) for row in rows}
+    fields = ("pk", "uuid", "model", "node__name", "node__emulated", "created_at")
+    rows = Device.objects.filter(parent=None).values_list(*fields)
+    return {row[0]: DeviceWords(row[1], row[2], row[3], row[4], row[5].timestamp()) for row in rows}
 
 
 def measure(begin: int, count: int, words: dict[int, DeviceWords], totals: EnergyTotals) -> None:
     """Keep `count` windows from `begin` on, and add them to their days.
 
-    A device that was measured before, or has a model on it, and says nothing now is there with seconds unknown.
+    A device that was measured before, or has a model on it, and says nothing now is there with seconds unknown, from
+    when it came into the inventory.
     """
     numbers = {one.uuid: pk for pk, one in words.items()}
     said = readings.between(numbers.keys(), begin - GAP, begin + count * STEP + GAP)
@@ -32,6 +34,7 @@ def measure(begin: int, count: int, words: dict[int, DeviceWords], totals: Energ
     there = expected.filter(parent=None, gone_at=None).values_list("pk", flat=True)
     listed = np.array(sorted((found.keys() | set(there)) & words.keys()), np.int64)
     emulated = np.array([words[one].emulated for one in listed.tolist()], bool)
+    since = np.array([words[one].since for one in listed.tolist()], float)
     watts = np.nan_to_num(idle.lowered(before, listed, found))
     prices = tariffs.between(begin, begin + count * STEP)
     bodies = {}
@@ -40,7 +43,9 @@ def measure(begin: int, count: int, words: dict[int, DeviceWords], totals: Energ
         tariff = prices.at(at)
         joules, known, counted = _columns(listed, found, place)
         money = _hourly(listed, words, tariff) * known / 3600
-        facts = WindowFacts(listed, joules, known, counted, watts, money, emulated)
+        due = (since <= at) | (known > 0)
+        told = [one[due] for one in (joules, known, counted, watts, money)]
+        facts = WindowFacts(listed[due], told[0], told[1], told[2], told[3], told[4], emulated[due])
         currency = tariff.currency if tariff is not None else ""
         bodies[at] = packed_facts(facts, currency, prices.grams_per_joule(at))
         totals.measured(at, window(bodies[at], packed_claims(NOBODY)))

@@ -18,7 +18,8 @@ from controlplane.base.refusals import Conflict, Invalid, Missing
 from routing.energy_tables import EnergyTariff
 from routing.inventory import fields
 from routing.inventory.fields import Reader, Unfit
-from routing.inventory.verbs import TOPIC, checked
+from routing.inventory.listing import TOPIC
+from routing.inventory.verbs import checked
 
 MOST_PRICES = 500
 MOST_PRICE = 1e6

@@ -30,12 +30,13 @@ OF_DEVICES = (
 
 @dataclass(frozen=True, slots=True)
 class DeviceWords:
-    """What a device was called on the day."""
+    """What a device is called, and since when it is known, in Unix time."""
 
     uuid: str
     model: str
     node: str
     emulated: bool
+    since: float
 
 
 @dataclass(slots=True)

@@ -38,7 +38,9 @@ class OwnDevices:
     def device(self, name: str = "g0", **more: Any) -> Device:
         """A device of the node a."""
         draft = {"node": "a", "uuid": name, "vendor": "nvidia", "model": "H100", "memory_bytes": 80 * GB, **more}
-        return verbs.add_device(self.engineer, draft)
+        row = verbs.add_device(self.engineer, draft)
+        Device.objects.filter(pk=row.pk).update(created_at=datetime.fromtimestamp(self.start, UTC))
+        return row
 
     def place(self, model: str, *devices: Device, endpoint: str = "http://x:80") -> None:
         """A replica of a model on these devices."""

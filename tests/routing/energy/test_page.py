@@ -17,7 +17,8 @@ from routing.models import StoredReplica
 from tests.routing.energy.own_devices import OwnDevices, integral
 
 pytestmark = pytest.mark.django_db
-Visitor = Clients = Callable[..., Client]
+Visitor = Callable[..., Client]
+Clients = Callable[..., Client]
 LANGUAGES = ("en", "zh-hans")
 
 

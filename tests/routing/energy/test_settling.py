@@ -12,7 +12,7 @@ from controlplane.base import events, redis_names
 from routing.energy import settling, totals
 from routing.energy_tables import DeviceEnergyDay, EnergyMark, EnergyTariff, ModelEnergyDay, WaitingCall
 from routing.history import rolling
-from routing.models import Placement, StoredReplica
+from routing.models import Device, Placement, StoredReplica
 from tests.routing.energy.own_devices import GB, OwnDevices, Watts, integral
 
 pytestmark = pytest.mark.django_db
@@ -150,6 +150,15 @@ def test_what_was_not_measured_is_told_and_no_energy(own: OwnDevices) -> None:
     assert set(rows) == {"chat", "dark"}
     assert (rows["chat"].call_s, rows["chat"].unmeasured_s) == pytest.approx((200, 160))
     assert (rows["dark"].call_s, rows["dark"].unmeasured_s, rows["dark"].joules) == pytest.approx((30, 30, 0))
+
+
+def test_time_before_a_device_came_into_the_inventory_is_not_unknown(own: OwnDevices) -> None:
+    row = own.device()
+    Device.objects.filter(pk=row.pk).update(created_at=datetime.fromtimestamp(own.start + 100, UTC))
+    own.place("chat", row)
+    own.draw("g0", lambda at: 100, 104, 300)
+    own.settle(200)
+    assert (sums()["known_s"], sums()["unknown_s"]) == pytest.approx((96, 4))
 
 
 def test_a_model_that_left_its_device_keeps_what_its_calls_used(own: OwnDevices) -> None:
