@@ -145,7 +145,7 @@ class DeviceShape(serializers.ModelSerializer[Device]):
 class FleetChangeShape(serializers.Serializer[Any]):
     """A row that a file adds or changes."""
 
-    kind = serializers.ChoiceField(["node", "device"])
+    kind = serializers.ChoiceField(["node", "device", "telemetry"])
     name = serializers.CharField()
     added = serializers.BooleanField()
     fields = serializers.ListField(child=serializers.CharField())  # type: ignore[assignment]

@@ -11,17 +11,18 @@ from controlplane.base.messages import Sentence
 from controlplane.base.refusals import Invalid
 from registry.specfile.errors import SpecError
 from registry.specfile.values import written_size
-from routing.inventory import fields, verbs
-from routing.inventory.fleet_file import DeviceEntry, FleetFile, NodeEntry, parse, written
-from routing.models import Device, DeviceState, Node
+from routing.inventory import endpoints, fields, verbs
+from routing.inventory.fleet_file import DeviceEntry, EndpointEntry, FleetFile, NodeEntry, parse, written
+from routing.models import Device, DeviceState, Node, TelemetryEndpoint
 
 MOVE_TO = {target: move for move, (_, target) in verbs.MOVES.items()}
+Entry = NodeEntry | DeviceEntry | EndpointEntry
 ABSENT: tuple[Any, ...] = (None, "", {}, [])
 
 
 @dataclass(frozen=True, slots=True)
 class FleetChange:
-    """One row that a file adds or changes: node NAME or device UUID, and which fields differ."""
+    """One row that a file adds or changes: node NAME, device UUID or telemetry NAME, and which fields differ."""
 
     kind: str
     name: str
@@ -45,7 +46,8 @@ def export(actor: access.Actor | None) -> str:
     rows = Device.objects.exclude(state=DeviceState.GONE).select_related("parent").order_by("index", "uuid")
     for row in sorted(rows, key=lambda one: one.parent_id is not None):
         beneath.setdefault(row.node_id, []).append(_device(row))
-    return written([_node(row, beneath.get(row.pk, [])) for row in Node.objects.order_by("name")])
+    nodes = [_node(row, beneath.get(row.pk, [])) for row in Node.objects.order_by("name")]
+    return written(nodes, [_endpoint(row) for row in endpoints.listing(actor)])
 
 
 def plan(actor: access.Actor | None, text: str | bytes, file: str = "<paste>") -> FleetPlan:
@@ -69,6 +71,9 @@ def bring(actor: access.Actor | None, text: str | bytes, file: str = "<paste>", 
     for device in found.devices:
         if change := names.get(("device", device.uuid)):
             _bring_device(actor, device, change, request_id)
+    for endpoint in found.endpoints:
+        if change := names.get(("telemetry", endpoint.name)):
+            _bring_endpoint(actor, endpoint, change, request_id)
     return planned
 
 
@@ -95,6 +100,14 @@ def _bring_device(actor: access.Actor | None, entry: DeviceEntry, change: FleetC
         verbs.move(Device, actor, row.pk, MOVE_TO[entry.held], request_id)
 
 
+def _bring_endpoint(actor: access.Actor | None, entry: EndpointEntry, change: FleetChange, request_id: str) -> None:
+    if change.added:
+        endpoints.add(actor, {"name": entry.name, **entry.values}, request_id)
+        return
+    row = TelemetryEndpoint.objects.get(name=entry.name)
+    endpoints.edit(actor, row.pk, {name: entry.values[name] for name in change.fields}, request_id)
+
+
 def _plan(found: FleetFile) -> FleetPlan:
     if found.errors:
         return FleetPlan((), 0, found.errors)
@@ -108,9 +121,17 @@ def _plan(found: FleetFile) -> FleetPlan:
         for one in found.devices
         if (message := _misplaced(one, devices.get(one.uuid), whole))
     ]
+    asked = {row.name: row for row in TelemetryEndpoint.objects.select_related("credential")}
+    errors += [
+        found.wrong(one.path, Sentence("{field} is missing", field=field))
+        for one in found.endpoints
+        for field in ("kind", "url")
+        if one.name not in asked and field not in one.values
+    ]
     changes = [
         *(_change("node", one.name, one, nodes.get(one.name)) for one in found.nodes),
         *(_change("device", one.uuid, one, devices.get(one.uuid)) for one in found.devices),
+        *(_change("telemetry", one.name, one, asked.get(one.name)) for one in found.endpoints),
     ]
     if errors:
         return FleetPlan((), 0, tuple(errors))
@@ -118,11 +139,12 @@ def _plan(found: FleetFile) -> FleetPlan:
     return FleetPlan(kept, len(changes) - len(kept), ())
 
 
-def _change(kind: str, name: str, entry: NodeEntry | DeviceEntry, row: Node | Device | None) -> FleetChange:
+def _change(kind: str, name: str, entry: Entry, row: Node | Device | TelemetryEndpoint | None) -> FleetChange:
     if row is None:
         return FleetChange(kind, name, True, tuple(entry.values))
-    differing = [field for field, value in entry.values.items() if getattr(row, field) != value]
-    if entry.held and entry.held != row.held:
+    now = endpoints.told(row) if isinstance(row, TelemetryEndpoint) else verbs.told(row)
+    differing = [field for field, value in entry.values.items() if now[field] != value]
+    if entry.held and not isinstance(row, TelemetryEndpoint) and entry.held != row.held:
         differing.append("state")
     return FleetChange(kind, name, False, tuple(differing))
 
@@ -148,6 +170,11 @@ def _misplaced(entry: DeviceEntry, row: Device | None, whole: Mapping[str, str])
 def _node(row: Node, devices: list[dict[str, Any]]) -> dict[str, Any]:
     values = {name: getattr(row, name) for name in fields.NODE}
     return _filled({**values, "emulated": row.emulated or None, "state": _state(row), "devices": devices})
+
+
+def _endpoint(row: TelemetryEndpoint) -> dict[str, Any]:
+    values = endpoints.told(row)
+    return _filled({**values, "enabled": None if row.enabled else False, "emulated": row.emulated or None})
 
 
 def _device(row: Device) -> dict[str, Any]:

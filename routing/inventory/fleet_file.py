@@ -3,7 +3,7 @@
 What a file leaves out stays as it is: no node, no device and no field goes because a file does not name it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,10 +15,12 @@ from registry.specfile.rules import SizeKind
 from registry.specfile.text import Tree, load
 from registry.specfile.values import size
 from routing.inventory import fields
+from routing.inventory.endpoints import ENDPOINT
 from routing.inventory.fields import Reader, Unfit
 from routing.models import DeviceState
 
 HELD = (DeviceState.READY.value, DeviceState.CORDONED.value, DeviceState.DRAINING.value)
+KEYS = ("nodes", "telemetry")
 NODE_KEYS = ("name", "address", "labels", "emulated", "state", "devices")
 DEVICE_KEYS = (
     *("uuid", "vendor", "model", "serial", "index", "memory", "power_limit_w", "links", "labels", "state", "parent"),
@@ -49,11 +51,22 @@ class DeviceEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class EndpointEntry:
+    """One telemetry source of a file."""
+
+    path: Path
+    name: str
+    values: Mapping[str, Any]
+    held: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class FleetFile:
     """What a file holds, in its order but whole devices before slices. Without `errors` every entry can be read."""
 
     nodes: tuple[NodeEntry, ...]
     devices: tuple[DeviceEntry, ...]
+    endpoints: tuple[EndpointEntry, ...]
     errors: tuple[SpecError, ...]
     tree: Tree | None = None
     file: str = "<paste>"
@@ -71,6 +84,7 @@ class _Reading:
     findings: Findings = field(default_factory=Findings)
     nodes: list[NodeEntry] = field(default_factory=list)
     devices: list[DeviceEntry] = field(default_factory=list)
+    endpoints: list[EndpointEntry] = field(default_factory=list)
     taken: set[tuple[str, str]] = field(default_factory=set)
 
     def node(self, path: Path, given: Any) -> None:
@@ -99,6 +113,13 @@ class _Reading:
             values["memory_bytes"] = amount or None
         self.devices.append(DeviceEntry(path, str(uuid), node, parent, values, self.held(path, given)))
 
+    def endpoint(self, path: Path, given: Any) -> None:
+        """Read a telemetry source."""
+        values = self.values(path, given, tuple(ENDPOINT), ENDPOINT)
+        name = values.pop("name", None)
+        if isinstance(given, dict) and self.own(path, "name", name, given, "telemetry"):
+            self.endpoints.append(EndpointEntry(path, str(name), values))
+
     def values(self, path: Path, given: Any, keys: tuple[str, ...], readers: Mapping[str, Reader]) -> dict[str, Any]:
         """Every field that can be read; what is wrong is noted."""
         if not isinstance(given, dict):
@@ -115,16 +136,16 @@ class _Reading:
                     self.findings.add((*path, key), value, error.expected)
         return found
 
-    def own(self, path: Path, key: str, value: Any, given: Mapping[str, Any]) -> bool:
+    def own(self, path: Path, key: str, value: Any, given: Mapping[str, Any], kind: str = "") -> bool:
         """Whether an entry has a name of its own."""
         if value is None:
             if key not in given:
                 self.findings.add(path, given, Sentence("a mapping with {keys}", keys=key))
             return False
-        if (key, value) in self.taken:
+        if (kind or key, value) in self.taken:
             self.findings.add((*path, key), value, Sentence("a name that occurs once in the file"))
             return False
-        self.taken.add((key, value))
+        self.taken.add((kind or key, value))
         return True
 
     def held(self, path: Path, given: Mapping[str, Any]) -> str:
@@ -142,22 +163,24 @@ def parse(text: str | bytes, file: str = "<paste>") -> FleetFile:
         tree = load(text)
     except YamlInvalid as error:
         told = SpecError(file, error.line, "", error.given, error.expected, message_of(error))
-        return FleetFile((), (), (told,))
+        return FleetFile((), (), (), (told,))
     reading = _Reading(Findings(tree.findings))
     value = tree.value
-    if not isinstance(value, dict) or not isinstance(value.get("nodes"), list):
-        reading.findings.add((), value, Sentence("a mapping with the key nodes: and a list of nodes"))
+    lists: dict[str, Any] = {key: value.get(key) for key in KEYS if key in value} if isinstance(value, dict) else {}
+    if not lists or not all(isinstance(one, list) for one in lists.values()):
+        reading.findings.add((), value, Sentence("a mapping with the key nodes: or telemetry: and a list of them"))
     else:
-        for key in value:
-            if key != "nodes":
-                reading.findings.unknown((str(key),), ("nodes",))
-        for index, one in enumerate(value["nodes"][:MOST_ROWS]):
+        for key in value.keys() - KEYS:
+            reading.findings.unknown((str(key),), KEYS)
+        for index, one in enumerate(lists.get("nodes", [])[:MOST_ROWS]):
             reading.node(("nodes", index), one)
+        for index, one in enumerate(lists.get("telemetry", [])[:MOST_ROWS]):
+            reading.endpoint(("telemetry", index), one)
     errors = tuple(item.at(file, tree.line(item.path), "") for item in reading.findings[:500])
     devices = sorted(reading.devices, key=lambda one: bool(one.parent))
-    return FleetFile(tuple(reading.nodes), tuple(devices), errors, tree, file)
+    return FleetFile(tuple(reading.nodes), tuple(devices), tuple(reading.endpoints), errors, tree, file)
 
 
-def written(nodes: list[dict[str, Any]]) -> str:
-    """The file that holds these nodes."""
-    return write_yaml({"nodes": nodes}, width=110)
+def written(nodes: list[dict[str, Any]], telemetry: Sequence[dict[str, Any]] = ()) -> str:
+    """The file that holds these nodes and telemetry sources."""
+    return write_yaml({"nodes": nodes, **({"telemetry": list(telemetry)} if telemetry else {})}, width=110)

@@ -69,30 +69,34 @@ class Collector:
         shipping = asyncio.create_task(self._ship())
         try:
             while True:
-                await self._tend()
-                await asyncio.sleep(TEND_SECONDS)
+                more = await self._tend()
+                await asyncio.sleep(0.0 if more else TEND_SECONDS)
         finally:
             shipping.cancel()
             self._stop()
             await self._client.close()
             await self._in_database(self._lease.give_up)
 
-    async def _tend(self) -> None:
-        """One turn a second: keep the lock, follow the table, write how looks went, tell the inventory."""
+    async def _tend(self) -> bool:
+        """One turn a second: keep the lock, follow the table, write how looks went, tell the inventory.
+
+        Whether there is more to tell than fits into a turn.
+        """
         state = await self._in_database(self._lease.ask)
         if state is LeaseState.ANOTHERS or state is LeaseState.TAKEN:
             self._stop()
         if state in (LeaseState.ANOTHERS, LeaseState.AWAY):
-            return
+            return False
         try:
             if state is LeaseState.TAKEN:
                 self._run = await self._in_database(rows.next_run)
                 log.info("collecting, run %d", self._run)
             await self._follow()
             await self._in_database(self._write)
-            await self._in_database(self._tell)
+            return await self._in_database(self._tell)
         except django.db.Error as error:
             log.warning("PostgreSQL does not answer, scraping goes on: %s", error)
+            return False
 
     async def _follow(self) -> None:
         """Begin, change and end watches as the table says."""
@@ -196,8 +200,8 @@ class Collector:
         if due:
             self._written_at = time.monotonic()
 
-    def _tell(self) -> None:
-        """Tell the inventory of nodes whose devices changed, and of each once a minute."""
+    def _tell(self) -> bool:
+        """Tell the inventory of nodes whose devices changed, and of each once a minute; whether some had to wait."""
         began = time.monotonic()
         by_node: dict[str, dict[int, tuple[ScrapedEndpoint, Facts]]] = {}
         for number, watch in sorted(self._watches.items()):
@@ -216,7 +220,8 @@ class Collector:
                 log.error("the inventory does not take the node %r: %s", name, error)
             self._told[name] = (time.monotonic(), news)
             if time.monotonic() - began > TELL_FOR:
-                return
+                return True
+        return False
 
     def _facts_of(self, number: int) -> Facts:
         watch = self._watches.get(number)

@@ -6,11 +6,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from controlplane.base import config
 from controlplane.base.access import Forbidden
 from controlplane.base.models import Change, User
 from controlplane.base.refusals import Invalid
 from routing.inventory import exchange, fleet_file
-from routing.models import Device, Node
+from routing.models import Device, Node, TelemetryEndpoint
 
 pytestmark = pytest.mark.django_db
 Person = Callable[..., User]
@@ -152,3 +153,23 @@ def test_any_fleet_comes_back(person: Person, devices: list[dict[str, object]], 
     Node.objects.all().delete()
     exchange.bring(engineer, out)
     assert exchange.export(engineer) == out
+
+
+def test_telemetry_sources_are_in_the_file_too(person: Callable[..., User]) -> None:
+    config.set_egress_allow(person("admin"), ["10.0.0.0/8"])
+    engineer = person("engineer")
+    told = "name: a\n  kind: dcgm\n  url: http://10.0.0.1:9400/metrics\n"
+    plan = exchange.bring(engineer, f"telemetry:\n- {told}  emulated: true\n")
+    assert [(one.kind, one.name, one.added) for one in plan.changes] == [("telemetry", "a", True)]
+    text = exchange.export(person("viewer"))
+    assert exchange.plan(engineer, text).changes == ()
+    plan = exchange.bring(engineer, text.replace("interval_s: 1.0", "interval_s: 5").replace("emulated: true\n", ""))
+    assert [(one.kind, one.fields) for one in plan.changes] == [("telemetry", ("interval_s",))]
+    row = TelemetryEndpoint.objects.get()
+    assert (row.interval_s, row.emulated) == (5.0, True)
+    wrong = exchange.plan(engineer, f"telemetry:\n- name: b\n- name: b\n- {told}  kind: nvml\n  colour: blue\n")
+    assert len(wrong.errors) >= 3
+    absent = exchange.plan(engineer, "telemetry:\n- name: b\n  kind: dcgm\n")
+    assert [error.line for error in absent.errors] == [2]
+    with pytest.raises(Invalid):
+        exchange.bring(engineer, "telemetry:\n- name: b\n  kind: dcgm\n  url: http://192.168.0.1/metrics\n")
