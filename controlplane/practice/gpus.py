@@ -13,6 +13,7 @@ from typing import Any
 from django.db import transaction
 
 from controlplane.base import access
+from controlplane.base.models import User
 from controlplane.base.refusals import Conflict
 from controlplane.services.files import write_private
 from registry.emulators.gpus.engines import engine_of
@@ -41,12 +42,14 @@ def read(note: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def register(actor: access.Actor, note: Path, address: str, models: int, devices: int) -> bool:
+def register(actor: User, note: Path, address: str, models: int, devices: int) -> bool:
     """Have the exporters of so many emulated devices at `address` scraped, and no others of an earlier run.
 
-    Whether anything changed since the run that wrote `note`. Raises Forbidden, Invalid.
+    Whether anything changed since the run that wrote `note`; one on another database does not count. Raises Forbidden,
+    Invalid.
     """
-    wanted = {"address": address, "models": models, "devices": devices}
+    database = actor.date_joined.isoformat()
+    wanted = {"address": address, "models": models, "devices": devices, "database": database}
     before = read(note)
     if {name: before.get(name) for name in wanted} == wanted:
         return False

@@ -3,15 +3,18 @@
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from controlplane.base.models import User
+from controlplane.management.commands import furnish
 from controlplane.practice import gpus
+from registry.access import callers
 from registry.emulators.gpus.rack import rack
 from registry.emulators.gpus.seating import seating
 from registry.emulators.roster import emulated, weights_bytes
-from registry.models import Model
+from registry.models import ApiKey, Model
 from routing.inventory import discovery, endpoints, exchange, listing, verbs
 from routing.inventory.discovery import SeenDevice, SeenNode
 from routing.models import Device, Node, Placement, StoredReplica, TelemetryEndpoint
@@ -70,6 +73,28 @@ def test_what_a_person_took_away_is_not_brought_back_by_the_same_run(engineer: U
     endpoints.remove(engineer, TelemetryEndpoint.objects.get(name=rack(16)[0].name).pk)
     assert not gpus.register(engineer, note, ADDRESS, MODELS, 16)
     assert not TelemetryEndpoint.objects.filter(name=rack(16)[0].name).exists()
+
+
+def test_a_note_of_another_database_does_not_count(engineer: User, note: Path, person: Callable[..., User]) -> None:
+    assert gpus.register(engineer, note, ADDRESS, MODELS, 16)
+    TelemetryEndpoint.objects.all().delete()
+    other = person("engineer", "other")
+    assert gpus.register(other, note, ADDRESS, MODELS, 16)
+    assert TelemetryEndpoint.objects.exists()
+
+
+def test_the_key_of_the_practice_callers_is_made_once_and_not_again_when_it_was_revoked(
+    engineer: User, tmp_path: Path, settings: Any
+) -> None:
+    settings.DATA_DIR = tmp_path
+    for _ in range(2):
+        furnish.make_key(engineer)
+        assert ApiKey.objects.get().name == furnish.CALLERS
+    callers.revoke(engineer, ApiKey.objects.get().pk)
+    furnish.make_key(engineer)
+    ApiKey.objects.all().delete()
+    furnish.make_key(engineer)
+    assert callers.actor_of(gpus.read(tmp_path / "practice-key.json")["api_key"]) is not None
 
 
 def test_models_sit_where_the_emulator_runs_them_and_everything_says_emulated(engineer: User, note: Path) -> None:

@@ -8,9 +8,12 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from controlplane.base.models import User
+from controlplane.base.secrets import key_hash
 from controlplane.practice import gpus
+from controlplane.practice.gpus import read
 from controlplane.services.files import write_private
 from registry.access import callers
+from registry.models import ApiKey
 
 ACCOUNT = "first-run"
 CALLERS = "practice callers (emulated)"
@@ -47,9 +50,9 @@ class Command(BaseCommand):
 
 
 def make_key(actor: User) -> None:
-    """The key of the practice callers, made once: one that a person revoked is not made again."""
+    """The key of the practice callers, made once a database: one that a person revoked is not made again."""
     file = settings.DATA_DIR / "practice-key.json"
-    if file.exists():
+    if ApiKey.objects.filter(key_hash=key_hash(read(file).get("api_key", ""), settings.KEY_PEPPER)).exists():
         return
     limits = callers.KeyLimits(models=("practice-*",), max_concurrency=200)
     _, secret = callers.create(actor, CALLERS, ["call"], limits)
