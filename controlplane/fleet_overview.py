@@ -23,6 +23,7 @@ from routing.models import Device, DeviceState, EndpointState, TelemetryEndpoint
 
 WRONG = (EndpointState.COMPLAINING, EndpointState.UNREACHABLE)
 RECENT = timedelta(hours=24)
+FIELDS = (*devices.FIELDS, "model", "held", "gone_at", "seen_at", "node__name")
 NAMED = 3
 """So many of those that need somebody are named; of the others is told that there are more."""
 
@@ -49,21 +50,22 @@ def now(user: Any) -> FleetNow | None:
     """The fleet as it is; None if there is no device, or for who may not see it. Six queries."""
     if not access.can(user, "fleet.read"):
         return None
-    rows = list(listing.ordered(Device.objects.select_related("node")))
+    rows = list(listing.ordered(Device.objects).values_list(*FIELDS, named=True))
     if not rows:
         return None
     live = current.known()
     whole = [row for row in rows if row.parent_id is None]
     there = [row for row in whole if row.gone_at is None]
-    draining = [row for row in there if DeviceState.DRAINING in (row.held, row.node.held)]
-    heard = [row for row in there if row.seen_at is not None and row not in draining]
+    draining = [row for row in there if DeviceState.DRAINING in (row.held, row.node__held)]
+    leaving = {row.pk for row in draining}
+    heard = [row for row in there if row.seen_at is not None and row.pk not in leaving]
     listed = [devices.of_row(row) for row in rows]
     totals = devices.totals(listed, [live.by_subject.get(row.uuid) for row in rows])
     since = timezone.now() - RECENT
     return FleetNow(
         board.totals_told(totals),
         totals["emulated"],
-        energy.now(user, [(row.uuid, row.model, row.node.emulated) for row in there]),
+        energy.now(user, [(row.uuid, row.model, row.node__emulated) for row in there]),
         alerts.firing(user, most=NAMED),
         [_name(row) for row in whole if row.gone_at is not None and row.gone_at >= since],
         [] if live.away else [_name(row) for row in heard if not _fresh(live, row)],
@@ -72,11 +74,11 @@ def now(user: Any) -> FleetNow | None:
     )
 
 
-def _name(row: Device) -> str:
-    return f"{row.node.name} {row.uuid}"
+def _name(row: Any) -> str:
+    return f"{row.node__name} {row.uuid}"
 
 
-def _fresh(live: CurrentValues, row: Device) -> bool:
+def _fresh(live: CurrentValues, row: Any) -> bool:
     one = live.by_subject.get(row.uuid)
     return one is not None and one.age_s <= current.STALE_SECONDS
 
@@ -97,7 +99,7 @@ def _alerts(firing: FiringAlerts) -> list[dict[str, str]]:
     what = ngettext("%(n)d alert fires", "%(n)d alerts fire", firing.total) % {"n": firing.total}
     tone = "failed" if firing.by_severity.get("critical") else "review"
     more = named([f"{one.rule}: {one.subject}" for one in firing.rows], firing.total)
-    return [need(tone, what, more, reverse("gpus"))]
+    return [need(tone, what, more, reverse("alerts"))]
 
 
 def _sources(user: Any) -> list[dict[str, str]]:

@@ -168,7 +168,7 @@ def summary(annotations: Mapping[str, str]) -> str:
 def href(kind: str, subject: str, labels: Mapping[str, str]) -> str:
     """The page of a subject; empty if it has none."""
     if kind == "device":
-        return reverse("gpu", args=[subject])
+        return reverse("gpus-device", args=[subject])
     name = subject if kind == "model" else labels.get("model", "") if kind == "engine" else ""
     return reverse("model", args=[name]) if name else ""
 

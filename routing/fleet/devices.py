@@ -77,10 +77,14 @@ def listed() -> Iterable[ListedDevice]:
         yield ListedDevice(pk, uuid, STATES.index(shown), parent is None, made_up, memory, serving.get(pk, ()))
 
 
-def of_row(row: Device) -> ListedDevice:
-    """A device of the inventory that was read with its node."""
-    shown = row.node.held if row.state == DeviceState.READY else row.state
-    emulated = row.node.emulated or row.vendor == "emulated"
+FIELDS = ("pk", "uuid", "state", "node__held", "parent_id", "node__emulated", "vendor", "memory_bytes")
+"""What `of_row` needs of a device."""
+
+
+def of_row(row: Any) -> ListedDevice:
+    """A device that was read as a named tuple with FIELDS."""
+    shown = row.node__held if row.state == DeviceState.READY else row.state
+    emulated = row.node__emulated or row.vendor == "emulated"
     return ListedDevice(row.pk, row.uuid, STATES.index(shown), row.parent_id is None, emulated, row.memory_bytes)
 
 
