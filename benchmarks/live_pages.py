@@ -1,7 +1,8 @@
 """What live pages cost at 1,000 GPUs and 1 Hz: in the browser, on the wire, and in the console process.
 
 The site is real (gateway, console, stores), the browser is Debian's Chromium, headless. The main thread's share is
-TaskDuration of the DevTools protocol; a tick's bytes are those of its message on the page's websocket. 200 tabs are
+TaskDuration of the DevTools protocol, which counts time in which other programs had the core; ThreadTime beside it is
+CPU alone. A tick's bytes are those of its message on the page's websocket. 200 tabs are
 200 real websockets through the gateway. `--seconds` is how long each is watched.
 
     .venv/bin/python -m benchmarks.live_pages [--devices 1000] [--seconds 30] [--tabs 200] [--json FILE]
@@ -87,6 +88,7 @@ def watched(browser: Browser, site: LiveSite, path: str, seconds: float) -> Figu
         shift, longest = page.evaluate("[window.shift, window.longest]")
     return {
         f"{path}: main thread, % (target 5)": 100 * (after["TaskDuration"] - before["TaskDuration"]) / wall,
+        f"{path}: CPU of the main thread, %": 100 * (after["ThreadTime"] - before["ThreadTime"]) / wall,
         f"{path}: of that scripts, %": 100 * (after["ScriptDuration"] - before["ScriptDuration"]) / wall,
         f"{path}: longest task, ms (0: none over 50)": longest,
         f"{path}: layout shift (target 0)": shift,

@@ -4,6 +4,7 @@ import json
 import math
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from tests.console.test_live import Tab, cookie_of
 
 Make = Callable[..., User]
 COLUMNS = (StreamColumn("share", 100.0), StreamColumn("heat", 1.0, -60.0))
+IDS: list[list[int] | list[str]] = [[], [3], [3, 9, 4], ["a", "b"]]
 NUMBERS = st.floats(0, 600) | st.sampled_from([math.nan, -5.0, 1e9, 0.0])
 
 
@@ -38,7 +40,7 @@ class Reader:
         """Read one message, as static/js/stream.js does."""
         body = zlib.decompress(message)
         length = int.from_bytes(body[:4], "little")
-        before, self.header = self.header.get("seq"), json.loads(body[4 : 4 + length])
+        before, self.header = self.header.get("seq", 0), json.loads(body[4 : 4 + length])
         planes = np.frombuffer(body[4 + length :], np.uint8).astype(np.int64)
         if "ids" in self.header:
             last = 0
@@ -63,7 +65,7 @@ def some_tables(draw: st.DrawFn) -> list[StreamTable]:
     """Tables that follow each other; sometimes a row comes or goes."""
     said = []
     for _ in range(draw(st.integers(1, 5))):
-        ids = draw(st.sampled_from([[], [3], [3, 9, 4], ["a", "b"]]))
+        ids = draw(st.sampled_from(IDS))
         cells = st.lists(NUMBERS, min_size=len(ids), max_size=len(ids))
         said.append(table(ids, [draw(cells), draw(cells)]))
     return said
@@ -97,7 +99,7 @@ def test_a_slow_tab_has_two_frames_at_most_and_begins_anew() -> None:
     watched = WatchedStreams()
     assert watched.watch("x", b"whole 0")
     for number in range(1, 10):
-        watched.offer("x", b"%d" % number, lambda number=number: b"whole %d" % number)
+        watched.offer("x", b"%d" % number, partial(b"whole %d".__mod__, number))
     waiting: Iterator[bytes | None] = iter(watched.next, None)
     found = list(waiting)
     assert len(found) <= MOST_WAITING
