@@ -4,16 +4,21 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
+import redis
 from django.db import connection
 
-from controlplane.base import events
+from controlplane.base import events, redis_names
 from controlplane.base.models import User
+from controlplane.services.files import write_private
+from controlplane.services.valkey import Valkey
 from routing.history import latest, store
 from routing.history.latest import LatestValues
 from routing.inventory import endpoints
 from routing.models import Device, EndpointState, Node, TelemetryEndpoint
+from routing.samples.frames import decode
 from tests.routing.scraping.conftest import Add, Collect
 from tests.routing.scraping.exporters import body, exporting, exposition
 from tests.routing.scraping.test_watch import dcgm
@@ -132,3 +137,22 @@ def test_another_collector_takes_over_and_no_sample_counts_twice(
         stored, moments = cursor.fetchone()
     assert stored == moments <= exporter.asked
     assert rows(row.pk)[0][1] == 0
+
+
+def test_while_redis_is_away_frames_wait_and_none_is_lost(add: Add, collect: Collect, tmp_path: Path) -> None:
+    valkey = Valkey(tmp_path / "valkey")
+    valkey.folder.mkdir()
+    write_private(valkey.password_file, "of-the-other-valkey")
+    with exporting(body(dcgm("node-a", 1))) as exporter:
+        add("a", exporter.url, interval_s=0.5)
+        collect(REDIS_URL=valkey.url)
+        until(lambda: exporter.asked > 3, 20)
+        valkey.launch()
+        try:
+            valkey.wait_ready()
+            client = redis.Redis.from_url(valkey.url)
+            until(lambda: len(client.xrange(redis_names.TELEMETRY)) > 5, 15)
+            found = [decode(fields[b"f"]) for _, fields in client.xrange(redis_names.TELEMETRY)]
+        finally:
+            valkey.stop()
+    assert list(dict.fromkeys(one.sequence for one in found)) == list(range(1, found[-1].sequence + 1))
