@@ -120,7 +120,7 @@ api: list[URLPattern] = [
     *routes("agents", agents_api.Agents.as_view(), "agents"),
     *routes("agents/<int:key_id>", agents_api.OneAgent.as_view(), "agent"),
     *routes("energy", energy_api.Energy.as_view(), "energy"),
-    *routes("energy.csv", energy_api.EnergyCsv.as_view(), "energy-csv"),
+    *routes("energy/rows.csv", energy_api.EnergyCsv.as_view(), "energy-csv"),
     *routes("energy/now", energy_api.EnergyRightNow.as_view(), "energy-now"),
     *routes("energy/prices", energy_api.EnergyPrices.as_view(), "energy-prices"),
     *routes("energy/prices/<int:tariff_id>", energy_api.OneEnergyPrice.as_view(), "energy-price"),

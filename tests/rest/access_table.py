@@ -236,7 +236,7 @@ GET    api/telemetry/endpoints/<int:endpoint_id>   viewer   read,manage
 PATCH  api/telemetry/endpoints/<int:endpoint_id>   engineer manage
 DELETE api/telemetry/endpoints/<int:endpoint_id>   engineer manage
 GET    api/energy                                  viewer   read,manage
-GET    api/energy.csv                              viewer   read,manage
+GET    api/energy/rows.csv                         viewer   read,manage
 GET    api/energy/now                              viewer   read,manage
 GET    api/energy/prices                           viewer   read,manage
 POST   api/energy/prices                           engineer manage
