@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
+from typing import cast
 
 import pytest
 import redis
@@ -151,8 +152,9 @@ def test_while_redis_is_away_frames_wait_and_none_is_lost(add: Add, collect: Col
         try:
             valkey.wait_ready()
             client = redis.Redis.from_url(valkey.url)
-            until(lambda: len(client.xrange(redis_names.TELEMETRY)) > 5, 15)
-            found = [decode(fields[b"f"]) for _, fields in client.xrange(redis_names.TELEMETRY)]
+            until(lambda: cast(int, client.xlen(redis_names.TELEMETRY)) > 5, 15)
+            messages = cast(list[tuple[bytes, dict[bytes, bytes]]], client.xrange(redis_names.TELEMETRY))
+            found = [decode(fields[b"f"]) for _, fields in messages]
         finally:
             valkey.stop()
     assert list(dict.fromkeys(one.sequence for one in found)) == list(range(1, found[-1].sequence + 1))
