@@ -14,6 +14,8 @@ EPOCH = 1_760_000_000.0
 PER_NODE = 8
 SAMPLE = Path("tests/routing/telemetry/expositions/dcgm-4.2.txt")
 ENERGY = "DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION"
+MOVING = re.compile(r"DCGM_FI_(PROF_|DEV_(\w+_UTIL|GPU_TEMP|MEMORY_TEMP|POWER_USAGE|FB_USED|FB_FREE|SM_CLOCK)\b)")
+"""What changes from second to second; limits, totals, modes and counts of errors do not."""
 
 
 def uuid(node: int, index: int) -> str:
@@ -22,7 +24,7 @@ def uuid(node: int, index: int) -> str:
 
 
 def template(node: int) -> list[tuple[str, float, bool]]:
-    """Lines without their values, with the value that each has around, and whether it is the time."""
+    """Lines without their values, with the value that each has, and whether it moves."""
     lines: list[tuple[str, float, bool]] = []
     for line in SAMPLE.read_text().splitlines():
         if line.startswith("#"):
@@ -32,21 +34,21 @@ def template(node: int) -> list[tuple[str, float, bool]]:
             for index in range(PER_NODE):
                 named = head.replace('gpu="0"', f'gpu="{index}"').replace("node-a", f"node-{node}")
                 named = re.sub(r'UUID="[^"]*"', f'UUID="{uuid(node, index)}"', named)
-                lines.append((named, float(value), head.startswith(ENERGY)))
+                lines.append((named, float(value), MOVING.match(head) is not None))
     return lines
 
 
 def text(lines: list[tuple[str, float, bool]], at: float) -> bytes:
-    """What a node says at a time: what is not a whole number of errors or modes moves a little."""
+    """What a node says at a time."""
     moved = 1.0 - 0.1 * ((at * 7919) % 1)
     told: list[str] = []
-    for head, value, clock in lines:
+    for head, value, moves in lines:
         if value != value:
             told.append(head)
-        elif clock:
+        elif head.startswith(ENERGY):
             told.append(f"{head} {(at - EPOCH) * 1000:.0f}")
         else:
-            told.append(f"{head} {value * moved if value > 20 else value:.6g}")
+            told.append(f"{head} {value * moved if moves else value:.8g}")
     return ("\n".join(told) + "\n").encode()
 
 

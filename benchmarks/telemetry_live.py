@@ -23,7 +23,7 @@ from routing.history import current
 from routing.inventory import endpoints
 from routing.models import Device
 
-QUIET_SECONDS, PATIENCE_SECONDS, SETTLED_SECONDS = 20, 180, 15
+QUIET_SECONDS, PATIENCE_SECONDS, SETTLED_SECONDS = 20, 120, 10
 LOOKS = 10
 """At how many moments of each second the ages are looked at."""
 Spent = dict[str, float]
