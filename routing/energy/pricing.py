@@ -1,6 +1,5 @@
 """The verbs on tariffs: set one from a moment on, take one back that does not count yet."""
 
-import math
 import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -34,10 +33,9 @@ def number(least: float, most: float, absent: bool = False) -> Reader:
     def read(value: Any) -> float | None:
         if value is None and absent:
             return None
-        found = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
-        if not least <= found <= most:
+        if not isinstance(value, int | float) or isinstance(value, bool) or not least <= value <= most:
             raise Unfit(Sentence("a number from {least} to {most}", least=f"{least:g}", most=f"{most:g}"))
-        return found
+        return float(value)
 
     return read
 

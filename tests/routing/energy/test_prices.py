@@ -46,6 +46,7 @@ def test_a_tariff_counts_from_its_moment_and_the_one_before_it_stays(person: Per
         ({"prices": {f"m{number}": 1 for number in range(501)}}, "prices"),
         ({"pue": 0.9}, "pue"),
         ({"pue": True}, "pue"),
+        ({"pue": 10**400}, "pue"),
         ({"pue": None}, "pue"),
         ({"grid_g_per_kwh": -1}, "grid_g_per_kwh"),
         ({"grid_g_per_kwh": "a lot"}, "grid_g_per_kwh"),
