@@ -23,39 +23,39 @@ def uuid(node: int, index: int) -> str:
     return f"GPU-{node:06}{index:02}-0000-4000-8000-000000000000"
 
 
-def template(node: int) -> list[tuple[str, float, bool]]:
+def template(node: int) -> list[tuple[str, str, bool]]:
     """Lines without their values, with the value that each has, and whether it moves."""
-    lines: list[tuple[str, float, bool]] = []
+    lines: list[tuple[str, str, bool]] = []
     for line in SAMPLE.read_text().splitlines():
         if line.startswith("#"):
-            lines.append((line, float("nan"), False))
+            lines.append((line, "", False))
         elif 'gpu="0"' in line:
             head, _, value = line.rpartition(" ")
             for index in range(PER_NODE):
                 named = head.replace('gpu="0"', f'gpu="{index}"').replace("node-a", f"node-{node}")
                 named = re.sub(r'UUID="[^"]*"', f'UUID="{uuid(node, index)}"', named)
-                lines.append((named, float(value), MOVING.match(head) is not None))
+                lines.append((named, value, MOVING.match(head) is not None))
     return lines
 
 
-def text(lines: list[tuple[str, float, bool]], at: float) -> bytes:
+def text(lines: list[tuple[str, str, bool]], at: float) -> bytes:
     """What a node says at a time."""
     moved = 1.0 - 0.1 * ((at * 7919) % 1)
     told: list[str] = []
     for head, value, moves in lines:
-        if value != value:
+        if not value:
             told.append(head)
         elif head.startswith(ENERGY):
             told.append(f"{head} {(at - EPOCH) * 1000:.0f}")
         else:
-            told.append(f"{head} {value * moved if moves else value:.8g}")
+            told.append(f"{head} {float(value) * moved:.8g}" if moves else f"{head} {value}")
     return ("\n".join(told) + "\n").encode()
 
 
 class Exporters(asyncio.Protocol):
     """One kept connection of a scraper."""
 
-    nodes: dict[int, list[tuple[str, float, bool]]] = {}
+    nodes: dict[int, list[tuple[str, str, bool]]] = {}
 
     def __init__(self) -> None:
         self._transport: asyncio.WriteTransport | None = None
