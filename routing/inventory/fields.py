@@ -1,6 +1,5 @@
 """What each field of a node or a device may hold, wherever it comes from: a person, a file, a collector."""
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -64,10 +63,10 @@ def watts(value: Any) -> float | None:
     """A power in watts, or none. Raises Unfit for NaN, infinity and what is not above 0."""
     if value is None:
         return None
-    number = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
-    if not 0 < number <= 100_000:
+    known = isinstance(value, int | float) and not isinstance(value, bool)
+    if not known or not 0 < value <= 100_000:
         raise Unfit(Sentence("a number of watts above 0"))
-    return number
+    return float(value)
 
 
 def vendor(value: Any) -> str:

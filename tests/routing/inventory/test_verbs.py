@@ -77,6 +77,7 @@ def test_every_verb_leaves_an_entry(engineer: User) -> None:
         ({"node": None}, "node"),
         ({"memory_bytes": 0}, "memory_bytes"),
         ({"memory_bytes": "80GB"}, "memory_bytes"),
+        ({"power_limit_w": 10**400}, "power_limit_w"),
         ({"power_limit_w": float("nan")}, "power_limit_w"),
         ({"vendor": "acme"}, "vendor"),
         ({"labels": []}, "labels"),
