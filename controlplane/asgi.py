@@ -14,6 +14,7 @@ from controlplane.crowd import Accounts, Crowd
 from controlplane.fleet_text import PATH, FleetTeller
 from registry.canon import Failure, FailureKind
 from routing.dataplane.endpoints import JSON, error_body, is_ours
+from routing.metrics import FleetText
 from routing.pushed import door
 from routing.pushed.stores import AgentStores
 
@@ -41,7 +42,7 @@ class ConsoleApplication:
         self._django = Crowd(django, Accounts())
         self._page = PageConnection()
         self._agents = door.AgentDoor(AgentStores())
-        self._fleet = FleetTeller()
+        self._fleet = FleetTeller(FleetText())
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """One connection, request or lifespan."""

@@ -10,7 +10,6 @@ from django.conf import settings
 from django.db import connection
 
 from routing.dataplane.door.console import ask
-from routing.metrics import FleetText
 
 PATH = "/metrics"
 ASK_SECONDS = 5.0
@@ -26,8 +25,9 @@ def authorization() -> bytes:
 class FleetTeller:
     """The console's side: writes the text in a thread of its own, which no page waits for."""
 
-    def __init__(self) -> None:
-        self._text = FleetText()
+    def __init__(self, text: Callable[[], bytes]) -> None:
+        """`text` writes it, such as routing.metrics.FleetText; gateways load no part of that."""
+        self._text = text
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="metrics")
 
     async def __call__(self, headers: list[tuple[bytes, bytes]]) -> bytes | None:

@@ -35,7 +35,7 @@ def fits_everywhere(page: Page, name: str) -> None:
         page.emulate_media(color_scheme=theme, reduced_motion="reduce")
         page.set_viewport_size({"width": width, "height": 900})
         picture(page, f"{name}-{theme}-{width}")
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        page.wait_for_function("document.documentElement.scrollWidth <= innerWidth", timeout=10_000)
 
 
 @pytest.mark.parametrize("language", ["en", "zh-hans"])

@@ -15,6 +15,7 @@ from registry.emulators.gpus.rack import rack
 from registry.emulators.gpus.seating import seating
 from registry.emulators.roster import emulated, weights_bytes
 from registry.models import ApiKey, Model
+from registry.specfile.text import load
 from routing.inventory import discovery, endpoints, exchange, listing, verbs
 from routing.inventory.discovery import SeenDevice, SeenNode
 from routing.models import Device, Node, Placement, StoredReplica, TelemetryEndpoint
@@ -116,7 +117,9 @@ def test_models_sit_where_the_emulator_runs_them_and_everything_says_emulated(en
     }
     assert set(StoredReplica.objects.values_list("state", flat=True)) == {"warm", "asleep", "cold"}
     assert Node.objects.get(name=rack(64)[1].name).labels["zone"] == "west"
-    assert exchange.export(engineer).count("emulated: true") == 8
+    told = load(exchange.export(engineer)).value
+    assert [node["emulated"] for node in told["nodes"]] == [True] * 8
+    assert {source["emulated"] for source in told["telemetry"]} == {True}
     assert gpus.seat(engineer, note) == ""
 
 

@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from registry.canon import Failure
 from routing.dataplane import parts
+from routing.dataplane.caller import read_body
 from routing.dataplane.fields import read_large
 from tests.registry.transports.faults import serving
+from tests.routing.dataplane.test_body import Arriving, head
 from tests.routing.serving import gateway_for, model_row
 from tests.routing.upstreams import answering
 
@@ -112,7 +114,11 @@ async def test_h9_the_loop_goes_on_while_large_bodies_are_read() -> None:
     text = 'say: "a, {b}" ' * 2_000_000
     body = json.dumps({"model": "m", "messages": [{"role": "user", "content": text}]}).encode()
     assert len(body) > 29_000_000
-    reading = asyncio.gather(*(read_large(body) for _ in range(4)))
+
+    async def read() -> dict[str, Any]:
+        return await read_large(await read_body(Arriving([(body, False)]), head()))
+
+    reading = asyncio.gather(*(read() for _ in range(4)))
     waits = []
     while not reading.done():
         begun = time.perf_counter()
