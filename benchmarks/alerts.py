@@ -9,18 +9,13 @@ every two seconds, half a look's CPU is that of a second.
 import argparse
 import json
 import os
-import subprocess
 import sys
-import tempfile
 import time
-from contextlib import ExitStack
 from pathlib import Path
 
 from controlplane.base.boot import DJANGO_VERSION  # isort: skip
-from benchmarks.gateway_ways import ROOT, stores
-from benchmarks.telemetry import PER_NODE, Figures, cpu, cpu_of_stores, node
+from benchmarks.telemetry import PER_NODE, Figures, cpu, cpu_of_stores, measured_apart, node
 from controlplane.base import events
-from controlplane.services.ports import free_port
 from routing.alerts import watch
 from routing.alerts.models import Alert, AlertRule
 from routing.alerts.observing import TICK_SECONDS
@@ -88,21 +83,6 @@ def furnish(devices: int, hot: int) -> None:
     )
 
 
-def measure(devices: int, looks: int, hot: int) -> Figures:
-    """Start stores, and measure in a process of its own."""
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="patchbay-alerts-")))
-        folder.chmod(0o711)
-        environment = stores(stack, folder) | {"PYTHONPATH": str(ROOT), "PORT": str(free_port())}
-        migrate = [sys.executable, "manage.py", "migrate", "-v0", "--skip-checks"]
-        subprocess.run(migrate, check=True, env=environment, cwd=ROOT)
-        command = [sys.executable, "-m", "benchmarks.alerts", "--inside", "--devices", str(devices)]
-        command += ["--looks", str(looks), "--hot", str(hot)]
-        answer = subprocess.run(command, check=True, env=environment, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-        found: Figures = json.loads(answer.stdout)
-        return found
-
-
 def main() -> None:
     """Measure, print, perhaps write JSON."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -116,7 +96,7 @@ def main() -> None:
         sys.stdout.write(json.dumps(inside(given.devices, given.looks, given.hot)))
         return
     before = os.getloadavg()[0]
-    found = measure(given.devices, given.looks, given.hot)
+    found = measured_apart("benchmarks.alerts", "--inside", *sys.argv[1:])
     print(f"{given.devices:,} devices, {given.looks} looks; {os.cpu_count()} cores, load {before:.1f} before it")
     for name, value in found.items():
         print(f"  {name:<76} {value:>10,.2f}")

@@ -11,12 +11,9 @@ import argparse
 import json
 import os
 import random
-import subprocess
 import sys
-import tempfile
 import time
 import uuid
-from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -25,9 +22,7 @@ from controlplane.base.boot import DJANGO_VERSION  # isort: skip
 from django.db import connection
 from django.db.models import Sum
 
-from benchmarks.gateway_ways import ROOT, stores
-from benchmarks.telemetry import PER_NODE, Figures, cpu, cpu_of_stores, node
-from controlplane.services.ports import free_port
+from benchmarks.telemetry import PER_NODE, Figures, cpu, cpu_of_stores, measured_apart, node
 from registry.models import Model
 from routing.calls import records
 from routing.dataplane.recorder import Record
@@ -130,21 +125,6 @@ def figures(spent: dict[str, float], seconds: int) -> Figures:
     return found
 
 
-def measure(devices: int, rate: int, seconds: int) -> Figures:
-    """Start stores, and measure in a process of its own."""
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="patchbay-energy-")))
-        folder.chmod(0o711)
-        environment = stores(stack, folder) | {"PYTHONPATH": str(ROOT), "PORT": str(free_port())}
-        migrate = [sys.executable, "manage.py", "migrate", "-v0", "--skip-checks"]
-        subprocess.run(migrate, check=True, env=environment, cwd=ROOT)
-        command = [sys.executable, "-m", "benchmarks.energy", "--inside", "--devices", str(devices)]
-        command += ["--calls", str(rate), "--seconds", str(seconds)]
-        answer = subprocess.run(command, check=True, env=environment, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-        found: Figures = json.loads(answer.stdout)
-        return found
-
-
 def main() -> None:
     """Measure, print, perhaps write JSON."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -158,7 +138,7 @@ def main() -> None:
         sys.stdout.write(json.dumps(inside(given.devices, given.calls, given.seconds)))
         return
     before = os.getloadavg()[0]
-    found = measure(given.devices, given.calls, given.seconds)
+    found = measured_apart("benchmarks.energy", "--inside", *sys.argv[1:])
     print(f"{given.devices:,} devices, {given.calls} calls a second; load {before:.1f} before it")
     for name, value in found.items():
         print(f"  {name:<52} {value:>12,.4f}")

@@ -142,15 +142,15 @@ PARTS: dict[str, Callable[[argparse.Namespace], Figures]] = {
 }
 
 
-def measure(part: str) -> Figures:
-    """Start stores, and measure a part in a process of its own."""
+def measured_apart(module: str, *options: str) -> Figures:
+    """What `python -m module` prints with these options in a process of its own, over fresh stores of its own."""
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="patchbay-telemetry-")))
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="patchbay-bench-")))
         folder.chmod(0o711)
         environment = stores(stack, folder) | {"PYTHONPATH": str(ROOT), "PORT": str(free_port())}
         migrate = [sys.executable, "manage.py", "migrate", "-v0", "--skip-checks"]
         subprocess.run(migrate, check=True, env=environment, cwd=ROOT)
-        command = [sys.executable, "-m", "benchmarks.telemetry", *sys.argv[1:], "--inside", part]
+        command = [sys.executable, "-m", module, *options]
         answer = subprocess.run(command, check=True, env=environment, cwd=ROOT, stdout=subprocess.PIPE, text=True)
         found: Figures = json.loads(answer.stdout)
         return found
@@ -174,7 +174,7 @@ def main() -> None:
     found: dict[str, Any] = {"devices": given.devices, "cores": os.cpu_count(), "load before": os.getloadavg()[0]}
     for part, wanted in (("live", given.live), ("history", given.history_days), ("parts", given.ticks)):
         if wanted:
-            found |= measure(part)
+            found |= measured_apart("benchmarks.telemetry", *sys.argv[1:], "--inside", part)
     found |= parsing() | scraping(given.devices) | {"load after": os.getloadavg()[0]}
     text = json.dumps(found, indent=1)
     if given.json == "-":

@@ -5,6 +5,19 @@ from django.utils.translation import gettext_lazy as _
 
 from controlplane.base import access
 from controlplane.base.web import words
+from registry.models import Credential
+
+
+def credential_field() -> forms.ChoiceField:
+    """A field that chooses one of the stored credentials by name, or none."""
+    return forms.ChoiceField(
+        label=_("Credential"),
+        required=False,
+        choices=lambda: [
+            ("", _("none")),
+            *((name, name) for name in Credential.objects.order_by("name").values_list("name", flat=True)),
+        ],
+    )
 
 
 class NewKeyForm(forms.Form):

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from controlplane.base.messages import Sentence
 from controlplane.base.refusals import Invalid
 from controlplane.base.web import words
-from registry.models import Credential
+from registry.forms import credential_field
 from registry.specfile.errors import Findings
 from registry.specfile.rules import SizeKind
 from registry.specfile.values import size, written_size
@@ -200,14 +200,7 @@ class TelemetryForm(forms.Form):
         max_value=endpoints.MOST_SECONDS,
         help_text=_("Empty: 1 for devices, 2 for model servers."),
     )
-    credential = forms.ChoiceField(
-        label=_("Credential"),
-        required=False,
-        choices=lambda: [
-            ("", _("none")),
-            *((name, name) for name in Credential.objects.order_by("name").values_list("name", flat=True)),
-        ],
-    )
+    credential = credential_field()
     serves = forms.CharField(
         label=_("Models of a model server"),
         required=False,

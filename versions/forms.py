@@ -6,7 +6,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from controlplane.base.web import words
-from registry.models import Credential
+from registry.forms import credential_field
 from versions.gitops.forges import FORGES
 from versions.models import SignaturePolicy, SourceKind
 
@@ -38,14 +38,7 @@ class SourceForm(forms.Form):
         help_text=_("Empty: the default."),
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
-    credential = forms.ChoiceField(
-        label=_("Credential"),
-        required=False,
-        choices=lambda: [
-            ("", _("none")),
-            *((name, name) for name in Credential.objects.order_by("name").values_list("name", flat=True)),
-        ],
-    )
+    credential = credential_field()
     poll_seconds = forms.IntegerField(label=_("Asked every (seconds)"), initial=900, min_value=30, max_value=604_800)
     signature_policy = forms.ChoiceField(
         label=_("Signature"),
@@ -97,14 +90,7 @@ class RepositoryForm(forms.Form):
         help_text=_("Commit statuses go there: https://api.github.com, or https://gitlab.example.com/api/v4."),
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
-    credential = forms.ChoiceField(
-        label=_("Credential"),
-        required=False,
-        choices=lambda: [
-            ("", _("none")),
-            *((name, name) for name in Credential.objects.order_by("name").values_list("name", flat=True)),
-        ],
-    )
+    credential = credential_field()
     webhook_secret = forms.CharField(
         label=_("Webhook secret"),
         required=False,
