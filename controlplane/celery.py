@@ -12,6 +12,7 @@ from pathlib import Path
 from celery import Celery
 from celery.signals import worker_ready
 from django.conf import settings
+from redis import RedisError
 
 from controlplane.base.boot import DJANGO_VERSION
 from controlplane.base.jobs import kinds
@@ -85,7 +86,10 @@ def keep_telemetry() -> None:
 @task("patchbay.telemetry_history")
 def sum_up_telemetry() -> None:
     """Sum up history that is over, drop what is old, and forget sources that are silent."""
-    rolling.roll(time.time())
+    try:
+        rolling.roll(telemetry_store.stored_until(time.time()))
+    except RedisError as error:
+        log.warning("history is summed up later: %s", error)
     telemetry_store.forget()
 
 

@@ -10,13 +10,11 @@ import logging
 import time
 from dataclasses import dataclass
 from datetime import date
-from typing import cast
 
 import numpy as np
 import redis
 from django.db import connection, transaction
 
-from controlplane.base import events, redis_names
 from routing.energy import idle, measuring, placing, windows
 from routing.energy.curve import STEP, Array, Numbers, summed
 from routing.energy.placing import PlacementHistory
@@ -25,6 +23,7 @@ from routing.energy.tariffs import TariffHistory, between
 from routing.energy.totals import OF_MODELS, EnergyTotals
 from routing.energy.windows import EnergyWindow, WindowClaims
 from routing.energy_tables import EnergyMark, WaitingCall
+from routing.history import store
 from routing.history.partitions import stamp
 
 GRACE = 45
@@ -44,7 +43,7 @@ def settle(now: float | None = None) -> int:
     """Settle what is over by `now`, in Unix time. Returns how many windows were measured; 0 if Redis is away."""
     moment = time.time() if now is None else now
     try:
-        limit = int((_stored_until(moment) - GRACE) // STEP) * STEP
+        limit = int((store.stored_until(moment) - GRACE) // STEP) * STEP
     except redis.RedisError as error:
         log.warning("energy is settled later: %s", error)
         return 0
@@ -55,12 +54,6 @@ def settle(now: float | None = None) -> int:
         more = count == MOST_WINDOWS or calls == MOST_CALLS
     windows.forget(moment)
     return measured
-
-
-def _stored_until(now: float) -> float:
-    """Up to when samples are in history: what still waits in Redis is not."""
-    waiting = cast(list[tuple[bytes, object]], events.store().xrange(redis_names.TELEMETRY, count=1))
-    return min(now, int(waiting[0][0].partition(b"-")[0]) / 1000) if waiting else now
 
 
 @transaction.atomic

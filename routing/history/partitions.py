@@ -28,6 +28,9 @@ MINUTE = Tier("telemetry_minute", 60, 3600, 24 * 3600, 30 * 24 * 3600)
 TEN_MINUTES = Tier("telemetry_ten_minutes", 600, 36_000, 360_000, 30 * 24 * 3600)
 TIERS = (SECOND, TEN_SECONDS, MINUTE, TEN_MINUTES)
 """From fine to coarse: a chunk of each is made of whole chunks of the one before."""
+LATE = 900.0
+"""By how many seconds a frame may be older than its arrival. Until then the seconds around it are kept: its chunk is
+summed up anew from all of them."""
 
 
 WRITING, ROLLING = 0x7E1E3E78, 0x7E1E3E79

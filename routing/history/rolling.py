@@ -10,6 +10,7 @@ import numpy as np
 from django.db import connection, transaction
 
 from routing.history.partitions import (
+    LATE,
     SECOND,
     TEN_SECONDS,
     TIERS,
@@ -31,10 +32,10 @@ AT_ONCE = 100
 
 
 def roll(now: float) -> int:
-    """Sum up every chunk that is over, then drop what is old. Returns how many rows were written."""
+    """Sum up every chunk that was over `now`, up to when all is stored. Then drop what is old. Returns rows written."""
     written = sum(_roll(coarse, fine, now) for fine, coarse in pairwise(TIERS))
     for tier in TIERS:
-        drop_old(tier, now - tier.kept)
+        drop_old(tier, now - max(tier.kept, LATE))
     return written
 
 

@@ -15,7 +15,7 @@ from django.db import connection, transaction
 
 from controlplane.base import events, redis_names
 from routing.history import latest, partitions, rolling
-from routing.history.current import FORGOTTEN_SECONDS
+from routing.history.current import FORGOTTEN_SECONDS, STALE_SECONDS
 from routing.samples import frames
 from routing.samples.frames import Frame, FrameInvalid
 
@@ -24,8 +24,8 @@ PAUSE_SECONDS = 0.2
 """Between two writings: what is written together costs less, and a value that waits is not the latest."""
 MOST_WAITING = 300_000
 """Frames in the stream: 40 minutes of 125 nodes. Older ones are given up, and count as missed."""
-LATE, EARLY = 900.0, 5.0
-"""By how many seconds the clock of a source may be behind its frame's arrival, and ahead."""
+EARLY = 5.0
+"""By how many seconds the clock of a source may be ahead of its frame's arrival."""
 Arrived = tuple[float, Frame]
 Message = tuple[bytes, dict[bytes, bytes]]
 log = logging.getLogger(__name__)
@@ -51,6 +51,12 @@ def keep() -> int:
         log.warning("frames of telemetry stay in Redis for now: %s", error)
         return arrived
     return arrived
+
+
+def stored_until(now: float) -> float:
+    """Up to when samples are in history: what still waits in Redis is not. Raises redis.RedisError."""
+    waiting = cast(list[tuple[bytes, object]], events.store().xrange(redis_names.TELEMETRY, count=1))
+    return min(now, int(waiting[0][0].partition(b"-")[0]) / 1000) if waiting else now
 
 
 def keep_for(seconds: float) -> None:
@@ -79,13 +85,18 @@ def _keep(client: redis.Redis, messages: list[Message]) -> int:
         except FrameInvalid as error:
             log.error("a message of telemetry is no frame and is left out: %s", error)
     fresh = store(read)
-    shown = {one.source: latest.encode(latest.LatestFrame(arrived, one)) for arrived, one in fresh}
+    shown = {one.source: latest.encode(latest.LatestFrame(_known_since(arrived, one), one)) for arrived, one in fresh}
     with client.pipeline(transaction=False) as pipe:
         if shown:
             pipe.hset(redis_names.TELEMETRY_LATEST, mapping=shown)
         pipe.xdel(redis_names.TELEMETRY, *(message for message, _ in messages))
         pipe.execute()
     return len(fresh)
+
+
+def _known_since(arrived: float, frame: Frame) -> float:
+    """When the frame arrived; when it was made if its values were stale by then: an agent was cut off."""
+    return arrived if arrived - frame.at <= STALE_SECONDS else frame.at
 
 
 @transaction.atomic
@@ -133,7 +144,7 @@ def _advances(reached: dict[str, tuple[int, int, int]], frame: Frame) -> bool:
 
 def told(frame: Frame, arrived: float) -> Frame:
     """The frame at its own time; if the clock of its source is off, at the time of its arrival, with a complaint."""
-    if -EARLY <= arrived - frame.at <= LATE:
+    if -EARLY <= arrived - frame.at <= partitions.LATE:
         return frame
     complaint = ("clock off", "", "", f"{frame.at - arrived:+.0f} s")
     return msgspec.structs.replace(frame, at=arrived, complaints=[*frame.complaints, complaint])

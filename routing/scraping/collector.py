@@ -23,6 +23,7 @@ from registry.transports.egress import Egress
 from registry.transports.http import Client
 from registry.transports.response import ResponseLimits
 from routing.history import store
+from routing.history.partitions import LATE
 from routing.samples.exposition import LONGEST
 from routing.samples.frames import Frame
 from routing.scraping import rows
@@ -38,6 +39,8 @@ TELL_FOR = 0.5
 """Seconds of one turn that telling the inventory may take; the rest of the nodes waits for the next turn."""
 MOST_WAITING = 20_000
 """Frames that wait for Redis: more than two minutes of 125 endpoints, about 50 MB."""
+LONGEST_WAIT = LATE - 60.0
+"""Seconds that a frame waits for Redis: history takes none that is older, and it would count at a time not its own."""
 SILENT_SECONDS = 30.0
 """A source that did not tell of a device for so long has it no more; another may tell of it."""
 GOLDEN = 0.618034
@@ -159,6 +162,8 @@ class Collector:
         away = False
         while True:
             await asyncio.sleep(SHIP_SECONDS)
+            while self._waiting and self._waiting[0].at < time.time() - LONGEST_WAIT:
+                self._waiting.popleft()
             batch = list(self._waiting)
             if not batch:
                 continue

@@ -5,10 +5,12 @@ import time
 from typing import Any
 
 import pytest
+import redis
 from django.db import connection
 
 from controlplane.base import events, redis_names
 from routing.history import charts, latest, partitions, rolling, store
+from routing.samples import frames
 from routing.samples.frames import Frame, pack
 from routing.samples.readings import Observed, SourceReading
 
@@ -159,6 +161,39 @@ def test_a_month_is_charted_from_ten_minutes() -> None:
     month = charts.chart("GPU-1", ["power_watts"], end - 30 * 86_400, end, end)
     assert month.step == 1800
     assert month.points("power_watts") == [(begin + start, start / 10 + 75.0) for start in range(0, 36_000, 1800)]
+
+
+def test_what_waits_in_redis_is_not_left_out_of_a_chunk_that_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    store.store([(at, frame(at, at)) for at in range(int(NOON), int(NOON) + 300, 10)])
+    rest = [frame(at, at) for at in range(int(NOON) + 300, int(NOON) + 600, 10)]
+    for one in rest:
+        events.store().xadd(redis_names.TELEMETRY, {b"f": frames.encode(one)}, id=f"{int(one.at * 1000)}-0")
+    back = NOON + 3000
+    rolling.roll(store.stored_until(back))
+    assert store.keep() == len(rest)
+    rolling.roll(store.stored_until(back))
+    assert rolling.rolled_until(partitions.TEN_SECONDS) == NOON + 2400
+    assert len(points(NOON, NOON + 3000)) == 60
+    monkeypatch.setattr(events, "store", lambda: redis.Redis(port=1, socket_timeout=0.1))
+    with pytest.raises(redis.RedisError):
+        store.stored_until(back)
+
+
+def test_the_latest_frame_that_may_come_late_finds_the_others_of_its_chunk() -> None:
+    begin = int(NOON)
+    store.store([(at, frame(at, at)) for at in range(begin, begin + 600, 10)])
+    late = begin + 595
+    rolling.roll(late + partitions.LATE)
+    store.store([(late + partitions.LATE, frame(late, late))])
+    rolling.roll(late + partitions.LATE + 1)
+    assert len(points(NOON, NOON + 3000)) == 60
+
+
+def test_values_that_were_old_when_they_came_are_shown_as_old() -> None:
+    now = time.time()
+    store.send(events.store(), [frame(now - 400, 1, 90.0)])
+    store.keep()
+    assert latest.by_subject(*latest.read(events.store()))["GPU-1"].age_s >= 399
 
 
 def test_a_frame_that_comes_while_its_chunk_is_summed_up_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
