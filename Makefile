@@ -18,7 +18,7 @@ run: .venv/.runtime ## start everything; honours PORT, DATA_DIR, PRACTICE, PRACT
 	@exec $(PY) -m controlplane.services run --under-make
 
 test: .venv/.test lint ## set up what the tests need, run everything, name the slowest ten
-	$(PY) -m pytest -q -n 2 --dist loadfile --durations=10
+	$(PY) -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder --durations=10
 
 check: .venv/.test lint ## the inner loop: lint, types, laws and the fast tests
 	$(PY) -m pytest -q -n 2 --dist loadfile -m "not slow and not browser" $(FAST)

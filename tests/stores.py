@@ -17,6 +17,7 @@ import pytest
 from controlplane.services.files import write_private
 from controlplane.services.postgres import Postgres
 from controlplane.services.valkey import Valkey
+from tests.ports import reserved_port
 
 WORKER = "PYTEST_XDIST_WORKER"
 waiting: list[Postgres | Valkey] = []
@@ -30,13 +31,13 @@ def name_stores() -> None:
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     (folder / "data" / "static").mkdir(parents=True)
     os.environ["DATA_DIR"] = str(folder / "data")
-    valkey = Valkey(folder / "valkey")
+    valkey = Valkey(folder / "valkey", reserved_port())
     valkey.folder.mkdir()
     write_private(valkey.password_file, secrets.token_urlsafe(24))
     os.environ["REDIS_URL"] = valkey.url
     waiting.append(valkey)
     if WORKER not in os.environ:
-        postgres = Postgres(folder / "postgres")
+        postgres = Postgres(folder / "postgres", reserved_port())
         postgres.folder.mkdir()
         write_private(postgres.role_password_file, secrets.token_urlsafe(24))
         os.environ["DATABASE_URL"] = postgres.url("patchbay") + "?options=-c%20patchbay.flush%3Don"

@@ -1,7 +1,6 @@
 """A whole site for Chromium: web process and worker as programs, the practice fleet in a thread, own stores."""
 
 import os
-import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,16 +10,19 @@ from pathlib import Path
 import httpx
 import pytest
 from django.conf import settings
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
 from controlplane.base.models import User
+from tests.ports import reserved_port
 from tests.programs import Front
 from tests.upstreams import Upstreams
 from tests.workers import WORKER, Start, database_url
 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-START_S = 30
+START_S = 90
 PASSWORD = "plenty of words here"
+expect.set_options(timeout=20_000)
+"""Two slow cores may need longer than Playwright's five seconds; promises to users have bounds of their own."""
 
 
 @dataclass
@@ -80,10 +82,7 @@ def chromium() -> Iterator[Browser]:
 @contextmanager
 def running_site(folder: Path) -> Iterator[Site]:
     """The web process, without a worker; its log is in `folder`."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    running = Site(port, folder)
+    running = Site(reserved_port(), folder)
     running.start()
     yield running
     running.kill()

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from controlplane.base import events, redis_names
 from controlplane.base.models import User
 from routing.energy_tables import EnergyTariff
 from routing.models import Node
@@ -20,7 +19,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 def furnish_energy(owner: User) -> None:
     """Two devices of which one is busy, three models, and no price."""
-    events.store().delete(redis_names.TELEMETRY)
     own = OwnDevices(owner, float(int(time.time()) // 60 * 60 - 540))
     Node.objects.update(emulated=True)
     first, second = own.device("GPU-5f2c-0"), own.device("GPU-5f2c-1")

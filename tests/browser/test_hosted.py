@@ -20,7 +20,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 @pytest.mark.parametrize("language", ["en", "zh-hans"])
 def test_who_sits_where_is_told_both_ways(chromium: Browser, site: Site, language: str) -> None:
     admin = User.objects.create_user("ada", role="admin", language=language)
-    feeding.forget()
     feeding.furnish(admin)
     for number, state in enumerate(("cold", "asleep", "loading", "failed")):
         model = Model.objects.create(name=f"model-{state}", type="llm", protocol="openai", endpoint=f"http://{number}")

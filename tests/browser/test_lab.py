@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 from controlplane.base.models import Job, User
 from tests.browser.conftest import Notes, Site
 from tests.browser.hand import Hand
-from tests.browser.test_journey import PASSWORD, WRONG_WITH_PAGE, sign_in
+from tests.browser.test_journey import PASSWORD, sign_in, wrong_in_both_themes
 from tests.races import PAIR, a_race, series
 
 COMPILING_MS = 500_000
@@ -88,8 +88,8 @@ def test_lines_grow_while_the_race_runs(open_tab: Open, site: Site, admin: User)
     expect(line).to_be_visible()
     before = line.get_attribute("d")
     Job.objects.filter(pk=job.pk).update(progress={"phase": "racing", "done": 60, "total": 100, "series": series(40)})
-    expect(page.locator('[data-p="percent"]')).to_have_text("60 %", timeout=8_000)
-    expect(line).not_to_have_attribute("d", before or "", timeout=8_000)
+    expect(page.locator('[data-p="percent"]')).to_have_text("60 %")
+    expect(line).not_to_have_attribute("d", before or "")
     assert notes.problems == []
 
 
@@ -104,8 +104,7 @@ def test_without_plotly_the_tables_open(open_tab: Open, site: Site, admin: User)
 
 
 @pytest.mark.parametrize("language", ["en", "zh-hans"])
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_races_fit_and_can_be_read(open_tab: Open, site: Site, admin: User, theme: str, language: str) -> None:
+def test_races_fit_and_can_be_read(open_tab: Open, site: Site, admin: User, language: str) -> None:
     admin.language = language
     admin.save()
     swapped = {"scenario": "together", "policies": list(PAIR[::-1]), "seed": 2_147_483_647}
@@ -118,7 +117,7 @@ def test_races_fit_and_can_be_read(open_tab: Open, site: Site, admin: User, them
     ]
     both = "&".join(f"job={race.pk}" for race in races[:2])
     pages = ["/routing/lab", f"/routing/lab/compare?{both}", *(f"/routing/lab/{race.pk}" for race in races)]
-    for width in (1400, 390):
+    for width, theme in ((1400, "light"), (390, "dark")):
         page, notes = open_tab(width, theme, language)
         sign_in(page, site)
         for address in pages:
@@ -126,6 +125,6 @@ def test_races_fit_and_can_be_read(open_tab: Open, site: Site, admin: User, them
             if page.locator("[data-series*=at_s]").count():
                 expect(page.locator("[data-chart] .main-svg").first).to_be_visible(timeout=20_000)
             page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
-            assert page.evaluate(WRONG_WITH_PAGE) == [], f"{address} at {width} px"
+            assert wrong_in_both_themes(page) == [], f"{address} at {width} px"
         assert notes.problems == []
         assert notes.foreign == []

@@ -66,7 +66,7 @@ def test_a_rollout_is_shown_and_taken_back(
     picture(page, f"rollout-{width}-{theme}-{language}")
     write_readings(update, saved=4_321)
     events.publish("updates", {"id": str(update.pk), "readings": True})
-    expect(page.locator("[data-patch=calls]")).to_contain_text("4,321", timeout=10_000)
+    expect(page.locator("[data-patch=calls]")).to_contain_text("4,321")
     page.goto(f"{site.url}/rollouts")
     expect(page.locator(f"#u-{update.pk}")).to_contain_text("25 %")
     picture(page, f"rollouts-{width}-{theme}-{language}")

@@ -8,7 +8,6 @@ import httpx
 import openai
 import pytest
 import yaml
-from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 from playwright.sync_api import Page, expect
@@ -23,13 +22,13 @@ from routing.calls import records
 from routing.models import CallRecord
 from tests.browser.conftest import PASSWORD, Notes, Site, running_site
 from tests.browser.hand import Hand
+from tests.emptying import empty_tables
 from tests.site import BACKEND, write_models
 from tests.upstreams import Upstreams
 from tests.workers import WORKER, celery_in, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 Open = Callable[..., tuple[Page, Notes]]
-WAIT_MS = 20_000  # two slow cores may need longer than Playwright's five seconds
 UNIQUE = "chat-00999"
 PASTE = "(field, text) => { field.value = text; field.dispatchEvent(new Event('input', {bubbles: true})); }"
 
@@ -39,7 +38,7 @@ def transactional_db(django_db_setup: None, django_db_blocker: DjangoDbBlocker) 
     """The database of the whole file, emptied at its end."""
     with django_db_blocker.unblock():
         yield
-        call_command("flush", interactive=False, verbosity=0, inhibit_post_migrate=True)
+        empty_tables()
 
 
 @pytest.fixture(scope="module")
@@ -60,9 +59,7 @@ def site(
     revision.bump()
     with running_site(folder) as running, celery_in(folder) as run:
         run(*WORKER)
-        expect.set_options(timeout=WAIT_MS)
         yield running
-        expect.set_options(timeout=5_000)
 
 
 def upstream_name(number: int, fleet: Upstreams) -> str:

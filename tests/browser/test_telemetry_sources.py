@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from django.utils import timezone
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from controlplane.base import config
 from controlplane.base.models import User
@@ -66,17 +66,16 @@ def test_the_page_says_which_source_lies(chromium: Browser, site: Site, language
         dialog.locator("[name=url]").fill("http://192.168.0.9:9400/metrics")
         with page.expect_navigation():
             dialog.locator("button[type=submit]").click()
-        assert dialog.is_visible()
-        assert "192.168.0.9" in dialog.locator(".err").inner_text()
+        expect(dialog.locator(".err")).to_contain_text("192.168.0.9")
         dialog.locator("[name=url]").fill("http://10.0.0.9:9400/metrics")
         with page.expect_navigation():
             dialog.locator("button[type=submit]").click()
         row = TelemetryEndpoint.objects.get(name="gpu-node-9")
         with page.expect_navigation():
             page.locator(f"form[action='/gpus/telemetry/{row.pk}/pause'] button").click()
-        assert page.locator(f"#te-{row.pk} .is-paused").is_visible()
+        expect(page.locator(f"#te-{row.pk} .is-paused")).to_be_visible()
         page.locator(f"#te-{row.pk} a[href='?edit={row.pk}']").click()
-        assert page.locator("#edit-telemetry [name=url]").input_value() == row.url
+        expect(page.locator("#edit-telemetry [name=url]")).to_have_value(row.url)
         found += violations(page, "a source being changed")
     assert not found
 

@@ -100,7 +100,7 @@ def begun(crowd: Crowd, asked: Iterable[Asked]) -> list[asyncio.Task[Asked]]:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not condition():
             await asyncio.sleep(0.01)
 

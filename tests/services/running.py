@@ -13,7 +13,7 @@ from typing import Any
 from controlplane.services import home
 from controlplane.services.children import alive, wait_for, working_in
 from controlplane.services.place import REPOSITORY
-from controlplane.services.ports import free_port
+from tests.ports import reserved_port
 
 COMMAND = (sys.executable, "-m", "controlplane.services", "run")
 
@@ -22,7 +22,7 @@ class Running:
     """One data folder, and the supervisor that runs in it now."""
 
     def __init__(self, data: Path, practice: int = 5, gpus: int = 0, traffic: int = 0) -> None:
-        self.data, self.port, self.practice = data, free_port(), practice
+        self.data, self.port, self.practice = data, reserved_port(), practice
         self.more = {"PRACTICE_GPUS": str(gpus), "PRACTICE_TRAFFIC": str(traffic)}
         self.output = data.parent / "output.txt"
         self.process: subprocess.Popen[bytes] | None = None
@@ -58,16 +58,16 @@ class Running:
     def killed(self, name: str) -> int:
         """kill -9 the program `name`, once it runs: a store killed before may have taken it along. Returns its PID.
 
-        Raises AssertionError if it does not run within 15 s.
+        Raises AssertionError if it does not run within 40 s.
         """
-        assert wait_for(lambda: alive(self.pids()[name]) is not None, 15), f"{name} does not run:\n{self.printed()}"
+        assert wait_for(lambda: alive(self.pids()[name]) is not None, 40), f"{name} does not run:\n{self.printed()}"
         pid = self.pids()[name]
         os.kill(pid, signal.SIGKILL)
         return pid
 
     def came_back(self, name: str, pid: int) -> bool:
         """Whether the program `name`, which was `pid`, runs again under another PID."""
-        return wait_for(lambda: self.pids().get(name, pid) != pid, 15)
+        return wait_for(lambda: self.pids().get(name, pid) != pid, 40)
 
     def first_run(self) -> dict[str, Any]:
         """What a script needs to go on."""

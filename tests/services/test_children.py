@@ -45,7 +45,7 @@ def test_a_child_ends_with_its_parent_however_that_ends(tmp_path: Path, death: s
     assert alive(child) is not None
     process.kill()
     process.communicate()
-    assert wait_for(lambda: alive(child) is None, 5)
+    assert wait_for(lambda: alive(child) is None, 20)
 
 
 def test_a_process_is_known_by_its_start_time() -> None:
@@ -67,7 +67,7 @@ def test_processes_in_a_folder_are_found(tmp_path: Path) -> None:
     folder.mkdir()
     assert working_in(folder) == ()
     child = subprocess.Popen([sys.executable, "-c", WAITS], cwd=folder)
-    assert wait_for(lambda: working_in(folder) == (child.pid,), 5)
+    assert wait_for(lambda: working_in(folder) == (child.pid,), 20)
     assert working_in(folder.parent) == ()
     child.kill()
     child.wait()
@@ -86,11 +86,11 @@ def test_what_does_not_end_in_time_is_killed_with_all_it_started(tmp_path: Path)
     )
     log = tmp_path / "log"
     process = launch([sys.executable, "-c", deaf], log)
-    assert wait_for(lambda: log.read_text().endswith("\n"), 5)
+    assert wait_for(lambda: log.read_text().endswith("\n"), 20)
     process.terminate()
     end(process, 0.1)
     assert process.returncode == -signal.SIGKILL
-    assert wait_for(lambda: alive(int(log.read_text())) is None, 5)
+    assert wait_for(lambda: alive(int(log.read_text())) is None, 20)
 
 
 def test_the_end_of_a_log_is_shown_even_if_it_is_no_text(tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_a_damaged_note_of_processes_ends_nothing(tmp_path: Path, text: str) -> 
 def test_a_leftover_that_hears_no_signal_is_killed(tmp_path: Path) -> None:
     deaf = "import signal, time; signal.signal(15, signal.SIG_IGN); print(1, flush=True); time.sleep(60)"
     process = launch([sys.executable, "-c", deaf], tmp_path / "log")
-    assert wait_for(lambda: (tmp_path / "log").read_text() == "1\n", 5)
+    assert wait_for(lambda: (tmp_path / "log").read_text() == "1\n", 20)
     leftovers.remember(tmp_path / "processes.json", {"deaf": process.pid, "gone": GONE})
     assert json.loads((tmp_path / "processes.json").read_text())["gone"] == [GONE, None]
     assert leftovers.end(tmp_path / "processes.json", 0.1) == ("deaf",)

@@ -81,17 +81,17 @@ def test_c3_nothing_that_the_supervisor_writes_can_end_it(running: Running) -> N
         block(file)
     os.truncate(running.data / "logs" / "console.log", LOG_CAP + 1)
     before = {name: kill(running, name) for name in PROGRAMS}
-    assert wait_for(lambda: living(running, "console") not in (0, before["console"]), 15), running.printed()
-    assert wait_for(lambda: living(running, "beat") not in (0, before["beat"]), 15), running.printed()
-    assert wait_for(lambda: healthy(running), 15), running.printed()
-    assert wait_for(lambda: (running.data / "logs" / "console.log").stat().st_size <= LOG_CAP, 15)
-    assert wait_for(lambda: running.printed().count("worker ended") >= 3, 15), running.printed()
+    assert wait_for(lambda: living(running, "console") not in (0, before["console"]), 40), running.printed()
+    assert wait_for(lambda: living(running, "beat") not in (0, before["beat"]), 40), running.printed()
+    assert wait_for(lambda: healthy(running), 40), running.printed()
+    assert wait_for(lambda: (running.data / "logs" / "console.log").stat().st_size <= LOG_CAP, 40)
+    assert wait_for(lambda: running.printed().count("worker ended") >= 3, 40), running.printed()
     assert supervisor.poll() is None
     for file in files:
         unblock(file)
     assert wait_for(lambda: living(running, "worker") != 0, 30), running.printed()
-    assert wait_for((running.data / "processes.json").is_file, 15)
-    assert wait_for(lambda: {living(running, name) for name in PROGRAMS} <= set(running.pids().values()), 15)
+    assert wait_for((running.data / "processes.json").is_file, 40)
+    assert wait_for(lambda: {living(running, name) for name in PROGRAMS} <= set(running.pids().values()), 40)
 
 
 def test_c3_a_start_that_can_write_nothing_is_refused_in_words(running: Running) -> None:

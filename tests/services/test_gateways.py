@@ -23,6 +23,8 @@ from tests.services.running import Running
 
 pytestmark = pytest.mark.slow
 CALLERS = 64
+ROUNDS = 4
+"""Of callers who come at once: a busy machine may hold one gateway up through one of them."""
 LATE_SECONDS = 1.0
 """Records leave a gateway after 0.2 s; a busy machine takes longer."""
 
@@ -112,14 +114,16 @@ def held_by(pid: int, port: int) -> int:
 
 async def test_both_gateways_take_callers(running: Running) -> None:
     pids = [running.pids()[f"gateway-{number}"] for number in range(2)]
-    callers = await asyncio.gather(*[asyncio.open_connection("127.0.0.1", running.port) for _ in range(CALLERS)])
-    end = time.monotonic() + 5
-    while sum(shares := [held_by(pid, running.port) for pid in pids]) < CALLERS and time.monotonic() < end:
-        await asyncio.sleep(0.05)
+    callers: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+    for due in range(CALLERS, (ROUNDS + 1) * CALLERS, CALLERS):
+        callers += await asyncio.gather(*[asyncio.open_connection("127.0.0.1", running.port) for _ in range(CALLERS)])
+        async with asyncio.timeout(20):
+            while sum(shares := [held_by(pid, running.port) for pid in pids]) < due:
+                await asyncio.sleep(0.05)
     for _, writer in callers:
         writer.close()
-    assert sum(shares) == CALLERS
-    assert max(shares) <= 0.8 * CALLERS, shares
+    assert sum(shares) == ROUNDS * CALLERS
+    assert max(shares) <= 0.8 * ROUNDS * CALLERS, shares
 
 
 def test_a_killed_gateway_costs_its_calls_in_flight_and_no_new_one(running: Running) -> None:

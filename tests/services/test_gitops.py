@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from controlplane.base import config, events, redis_names
+from controlplane.base import config
 from registry.models import Model
 from routing.models import Deployment
 from tests.upstreams import Upstreams
@@ -34,7 +34,6 @@ def endpoint(upstreams: Upstreams) -> Iterator[str]:
     httpx.put(control, json={"current": "v"}, trust_env=False).raise_for_status()
     yield f"{upstreams.url}/m/{NUMBER}"
     httpx.put(control, json={"current": ""}, trust_env=False)
-    events.store().delete(redis_names.COLOURS)
 
 
 def until(done: Callable[[], bool], seconds: float) -> float:

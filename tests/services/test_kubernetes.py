@@ -17,7 +17,7 @@ from django.conf import settings
 
 from controlplane.services.children import wait_for
 from controlplane.services.place import REPOSITORY
-from controlplane.services.ports import free_port
+from tests.ports import reserved_port
 from tests.workers import database_url
 
 FOLDER = REPOSITORY / "deploy" / "kubernetes"
@@ -137,7 +137,7 @@ def answers(name: str, port: int) -> bool:
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_gateway_and_console_answer_their_probes_and_pages_pass_through(tmp_path: Path) -> None:
-    gateway, console = free_port(), free_port()
+    gateway, console = reserved_port(), reserved_port()
     places = {"8000": str(gateway), "8001": str(console), "patchbay-console:8001": f"127.0.0.1:{console}"}
     prepare("patchbay-console", tmp_path)
     prepare("patchbay-beat", tmp_path)

@@ -92,14 +92,14 @@ def test_leftovers_are_ended_and_strangers_are_not(tmp_path: Path) -> None:
     written = json.loads(file.read_text())
     file.write_text(json.dumps({**written, "stranger": [stranger.pid, 1], "gone": [2**22 - 1, 5]}))
     assert leftovers.end(file) == ("left",)
-    assert wait_for(lambda: left.poll() is not None, 5)
+    assert wait_for(lambda: left.poll() is not None, 20)
     assert stranger.poll() is None
     stranger.communicate(b"\n")
 
 
 def test_a_process_that_only_waits_to_be_reaped_is_not_alive() -> None:
     done = subprocess.Popen([sys.executable, "-c", ""])
-    assert wait_for(lambda: alive(done.pid) is None, 5)
+    assert wait_for(lambda: alive(done.pid) is None, 20)
     done.wait()
 
 
@@ -116,7 +116,7 @@ def test_a_death_is_told_once_and_starts_the_back_off(tmp_path: Path) -> None:
     assert told == f"web ended (exit code 3); starting it again in 0.5 s (log: {tmp_path / 'web.log'})"
     assert watched.died() is None
     assert not watched.due()
-    assert wait_for(watched.due, 2)
+    assert wait_for(watched.due, 20)
 
 
 def test_a_log_is_kept_under_its_cap_while_its_writer_goes_on(tmp_path: Path) -> None:

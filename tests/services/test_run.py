@@ -77,6 +77,7 @@ def test_a_second_run_says_that_one_is_running(running: Running) -> None:
 
 def test_a_busy_port_is_named(running: Running) -> None:
     with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         other.bind(("127.0.0.1", running.port))
         other.listen()
         assert running.begin().wait(20) == 1
@@ -89,7 +90,7 @@ def test_every_program_that_is_killed_comes_back(running: Running) -> None:
     running.until("Stop with Ctrl-C")
     for name in running.pids():
         pid = running.killed(name)
-        running.until(f"{name} ended (signal SIGKILL); starting it again", 10)
+        running.until(f"{name} ended (signal SIGKILL); starting it again", 40)
         assert running.came_back(name, pid), name
     key = running.first_run()["api_key"]
     assert wait_for(lambda: answers(running, key), 30)
@@ -132,7 +133,7 @@ def test_it_ends_with_the_make_that_started_it(running: Running, tmp_path: Path,
     make.send_signal(what)
     make.wait(20)
     assert running.everything_ended(pids)
-    assert wait_for(lambda: "everything is stopped" in running.printed(), 5)
+    assert wait_for(lambda: "everything is stopped" in running.printed(), 20)
 
 
 def test_a_program_that_cannot_start_shows_its_own_words(running: Running, tmp_path: Path) -> None:

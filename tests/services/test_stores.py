@@ -87,7 +87,7 @@ def test_postgres_ends_the_server_that_an_earlier_run_left(postgres: Make, open_
     fill(earlier)
     later.start()
     assert earlier.process is not None
-    assert wait_for(lambda: earlier.process is not None and earlier.process.poll() is not None, 5)
+    assert wait_for(lambda: earlier.process is not None and earlier.process.poll() is not None, 20)
     assert rows(later) == 100
 
 
@@ -160,7 +160,7 @@ def test_valkey_keeps_what_it_was_told_when_it_is_killed(valkey: Valkey) -> None
     client = redis.Redis.from_url(valkey.url)
     client.set("a", "1")
     log = valkey.folder / "appendonlydir"
-    assert wait_for(lambda: any(b"\r\na\r\n" in file.read_bytes() for file in log.glob("*.incr.aof")), 5)
+    assert wait_for(lambda: any(b"\r\na\r\n" in file.read_bytes() for file in log.glob("*.incr.aof")), 20)
     assert valkey.process is not None
     valkey.process.kill()
     valkey.process.wait()

@@ -78,14 +78,14 @@ def tended(run: Supervisor, done: Callable[[], bool]) -> bool:
         run.tend()
         return done()
 
-    return wait_for(look, 5)
+    return wait_for(look, 20)
 
 
 def test_a_program_gets_its_environment_its_log_and_no_keyboard(run: Supervisor) -> None:
     code = "import os, sys; print(os.environ['DATA_DIR'], os.environ['OWN'], repr(sys.stdin.read()), os.getsid(0))"
     run.begin([program("one", f"{code}; sys.stdout.flush(); {WAITS}")])
     log = run.place.log("one")
-    assert wait_for(lambda: log.read_text().endswith("\n"), 5)
+    assert wait_for(lambda: log.read_text().endswith("\n"), 20)
     assert log.read_text() == f"{run.place.data} own '' {pids(run)['one']}\n"
 
 
@@ -171,10 +171,10 @@ def test_everything_ends_even_what_hears_no_signal_and_what_it_started(run: Supe
     )
     run.begin([program("deaf", DEAF), program("parent", parent)])
     logs = [run.place.log(name) for name in ("deaf", "parent")]
-    assert wait_for(lambda: all(log.read_text() for log in logs), 5)
+    assert wait_for(lambda: all(log.read_text() for log in logs), 20)
     every = [*pids(run).values(), int(logs[1].read_text())]
     run.stop()
-    assert wait_for(lambda: not any(map(alive, every)), 5)
+    assert wait_for(lambda: not any(map(alive, every)), 20)
 
 
 def test_a_listening_socket_outlives_the_program_that_answers_on_it(run: Supervisor) -> None:
@@ -185,10 +185,10 @@ def test_a_listening_socket_outlives_the_program_that_answers_on_it(run: Supervi
         "while True: c, _ = s.accept(); c.sendall(b'hello'); c.close()"
     )
     run.begin([program("one", code, sockets=(number,))])
-    assert wait_for(lambda: answers(port, b"", b"hello"), 5)
+    assert wait_for(lambda: answers(port, b"", b"hello"), 20)
     first = pids(run)["one"]
     os.kill(first, signal.SIGKILL)
-    assert wait_for(lambda: alive(first) is None, 5)
+    assert wait_for(lambda: alive(first) is None, 20)
     with socket.create_connection(("127.0.0.1", port), timeout=5) as waiting:
         assert tended(run, lambda: alive(pids(run)["one"]) is not None)
         assert waiting.recv(5) == b"hello"

@@ -1,12 +1,11 @@
 """Rollouts at their doors: pages in both languages, the REST API, and the gates of other engines."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.test import Client
 
-from controlplane.base import events, redis_names
 from controlplane.base.models import User
 from registry.access import callers
 from registry.models import Model
@@ -17,12 +16,6 @@ from versions.rollout import verbs, watch
 pytestmark = pytest.mark.django_db
 Visitor = Callable[..., Client]
 JSON = "application/json"
-
-
-@pytest.fixture(autouse=True)
-def nothing_told(stores: None) -> Iterator[None]:
-    yield
-    events.store().delete(redis_names.COLOURS)
 
 
 def rolling(**more: Any) -> Update:

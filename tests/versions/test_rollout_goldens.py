@@ -1,11 +1,10 @@
 """Golden answers while an update rolls out: asked at each step, and a release that misses one goes back."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import count
 
 import pytest
 
-from controlplane.base import events, redis_names
 from controlplane.base.jobs.engine import Lease
 from controlplane.base.models import Job, JobState, User
 from registry.emulators.roster import emulated
@@ -18,12 +17,6 @@ from versions.models import Update
 from versions.rollout import goldens, plans, verbs, watch
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def nothing_told(stores: None) -> Iterator[None]:
-    yield
-    events.store().delete(redis_names.COLOURS)
 
 
 def speakers() -> tuple[Emulated, Emulated]:

@@ -1,26 +1,16 @@
 """The watch over rollouts: it steps on, waits, pauses for a person, and goes back by itself, also while paused."""
 
 import threading
-from collections.abc import Iterator
 
 import pytest
 from django.db import connection
 
-from controlplane.base import events, redis_names
 from tests.versions.rolling import a_model, approved, later, tell, weights
 from versions.models import Rollout, Update
 from versions.rollout import plans, verbs, watch
 
 pytestmark = pytest.mark.django_db
 GOOD = {"calls": 1000}
-
-
-@pytest.fixture(autouse=True)
-def nothing_told(stores: None) -> Iterator[None]:
-    """No counts of earlier tests."""
-    events.store().delete(redis_names.COLOURS)
-    yield
-    events.store().delete(redis_names.COLOURS)
 
 
 def begun(**plan: object) -> Update:

@@ -13,12 +13,12 @@ from controlplane.base import config, revision
 from controlplane.base.jobs import engine
 from controlplane.base.jobs import verbs as jobs
 from controlplane.base.models import User
-from controlplane.services.ports import free_port
 from registry.access import credentials
 from registry.catalog import probing, releases
 from registry.catalog.probing import ProbeOutcome
 from registry.models import Model, ModelState
 from registry.specfile import file as spec_file
+from tests.ports import reserved_port
 from tests.upstreams import Upstreams
 
 pytestmark = pytest.mark.django_db
@@ -106,7 +106,7 @@ def test_endless_words_of_an_upstream_are_cut(answering: Answering) -> None:
 
 
 def test_one_replica_that_answers_makes_a_model_ready_and_the_other_is_named(answering: Answering) -> None:
-    dead = f"http://127.0.0.1:{free_port()}"
+    dead = f"http://127.0.0.1:{reserved_port()}"
     (model,) = stored(answering(200, OK), dead)
     assert probed(model) == (1, 0)
     assert model.state == ModelState.READY

@@ -57,7 +57,7 @@ def chat_on_devices(gpus: EmulatedGpus) -> tuple[int, tuple[EmulatedDevice, ...]
 
 async def until(seen: Practice, number: int, running: int) -> None:
     assert seen.fleet.gpus is not None
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while len(seen.fleet.gpus.meters.engines[number].calls) != running:
             await asyncio.sleep(0.005)
 

@@ -25,7 +25,7 @@ async def driven(work: Callable[[Turn], Awaitable[object]], then: Callable[[Driv
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     then(drive)
-    await asyncio.wait_for(over.wait(), 5)
+    await asyncio.wait_for(over.wait(), 20)
     return str(said[0])
 
 
@@ -65,7 +65,7 @@ async def test_a_signal_that_is_set_already_does_not_wait_and_a_task_may_wait_fo
     await ready
     later = Signal(loop)
     loop.call_later(0.01, later.set)
-    await asyncio.wait_for(later_of(later), 5)
+    await asyncio.wait_for(later_of(later), 20)
     cancelled = asyncio.create_task(later_of(Signal(loop)))
     await asyncio.sleep(0)
     cancelled.cancel()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from django.utils import timezone
 
-from controlplane.base import config, events, redis_names
+from controlplane.base import config, events
 from controlplane.base.jobs import engine
 from controlplane.base.models import User
 from routing.alerts import outbox, receivers, rules, sending, watch
@@ -75,7 +75,6 @@ class PracticeFleet:
 @pytest.fixture
 def fleet(stores: None, db: None, tmp_path: Path) -> Iterator[PracticeFleet]:
     """The fleet, without frames yet; the process has seen nothing before."""
-    events.store().delete(redis_names.TELEMETRY, redis_names.TELEMETRY_LATEST)
     watch.begin_anew()
     yield PracticeFleet(tmp_path)
     watch.begin_anew()

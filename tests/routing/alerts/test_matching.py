@@ -48,6 +48,6 @@ def test_a_pattern_that_is_not_understood_is_refused_with_its_place(pattern: str
 
 
 def test_no_accepted_pattern_takes_long() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     assert not Matcher("node", "=~", checked_pattern("a*a*a*b")).matches({"node": "a" * 200})
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2

@@ -1,7 +1,6 @@
 """Call records from the Redis stream to rows: each once, broken ones kept aside, old ones forgotten."""
 
 import uuid
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -32,11 +31,8 @@ def record(**more: Any) -> Record:
 
 
 @pytest.fixture
-def stream() -> Iterator[redis.Redis]:
-    client = events.store()
-    client.delete(redis_names.CALLS, redis_names.CALLS_REJECTED)
-    yield client
-    client.delete(redis_names.CALLS, redis_names.CALLS_REJECTED)
+def stream(stores: None) -> redis.Redis:
+    return events.store()
 
 
 def send(client: redis.Redis, *items: Record) -> None:

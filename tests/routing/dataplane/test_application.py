@@ -83,7 +83,7 @@ def key_of(actor: User, *scopes: str) -> str:
     return callers.create(actor, "app", list(scopes))[1]
 
 
-async def until(check: Callable[[], object], seconds: float = 8) -> None:
+async def until(check: Callable[[], object], seconds: float = 30) -> None:
     end = time.monotonic() + seconds
     while not await sync_to_async(check)():
         assert time.monotonic() < end, "it did not happen in time"

@@ -33,7 +33,7 @@ async def test_h8_a_task_that_fails_is_told_of_and_begins_again(
 
     service = Service("the sender", work)
     service.start()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await well.wait()
         assert type(error).__name__ in service.trouble
         while service.trouble:
@@ -52,7 +52,7 @@ async def test_h8_a_task_that_ends_by_itself_begins_again(monkeypatch: pytest.Mo
 
     service = Service("the sender", work)
     service.start()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while len(begun) < 3:
             await asyncio.sleep(0.01)
     assert "ended by itself" in service.trouble

@@ -88,7 +88,7 @@ async def test_nothing_is_written_while_nothing_happens_and_a_value_of_the_momen
         return msgspec.json.decode((tmp_path / "counts-0.json").read_bytes(), type=Counts)
 
     async def until(condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while not condition():
                 await asyncio.sleep(0.01)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from controlplane.services.ports import free_port
+from tests.ports import reserved_port
 from tests.registry.transports.faults import Peer
 from tests.routing.plants import ROOT, Plant, until
 from tests.routing.upstreams import CHUNKED, DONE, chunk, event
@@ -74,7 +74,7 @@ async def refused(port: int) -> None:
 
 @pytest.mark.parametrize("drain", [30.0, 0.5])
 async def test_a_stream_in_flight_ends_whole_if_it_ends_in_time(plant: Plant, drain: float) -> None:
-    port, may_end = free_port(), asyncio.Event()
+    port, may_end = reserved_port(), asyncio.Event()
 
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         peer = Peer(reader, writer, 0)

@@ -100,7 +100,7 @@ async def silent(peer: Peer) -> None:
 async def settled(told: bytes) -> None:
     """Wait until nothing is left: records and connections take a moment."""
     try:
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(20):
             while left():
                 await asyncio.sleep(0.02)
     except TimeoutError:

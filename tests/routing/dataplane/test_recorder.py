@@ -161,7 +161,7 @@ async def test_a_record_after_a_long_rest_is_delivered_at_once_and_others_spool_
     recorder = Recorder(store.deliver, tmp_path)
     task = asyncio.create_task(recorder.run())
     (tmp_path / "1-1.calls").write_bytes(b'[{"id": "left by another process"}]')
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while store.ids != ["left by another process"]:
             await asyncio.sleep(0.01)
         monkeypatch.setattr(module, "SPOOL_SECONDS", 60.0)
@@ -182,7 +182,7 @@ async def test_what_could_be_kept_nowhere_is_tried_again_without_a_new_record(
     recorder = Recorder(store.deliver, tmp_path)
     task = asyncio.create_task(recorder.run())
     recorder.add(record(1))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not recorder.away:
             await asyncio.sleep(0.01)
         store.away = False

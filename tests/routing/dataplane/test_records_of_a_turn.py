@@ -38,7 +38,7 @@ async def test_a_call_whose_caller_leaves_has_its_record() -> None:
     hanging = Hanging()
     async with serving(hanging) as upstream, gateway_for([model_row("m", upstream.port)]) as gateway:
         _, writer = await call(gateway)
-        await asyncio.wait_for(hanging.asked.wait(), 5)
+        await asyncio.wait_for(hanging.asked.wait(), 20)
         writer.close()
         (record,) = await gateway.records(1)
         assert (record["status"], record["failure"]) == (499, "cancelled")
@@ -48,7 +48,7 @@ async def test_calls_that_a_stop_ends_have_their_records_when_it_is_over() -> No
     hanging = Hanging()
     async with serving(hanging) as upstream, gateway_for([model_row("m", upstream.port)]) as gateway:
         connections = [await call(gateway) for _ in range(3)]
-        await asyncio.wait_for(hanging.asked.wait(), 5)
+        await asyncio.wait_for(hanging.asked.wait(), 20)
         while gateway.gateway._forwarder.outstanding < 3:
             await asyncio.sleep(0.01)
     assert [record.status for record in queued(gateway)] == [503] * 3

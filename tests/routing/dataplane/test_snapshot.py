@@ -274,10 +274,10 @@ async def test_redis_takes_packed_records_and_tells_of_revisions(stores: None) -
     link = Link(os.environ["REDIS_URL"])
     noticed = asyncio.Event()
     listening = asyncio.create_task(link.listen({redis_names.REVISION: noticed.set}))
-    await asyncio.wait_for(noticed.wait(), 3)
+    await asyncio.wait_for(noticed.wait(), 20)
     noticed.clear()
     await link._client.publish("patchbay:revision", "moved")
-    await asyncio.wait_for(noticed.wait(), 3)
+    await asyncio.wait_for(noticed.wait(), 20)
     before = await link._client.xlen("patchbay:calls")
     await link.deliver(b"[]")
     assert await link._client.xlen("patchbay:calls") == before + 1

@@ -18,8 +18,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from controlplane.services.ports import free_port
 from routing.dataplane.breaker import FAILURES
+from tests.ports import reserved_port
 from tests.registry.transports.faults import Peer
 from tests.routing.plants import ROOT, Plant
 from tests.routing.upstreams import CHUNKED, JSON, chunk, completion, event
@@ -107,7 +107,7 @@ async def answers(port: int) -> bool:
 async def test_of_200_calls_and_streams_over_two_gateways_20_run_and_a_killed_ones_slots_come_back(
     plant: Plant,
 ) -> None:
-    key, ports = plant.key_for(LIMIT), (free_port(), free_port())
+    key, ports = plant.key_for(LIMIT), (reserved_port(), reserved_port())
     fates: Counter[int] = Counter()
 
     async def call(http: httpx.AsyncClient, port: int, stream: bool) -> None:
@@ -159,7 +159,7 @@ class Replicas:
 
 
 async def test_a_circuit_that_one_gateway_opened_keeps_the_others_calls_away_within_a_second(plant: Plant) -> None:
-    ports = (free_port(), free_port())
+    ports = (reserved_port(), reserved_port())
     upstream = Replicas()
     server = await asyncio.start_server(upstream.accept, "127.0.0.1", plant.upstream)
     headers = {"authorization": f"Bearer {plant.key}"}

@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Mapping
 
-from controlplane.base import events, redis_names
+from controlplane.base import events
 from controlplane.base.models import User
 from registry.models import Model
 from routing.history import rolling, store
@@ -53,11 +53,6 @@ def frame(at: float, ago: float, given: Mapping[str, Mapping[str, float]] | None
     said = given or {FULL: values_at(ago), BARE: bare_values(ago)}
     reading = SourceReading({subject: Observed(values=dict(values)) for subject, values in said.items()})
     return pack(SOURCE, 1, int(at * 10), at, reading)
-
-
-def forget() -> None:
-    """No frame waits and none is the latest."""
-    events.store().delete(redis_names.TELEMETRY, redis_names.TELEMETRY_LATEST)
 
 
 def tell(clock: float | None = None, ago: float = 0.0) -> None:

@@ -14,8 +14,7 @@ from controlplane.base import events
 from controlplane.base.models import User
 from routing.alerts.models import Alert
 from routing.device import events as happened
-from routing.history import current, latest, moments, rolling, store
-from routing.history.current import CurrentCache
+from routing.history import current, moments, rolling, store
 from routing.models import Device
 from routing.samples.dimensions import DIMENSIONS
 from tests.routing.device import feeding
@@ -28,10 +27,8 @@ MOST_QUERIES = 16
 
 
 @pytest.fixture
-def device(stores: None, person: Callable[..., User], monkeypatch: pytest.MonkeyPatch) -> Device:
-    """The furnished device; nothing is known of the time before the test."""
-    feeding.forget()
-    monkeypatch.setattr(current, "_cache", CurrentCache(lambda: latest.read(events.notices())))
+def device(stores: None, person: Callable[..., User]) -> Device:
+    """The furnished device."""
     return feeding.furnish(person("admin", "owner"))
 
 

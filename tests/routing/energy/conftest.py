@@ -5,7 +5,6 @@ from collections.abc import Callable
 
 import pytest
 
-from controlplane.base import events, redis_names
 from controlplane.base.models import User
 from tests.routing.energy.own_devices import OwnDevices
 
@@ -16,5 +15,4 @@ AGO = 580
 @pytest.fixture
 def own(person: Callable[..., User], stores: None) -> OwnDevices:
     """An installation that began some minutes ago."""
-    events.store().delete(redis_names.TELEMETRY)
     return OwnDevices(person("engineer"), float(int(time.time()) // 60 * 60 - AGO // 60 * 60))

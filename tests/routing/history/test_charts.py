@@ -7,10 +7,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from controlplane.base import events, redis_names
+from controlplane.base import events
 from controlplane.base.models import User
-from routing.history import charts, current, latest, rolling, store
-from routing.history.current import CurrentCache
+from routing.history import charts, rolling, store
 from routing.models import Device, Node
 from routing.samples.frames import Frame, pack
 from routing.samples.readings import Observed, SourceReading
@@ -33,7 +32,6 @@ def keep(*frames: Frame) -> None:
 
 @pytest.fixture
 def get(stores: None, person: Callable[..., User]) -> Get:
-    events.store().delete(redis_names.TELEMETRY, redis_names.TELEMETRY_LATEST)
     client = Client()
     client.force_login(person("viewer"), backend="django.contrib.auth.backends.ModelBackend")
 
@@ -108,8 +106,7 @@ def test_csv_by_accept_and_by_format(get: Get) -> None:
     assert third.endswith(",20.0,20000.0")
 
 
-def test_an_engine_has_history_and_latest_values(get: Get, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(current, "_cache", CurrentCache(lambda: latest.read(events.notices())))
+def test_an_engine_has_history_and_latest_values(get: Get) -> None:
     now = int(time.time())
     store.send(events.store(), [frame(now, 3.0)])
     store.keep()

@@ -12,15 +12,15 @@ from django.test import Client
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from controlplane.base import events, redis_names
+from controlplane.base import events
 from controlplane.base.models import User
-from controlplane.services.ports import free_port
 from routing.history import current, latest, store
 from routing.history.current import CurrentCache
 from routing.history.latest import LatestFrame
 from routing.models import Device, Node
 from routing.samples.frames import Frame, pack
 from routing.samples.readings import Observed, SourceReading
+from tests.ports import reserved_port
 
 Reader = Callable[[], tuple[list[LatestFrame], float]]
 
@@ -132,9 +132,7 @@ def test_a_frame_of_another_version_is_left_out_and_the_others_count() -> None:
 
 
 @pytest.fixture
-def fleet(db: None, stores: None, monkeypatch: pytest.MonkeyPatch) -> Node:
-    events.store().delete(redis_names.TELEMETRY, redis_names.TELEMETRY_LATEST)
-    monkeypatch.setattr(current, "_cache", CurrentCache(lambda: latest.read(events.notices())))
+def fleet(db: None, stores: None) -> Node:
     return Node.objects.create(name="a")
 
 
@@ -164,7 +162,7 @@ def test_rest_answers_while_redis_is_away(
     fleet: Node, person: Callable[..., User], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Device.objects.create(node=fleet, uuid="GPU-1", vendor="nvidia", model="H100")
-    gone = redis.Redis(port=free_port(), retry=Retry(NoBackoff(), 0))
+    gone = redis.Redis(port=reserved_port(), retry=Retry(NoBackoff(), 0))
     monkeypatch.setattr(current, "_cache", CurrentCache(lambda: latest.read(gone)))
     assert devices(person) == {"GPU-1": {}}
     assert current.known().away == current.AWAY

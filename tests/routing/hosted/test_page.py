@@ -14,8 +14,7 @@ from controlplane.base import events
 from controlplane.base.models import User
 from registry.models import Model
 from routing.energy_tables import ModelEnergyDay
-from routing.history import current, latest, rates, store
-from routing.history.current import CurrentCache
+from routing.history import current, rates, store
 from routing.hosted import engines
 from routing.hosted.engines import AddressedModel
 from routing.models import Device, Node, Placement, StoredReplica, TelemetryEndpoint
@@ -28,12 +27,6 @@ pytestmark = pytest.mark.django_db
 Visitor = Callable[..., Client]
 GB = 10**9
 MOST_QUERIES = 18
-
-
-@pytest.fixture(autouse=True)
-def _empty(stores: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    feeding.forget()
-    monkeypatch.setattr(current, "_cache", CurrentCache(lambda: latest.read(events.notices())))
 
 
 def page(visitor: Visitor, address: str = "/gpus/models", language: str = "en") -> str:

@@ -92,7 +92,7 @@ def test_a_cancelled_race_kills_its_child_and_keeps_what_it_saw(
     began = time.monotonic()
     finished(job)
     stopper.join()
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 60
     assert job.state == JobState.CANCELLED
     assert gone(int(note.read_text()))
     assert job.result["figures"] == {}

@@ -9,7 +9,6 @@ import msgspec
 import pytest
 from django.db import connections
 
-from controlplane.base import events, redis_names
 from controlplane.base.models import User
 from routing.pushed import keys
 from routing.pushed.door import AgentDoor
@@ -74,7 +73,6 @@ class Knocking:
 @pytest.fixture
 def door(stores: None, transactional_db: None) -> Iterator[Knocking]:
     """A door of which nobody has heard."""
-    events.store().delete(redis_names.TELEMETRY, redis_names.TELEMETRY_LATEST)
     found = Knocking()
     yield found
     found.close()

@@ -18,11 +18,6 @@ Visitor = Callable[..., Client]
 JSON = "application/json"
 
 
-@pytest.fixture(autouse=True)
-def _empty(stores: None) -> None:
-    events.store().delete(redis_names.TELEMETRY_LATEST)
-
-
 def heard(name: str, age_s: float, *complaints: Complaint) -> None:
     """As if the store had kept a frame of this agent so many seconds ago."""
     said = SourceReading({"GPU-a": Observed(values={"power_watts": 1.0})}, complaints)

@@ -10,9 +10,8 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.db import connection
 
-from controlplane.base import config, events, redis_names
+from controlplane.base import config
 from controlplane.base.models import User
 from routing.inventory import endpoints
 from routing.models import TelemetryEndpoint
@@ -38,7 +37,6 @@ def add(person: Callable[..., User]) -> Add:
 @pytest.fixture
 def collect(tmp_path: Path) -> Iterator[Collect]:
     """Starts `manage.py collect` against the test's stores; ends every one afterwards."""
-    events.store().delete(redis_names.TELEMETRY, redis_names.TELEMETRY_LATEST)
     running: list[subprocess.Popen[bytes]] = []
     environment = {
         **os.environ,
@@ -55,17 +53,8 @@ def collect(tmp_path: Path) -> Iterator[Collect]:
         running.append(child)
         return child
 
-    _empty()
     yield run
     for child in running:
         if child.poll() is None:
             child.send_signal(signal.SIGKILL)
         child.wait(10)
-    _empty()
-
-
-def _empty() -> None:
-    """Drop frames that are on their way, and rows of tables that are no models, which nobody else empties."""
-    events.store().delete(redis_names.TELEMETRY, redis_names.TELEMETRY_LATEST)
-    with connection.cursor() as cursor:
-        cursor.execute("truncate telemetry_second, telemetry_source, telemetry_subject")

@@ -116,7 +116,7 @@ def test_a_bad_answer_is_a_complaint_and_no_frame(answer: Answer, state: str, wo
         watch = watch_of(exporter, interval=0.5)
         began = time.monotonic()
         assert looks(watch) == [None]
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 10
     assert watch.state == state
     assert words in watch.complaints()[0]
     assert watch.complaints()[0].isprintable()

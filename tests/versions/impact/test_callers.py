@@ -1,6 +1,5 @@
 """Impact from real calls: through a gateway, its recorder and the drain, to the callers that would notice."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -94,11 +93,8 @@ def test_names_under_which_it_is_called_are_listed() -> None:
 
 
 @pytest.fixture
-def stream() -> Iterator[redis.Redis]:
-    client = events.store()
-    client.delete(redis_names.CALLS)
-    yield client
-    client.delete(redis_names.CALLS)
+def stream(stores: None) -> redis.Redis:
+    return events.store()
 
 
 async def call_three_times() -> list[dict[str, Any]]:

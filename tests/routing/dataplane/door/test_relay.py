@@ -71,7 +71,7 @@ async def test_every_form_of_an_answer_is_passed_back_and_the_connection_goes_on
 ) -> None:
     async with before(Pages(reply)) as opened, opened.caller() as caller:
         await caller.send(request_)
-        assert await asyncio.wait_for(caller.reader.readexactly(len(reply)), 5) == reply
+        assert await asyncio.wait_for(caller.reader.readexactly(len(reply)), 20) == reply
         await caller.send(get("/v1/x"))
         assert (await caller.answer()).status == 200
 
@@ -181,7 +181,7 @@ async def test_a_websocket_that_its_caller_leaves_ends_at_the_console() -> None:
         async with opened.caller() as caller:
             await caller.send(UPGRADE)
             await caller.reader.readexactly(len(SWITCHED))
-        await asyncio.wait_for(gone.wait(), 5)
+        await asyncio.wait_for(gone.wait(), 20)
 
 
 @pytest.mark.parametrize("upgrade", ["upgrade: websocket", "upgrade: websocket\r\nupgrade: h2c", "upgrade: h2c"])
@@ -201,7 +201,7 @@ async def test_nothing_behind_an_upgrade_that_is_refused_reaches_the_console(upg
         await caller.send(
             f"GET /live HTTP/1.1\r\nhost: x\r\nconnection: Upgrade\r\n{upgrade}\r\n\r\n".encode() + forged
         )
-        await asyncio.wait_for(asked.wait(), 5)
+        await asyncio.wait_for(asked.wait(), 20)
         await caller.send(forged)
         assert b"403 Forbidden" in await caller.reader.readuntil(b"no")
     assert b"9.9.9.9" not in b"".join(seen)
@@ -251,7 +251,7 @@ async def test_a_body_that_stalls_is_answered_and_its_console_connection_closed(
     async with before(console, QUICK) as opened:
         (found,) = await opened.exchange(post("/x", b"hello")[:-2])
         assert (found.status, found.code) == (408, "body_timeout")
-        await asyncio.wait_for(gone.wait(), 5)
+        await asyncio.wait_for(gone.wait(), 20)
 
 
 async def test_a_console_that_is_away_is_said_in_words_to_people_and_to_programs() -> None:
@@ -309,4 +309,4 @@ async def test_a_server_that_stops_lets_a_page_end() -> None:
         assert await idle.rest() == b""
         go_on.set()
         assert (await caller.answer()).body == b"hello"
-        await asyncio.wait_for(stopping, 5)
+        await asyncio.wait_for(stopping, 20)
