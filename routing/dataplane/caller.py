@@ -1,6 +1,5 @@
 """The caller's side of a call: its body, its leaving, and what is sent to it."""
 
-import asyncio
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -27,6 +26,9 @@ class Incoming(Protocol):
 
     async def part(self) -> tuple[bytes, bool]:
         """The next part of the body, and whether more is to come. Raises CallerLeft, or Failure if it is too late."""
+
+    async def others_first(self) -> None:
+        """Wait until others went on: between two pieces of work on a large body."""
 
 
 class Answering(Protocol):
@@ -86,18 +88,18 @@ async def read_body(incoming: Incoming, head: Head) -> bytes:
             raise _too_large()
         parts.append(part)
         if counter is not None:
-            await _count(counter, part)
+            await _count(counter, part, incoming)
         elif size > UNCOUNTED_BYTES:
             counter = PartCounter()
-            await _count(counter, b"".join(parts))
+            await _count(counter, b"".join(parts), incoming)
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-async def _count(counter: PartCounter, part: bytes) -> None:
-    """Count a part of a body, a slice in each turn of the loop, so that other calls go on. Raises Failure."""
+async def _count(counter: PartCounter, part: bytes, incoming: Incoming) -> None:
+    """Count a part of a body, others going on between two slices. Raises Failure or CallerLeft."""
     counter.add(part[:SLICE])
     for at in range(SLICE, len(part), SLICE):
-        await asyncio.sleep(0)
+        await incoming.others_first()
         counter.add(part[at : at + SLICE])
 
 

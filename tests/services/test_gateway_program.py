@@ -33,6 +33,9 @@ class Asked:
         """The whole body, which is empty."""
         return b"", False
 
+    async def others_first(self) -> None:
+        """There are no others."""
+
     def belongs(self, key_id: int) -> bool:
         """There is room for every key."""
         return True

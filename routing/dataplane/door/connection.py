@@ -7,7 +7,9 @@ from registry.transports.drive import Signal, Turn
 from routing.dataplane.caller import CallerLeft
 from routing.dataplane.door.bounds import DoorLimits
 from routing.dataplane.door.head import Heads, RequestHead, RequestUnreadable, head_end, without_empty_lines
+from routing.dataplane.door.passing import Passing
 from routing.dataplane.door.refusals import refusal
+from routing.dataplane.door.turns import MANY_BYTES, TakingTurns
 
 AHEAD_BYTES = 64 * 1024
 """Bytes of later requests that are kept while one is answered."""
@@ -16,44 +18,13 @@ READ_OVER_BYTES = 64 * 1024 * 1024
 HIGH_WATER = 64 * 1024
 
 
-class Passing(Protocol):
-    """A request that is being handled, whoever handles it."""
-
-    @property
-    def whole(self) -> bool:
-        """Whether the request's body has arrived."""
-
-    @property
-    def awaited(self) -> bool:
-        """Whether more of the body must come in time."""
-
-    keep_alive: bool
-
-    def feed(self, data: bytes) -> bytes:
-        """Take bytes of the body; what comes after it."""
-
-    def lost(self) -> None:
-        """The caller is gone."""
-
-    def overdue(self, seconds: float) -> None:
-        """The body did not arrive within so many seconds."""
-
-    def resumed(self) -> None:
-        """The caller reads again."""
-
-    def go(self) -> None:
-        """Begin to answer; what has arrived of the body with the head was taken."""
-
-    def tick(self, now: float) -> None:
-        """Look at the time limits of the answer; about once a second."""
-
-
 class DoorKeeper(Protocol):
     """What stands behind all connections."""
 
     stopping: bool
     limits: DoorLimits
     turn: Turn
+    in_turn: TakingTurns
     heads: Heads
 
     def now(self) -> float:
@@ -91,8 +62,8 @@ class CallerProtocol(asyncio.Protocol):
         self._out: list[bytes] = []
         self._since = self._body_since = self._stalled_since = self._lingers_until = 0.0
         self._unsent = self._read_over = 0
-        self._reading = True
-        self.closed = False
+        self._reading = self._wanted = True
+        self._waits = self.closed = False
         self.key_id = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -108,23 +79,55 @@ class CallerProtocol(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """asyncio: bytes from the caller."""
         if self._lingers_until or self.closed:
-            self._read_over += len(data)
-            if self._read_over > READ_OVER_BYTES:
-                self.hold()
+            self._drop(len(data))
             return
-        if self._current is None:
-            if self._held:
-                data, self._held = self._held + data, b""
+        self._take(data)
+        if len(data) >= MANY_BYTES:
+            self._wait()
+
+    def _drop(self, size: int) -> None:
+        """Read over what comes behind a request that was refused."""
+        self._read_over += size
+        if self._read_over > READ_OVER_BYTES:
+            self.hold()
+        elif size >= MANY_BYTES and not self._waits:
+            self._waits = True
+            self._settle()
+            self.house.in_turn.wait_longer(self._go_on)
+
+    def _take(self, data: bytes) -> None:
+        """Go on with the request, or begin the next one."""
+        if self._held:
+            data, self._held = self._held + data, b""
+        current = self._current
+        if current is None:
             self._read_heads(data)
             return
-        rest = data if self._current.whole else self._current.feed(data)
+        rest = data if current.whole else current.feed(data)
         if rest:
-            self._keep(rest)
+            self._keep(rest, current)
 
-    def _keep(self, data: bytes) -> None:
-        self._held += data
-        if len(self._held) > AHEAD_BYTES:
+    def _keep(self, data: bytes, current: Passing) -> None:
+        """Keep more of the body for a later turn, or what comes behind it until this request is answered."""
+        self._held = data
+        if not current.whole:
+            self._wait()
+        elif len(data) > AHEAD_BYTES:
             self.hold()
+
+    def _wait(self) -> None:
+        """Let others go on; until then this caller is not read."""
+        if not self._waits:
+            self._waits = True
+            self._settle()
+            self.house.in_turn.wait(self._go_on)
+
+    def _go_on(self) -> None:
+        """It is this caller's turn."""
+        self._waits = False
+        if self._held and not self._lingers_until and not self.closed:
+            self._take(b"")
+        self._settle()
 
     def _read_heads(self, data: bytes) -> None:
         """Begin the next request if its head is whole."""
@@ -151,10 +154,8 @@ class CallerProtocol(asyncio.Protocol):
         if rest and not current.whole:
             rest = current.feed(rest)
         current.go()
-        if rest and self._current is current:
-            self._keep(rest)
-        elif rest:
-            self._read_heads(self._held + rest)
+        if rest:
+            self._keep(rest, current)
 
     def refuse(self, error: RequestUnreadable) -> None:
         """Answer a request that is not understood, and close."""
@@ -172,8 +173,7 @@ class CallerProtocol(asyncio.Protocol):
             return
         self.read_on()
         if self._held:
-            data, self._held = self._held, b""
-            self._read_heads(data)
+            self._wait()
 
     def _linger(self) -> None:
         """Send what is left, then read over what still comes for a moment: a reset would lose the answer."""
@@ -221,15 +221,29 @@ class CallerProtocol(asyncio.Protocol):
 
     def hold(self) -> None:
         """Read the connection no further for now."""
-        if self._reading and self._transport is not None and not self.closed:
-            self._reading = False
-            self._transport.pause_reading()
+        self._wanted = False
+        self._settle()
 
     def read_on(self) -> None:
         """Read the connection again."""
-        if not self._reading and self._transport is not None and not self.closed:
-            self._reading = True
-            self._transport.resume_reading()
+        self._wanted = True
+        self._settle()
+
+    def _settle(self) -> None:
+        """Read if somebody wants more, and if others had their turn."""
+        reading = self._wanted and not self._waits
+        if reading != self._reading and self._transport is not None and not self.closed:
+            self._reading = reading
+            if reading:
+                self._transport.resume_reading()
+            else:
+                self._transport.pause_reading()
+
+    async def others_first(self) -> None:
+        """Wait until it is this caller's turn again."""
+        signal = Signal(self.turn.loop)
+        self.house.in_turn.wait(signal.set)
+        await signal
 
     def pause_writing(self) -> None:
         """asyncio: too much waits to be sent."""
@@ -302,7 +316,7 @@ class CallerProtocol(asyncio.Protocol):
                 self.abort()
         elif self._current is None:
             self._tick_idle(now)
-        elif self._current.awaited and self._reading and now - self._body_since > self.house.limits.body:
+        elif self._current.awaited and self._wanted and now - self._body_since > self.house.limits.body:
             self._current.overdue(self.house.limits.body)
         else:
             self._current.tick(now)

@@ -40,6 +40,9 @@ class ExchangeWire(Protocol):
     async def writable(self) -> None:
         """Wait while the caller reads too slowly. Raises CallerLeft."""
 
+    async def others_first(self) -> None:
+        """Wait until it is this caller's turn again."""
+
     def belongs(self, key_id: int) -> bool:
         """Count the connection as this key's; False if the key has too many."""
 
@@ -167,6 +170,10 @@ class CallerExchange:
         self._waiting = 0
         self._told = self._framing.complete
         return body, not self._told
+
+    async def others_first(self) -> None:
+        """Wait until it is this caller's turn again."""
+        await self._wire.others_first()
 
     async def answer(self, status: int, headers: Headers, body: bytes) -> None:
         """Send a whole answer; its length is added. Raises CallerLeft."""

@@ -10,6 +10,8 @@ ASIDE_BYTES = 16 * 1024
 SMALL_CHUNK = 64
 MOST_SMALL = 2000
 """A body of more chunks than this has chunks of SMALL_CHUNK bytes or more on average: each one costs time to read."""
+CHUNKS_AT_ONCE = 128
+"""So many chunks are read at once: thousands of small ones fit in one read."""
 _DIGITS = frozenset(b"0123456789abcdefABCDEF")
 
 
@@ -53,11 +55,14 @@ class InChunks:
         self.complete = False
 
     def take(self, data: bytes) -> tuple[bytes, bytes]:
-        """The body's bytes in `data`, joined, and what comes after the body. Raises FramingError."""
+        """The body's bytes in `data`, joined, and what was not read: chunks to take later, or what follows the body.
+
+        Raises FramingError.
+        """
         data, self._held = self._held + data, b""
         parts: list[bytes] = []
-        at = 0
-        while at < len(data) and not self.complete:
+        at, most = 0, self._chunks + CHUNKS_AT_ONCE
+        while at < len(data) and not self.complete and self._chunks < most:
             if self._state == "data":
                 part = data[at : at + self._left]
                 parts.append(part)

@@ -142,8 +142,8 @@ class Passage:
         self._connection = connection
         self._framing: Framing = framing_for(head.length)
         self._link: ConsoleLink | None = None
-        self._waiting = [self._passed_head()]
-        self._sent: list[bytes] | None = []
+        self._waiting = bytearray(self._passed_head())
+        self._sent: bytearray | None = bytearray()
         self._early = b""
         self._size = 0
         self._most = BODY_BYTES if names_somebody(head) else STRANGER_BYTES
@@ -222,7 +222,7 @@ class Passage:
             return
         self._link = link
         self._moved = self._connection.house.now()
-        data, self._waiting = b"".join(self._waiting), []
+        data, self._waiting = bytes(self._waiting), bytearray()
         self._on(data)
         self._connection.read_on()
 
@@ -236,7 +236,7 @@ class Passage:
         if self._over or self._sent is None or not (unread or self.head.method in SAFE):
             self.failed()
             return
-        self._link, self._waiting, self._sent = None, self._sent, []
+        self._link, self._waiting, self._sent = None, self._sent, bytearray()
         self._relay.connect(self)
 
     def _give_up(self, answer: bytes) -> None:
@@ -285,15 +285,15 @@ class Passage:
             self._remember(data)
             self._link.write(data)
             return
-        self._waiting.append(data)
-        if sum(map(len, self._waiting)) > MOST_WAITING:
+        self._waiting += data
+        if len(self._waiting) > MOST_WAITING:
             self._connection.hold()
 
     def _remember(self, data: bytes) -> None:
         """Keep what was sent as long as it is little and no answer has begun."""
         if self._sent is not None:
-            self._sent.append(data)
-            if sum(map(len, self._sent)) > MOST_WAITING:
+            self._sent += data
+            if len(self._sent) > MOST_WAITING:
                 self._sent = None
 
     def _refuse(self, error: RequestUnreadable) -> None:

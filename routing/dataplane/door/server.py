@@ -12,10 +12,12 @@ from typing import Any
 from registry.transports.drive import Drive, Turn
 from routing.dataplane.caller import CallerLeft, CallerSide
 from routing.dataplane.door.bounds import STANDARD, DoorLimits
-from routing.dataplane.door.connection import CallerProtocol, Passing
+from routing.dataplane.door.connection import CallerProtocol
 from routing.dataplane.door.exchange import CallerExchange
 from routing.dataplane.door.head import Heads, RequestHead, RequestUnreadable
+from routing.dataplane.door.passing import Passing
 from routing.dataplane.door.relay import Relay
+from routing.dataplane.door.turns import TakingTurns
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +56,7 @@ class Server:
         self._drives: set[Drive] = set()
         self._loop = asyncio.get_running_loop()
         self.turn = Turn(self._loop)
+        self.in_turn = TakingTurns(self._loop)
         self.heads = Heads()
         self._date = b""
         self._listener: socket.socket | None = None

@@ -21,6 +21,9 @@ def taken(pieces: list[bytes], length: int | None = None) -> tuple[bytes, bytes,
             continue
         part, after = framing.take(piece)
         body += part
+        while after and not framing.complete:
+            part, after = framing.take(after)
+            body += part
         rest += after
     return body, rest, framing.complete
 
