@@ -19,12 +19,12 @@ from routing.alerts.language.evaluating import SubjectRoster, SubjectValues
 from routing.alerts.language.expressions import RuleExpression
 from routing.alerts.language.vocabulary import FACTS, KINDS, SubjectKind
 from routing.alerts.language.windows import SeriesWindow, rows_of
-from routing.alerts.roster import ENGINE, Inventory
+from routing.alerts.roster import Inventory
 from routing.history import latest
 from routing.history.current import STALE_SECONDS
 from routing.history.latest import LatestFrame
 from routing.samples import frames
-from routing.samples.dimensions import SERIES
+from routing.samples.dimensions import ENGINE, SERIES
 from routing.samples.frames import Array, Frame, FrameInvalid
 
 TICK_SECONDS = 2.0
@@ -109,7 +109,7 @@ class FleetWatch:
                 del heard[name]
         for name in [name for name in self.heard["device"] if name not in known.devices.rows]:
             del self.heard["device"][name]
-        engines = roster.engines(((name, self.source_of[name]) for name in self.heard["engine"]), known)
+        engines = roster.engine_labels(((name, self.source_of[name]) for name in self.heard["engine"]), known)
         sources = roster.sources(self.heard["source"], known)
         self._use(known.devices)
         self._use(known.models)

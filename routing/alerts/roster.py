@@ -7,9 +7,10 @@ from datetime import datetime
 
 from registry.models import Model
 from routing.alerts.language.evaluating import SubjectRoster
+from routing.hosted import engines
+from routing.hosted.engines import EngineOwners
 from routing.models import Device, EndpointState, TelemetryEndpoint
 
-ENGINE = "engine:"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _OTHER = re.compile(r"[^A-Za-z0-9_]")
 
@@ -18,8 +19,8 @@ _OTHER = re.compile(r"[^A-Za-z0-9_]")
 class Inventory:
     """What the tables say. `seen` is when a collector last named a device, in Unix time.
 
-    `endpoints` are scraped sources by name. A label's name becomes a word of letters, digits and _, as Prometheus has
-    it; labels that every device has win over a person's of the same name.
+    `endpoints` are scraped sources by name, `owners` tells the models of engines. A label's name becomes a word of
+    letters, digits and _, as Prometheus has it; labels that every device has win over a person's of the same name.
     """
 
     devices: SubjectRoster
@@ -27,7 +28,7 @@ class Inventory:
     seen: Mapping[str, float] = field(default_factory=dict)
     ready: Mapping[str, bool] = field(default_factory=dict)
     endpoints: Mapping[str, TelemetryEndpoint] = field(default_factory=dict)
-    serves: Mapping[int, TelemetryEndpoint] = field(default_factory=dict)
+    owners: EngineOwners = field(default_factory=EngineOwners)
 
 
 def read(before: Inventory | None = None) -> Inventory:
@@ -56,7 +57,7 @@ def read(before: Inventory | None = None) -> Inventory:
         seen,
         {name: labels["state"] == "ready" for name, labels in models.items()},
         endpoints,
-        {row.pk: row for row in endpoints.values()},
+        engines.owners(),
     )
 
 
@@ -68,15 +69,14 @@ def roster(kind: str, found: Mapping[str, Mapping[str, str]], before: SubjectRos
     return SubjectRoster(kind, subjects, labels)  # type: ignore[arg-type]
 
 
-def engines(subjects: Iterable[tuple[str, str]], known: Inventory) -> dict[str, dict[str, str]]:
-    """Labels of engines, given with their source: engine:<endpoint id>/<served model name>."""
+def engine_labels(subjects: Iterable[tuple[str, str]], known: Inventory) -> dict[str, dict[str, str]]:
+    """Labels of engines, given with their source; the model is what the engine calls it if it is none of ours."""
     found = {}
     for subject, source in sorted(subjects):
-        number, _, served = subject.removeprefix(ENGINE).partition("/")
-        endpoint = known.serves.get(int(number)) if number.isdecimal() and len(number) < 19 else None
-        model = endpoint.serves.get(served, served) if endpoint is not None else served
+        endpoint = known.owners.endpoint(subject)
         name = endpoint.name if endpoint is not None else source
-        found[subject] = {"endpoint": name, "model": str(model), "source": source, "subject": subject}
+        model = known.owners.of(subject) or engines.served(subject)
+        found[subject] = {"endpoint": name, "model": model, "source": source, "subject": subject}
     return found
 
 

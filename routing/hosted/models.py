@@ -16,7 +16,6 @@ from routing.energy.sums import CallEnergy, MoneyAmount
 from routing.history import current, rates
 from routing.history.latest import LatestValues
 from routing.hosted import engines
-from routing.hosted.engines import AddressedModel
 from routing.models import Placement, ReplicaState, StoredReplica
 
 STATES = (
@@ -166,13 +165,8 @@ def _said(rows: Sequence[HostedModel]) -> dict[str, EngineFigures]:
     known = current.current()
     if not any(subject.startswith(engines.PREFIX) for subject in known):
         return {}
-    fields = ("name", "endpoint", "release__spec__upstream_model", "replicas__endpoint")
-    served: dict[str, AddressedModel] = {}
-    for name, address, upstream, replica in Model.objects.filter(pk__in=[one.id for one in rows]).values_list(*fields):
-        before = served.get(name, AddressedModel(name, upstream or name, (address,)))
-        more = () if replica in before.addresses or not replica else (replica,)
-        served[name] = replace(before, addresses=(*before.addresses, *more))
-    subjects = engines.subjects(served.values(), known)
+    served = engines.addressed(Model.objects.filter(pk__in=[one.id for one in rows]))
+    subjects = engines.subjects(served, known)
     counted = [one for found in subjects.values() for one in found if "generation_tokens_total" in known[one].values]
     grown = rates.per_second(counted, RATED, time.time())
     return {

@@ -1,5 +1,6 @@
 """Looks at a fleet: what begins, fires and is over, and what a restart or a lack of data changes (nothing)."""
 
+import time
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -8,12 +9,15 @@ from django.utils import timezone
 from redis import Redis
 
 from controlplane.base import events, redis_names
+from registry.models import Release
 from routing.alerts import watch
 from routing.alerts.models import Alert, AlertRule
+from routing.history import store
 from routing.models import CallRecord, Device, TelemetryEndpoint
-from routing.samples.readings import Complaint
+from routing.samples.frames import pack
+from routing.samples.readings import Complaint, Observed, SourceReading
 from tests.routing.alerts.conftest import PracticeFleet, states
-from tests.site import write_models
+from tests.site import spec_of, write_models
 
 pytestmark = pytest.mark.django_db
 Rule = Callable[..., AlertRule]
@@ -122,6 +126,23 @@ def test_models_that_fail(fleet: PracticeFleet, rule: Rule) -> None:
     fleet.look()
     (alert,) = Alert.objects.all()
     assert (alert.kind, alert.subject, alert.value) == ("model", models[0].name, 0.5)
+
+
+def test_an_engine_has_the_model_that_pages_show_with_it(fleet: PracticeFleet, rule: Rule) -> None:
+    rule("requests_waiting > 5")
+    model = write_models(1)[0]
+    url = f"{model.endpoint}/metrics"
+    serves = {"other": "elsewhere"}
+    row = TelemetryEndpoint.objects.create(name="rack-1", kind="vllm", url=url, interval_s=1, serves=serves)
+    Release.objects.filter(model=model).update(spec={**spec_of(model), "upstream_model": "org/weights"})
+    said = {
+        f"engine:{row.pk}/{name}": Observed(values={"requests_waiting": 9.0}) for name in ("org/weights", "other", "x")
+    }
+    store.send(events.store(), [pack("vllm", 1, 1, time.time(), SourceReading(said))])
+    store.keep()
+    fleet.look()
+    assert {one.labels["model"] for one in Alert.objects.all()} == {model.name, "elsewhere", "x"}
+    assert {one.labels["endpoint"] for one in Alert.objects.all()} == {"rack-1"}
 
 
 def test_growth_is_found_in_history_after_a_start(fleet: PracticeFleet, rule: Rule) -> None:
