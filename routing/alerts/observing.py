@@ -82,7 +82,7 @@ class FleetWatch:
                 put(one.frame, self.rosters, columns)
         self._say_silence(columns, now)
         self._say_sources(columns, found, now)
-        self._say_models(columns)
+        self._say_models(columns["model"], now)
         self._remember(wanted, columns, now)
         self.looked_at = now
         values = {kind: SubjectValues(self.rosters[kind], columns[kind], self.windows) for kind in KINDS}
@@ -168,16 +168,19 @@ class FleetWatch:
             if complaining is not None:
                 complaining[row_number] = count
 
-    def _say_models(self, columns: dict[SubjectKind, dict[str, Array]]) -> None:
+    def _say_models(self, columns: Mapping[str, Array], now: float) -> None:
         assert self.inventory is not None
+        flying = calls_seen.in_flight(now) if "model_calls_in_flight" in columns else {}
         for row_number, name in enumerate(self.rosters["model"].subjects):
             seen = calls_seen.UNKNOWN if self.calls is None else self.calls.get(name, calls_seen.NONE)
             said = {
                 "model_calls_per_second": seen.per_second,
                 "model_error_ratio": seen.error_ratio,
+                "model_calls_in_flight": float(flying.get(name, 0)),
+                "model_calls_waiting": seen.waiting,
                 "model_ready": float(self.inventory.ready.get(name, False)),
             }
-            for series, column in columns["model"].items():
+            for series, column in columns.items():
                 column[row_number] = said[series]
 
     def _remember(self, wanted: Wanted, columns: dict[SubjectKind, dict[str, Array]], now: float) -> None:

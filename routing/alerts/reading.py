@@ -19,6 +19,7 @@ from controlplane.base.refusals import Missing
 from routing.alerts.language import matching
 from routing.alerts.language.matching import Matcher
 from routing.alerts.models import OPEN, Alert, AlertState, Silence
+from routing.samples.reasons import held_by
 
 TOPIC = "alerts"
 """The live topic that tells pages that an alert, a rule or a silence changed."""
@@ -174,7 +175,10 @@ def href(kind: str, subject: str, labels: Mapping[str, str]) -> str:
 
 
 def with_unit(value: float, unit: str) -> str:
-    """A value as people read it: 91 °C, 97 %, 3.2 GB."""
+    """A value as people read it: 91 °C, 97 %, 3.2 GB; of a mask the reasons in it."""
+    if unit == "bits":
+        language = "zh" if (get_language() or "").startswith("zh") else "en"
+        return ", ".join(one.name[language] for one in held_by(value))
     if unit == "ratio":
         return f"{100 * value:.4g} %"
     if unit.startswith("bytes"):

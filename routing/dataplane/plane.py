@@ -17,6 +17,7 @@ from routing.dataplane.builder import Builder, unsealing
 from routing.dataplane.colours import Colours
 from routing.dataplane.cors import CrossOrigin
 from routing.dataplane.counts import IN_FLIGHT, Counts, SharedCounts, taken
+from routing.dataplane.flying import CallsInFlight
 from routing.dataplane.forwarding import Forwarder
 from routing.dataplane.gateway import Gateway
 from routing.dataplane.hooks import Hooks, SubmitJob
@@ -79,6 +80,7 @@ class Plane:
             Service("the keeper of limits", self.limits.run),
             Service("the teller of rollouts", self.gateway.colours.run),
             Service("the board of circuits", self.board.run),
+            Service("the teller of calls in flight", CallsInFlight(self.link.exchange, self.in_flight).run),
         )
         self.shared_counts: SharedCounts | None = None
         if settings.number is not None:
@@ -107,11 +109,15 @@ class Plane:
             "circuits_open": len(self.breakers.open()),
             "records_waiting": recorder.waiting,
         }
+        moment |= {f"{IN_FLIGHT}{model}": count for model, count in self.in_flight().items()}
         table = self.watcher.table
-        if table is not None:
-            moment |= {f"{IN_FLIGHT}{model}": count for model, count in self.forwarder.in_flight(table).items()}
         revision = table.revision if table is not None else 0
         return replace(taken(self.measures, fates, moment, time.time()), revision=revision)
+
+    def in_flight(self) -> dict[str, int]:
+        """Calls that wait for an upstream now, by model."""
+        table = self.watcher.table
+        return {} if table is None else self.forwarder.in_flight(table)
 
     def revisions(self) -> list[int]:
         """The revision that each gateway of this data folder serves, this one's first."""

@@ -9,9 +9,13 @@ import yaml
 
 @dataclass(frozen=True, slots=True)
 class ThrottleReason:
-    """One bit of the mask: a short name and what it means, each in English and Chinese; `calm` if it is no trouble."""
+    """One bit of the mask: a short name and what it means, each in English and Chinese; `calm` if it is no trouble.
+
+    `key` is how rules of alerts name it.
+    """
 
     bit: int
+    key: str
     name: dict[str, str]
     calm: bool
     en: str
@@ -34,6 +38,8 @@ def _read(name: str) -> list[dict[str, Any]]:
 
 
 THROTTLE_REASONS = tuple(ThrottleReason(**one) for one in _read("throttle_reasons.yaml"))
+BITS = {one.key: one.bit for one in THROTTLE_REASONS}
+"""The bit of each reason, by its key."""
 XIDS = {one["number"]: XidError(**one) for one in _read("xids.yaml")}
 
 
@@ -44,7 +50,7 @@ def held_by(mask: float) -> list[ThrottleReason]:
     rest = bits & ~sum(one.bit for one in THROTTLE_REASONS)
     if rest:
         name = f"0x{rest:x}"
-        found.append(ThrottleReason(rest, {"en": name, "zh": name}, False, _UNKNOWN["en"], _UNKNOWN["zh"]))
+        found.append(ThrottleReason(rest, name, {"en": name, "zh": name}, False, _UNKNOWN["en"], _UNKNOWN["zh"]))
     return found
 
 

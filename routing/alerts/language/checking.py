@@ -6,6 +6,7 @@ from routing.alerts.language.expressions import (
     Aggregation,
     AlertNumber,
     Arithmetic,
+    BitTest,
     Comparison,
     Expression,
     ExpressionInvalid,
@@ -30,7 +31,7 @@ def check(tree: Expression) -> ValueShape:
 
 
 def _condition(tree: Expression) -> bool:
-    return isinstance(tree, Comparison | Logic)
+    return isinstance(tree, Comparison | BitTest | Logic)
 
 
 def _shape(tree: Expression) -> ValueShape:
@@ -43,6 +44,8 @@ def _shape(tree: Expression) -> ValueShape:
             return _over_time(tree)
         case Aggregation():
             return _aggregated(tree)
+        case BitTest():
+            return _bit_test(tree)
         case Logic():
             return _logic(tree)
         case Arithmetic() | Comparison():
@@ -98,6 +101,17 @@ def _aggregated(tree: Aggregation) -> ValueShape:
         if inner.kind != "device" and label not in LABELS[inner.kind]:
             raise _no_label(tree, label, inner.kind)
     return ValueShape(inner.kind, tree.by)
+
+
+def _bit_test(tree: BitTest) -> ValueShape:
+    shape = _selected(tree.mask)
+    if FACTS[tree.mask.series].unit != "bits":
+        masks = [name for name, fact in FACTS.items() if fact.unit == "bits"]
+        raise _wrong(
+            tree.at,
+            Sentence("{name} is a number, not a mask of bits; has takes {known}", name=tree.mask.series, known=masks),
+        )
+    return shape
 
 
 def _logic(tree: Logic) -> ValueShape:

@@ -14,6 +14,7 @@ from routing.alerts.language.expressions import (
     Aggregation,
     AlertNumber,
     Arithmetic,
+    BitTest,
     Comparison,
     Expression,
     Logic,
@@ -137,6 +138,8 @@ class _Evaluation:
                 return self._selected(tree, None)
             case OverTime():
                 return self._selected(tree.selector, tree)
+            case BitTest():
+                return self._masked(tree)
             case Aggregation():
                 return self._aggregated(tree)
             case Logic():
@@ -158,6 +161,11 @@ class _Evaluation:
             meant = of.roster.mask(tree.matchers)
             return AlertVector(np.where(meant, values, np.nan), known | ~meant)
         return AlertVector(values, known)
+
+    def _masked(self, tree: BitTest) -> AlertVector:
+        mask = self._selected(tree.mask, None)
+        bits = np.where(mask.there, mask.values, 0.0).astype(np.int64)
+        return AlertVector(np.where(bits & tree.bit != 0, mask.values, np.nan), mask.known)
 
     def _aggregated(self, tree: Aggregation) -> AlertVector:
         kind = next(FACTS[selector.series].kind for selector, _ in selectors(tree.inner))

@@ -77,6 +77,16 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
+class BitTest:
+    """Keeps a mask that has a bit; `name` is the bit as it is written."""
+
+    at: int
+    mask: SeriesSelector
+    bit: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Logic:
     """`and`, `or`, `unless` of two conditions on the same subjects."""
 
@@ -86,7 +96,9 @@ class Logic:
     right: "Expression"
 
 
-Expression: TypeAlias = AlertNumber | SeriesSelector | OverTime | Aggregation | Arithmetic | Comparison | Logic
+Expression: TypeAlias = (
+    AlertNumber | SeriesSelector | OverTime | Aggregation | Arithmetic | Comparison | BitTest | Logic
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +134,8 @@ def selectors(tree: Expression) -> Iterator[tuple[SeriesSelector, float]]:
             yield tree, 0.0
         case OverTime():
             yield tree.selector, tree.seconds
+        case BitTest():
+            yield tree.mask, 0.0
         case Aggregation():
             yield from selectors(tree.inner)
         case Arithmetic() | Comparison() | Logic():
@@ -147,6 +161,8 @@ def first_series(tree: Expression) -> str:
     match tree:
         case SeriesSelector():
             return tree.series
+        case BitTest():
+            return tree.mask.series
         case OverTime(function=function) if function not in ("increase", "rate"):
             return tree.selector.series
         case Aggregation(reduction=reduction) if reduction != "count":

@@ -2,7 +2,7 @@
 
 condition  = conjunction { "or" conjunction }
 conjunction = comparison { ("and" | "unless") comparison }
-comparison = sum [ ("==" | "!=" | ">" | ">=" | "<" | "<=") sum ]
+comparison = sum [ ("==" | "!=" | ">" | ">=" | "<" | "<=") sum ] | selector "has" string
 sum        = product { ("+" | "-") product }
 product    = factor { ("*" | "/") factor }
 factor     = number | "-" factor | "(" condition ")" | aggregation | over time | selector
@@ -24,6 +24,7 @@ from routing.alerts.language.expressions import (
     Aggregation,
     AlertNumber,
     Arithmetic,
+    BitTest,
     Comparison,
     Expression,
     ExpressionInvalid,
@@ -35,6 +36,7 @@ from routing.alerts.language.expressions import (
     SeriesSelector,
 )
 from routing.alerts.language.matching import OPS, Matcher, MatchOp, PatternInvalid, checked_pattern
+from routing.samples.reasons import BITS
 
 LONGEST = 1000
 DEEPEST = 30
@@ -52,6 +54,7 @@ _TOKEN = re.compile(
     r"|(?P<end>$)|(?P<wrong>\S))"
 )
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+_HEX = re.compile(r"0x[0-9a-fA-F]{1,13}")
 _STEP = re.compile(r"([0-9]+)(ms|s|m|h|d)")
 _A_VALUE = Sentence("a series, a number, a function or (")
 
@@ -145,7 +148,23 @@ class _Reader:
             left = Comparison(mark.at, mark.text, left, self._sum())
             if self.here.text in COMPARISONS:
                 raise self._unlike(Sentence("one comparison; join two by and"))
+        elif word := self._take("has"):
+            left = self._bit_test(left, word)
         return left
+
+    def _bit_test(self, mask: Expression, word: _Token) -> Expression:
+        if not isinstance(mask, SeriesSelector):
+            raise ExpressionInvalid(
+                Sentence("at character {at}: has takes a series alone on its left side", at=word.at + 1), word.at
+            )
+        given = self.here
+        name = given.text[1:-1]
+        bit = int(name, 16) if _HEX.fullmatch(name) else BITS.get(name, 0)
+        if given.kind != "string" or bit.bit_count() != 1:
+            known = ", ".join(f'"{one}"' for one in BITS)
+            raise self._unlike(Sentence('one of {known}, or one bit such as "0x40"', known=known))
+        self._next += 1
+        return BitTest(word.at, mask, bit, name)
 
     def _sum(self) -> Expression:
         left = self._product()
@@ -182,7 +201,7 @@ class _Reader:
             inner = self.condition()
             self._expect(")")
             return inner
-        if token.kind != "word" or token.text in _UNKNOWN or token.text in ("and", "or", "unless", "by"):
+        if token.kind != "word" or token.text in _UNKNOWN or token.text in ("and", "or", "unless", "by", "has"):
             self._next -= token.kind != "end"
             raise self._unlike(_A_VALUE)
         if token.text in REDUCTIONS:
@@ -288,7 +307,7 @@ class _Reader:
     def expect_end(self) -> None:
         """Nothing may follow."""
         if self.here.kind != "end":
-            raise self._unlike(Sentence("an operator (and, or, unless, >, +, …) or the end"))
+            raise self._unlike(Sentence("an operator (and, or, unless, >, +, has, …) or the end"))
 
     def _unlike(self, expected: str) -> ExpressionInvalid:
         token = self.here

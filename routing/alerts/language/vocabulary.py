@@ -34,6 +34,8 @@ OURS = (
     SeriesFact("source_complaints", "source", "number"),
     SeriesFact("model_calls_per_second", "model", "per_second"),
     SeriesFact("model_error_ratio", "model", "ratio"),
+    SeriesFact("model_calls_in_flight", "model", "number"),
+    SeriesFact("model_calls_waiting", "model", "number"),
     SeriesFact("model_ready", "model", "flag"),
 )
 """Series beside those of telemetry: silence since the last news, what a source says of itself, and calls."""

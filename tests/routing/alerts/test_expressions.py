@@ -74,6 +74,15 @@ def test_counters_grow_over_resets_and_gaps() -> None:
     )
 
 
+def test_a_bit_of_a_mask() -> None:
+    fleet = devices({"throttle_reasons": [0x44, 0x4, 0x1000, NAN]})
+    assert holding('throttle_reasons has "hw_thermal"', fleet) == {"GPU-0": 68}
+    assert holding('throttle_reasons has "power_cap" unless throttle_reasons has "0x40"', fleet) == {"GPU-1": 4}
+    assert holding('throttle_reasons{node="node-1"} has "0x1000"', fleet) == {"GPU-2": 4096}
+    assert holding('count(throttle_reasons has "power_cap") == 2', fleet) == {"all": 2}
+    assert found('throttle_reasons has "idle"', fleet).unknown() == {"GPU-3"}
+
+
 @pytest.mark.parametrize(
     ("expr", "at", "words"),
     [
@@ -102,6 +111,13 @@ def test_counters_grow_over_resets_and_gaps() -> None:
         ("power_watts{node=a} > 5", 17, "a text in quotes"),
         ("power_watts > 5 $", 16, "found $"),
         ("power_watts ^ 2 > 5", 12, "multiply instead"),
+        ('throttle_reasons has "hw_termal"', 21, 'one of "idle", "clock_setting"'),
+        ('throttle_reasons has "0x41"', 21, 'or one bit such as "0x40"'),
+        ("throttle_reasons has 64", 21, "found 64; expected one of"),
+        ('power_watts has "hw_thermal"', 12, "power_watts is a number, not a mask of bits; has takes throttle_reasons"),
+        ('throttle_reasons + 1 has "idle"', 21, "has takes a series alone on its left side"),
+        ("throttle_reasons & 64 > 0", 17, "found &; expected an operator (and, or, unless, >, +, has, …)"),
+        ("throttle_reasons", 0, "always fires"),
         ("(" * 40 + "power_watts > 5", 30, "at most 30 levels"),
     ],
 )
@@ -112,7 +128,9 @@ def test_what_is_no_expression_is_refused_with_its_place(expr: str, at: int, wor
     assert refusal.value.at == at
 
 
-@given(st.text(alphabet='temperature_celsius power watts{}()[]"=~!<>+-*/, 0123456789.smh and or by \n$@', max_size=60))
+@given(
+    st.text(alphabet='temperature_celsius power watts{}()[]"=~!<>+-*/, 0123456789.smh and or by has \n$@', max_size=60)
+)
 def test_no_text_breaks_the_parser(text: str) -> None:
     try:
         parse(text)

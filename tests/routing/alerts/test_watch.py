@@ -1,17 +1,23 @@
 """Looks at a fleet: what begins, fires and is over, and what a restart or a lack of data changes (nothing)."""
 
+import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from django.conf import settings
 from django.utils import timezone
 from redis import Redis
 
 from controlplane.base import events, redis_names
+from controlplane.base.models import Job
 from registry.models import Release
 from routing.alerts import watch
 from routing.alerts.models import Alert, AlertRule
+from routing.dataplane.flying import CallsInFlight
+from routing.dataplane.link import Link
 from routing.history import store
 from routing.models import CallRecord, Device, TelemetryEndpoint
 from routing.samples.frames import pack
@@ -126,6 +132,34 @@ def test_models_that_fail(fleet: PracticeFleet, rule: Rule) -> None:
     fleet.look()
     (alert,) = Alert.objects.all()
     assert (alert.kind, alert.subject, alert.value) == ("model", models[0].name, 0.5)
+
+
+def test_calls_in_flight_in_all_gateways_and_durable_calls_that_wait(fleet: PracticeFleet, rule: Rule) -> None:
+    rule("model_calls_in_flight > 5", name="Busy")
+    rule("model_calls_waiting >= 2", name="Queue")
+    busy, queued = (model.name for model in write_models(2))
+    gateways = [CallsInFlight(exchange, counts.pop) for counts in ([{}, {busy: 3}], [{}, {busy: 4, "": 1}])]
+    jobs = [Job(kind="call", input={"model": queued}, due_at=timezone.now()) for _ in range(2)]
+    Job.objects.bulk_create([*jobs, Job(kind="call", state="running", input={"model": busy}, due_at=timezone.now())])
+    for gateway in gateways:
+        asyncio.run(gateway.tell())
+    fleet.look()
+    found = {(one.rule, one.subject, one.value) for one in Alert.objects.all()}
+    assert found == {("Busy", busy, 7), ("Queue", queued, 2)}
+    for gateway in gateways:
+        asyncio.run(gateway.tell())
+    assert events.store().hlen(redis_names.IN_FLIGHT) == 0
+    fleet.look()
+    assert Alert.objects.get(rule="Busy").state == "resolved"
+
+
+async def exchange(script: str, keys: Sequence[str], told: Sequence[str | float]) -> list[Any]:
+    """As Link, with a connection for one loop."""
+    link = Link(settings.REDIS_URL)
+    try:
+        return await link.exchange(script, keys, told)
+    finally:
+        await link.close()
 
 
 def test_an_engine_has_the_model_that_pages_show_with_it(fleet: PracticeFleet, rule: Rule) -> None:
