@@ -5,10 +5,12 @@ from typing import Any
 
 from django import forms
 from django.utils import timezone
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from controlplane.base.web import words
-from routing.alerts.models import ReceiverForm
+from routing.alerts.language import matching
+from routing.alerts.models import AlertReceiver, ReceiverForm
 
 PLAIN = {"autocomplete": "off", "spellcheck": "false"}
 HOURS = (
@@ -66,3 +68,23 @@ class AlertReceiverForm(forms.Form):
         label=_("Seconds between two messages of a group"), initial=60, min_value=5, max_value=86_400
     )
     tells_resolved = forms.BooleanField(label=_("Tell also when an alert is over"), required=False, initial=True)
+
+
+class AlertReceiverEditForm(AlertReceiverForm):
+    """What of a receiver can change. Its form stays, and its secret is replaced by a button of its own."""
+
+    field_order = ("name", "address", "matchers", "group_by", "interval_s", "tells_resolved")
+    form = None  # type: ignore[assignment]
+
+    def __init__(self, row: AlertReceiver, data: Any = None) -> None:
+        """The form filled with what `row` has, or a person sent; the address is not shown."""
+        matchers = ", ".join(one.told() for one in matching.of_json(row.matchers))
+        same = {name: getattr(row, name) for name in ("name", "interval_s", "tells_resolved")}
+        super().__init__(data, initial={**same, "matchers": matchers, "group_by": ", ".join(row.group_by)})
+        self.fields["address"].required = False
+        self.fields["address"].label = _("New address")
+        self.fields["address"].help_text = format_lazy(_("Empty: it stays at {origin}/…"), origin=row.origin)
+
+    def given(self) -> dict[str, Any]:
+        """The fields that are to be as the person wrote them."""
+        return {name: value for name, value in self.cleaned_data.items() if name != "address" or value}

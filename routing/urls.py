@@ -39,6 +39,7 @@ pages: list[URLPattern] = [
     path("alerts/rules/<str:name>/<str:wanted>", alert_rules.rule_switch, name="alert-rule-switch"),
     path("alerts/receivers", alert_receivers.receivers, name="alert-receivers"),
     path("alerts/receivers/new", alert_receivers.receiver_create, name="alert-receiver-create"),
+    path("alerts/receivers/<int:receiver_id>/edit", alert_receivers.receiver_edit, name="alert-receiver-edit"),
     path("alerts/receivers/<int:receiver_id>/<str:wanted>", alert_receivers.receiver_act, name="alert-receiver-act"),
     path("alerts/<int:alert_id>/silence", alerts.alert_silence, name="alert-silence"),
     path("alerts/<int:alert_id>/acknowledge", alerts.alert_acknowledge, name="alert-acknowledge"),

@@ -4,10 +4,11 @@ from django.utils.translation import gettext_lazy as _
 
 from controlplane.base.declaring import AppDeclaration, declare
 from controlplane.base.jobs.kinds import JobKind
-from controlplane.base.web.navigation import NavigationPlace, PlaceGroup
+from controlplane.base.web.navigation import NavigationBadge, NavigationPlace, PlaceGroup
 from versions import judging, proposing, scanning
 from versions.gitops import pushes, statuses
 from versions.objects import OBJECTS
+from versions.review import queue
 from versions.rollout import goldens
 from versions.words import FAMILIES
 
@@ -17,7 +18,10 @@ SCANS_AT_ONCE = 4
 declare(
     AppDeclaration(
         places=(
-            NavigationPlace("reviews", _("Reviews"), "update.read", "r", PlaceGroup.VERSIONS, 10, "review"),
+            NavigationPlace(
+                *("reviews", _("Reviews"), "update.read", "r", PlaceGroup.VERSIONS, 10, "review"),
+                NavigationBadge(queue.count, _("waiting for a person: {n}")),
+            ),
             NavigationPlace("outages", _("Outages"), "update.read", "t", PlaceGroup.VERSIONS, 40),
             NavigationPlace("rollouts", _("Rollouts"), "update.read", "b", PlaceGroup.VERSIONS, 20, "rollout"),
             NavigationPlace("calendar", _("Calendar"), "update.read", "d", PlaceGroup.VERSIONS, 50),

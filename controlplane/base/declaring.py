@@ -10,7 +10,7 @@ from controlplane.base.audit import naming
 from controlplane.base.jobs import kinds
 from controlplane.base.jobs.kinds import JobKind
 from controlplane.base.streams import LiveStream
-from controlplane.base.web import navigation, words
+from controlplane.base.web import badges, navigation, words
 from controlplane.base.web.navigation import NavigationPlace
 
 
@@ -36,6 +36,7 @@ def declare(app: AppDeclaration) -> None:
     """Hand each part to the module that keeps it. Raises ValueError if a word or a letter has two meanings."""
     navigation.add(app.places)
     events.add_topics(app.topics)
+    events.add_topics({f"{badges.TOPIC}{one.name}": one.verb for one in app.places if one.badge is not None})
     streams.add(app.streams)
     kinds.add(app.job_kinds)
     saved_views.add_lists(app.lists)

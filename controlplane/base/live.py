@@ -33,6 +33,7 @@ from controlplane.base.models import Revision, User
 from controlplane.base.refusals import Refused
 from controlplane.base.service_loop import Service
 from controlplane.base.streams import STREAMS, StreamDesk, WatchedStreams
+from controlplane.base.web import badges
 
 LIVE = "/live"
 TICK_S = 5.0
@@ -55,6 +56,7 @@ class Hub:
         self._services: list[Service] = []
         self._newcomer = asyncio.Event()
         self.away = False
+        self.counts: dict[str, int] = {}
 
     def join(self, viewer: "Viewer") -> None:
         """Add a socket; the first one starts the hub."""
@@ -64,6 +66,7 @@ class Hub:
                 Service("the hub of live pages", self._listen),
                 Service("its ticks", self._tick),
                 Service("its streams", self._stream),
+                Service("its badges", self._count),
             ]
             for service in self._services:
                 service.start()
@@ -74,7 +77,7 @@ class Hub:
         if not self.viewers:
             for service in self._services:
                 service.cancel()
-            self._services = []
+            self._services, self.counts = [], {}
 
     def tell(self, topic: str, payload: Mapping[str, Any]) -> None:
         """Encode once, hand to everybody who may see it."""
@@ -148,6 +151,22 @@ class Hub:
         for name, frame in frames.items():
             for viewer in list(self.viewers):
                 viewer.show(name, frame, partial(self.desk.whole, name))
+
+    async def _count(self) -> None:
+        while True:
+            await self.count()
+            await asyncio.sleep(badges.COUNT_S)
+
+    async def count(self) -> None:
+        """Tell of the badges of the navigation whose counts moved."""
+        try:
+            counts = await database_sync_to_async(badges.COUNTS.now)()
+        except DatabaseError:
+            return
+        before, self.counts = self.counts, counts
+        for name, count in counts.items():
+            if count != before.get(name, 0):
+                self.tell(f"{badges.TOPIC}{name}", {"name": name, "count": count})
 
     async def turn_out(self) -> None:
         """End the sockets of people who signed out, were shut out, or have another role than when they came."""
@@ -276,7 +295,13 @@ class LiveConsumer(AsyncWebsocketConsumer):
             viewer.offer(json.dumps({"topic": topic, "payload": found})[1:])
 
     async def _snapshot(self) -> dict[str, Any]:
-        return {"at": timezone.now().isoformat(), "revision": await database_sync_to_async(_revision)()}
+        await HUB.count()
+        topics = self.viewer.topics if self.viewer is not None else set()
+        return {
+            "at": timezone.now().isoformat(),
+            "revision": await database_sync_to_async(_revision)(),
+            "badges": {name: count for name, count in HUB.counts.items() if f"{badges.TOPIC}{name}" in topics},
+        }
 
     async def _pump(self, viewer: Viewer) -> None:
         while (frame := await viewer.next()) is not None:

@@ -8,10 +8,9 @@ from django.utils.translation import gettext_lazy as _
 from controlplane.base.audit.naming import Named
 from controlplane.base.declaring import AppDeclaration
 from controlplane.base.jobs.kinds import JobKind
-from controlplane.base.web.navigation import NavigationPlace, PlaceGroup
-from routing.alerts import outbox, sending
+from controlplane.base.web.navigation import NavigationBadge, NavigationPlace, PlaceGroup
+from routing.alerts import outbox, reading, sending
 from routing.alerts.models import Alert, AlertReceiver, AlertRule, Silence
-from routing.alerts.reading import TOPIC
 from routing.alerts.silences import told
 
 AT_ONCE = 8
@@ -47,8 +46,13 @@ def _numbers(ids: Sequence[str]) -> list[int]:
 
 
 ALERTS = AppDeclaration(
-    places=(NavigationPlace("alerts", _("Alerts"), "alert.read", "f", PlaceGroup.ROUTING, 8, "alert"),),
-    topics={TOPIC: "alert.read"},
+    places=(
+        NavigationPlace(
+            *("alerts", _("Alerts"), "alert.read", "f", PlaceGroup.ROUTING, 8, "alert"),
+            NavigationBadge(reading.fires, _("firing now: {n}")),
+        ),
+    ),
+    topics={reading.TOPIC: "alert.read"},
     job_kinds=(JobKind(outbox.JOB, _("Alert message"), sending.run, AT_ONCE, AT_ONCE),),
     objects={"alert_rule": rules, "alert": alerts, "silence": silences, "alert_receiver": receivers},
     words={

@@ -18,7 +18,7 @@ from controlplane.base.messages import Sentence
 from controlplane.base.refusals import Missing
 from routing.alerts.language import matching
 from routing.alerts.language.matching import Matcher
-from routing.alerts.models import OPEN, Alert, AlertState, Silence
+from routing.alerts.models import OPEN, Alert, AlertEnd, AlertState, Silence
 from routing.samples.reasons import held_by
 
 TOPIC = "alerts"
@@ -29,7 +29,7 @@ SEVERITIES = ("critical", "warning", "info")
 
 @dataclass(frozen=True, slots=True)
 class FiringAlert:
-    """One alert for a page. `href` leads to its subject, `silenced` says that its messages are held back.
+    """One alert for a page. `href` leads to its subject, if that is there; `silenced`: its messages are held back.
 
     `subject` is a device's uuid, an engine's or a source's name, a model's name, or a group's labels; `value` is the
     last one known, in `unit`, and `threshold` what it is compared with, as "> 85". `since` is when it fired.
@@ -85,6 +85,11 @@ def firing(actor: access.Actor | None, most: int = 50, subjects: Collection[str]
     quiet = silenced_by(timezone.now())
     counts = Counter(row.severity for row in every)
     return FiringAlerts(tuple(shown(row, quiet) for row in every[:most]), len(every), counts)
+
+
+def fires() -> int:
+    """How many alerts fire now. For the navigation, which asks for all who may see them."""
+    return Alert.objects.filter(state=AlertState.FIRING).count()
 
 
 def looked_ago() -> float | None:
@@ -150,7 +155,7 @@ def shown(row: Alert, quiet: list[tuple[Silence, tuple[Matcher, ...]]]) -> Firin
         since=row.fired_at or row.since,
         silenced=any(matching.all_match(matchers, labels_of(row)) for _, matchers in quiet),
         acknowledged_by=row.acknowledged_by,
-        href=href(row.kind, row.subject, row.labels),
+        href="" if row.end == AlertEnd.SUBJECT else href(row.kind, row.subject, row.labels),
     )
 
 

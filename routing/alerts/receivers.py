@@ -81,19 +81,27 @@ def create(actor: access.Actor | None, given: Mapping[str, Any], request_id: str
 def change(
     actor: access.Actor | None, receiver_id: int, given: Mapping[str, Any], request_id: str = ""
 ) -> AlertReceiver:
-    """Change the given fields, or switch it off or on. Raises Forbidden, Missing, Invalid, Conflict."""
+    """Change the given fields, or switch it off or on; the secret stays. Raises Forbidden, Missing, Invalid, Conflict.
+
+    Messages that wait go to the new address. The form stays: what waits is written in it.
+    """
     access.require(actor, "alert.change")
     row = _locked(receiver_id)
     before, was_on = told(row), row.enabled
     values = _checked(given)
     address = values.pop("address", None)
+    if values.get("form", row.form) != row.form:
+        raise Conflict("form", Sentence("the form of a receiver stays; add another receiver in the form {form}",
+                                        form=values["form"]))  # fmt: skip
     for name, value in values.items():
         setattr(row, name, value)
     if address is not None:
         secret = sending.opened(row, row.secret)
-        row.previous_secret, row.previous_until = None, None
+        before_that = sending.opened(row, row.previous_secret) if row.previous_secret else None
         row.origin = origin_of(address)
         _seal(row, address, secret)
+        if before_that is not None:
+            row.previous_secret = seal(before_that, settings.MASTER_KEY, sending.bound_to(row))
     if row.enabled and not was_on:
         row.state_reason, row.failing_since = "", None
     try:

@@ -12,7 +12,7 @@ from controlplane.base.forms import blame
 from controlplane.base.refusals import Conflict, Invalid
 from controlplane.base.web.doors import PersonRequest, go, page, request_id
 from controlplane.base.web.telling import told
-from routing.alert_forms import AlertReceiverForm
+from routing.alert_forms import AlertReceiverEditForm, AlertReceiverForm
 from routing.alerts import receivers as verbs
 from routing.alerts.language import matching
 from routing.alerts.models import AlertReceiver
@@ -42,6 +42,25 @@ def receiver_create(request: PersonRequest) -> HttpResponse:
     return render(request, "routing/alert_receivers.html", {**_context(request), "form": form}, status=422)
 
 
+@page("alert.change", "GET", "POST")
+def receiver_edit(request: PersonRequest, receiver_id: int) -> HttpResponse:
+    """Change a receiver; its secret and, unless another is given, its address stay. With `test` a test follows."""
+    row = verbs.get(request.user, receiver_id)
+    form = AlertReceiverEditForm(row, request.POST if request.method == "POST" else None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            row = verbs.change(request.user, receiver_id, form.given(), request_id(request))
+        except (Conflict, Invalid) as refusal:
+            blame(form, refusal, _FIELDS)
+        else:
+            messages.success(request, gettext("%(name)s is changed.") % {"name": row.name})
+            if "test" in request.POST:
+                _test(request, row)
+            return go(request, reverse("alert-receivers"))
+    context = {"receiver": row, "form": form}
+    return render(request, "routing/alert_receiver_edit.html", context, status=422 if form.errors else 200)
+
+
 @page("alert.change", "POST")
 def receiver_act(request: PersonRequest, receiver_id: int, wanted: str) -> HttpResponse:
     """Test, switch, rotate or delete a receiver."""
@@ -50,11 +69,7 @@ def receiver_act(request: PersonRequest, receiver_id: int, wanted: str) -> HttpR
         row, secret = verbs.rotate(request.user, receiver_id, request_id(request))
         return render(request, "routing/alert_receivers.html", {**_context(request), "made": row, "secret": secret})
     if wanted == "test":
-        outcome = verbs.try_out(request.user, receiver_id, request_id(request))
-        if outcome.error:
-            messages.error(request, told(outcome.error))
-        else:
-            messages.success(request, gettext("%(name)s took the test message.") % {"name": row.name})
+        _test(request, row)
     elif wanted in ("on", "off"):
         verbs.change(request.user, receiver_id, {"enabled": wanted == "on"}, request_id(request))
         said = gettext("%(name)s is on.") if wanted == "on" else gettext("%(name)s is off.")
@@ -65,6 +80,14 @@ def receiver_act(request: PersonRequest, receiver_id: int, wanted: str) -> HttpR
     else:
         raise Http404
     return go(request, reverse("alert-receivers"))
+
+
+def _test(request: PersonRequest, row: AlertReceiver) -> None:
+    outcome = verbs.try_out(request.user, row.pk, request_id(request))
+    if outcome.error:
+        messages.error(request, told(outcome.error))
+    else:
+        messages.success(request, gettext("%(name)s took the test message.") % {"name": row.name})
 
 
 def _context(request: PersonRequest) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import { startPage } from "./page.js";
 import { startEditor } from "./editor.js";
 import { startKeyboard } from "./keyboard.js";
 import { startPalette } from "./palette.js";
+import { startBadges } from "./badges.js";
 import { startLive } from "./live.js";
 import { startJobs } from "./jobs.js";
 import { startSelection } from "./selection.js";
@@ -24,6 +25,7 @@ startRows();
 if (document.body.dataset.liveUrl) {
   startPalette();
   startKeyboard();
+  startBadges();
   startLive(document.body.dataset.liveUrl);
   startJobs();
   startPlayground();

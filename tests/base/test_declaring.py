@@ -53,7 +53,7 @@ def test_every_topic_is_heard_by_a_verb_that_some_role_has() -> None:
     every = frozenset().union(*VERBS.values())
     assert set(events.TOPICS) == {
         *("models", "jobs", "revision", "keys", "calls", "updates", "sources", "repositories"),
-        *("fleet", "alerts", "telemetry"),
+        *("fleet", "alerts", "telemetry", "badge:alerts", "badge:reviews"),
     }
     assert set(events.TOPICS.values()) <= every
 

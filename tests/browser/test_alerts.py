@@ -9,12 +9,15 @@ from playwright.sync_api import Browser, Page, expect
 from controlplane.base import events, redis_names
 from controlplane.base.models import User
 from routing.alerts import silences
-from routing.alerts.models import Alert, Silence
+from routing.alerts.models import Alert, AlertReceiver, Silence
 from tests.browser.conftest import Site
 from tests.browser.test_axe import signed_in, violations
 from tests.site import furnish_alerts
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+
+
+WORDS = {"en": "firing now: {}", "zh-hans": "正在触发：{}"}
 
 
 def picture(page: Page, name: str) -> None:
@@ -41,8 +44,9 @@ def test_an_alert_is_silenced_with_one_click(chromium: Browser, site: Site, lang
         context.add_cookies([{"name": "django_language", "value": language, "url": site.url}])
         page = context.new_page()
         found = []
+        edit = f"/alerts/receivers/{AlertReceiver.objects.get().pk}/edit"
         for number, address in enumerate(
-            ("/alerts", "/alerts?view=resolved", "/alerts/rules", "/alerts/rules/edit", "/alerts/receivers")
+            ("/alerts", "/alerts?view=resolved", "/alerts/rules", "/alerts/rules/edit", "/alerts/receivers", edit)
         ):
             page.goto(f"{site.url}{address}")
             found += violations(page, address)
@@ -53,6 +57,12 @@ def test_an_alert_is_silenced_with_one_click(chromium: Browser, site: Site, lang
         found += violations(page, "checked rules")
         picture(page, f"alerts-checked-{language}")
         page.goto(f"{site.url}/alerts")
+        badge = page.locator("[data-badge=alerts]")
+        expect(badge).to_contain_text(WORDS[language].format(2))
+        Alert.objects.filter(subject="GPU-2").update(state="resolved")
+        expect(badge).to_contain_text(WORDS[language].format(1))
+        Alert.objects.filter(subject="GPU-2").update(state="firing")
+        page.reload()
         page.locator("[data-open='#new-silence']").click()
         found += violations(page, "new silence")
         page.keyboard.press("Escape")

@@ -1,6 +1,7 @@
 """The live socket: who may listen, numbered frames, snapshots, a job's progress for its owner alone."""
 
 import asyncio
+import itertools
 import json
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -12,12 +13,15 @@ from channels.db import database_sync_to_async
 from django.contrib.sessions.models import Session
 from django.db import connections
 from django.test import Client
+from django.utils import timezone
 
 from controlplane.base import events
 from controlplane.base.jobs import verbs as jobs
 from controlplane.base.listeners import CHANGED, SIGNED_OUT, Person
 from controlplane.base.live import HUB, LIVE, WAITING, Viewer, websocket_application
 from controlplane.base.models import User
+from controlplane.base.web import badges
+from routing.alerts.models import Alert
 
 Make = Callable[..., User]
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -124,6 +128,28 @@ async def test_progress_is_for_those_who_may_see_the_job(person: Make) -> None:
     assert (await theirs.hear())["topic"] == "jobs"
     for tab in (mine, theirs):
         await tab.close()
+
+
+async def test_badges_are_told_at_the_start_and_when_they_move(
+    person: Make, visitor: Callable[..., Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = itertools.count(step=badges.COUNT_S)
+    monkeypatch.setattr(badges, "COUNTS", badges.BadgeCounts(lambda: float(next(clock))))
+    hot = {"rule": "Hot", "kind": "device", "state": "firing", "since": timezone.now()}
+    fire = in_thread(lambda: Alert.objects.create(subject=str(next(clock)), **hot))
+    await fire()
+    tab = Tab(await in_thread(lambda: cookie_of(person("viewer")))())
+    await tab.open()
+    await tab.say(snapshot=True)
+    while (frame := await tab.hear()).get("kind") != "snapshot":
+        assert frame["topic"] == "badge:alerts"
+    assert frame["payload"]["badges"] == {"alerts": 1, "reviews": 0}
+    await fire()
+    while (frame := await tab.hear())["payload"] != {"name": "alerts", "count": 2}:
+        await HUB.count()
+    body = await in_thread(lambda: visitor("viewer").get("/alerts").content.decode())()
+    assert "firing now: 2" in body
+    await tab.close()
 
 
 async def test_notice_travels_from_a_transaction_to_the_tab(person: Make) -> None:

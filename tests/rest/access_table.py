@@ -114,6 +114,8 @@ GET    alerts/rules.yaml                           viewer   -
 POST   alerts/rules/<str:name>/<str:wanted>        engineer -
 GET    alerts/receivers                            engineer -
 POST   alerts/receivers/new                        engineer -
+GET    alerts/receivers/<int:receiver_id>/edit      engineer -
+POST   alerts/receivers/<int:receiver_id>/edit      engineer -
 POST   alerts/receivers/<int:receiver_id>/<str:wanted> engineer -
 POST   alerts/<int:alert_id>/silence               engineer -
 POST   alerts/<int:alert_id>/acknowledge           engineer -

@@ -11,7 +11,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 
 from controlplane.base import access
-from controlplane.base.web import icons, telling, words
+from controlplane.base.web import badges, icons, telling, words
+from controlplane.base.web.navigation import NavigationPlace
 
 register = template.Library()
 
@@ -154,6 +155,14 @@ def remaining(seconds: int) -> str:
     if seconds < 3 * DAY:
         return ngettext("%(n)d h left", "%(n)d h left", seconds // HOUR) % {"n": seconds // HOUR}
     return ngettext("%(n)d day left", "%(n)d days left", seconds // DAY) % {"n": seconds // DAY}
+
+
+@register.inclusion_tag("base/parts/badge.html")
+def badge(place: NavigationPlace) -> dict[str, object]:
+    """How much waits at a place, if this process knows it; hidden if it is nothing."""
+    assert place.badge is not None
+    counted, words_ = badges.COUNTS.known().get(place.name, 0), str(place.badge.words)
+    return {"name": place.name, "count": counted, "words": words_, "said": words_.replace("{n}", f"{counted:,}")}
 
 
 @register.filter

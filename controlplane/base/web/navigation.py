@@ -1,6 +1,6 @@
 """The navigation: every app declares its places, and the floor puts them in order."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -31,6 +31,14 @@ TITLES: dict[PlaceGroup, str | Promise] = {
 
 
 @dataclass(frozen=True)
+class NavigationBadge:
+    """How much waits at a place: `count` asks, in one query; `words` says it, with {n}."""
+
+    count: Callable[[], int]
+    words: str | Promise
+
+
+@dataclass(frozen=True)
 class NavigationPlace:
     """A place in the navigation. `name` names its page and its icon.
 
@@ -45,6 +53,7 @@ class NavigationPlace:
     group: PlaceGroup
     order: int
     pages: str = ""
+    badge: NavigationBadge | None = None
 
 
 @dataclass(frozen=True)
@@ -65,6 +74,11 @@ def add(places: Iterable[NavigationPlace]) -> None:
         if taken:
             raise ValueError(f"the letter {place.letter} of {place.name} is {taken[0]}'s")
         _places[place.name] = place
+
+
+def every() -> tuple[NavigationPlace, ...]:
+    """Every place that an app declared."""
+    return tuple(_places.values())
 
 
 def navigation(user: Any) -> tuple[NavigationGroup, ...]:

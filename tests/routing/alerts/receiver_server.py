@@ -19,6 +19,7 @@ class ReceiverServer:
     port: int = 0
     secret: str = ""
     came: list[tuple[str, Any]] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
     bad: list[str] = field(default_factory=list)
     answers: list[int] = field(default_factory=list)
     slow: Callable[[], None] = lambda: None
@@ -51,6 +52,7 @@ def receiver_server() -> Iterator[ReceiverServer]:
             state.slow()
             if state.secret and not verified(state.secret, self.headers, body):
                 state.bad.append(str(self.headers))
+            state.paths.append(self.path)
             state.came.append((self.headers.get("webhook-id", ""), json.loads(body)))
             self.send_response(state.answers.pop(0) if state.answers else 200)
             self.send_header("content-length", "5")

@@ -206,3 +206,36 @@ def test_the_page_of_receivers_shows_a_secret_once(visitor: Visitor, receiver: o
     for wanted in ("test", "rotate", "off", "on", "delete"):
         assert client.post(f"/alerts/receivers/{row.pk}/{wanted}").status_code in (200, 302)
     assert not AlertReceiver.objects.exists()
+
+
+def test_a_receiver_is_edited_and_keeps_its_secrets(
+    visitor: Visitor, receiver: Callable[..., AlertReceiver], server: ReceiverServer
+) -> None:
+    row = receiver(matchers=[{"name": "node", "op": "=~", "value": "rack-7-.*"}], group_by=["node"])
+    client = visitor("engineer")
+    client.post(f"/alerts/receivers/{row.pk}/rotate")
+    address = f"/alerts/receivers/{row.pk}/edit"
+    page = client.get(address)
+    shown = page.content.decode()
+    assert 'value="node=~&quot;rack-7-.*&quot;"' in shown
+    assert "/hooks/" not in shown
+    form = {"name": "night shift", "matchers": "", "group_by": "rack, node", "interval_s": "30"}
+    assert client.post(address, {**form, "address": "", "test": "yes"}).status_code == 302
+    moved = f"{server.address}night"
+    assert client.post(address, {**form, "address": moved, "test": "yes"}).status_code == 302
+    row.refresh_from_db()
+    assert (row.name, row.matchers, row.group_by, row.interval_s) == ("night shift", [], ["rack", "node"], 30.0)
+    assert row.tells_resolved is False
+    assert (server.types(), server.bad) == (["alert.test", "alert.test"], []), "the first secret still signs"
+    assert server.paths == ["/hooks/patchbay/", "/hooks/patchbay/night"]
+    for wrong, words in (
+        ({"matchers": "node"}, "found the end"),
+        ({"address": "http://169.254.169.254/x"}, "can never be reached"),
+        ({"interval_s": "1"}, "greater than or equal to 5"),
+    ):
+        refused = client.post(address, {**form, **wrong})
+        assert (refused.status_code, words in refused.content.decode()) == (422, True)
+    api = client.patch(f"/api/alerts/receivers/{row.pk}", {"form": "slack"}, JSON)
+    assert (api.status_code, api.json()["error"]["code"]) == (409, "form")
+    assert client.get("/alerts/receivers/999999/edit").status_code == 404
+    assert visitor("viewer").get(address).status_code == 403

@@ -14,7 +14,7 @@ from redis import Redis
 from controlplane.base import events, redis_names
 from controlplane.base.models import Job
 from registry.models import Release
-from routing.alerts import watch
+from routing.alerts import reading, watch
 from routing.alerts.models import Alert, AlertRule
 from routing.dataplane.flying import CallsInFlight
 from routing.dataplane.link import Link
@@ -87,7 +87,9 @@ def test_a_device_without_data_is_not_well(fleet: PracticeFleet, rule: Rule) -> 
     Device.objects.filter(uuid="GPU-01").delete()
     watch.begin_anew()
     fleet.look()
-    assert Alert.objects.get(subject="GPU-01").end == "subject"
+    gone = Alert.objects.get(subject="GPU-01")
+    assert gone.end == "subject"
+    assert reading.shown(gone, []).href == "", "its page is gone with it"
 
 
 def test_a_device_that_falls_silent_fires_by_itself(fleet: PracticeFleet, rule: Rule) -> None:
