@@ -25,6 +25,8 @@ from registry.models import ApiKey
 
 PREFIX_SHOWN = 10
 PLAYGROUND_SECONDS = 600
+PRACTICE = "practice callers (emulated)"
+"""The name of the key with which the first run's account calls the practice models day and night."""
 MOST_ASKED = 1000
 _PATTERN = re.compile(r"[A-Za-z0-9._:/@+*?-]{1,200}")
 _MAX_LIMIT = 1_000_000
@@ -170,6 +172,11 @@ def made_by_people() -> list[int]:
     """Ids of the keys that people made for applications: not the first run's, not the playground's."""
     rows = ApiKey.objects.exclude(created_by__in=accounts.programs()).exclude(name__startswith=_PLAYGROUND)
     return list(rows.values_list("id", flat=True)[:MOST_ASKED])
+
+
+def practice() -> list[int]:
+    """Ids of the keys of the practice callers, those of before too."""
+    return list(ApiKey.objects.filter(name=PRACTICE, created_by__in=accounts.programs()).values_list("pk", flat=True))
 
 
 _PLAYGROUND = "playground: "

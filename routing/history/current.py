@@ -25,6 +25,8 @@ FORGOTTEN_SECONDS = 600.0
 """A subject without news for so long is forgotten here."""
 REFRESH_SECONDS = 0.25
 """The least time between two readings."""
+OLD_SECONDS, PATIENCE_SECONDS = 1.0, 2.0
+"""Who asks while another thread reads waits so long for it if what is known was read longer ago: nobody had asked."""
 MOST_SUBJECTS = 20_000
 """The most subjects that are kept; if there are more, those with the youngest news."""
 AWAY = Sentence("Redis does not answer, so live values stand still")
@@ -51,7 +53,7 @@ class CurrentValues:
 
 
 class CurrentCache:
-    """Keeps what was read last. One thread reads at a time, and meanwhile the others get what was there before."""
+    """Keeps what was read last. One thread reads at a time; the others get what was there before if it is young."""
 
     def __init__(self, read: Callable[[], tuple[list[LatestFrame], float]]) -> None:
         """`read` gives the latest frames and the time by the clock of their arrivals. It may raise redis.RedisError."""
@@ -62,8 +64,8 @@ class CurrentCache:
         self._unpacked: dict[str, tuple[Frame, Unpacked]] = {}
 
     def known(self) -> CurrentValues:
-        """What is known now. Never raises; waits only for the very first reading."""
-        if self._due() and self._reading.acquire(blocking=self._tried == NEVER):
+        """What is known now. Never raises; waits for the very first reading, and a little if what is known is old."""
+        if self._due() and self._reading.acquire(timeout=self._patience()):
             try:
                 if self._due():
                     self._known = self._fresh()
@@ -74,6 +76,11 @@ class CurrentCache:
 
     def _due(self) -> bool:
         return time.monotonic() - self._tried >= REFRESH_SECONDS
+
+    def _patience(self) -> float:
+        if self._tried == NEVER:
+            return -1.0
+        return PATIENCE_SECONDS if time.monotonic() - self._tried > OLD_SECONDS else 0.0
 
     def _fresh(self) -> CurrentValues:
         try:

@@ -1,4 +1,7 @@
-"""How much one agent may push: so many requests and frames a second, with room to catch up. Without a framework."""
+"""How much one agent may push: so many requests and frames a second, with room to catch up. Without a framework.
+
+Each console process reads no more of an agent's requests than that, and Redis counts what all of them let in.
+"""
 
 import math
 from dataclasses import dataclass
@@ -26,21 +29,41 @@ class TokenBucket:
 REQUESTS, REQUESTS_AT_ONCE = 2.0, 10.0
 FRAMES, FRAMES_AT_ONCE = 2.0, 720.0
 """Twice what an agent pushes; at once, what it kept for ten minutes."""
+SHARED = """
+local now = redis.call('TIME')
+now = now[1] + now[2] / 1000000
+local found = redis.call('HMGET', KEYS[1], 'at', 'requests', 'frames')
+local since = math.max(0, now - tonumber(found[1] or now))
+local left, wait = {}, 0
+for place = 1, 2 do
+  local rate, most, wanted = tonumber(ARGV[3 * place - 2]), tonumber(ARGV[3 * place - 1]), tonumber(ARGV[3 * place])
+  local there = math.min(most, tonumber(found[place + 1] or most) + since * rate)
+  left[place] = there - wanted
+  if left[place] < 0 then wait = math.max(wait, math.ceil((math.min(wanted, most) - there) / rate)) end
+end
+if wait > 0 then return wait end
+redis.call('HSET', KEYS[1], 'at', string.format('%.6f', now), 'requests', left[1], 'frames', left[2])
+redis.call('EXPIRE', KEYS[1], 600)
+return 0
+"""
+"""Takes from both budgets of an agent in Redis and returns 0, or takes nothing and returns what `wait` does.
+
+Arguments: rate, most at once and how many are wanted, of requests and of frames.
+"""
+
+
+def shared(frames: int) -> tuple[float, ...]:
+    """The arguments of SHARED for a push of so many frames."""
+    return REQUESTS, REQUESTS_AT_ONCE, 1.0, FRAMES, FRAMES_AT_ONCE, float(frames)
 
 
 class AgentBudget:
-    """What is left to each key, by its id."""
+    """What is left to each key in this process, by its id: which requests are read at all."""
 
     def __init__(self) -> None:
-        self._buckets: dict[tuple[str, int], TokenBucket] = {}
+        self._buckets: dict[int, TokenBucket] = {}
 
     def request(self, key_id: int, now: float) -> int:
         """Count a request; after how many seconds it may come again, 0 if it may now."""
-        return self._bucket("request", key_id, now, REQUESTS, REQUESTS_AT_ONCE).wait(1.0, now)
-
-    def frames(self, key_id: int, count: int, now: float) -> int:
-        """Count frames; after how many seconds they may come again, 0 if they may now."""
-        return self._bucket("frames", key_id, now, FRAMES, FRAMES_AT_ONCE).wait(count, now)
-
-    def _bucket(self, kind: str, key_id: int, now: float, rate: float, most: float) -> TokenBucket:
-        return self._buckets.setdefault((kind, key_id), TokenBucket(rate, most, most, now))
+        bucket = self._buckets.setdefault(key_id, TokenBucket(REQUESTS, REQUESTS_AT_ONCE, REQUESTS_AT_ONCE, now))
+        return bucket.wait(1.0, now)

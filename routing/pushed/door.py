@@ -89,8 +89,9 @@ class AgentDoor:
         if len(push.frames) > pushes.MOST_FRAMES:
             words = f"{len(push.frames)} frames in one push; expected at most {pushes.MOST_FRAMES}"
             raise PushRefused(400, "too_many_frames", words)
-        if wait := self._budget.frames(agent.key_id, len(push.frames), time.monotonic()):
-            raise PushRefused(429, "too_many_frames", "this agent pushes more than two frames a second", wait)
+        if wait := await self._stores.spend(agent, len(push.frames)):
+            words = "this agent pushes more than two frames a second, or more often than twice a second"
+            raise PushRefused(429, "too_many_frames", words, wait)
         told, kept = await self._stores.facts(agent, push.facts) if push.facts is not None else ([], False)
         if not credible_run(push.run, time.time()):
             return PushAnswer(await self._stores.new_run(agent), 0, told, kept)

@@ -5,15 +5,16 @@ import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from functools import partial
+from typing import Any, TypeVar
 
 from django.db import Error
 from redis import RedisError
 
-from controlplane.base import events
+from controlplane.base import events, redis_names
 from controlplane.base.own_connection import connect_alone
 from routing.history import store
-from routing.pushed import standing
+from routing.pushed import budget, standing
 from routing.pushed.standing import AgentIdentity
 from routing.samples.frames import Frame
 from routing.samples.pushes import NodeFacts
@@ -92,6 +93,19 @@ class AgentStores:
             return await _ask(self._rows, lambda: standing.new_run(agent))
         except (Error, TimeoutError):
             return standing.run_by_clock()
+
+    async def spend(self, agent: AgentIdentity, frames: int) -> int:
+        """Count a push for all consoles: after how many seconds it may come again, 0 if it may now.
+
+        While Redis is away each console counts requests alone, and frames are not taken.
+        """
+        count = events.store().register_script(budget.SHARED)
+        name, given = f"{redis_names.AGENT_PREFIX}{agent.key_id}", budget.shared(frames)
+        try:
+            found: Any = await asyncio.get_running_loop().run_in_executor(self._stream, partial(count, [name], given))
+            return int(found)
+        except RedisError:
+            return 0
 
     async def keep(self, frames: list[Frame]) -> None:
         """Put frames into the stream. Raises redis.RedisError."""

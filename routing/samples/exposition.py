@@ -17,6 +17,8 @@ _NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 _REST = re.compile(r"[ \t]*+(?:\{(.*)\})?+[ \t]*+(\S++)(?:[ \t]++-?[0-9]++)?+[ \t]*+")
 _NUMBER = re.compile(r"[+-]?(?:(?:[0-9]++(?:\.[0-9]*+)?|\.[0-9]++)(?:[eE][+-]?[0-9]{1,3})?|[Ii]nf)|[Nn]a[Nn]")
 _LABEL = re.compile(r'[ \t]*([a-zA-Z_][a-zA-Z0-9_]*)[ \t]*=[ \t]*"((?:[^"\\]|\\.)*)"[ \t]*(?:,|$)')
+_PAGES = ("<", "{", "[")
+"""What a page of HTML and JSON begin with, which often are one line without a line feed."""
 _ESCAPE = re.compile(r"\\(.)")
 
 
@@ -72,7 +74,7 @@ def _lines(body: bytes, found: Exposition) -> Iterator[str]:
             yield text
     if last.strip():
         found.faults["cut off"] = last[:80]
-        if last.lstrip().startswith("<"):
+        if last.lstrip().startswith(_PAGES):
             yield last
 
 

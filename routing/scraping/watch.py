@@ -1,10 +1,13 @@
 """One endpoint being watched: a look at it, the frame that comes of it, and what was wrong with what it said."""
 
+import asyncio
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from typing import TypeVar
 
 import numpy as np
 
@@ -17,7 +20,7 @@ from routing.models import EndpointState
 from routing.samples import faults, frames, readings, shapes
 from routing.samples.dimensions import BY_POSITION
 from routing.samples.frames import Frame, SampleBlock
-from routing.samples.readings import Complaint, SourceReading
+from routing.samples.readings import Complaint, SourceReading, TelemetrySource
 from routing.scraping.facts import Facts, ScrapedEndpoint, facts, subject
 
 LONGEST_LOOK = 10.0
@@ -36,7 +39,12 @@ SHARE = 0.05
 CLOCK_SECONDS = 300.0
 STRUCTURE = frozenset(("too long", "malformed", "cut off", "not an exposition", "no identity", "too many devices"))
 """Faults after which nobody knows whether a device is gone or only was not read."""
+LARGE = 256 * 1024
+"""Bytes of an answer that is read beside the loop: 8 MiB take seconds, and other sources are due meanwhile."""
 Owner = Callable[[str, "EndpointWatch"], str]
+Known = TypeVar("Known")
+Result = TypeVar("Result")
+_beside = ThreadPoolExecutor(1, "large answers")
 
 
 @dataclass(slots=True)
@@ -74,7 +82,7 @@ class EndpointWatch:
         except Failure as failure:
             self._failed(failure.message)
             return None
-        block, complaints = self._read(fetched)
+        block, complaints = await self._read(fetched)
         self.looked_at = time.time()
         if block is None:
             self.failures += 1
@@ -125,27 +133,25 @@ class EndpointWatch:
         self.state, self.looked_at = EndpointState.UNREACHABLE, time.time()
         self._told = {("unreachable", "", ""): (faults.FAULTS["unreachable"].given(value=why), time.monotonic() + 3600)}
 
-    def _read(self, fetched: Fetched) -> tuple[SampleBlock | None, tuple[Complaint, ...]]:
+    async def _read(self, fetched: Fetched) -> tuple[SampleBlock | None, tuple[Complaint, ...]]:
         """The numbers in an answer: by the shape if it fits, else plainly."""
         now, body = time.monotonic(), fetched.body
         if self._shape is not None and now < self._plain_at:
-            found = shapes.numbers_of(body, self._shape)
+            found = await _read_by(shapes.numbers_of, body, self._shape)
             if found is not None and found.subjects == self._identities:
                 self.cost = 0.0
                 if self.facts is not self._agreed:
                     self._agree(self._agreed)
                 return found, ()
-        began = time.thread_time()
-        reading = readings.reading(body, self.endpoint.source)
-        self.cost = time.thread_time() - began
+        reading, self.cost = await _read_by(_plainly, body, self.endpoint.source)
         said = (*reading.complaints, *_clock(fetched.headers))
         if not reading.subjects:
             self._shape = None
             return None, said or (Complaint("nothing known"),)
-        fits = self._shape is not None and shapes.numbers_of(body, self._shape) is not None
+        fits = self._shape is not None and await _read_by(shapes.numbers_of, body, self._shape) is not None
         if not fits and now >= self._learn_at:
             self._learn_at = now + LEARN_SECONDS
-            self._shape = shapes.learned(body, self.endpoint.source)
+            self._shape = await _read_by(shapes.learned, body, self.endpoint.source)
         if self._shape is not None and set(self._shape.subjects) != reading.subjects.keys():
             self._shape = None
         if self._shape is not None:
@@ -198,6 +204,20 @@ class EndpointWatch:
         until = time.monotonic() + TOLD_SECONDS
         for one in complaints:
             self._told[one.fault, one.metric, one.subject] = (faults.sentence(one), until)
+
+
+async def _read_by(reader: Callable[[bytes, Known], Result], body: bytes, known: Known) -> Result:
+    """What a reader makes of a body: here, or beside the loop if it is large."""
+    if len(body) < LARGE:
+        return reader(body, known)
+    return await asyncio.get_running_loop().run_in_executor(_beside, reader, body, known)
+
+
+def _plainly(body: bytes, source: TelemetrySource) -> tuple[SourceReading, float]:
+    """What a body says, and the CPU seconds that it took."""
+    began = time.thread_time()
+    reading = readings.reading(body, source)
+    return reading, time.thread_time() - began
 
 
 def _clock(headers: Mapping[str, str]) -> list[Complaint]:

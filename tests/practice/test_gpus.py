@@ -90,7 +90,7 @@ def test_the_key_of_the_practice_callers_is_made_once_and_not_again_when_it_was_
     settings.DATA_DIR = tmp_path
     for _ in range(2):
         furnish.make_key(engineer)
-        assert ApiKey.objects.get().name == furnish.CALLERS
+        assert ApiKey.objects.get().name == callers.PRACTICE
     callers.revoke(engineer, ApiKey.objects.get().pk)
     furnish.make_key(engineer)
     ApiKey.objects.all().delete()

@@ -4,12 +4,16 @@ import asyncio
 import contextlib
 import os
 import signal
+import sys
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand
 
 from routing.scraping.collector import Collector
+
+TURN_SECONDS = 0.001
+"""How long the thread that reads a large answer may keep the loop waiting: it has hundreds of turns a second."""
 
 
 class Command(BaseCommand):
@@ -22,6 +26,7 @@ class Command(BaseCommand):
         """Collect; the file that READY_FILE names says that it runs."""
         if ready := os.environ.get("READY_FILE"):
             Path(ready).touch()
+        sys.setswitchinterval(TURN_SECONDS)
         with contextlib.suppress(asyncio.CancelledError):
             asyncio.run(_until_asked())
 

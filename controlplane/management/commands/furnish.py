@@ -16,8 +16,6 @@ from registry.access import callers
 from registry.models import ApiKey
 
 ACCOUNT = "first-run"
-CALLERS = "practice callers (emulated)"
-"""The name of the key that the practice callers use."""
 
 
 class Command(BaseCommand):
@@ -55,5 +53,5 @@ def make_key(actor: User) -> None:
     if ApiKey.objects.filter(key_hash=key_hash(read(file).get("api_key", ""), settings.KEY_PEPPER)).exists():
         return
     limits = callers.KeyLimits(models=("practice-*",), max_concurrency=200)
-    _, secret = callers.create(actor, CALLERS, ["call"], limits)
+    _, secret = callers.create(actor, callers.PRACTICE, ["call"], limits)
     write_private(file, json.dumps({"api_key": secret}))

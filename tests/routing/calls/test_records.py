@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from controlplane.base import events, redis_names
 from controlplane.base.models import User
+from registry.access import callers
 from routing.calls import records
 from routing.calls import search as calls
 from routing.dataplane.endpoints import read_head
@@ -84,6 +85,17 @@ def test_old_records_are_forgotten() -> None:
     records.store([record(), record(at=timezone.now() - timedelta(days=31))])
     assert records.forget_old_records() == 1
     assert CallRecord.objects.count() == 1
+
+
+def test_records_of_practice_callers_are_forgotten_after_a_week() -> None:
+    program = User.objects.create_user("first-run", role="engineer")
+    person = User.objects.create_user("ann", password="of-a-person", role="engineer")
+    practice, same_name = (callers.create(one, callers.PRACTICE, ["call"])[0].pk for one in (program, person))
+    week = timezone.now() - timedelta(days=8)
+    records.store([record(api_key_id=key, at=at) for key in (practice, same_name) for at in (week, timezone.now())])
+    assert records.forget_old_records() == 1
+    assert CallRecord.objects.filter(api_key_id=practice).count() == 1
+    assert CallRecord.objects.filter(api_key_id=same_name).count() == 2
 
 
 def test_a_store_that_is_away_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:

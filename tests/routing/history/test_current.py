@@ -72,6 +72,28 @@ def test_one_thread_reads_and_the_others_do_not_wait_for_it(monkeypatch: pytest.
     assert cache.known().by_subject["GPU-1"].values["power_watts"] == 2.0
 
 
+def test_who_asks_after_a_long_pause_waits_for_the_reading_that_another_began(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(current, "OLD_SECONDS", 0.0)
+    monkeypatch.setattr(current, "REFRESH_SECONDS", 0.0)
+    monkeypatch.setattr(current, "PATIENCE_SECONDS", 20.0)
+    begun, answers = threading.Event(), iter([[LatestFrame(1.0, frame(power=one))] for one in (1.0, 2.0, 3.0)])
+
+    def reader() -> tuple[list[LatestFrame], float]:
+        if begun.is_set():
+            time.sleep(0.1)
+        begun.set()
+        return next(answers), 2.0
+
+    cache = CurrentCache(reader)
+    cache.known()
+    begun.clear()
+    other = threading.Thread(target=cache.known)
+    other.start()
+    assert begun.wait(20)
+    assert cache.known().by_subject["GPU-1"].values["power_watts"] > 1.0
+    other.join(20)
+
+
 def test_what_was_known_is_answered_with_its_age_while_redis_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(current, "REFRESH_SECONDS", 0.0)
     clock = [1000.0]

@@ -125,6 +125,15 @@ def test_more_frames_than_an_agent_can_have_kept_are_refused(door: Knocking, age
     assert door.push(secret, run=run, frames=[*body, body[0]])[0] == 400
 
 
+def test_what_an_agent_may_push_is_counted_over_all_consoles(door: Knocking, agent: Agent) -> None:
+    secret, other = agent("node-a"), Knocking()
+    run = door.begin(secret, "G1")
+    body = [packed(one, G1=1.0) for one in range(pushes.MOST_FRAMES)]
+    statuses = [(door, other)[place % 2].push(secret, run=run, frames=body)[0] for place in range(7)]
+    assert statuses == [200] * 6 + [429]
+    other.close()
+
+
 def test_a_clock_that_is_a_day_off_is_told_and_its_frames_count_when_they_were_taken(
     door: Knocking, agent: Agent
 ) -> None:

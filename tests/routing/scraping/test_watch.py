@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import socket
 import struct
+import threading
 import time
 from collections.abc import Callable
 from email.utils import formatdate
@@ -16,12 +17,13 @@ from registry.transports.http import Client
 from registry.transports.response import ResponseLimits
 from registry.transports.target import Target
 from routing.models import EndpointState
-from routing.samples import frames
+from routing.samples import frames, readings
 from routing.samples.exposition import LONGEST
 from routing.samples.frames import Frame
+from routing.samples.readings import SourceReading
 from routing.scraping.facts import ScrapedEndpoint
 from routing.scraping.rows import SOURCES
-from routing.scraping.watch import EndpointWatch
+from routing.scraping.watch import LARGE, EndpointWatch
 from tests.routing.scraping.exporters import Answer, Exporter, body, exporting, exposition
 
 LINE = 'DCGM_FI_DEV_{metric}{{gpu="{gpu}",UUID="GPU-{gpu}",Hostname="{node}"}} {value}\n'
@@ -59,6 +61,32 @@ def looks(watch: EndpointWatch, *between: Callable[[], None]) -> list[Frame | No
         return found
 
     return asyncio.run(all_of_them())
+
+
+def test_a_large_answer_is_read_beside_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, turned, plainly = threading.Event(), threading.Event(), readings.reading
+
+    def slowly(*given: Any) -> SourceReading:
+        begun.set()
+        assert turned.wait(10), "the loop stood still"
+        return plainly(*given)
+
+    async def look() -> Frame | None:
+        watch.client = Client(lambda: Egress(("127.0.0.0/8",)), ResponseLimits(body=LONGEST))
+        looking = asyncio.create_task(watch.look())
+        while not looking.done():
+            await asyncio.sleep(0.01)
+            if begun.is_set():
+                turned.set()
+        await watch.client.close()
+        return looking.result()
+
+    monkeypatch.setattr(readings, "reading", slowly)
+    with exporting(body(dcgm(gpus=2000) + "# " + "x" * LARGE + "\n")) as exporter:
+        watch = watch_of(exporter, interval=10.0)
+        found = asyncio.run(look())
+    assert found is not None
+    assert len(found.subjects) == 2000
 
 
 def drip(peer: socket.socket) -> None:

@@ -23,7 +23,9 @@ def faults(body: str | bytes) -> dict[str, str]:
     return {one.fault: one.subject or one.value for one in found.complaints}
 
 
-@pytest.mark.parametrize("page", ["<html><body>Sign in</body></html>", "<!doctype html>\n<p>502\n</p>\n", '{"a": 1}\n'])
+@pytest.mark.parametrize(
+    "page", ["<html><body>Sign in</body></html>", "<!doctype html>\n<p>502\n</p>\n", '{"a": 1}\n', '{"a": 1}']
+)
 def test_a_page_is_no_exposition(page: str) -> None:
     assert list(faults(page))[-1] == "not an exposition"
     assert not reading(page.encode(), DCGM).subjects
