@@ -42,13 +42,14 @@ class Rule:
     """How one metric becomes a series: times `scale`, only with the labels in `where`.
 
     `several`: what several samples of one subject mean. "same" refuses two values, "sum" and "max" join them,
-    "count" counts them.
+    "count" counts them. What differs in the label `apart` is joined so for each of its values, and these are added.
     """
 
     series: str
     scale: float = 1.0
     where: tuple[tuple[str, str], ...] = ()
     several: Literal["same", "sum", "max", "count"] = "same"
+    apart: str = ""
 
     def takes(self, labels: Mapping[str, str]) -> bool:
         """Whether a sample with these labels counts."""
@@ -101,6 +102,18 @@ Taken = dict[str, tuple[float | None, dict[str, str]]]
 def _joined(
     samples: list[MetricSample] | tuple[()], rule: Rule, source: TelemetrySource, complaints: list[Complaint]
 ) -> Taken:
+    groups: dict[str, list[MetricSample]] = {}
+    for sample in samples:
+        groups.setdefault(sample.labels.get(rule.apart, ""), []).append(sample)
+    taken: Taken = {}
+    for group in groups.values():
+        for subject, (value, labels) in _of_group(group, rule, source, complaints).items():
+            before = taken.get(subject, (0.0, {}))[0]
+            taken[subject] = (None if before is None or value is None else before + value, labels)
+    return taken
+
+
+def _of_group(samples: list[MetricSample], rule: Rule, source: TelemetrySource, complaints: list[Complaint]) -> Taken:
     taken: Taken = {}
     for sample in samples:
         subject = identity(sample, source)

@@ -78,6 +78,8 @@ def learned(body: bytes, source: TelemetrySource) -> LearnedShape | None:
     cells: dict[tuple[str, str], list[Candidate]] = {}
     for metric, rule in ((metric, rule) for metric, rules in source.rules.items() for rule in rules):
         here: dict[str, list[int]] = {}
+        if rule.apart and len({sample.labels.get(rule.apart) for _, sample in by_metric.get(metric, ())}) > 1:
+            return None
         for number, sample in by_metric.get(metric, ()):
             subject = identity(sample, source)
             if subject is None:

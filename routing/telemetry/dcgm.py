@@ -3,6 +3,7 @@
 from routing.samples.readings import Rule, TelemetrySource
 
 MIB = 2.0**20
+# Violations are nanoseconds, as DCGM's header says; dcgm-exporter's own help said "in us" until 4.4.
 SOURCE = TelemetrySource(
     name="dcgm",
     rules={
@@ -26,8 +27,8 @@ SOURCE = TelemetrySource(
         "DCGM_FI_DEV_MEM_CLOCK": (Rule("memory_clock_hertz", 1e6),),
         "DCGM_FI_DEV_CLOCKS_EVENT_REASONS": (Rule("throttle_reasons"),),
         "DCGM_FI_DEV_CLOCK_THROTTLE_REASONS": (Rule("throttle_reasons"),),
-        "DCGM_FI_DEV_POWER_VIOLATION": (Rule("power_violation_seconds_total", 1e-6),),
-        "DCGM_FI_DEV_THERMAL_VIOLATION": (Rule("thermal_violation_seconds_total", 1e-6),),
+        "DCGM_FI_DEV_POWER_VIOLATION": (Rule("power_violation_seconds_total", 1e-9),),
+        "DCGM_FI_DEV_THERMAL_VIOLATION": (Rule("thermal_violation_seconds_total", 1e-9),),
         "DCGM_FI_PROF_PCIE_RX_BYTES": (Rule("pcie_receive_bytes_per_second"),),
         "DCGM_FI_PROF_PCIE_TX_BYTES": (Rule("pcie_transmit_bytes_per_second"),),
         "DCGM_FI_DEV_PCIE_LINK_GEN": (Rule("pcie_generation"),),

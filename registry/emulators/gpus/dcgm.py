@@ -32,10 +32,10 @@ _DEV = (
     ExporterMetric("DCGM_FI_DEV_XID_ERRORS", "Value of the last XID error encountered."),
     ExporterMetric("DCGM_FI_DEV_CLOCKS_EVENT_REASONS", "Bits of the reasons why clocks are lower."),
     ExporterMetric(
-        "DCGM_FI_DEV_POWER_VIOLATION", "Throttling duration due to power constraints (in us).", kind="counter"
+        "DCGM_FI_DEV_POWER_VIOLATION", "Throttling duration due to power constraints (in ns).", kind="counter"
     ),
     ExporterMetric(
-        "DCGM_FI_DEV_THERMAL_VIOLATION", "Throttling duration due to thermal constraints (in us).", kind="counter"
+        "DCGM_FI_DEV_THERMAL_VIOLATION", "Throttling duration due to thermal constraints (in ns).", kind="counter"
     ),
     ExporterMetric("DCGM_FI_DEV_FB_FREE", "Framebuffer memory free (in MiB)."),
     ExporterMetric("DCGM_FI_DEV_FB_USED", "Framebuffer memory used (in MiB)."),
@@ -93,7 +93,7 @@ def _numbers(one: DeviceSample) -> tuple[float, ...]:
         *(state.sm_mhz, kind.memory_mhz, round(state.memory_c), round(state.temperature_c), kind.slowdown_c),
         *(state.power_w, kind.limit_w, state.energy_j * 1000, *kind.pcie, 0),
         *(round(100 * load.busy), round(100 * dram), 0, 0, 0, one.xid, state.throttled),
-        *(state.power_violation_s * 1e6, state.thermal_violation_s * 1e6, total - used, used, total, 2, 0),
+        *(state.power_violation_s * 1e9, state.thermal_violation_s * 1e9, total - used, used, total, 2, 0),
         *(one.ecc_corrected, one.ecc_uncorrected, one.ecc_uncorrected, one.ecc_corrected // 8),
         *(load.busy, sm, sm * 0.4, one.tensor_active, dram, bus, 1.4 * bus),
     )

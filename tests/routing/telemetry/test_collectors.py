@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from routing.samples.readings import SourceReading, reading
+from routing.samples.shapes import learned
 from routing.telemetry import DEVICE_SOURCES, ENGINE_SOURCES
 
 FOLDER = Path(__file__).parent / "expositions"
@@ -92,6 +93,24 @@ def test_engines(name: str, model: str, expected: dict[str, float]) -> None:
     found = read(name).subjects
     assert list(found) == [model]
     assert {series: found[model].values[series] for series in expected} == pytest.approx(expected)
+
+
+def test_data_parallel_ranks_of_sglang_add_up_and_what_each_says_twice_does_not() -> None:
+    line = 'sglang:{metric}{{model_name="m",dp_rank="{dp}",tp_rank="{tp}",priority="{priority}"}} {value}\n'
+    said = [
+        ("num_queue_reqs", 0, 0, "", 5), ("num_queue_reqs", 0, 0, "1", 3), ("num_queue_reqs", 0, 0, "2", 2),
+        ("num_queue_reqs", 0, 1, "", 5), ("num_queue_reqs", 1, 0, "", 4), ("token_usage", 0, 0, "", 0.5),
+        ("token_usage", 1, 0, "", 0.75),
+    ]  # fmt: skip
+    text = "".join(
+        line.format(metric=metric, dp=dp, tp=tp, priority=priority, value=value)
+        for metric, dp, tp, priority, value in said
+    )
+    text += 'sglang:generation_tokens_total{model_name="m",team="a"} 7\n'
+    text += 'sglang:generation_tokens_total{model_name="m",team="b"} 8\n'
+    [found] = reading(text.encode(), SOURCES["sglang"]).subjects.values()
+    assert found.values == {"requests_waiting": 9, "kv_cache_usage_ratio": 0.75, "generation_tokens_total": 15}
+    assert learned(text.encode(), SOURCES["sglang"]) is None
 
 
 def test_llamacpp_of_today_no_longer_tells_of_its_cache() -> None:
