@@ -269,6 +269,15 @@ def redis_names_together(source: Source) -> Iterator[str]:
             yield f"line {node.lineno}: {node.value}"
 
 
+def lock_numbers_together(source: Source) -> Iterator[str]:
+    """Whoever takes an advisory lock has its number from the one module where all of them stand."""
+    if not source.ours or "controlplane.base.advisory_locks" in source.imported():
+        return
+    for node in source.nodes:
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and "_advisory_" in node.value:
+            yield f"line {node.lineno}: {node.value}"
+
+
 def orm_only(source: Source) -> Iterator[str]:
     """No raw(), extra() or RawSQL, and no domain signals."""
     if not source.ours:
@@ -293,5 +302,5 @@ def nothing_skipped(source: Source) -> Iterator[str]:
 LAWS: tuple[Law, ...] = (
     short_files, narrow_pages, narrow_prose, short_functions, few_parameters, shallow, imports_on_top, telling_names,
     narrow_excepts, typed_returns, no_waivers, only_urls_import_skin, no_siblings, no_evaluation, no_unsafe_loading,
-    escaped_pages, orm_only, nothing_skipped, redis_names_together,
+    escaped_pages, orm_only, nothing_skipped, redis_names_together, lock_numbers_together,
 )  # fmt: skip

@@ -49,6 +49,7 @@ BROKEN: dict[str, tuple[str, str]] = {
     "no_unsafe_loading": ("registry/a.py", "import yaml\nyaml.load(text)\n"),
     "escaped_pages": ("templates/a.html", "{{ name|safe }}\n"),
     "redis_names_together": ("registry/a.py", 'store.get("patchbay:models")\n'),
+    "lock_numbers_together": ("registry/a.py", 'cursor.execute("select pg_advisory_lock(%s)", [7])\n'),
     "orm_only": ("registry/a.py", "Model.objects.filter(a=1).extra(where=['1=1'])\n"),
     "nothing_skipped": ("tests/test_a.py", "@pytest.mark.skip\ndef test_a() -> None: ...\n"),
 }

@@ -15,7 +15,7 @@ import redis
 from django.db import connection, transaction
 from django.utils import timezone
 
-from controlplane.base import events, redis_names
+from controlplane.base import advisory_locks, events, redis_names
 from routing.alerts import outbox, rules, states
 from routing.alerts.language.evaluating import RuleFindings, SubjectValues, evaluate
 from routing.alerts.language.expressions import ExpressionInvalid, RuleExpression, first_series, threshold
@@ -27,8 +27,6 @@ from routing.alerts.reading import TOPIC
 from routing.alerts.rule_file import filled
 from routing.alerts.states import AlertTimes, OpenAlert
 
-ONLY_ONE = 0x41_1E_27_5
-"""The advisory lock of the watch."""
 VALUES_SECONDS = 15.0
 """How often values of alerts that fire are brought up to date."""
 MOST_OPEN = 20_000
@@ -60,7 +58,7 @@ def begin_anew() -> None:
 
 def _alone() -> bool:
     with connection.cursor() as cursor:
-        cursor.execute("select pg_try_advisory_xact_lock(%s)", [ONLY_ONE])
+        cursor.execute("select pg_try_advisory_xact_lock(%s)", [advisory_locks.ALERTS])
         return bool(cursor.fetchone()[0])
 
 

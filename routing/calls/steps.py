@@ -13,6 +13,7 @@ from django.db import connection, transaction
 from django.db.models import Aggregate, Count, DateTimeField, F, FloatField, Func
 from django.utils import timezone
 
+from controlplane.base import advisory_locks
 from routing.models import CallRecord, TrafficStep
 from routing.outcomes import ANSWERED, OUTCOMES, WHERE
 
@@ -20,7 +21,6 @@ KEPT = {1800: 48, 43200: 60}
 """Seconds of each kept step, and how many of them are kept."""
 SETTLED = timedelta(seconds=60)
 """How long after its end a step is summed for good: by then its records have nearly always come."""
-_LOCK = 0x7061746362
 
 
 class P95(Aggregate):
@@ -122,4 +122,4 @@ def forget(oldest: datetime) -> None:
 
 def _lock() -> None:
     with connection.cursor() as cursor:
-        cursor.execute("select pg_advisory_xact_lock(%s)", [_LOCK])
+        cursor.execute("select pg_advisory_xact_lock(%s)", [advisory_locks.TRAFFIC])

@@ -1,6 +1,7 @@
 """The grid's carbon by hour, out of a CSV: an hour in UTC and grams of CO2 per kWh. All of it or nothing."""
 
 import math
+import re
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
@@ -19,6 +20,8 @@ from routing.inventory.fields import Unfit
 MOST_LINES, MOST_ERRORS = 20_000, 100
 HEAD = ["hour", "g_per_kwh"]
 _grams = number(0, 5000)
+_NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{0,20})?", re.ASCII)
+"""Not all that Python takes for one, such as 1_0: a cell that was meant otherwise must not count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,17 +89,16 @@ def bring(actor: access.Actor | None, text: str, request_id: str = "") -> HoursB
 
 def _hour(cells: list[str]) -> datetime:
     try:
-        found = parse_datetime(cells[0]) if len(cells) == 2 else None
+        given = parse_datetime(cells[0]) if len(cells) == 2 and ":" in cells[0] else None
     except ValueError:
-        found = None
-    if found is None or found.minute or found.second or found.microsecond or not 2000 <= found.year <= 2200:
-        raise Unfit(Sentence("a full hour in UTC and grams per kWh, such as 2027-01-01T13:00Z,350"))
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+        given = None
+    if given is not None and 2000 <= given.year <= 2200:
+        found = given.replace(tzinfo=UTC) if given.tzinfo is None else given.astimezone(UTC)
+        if not (found.minute or found.second or found.microsecond):
+            return found
+    raise Unfit(Sentence("a full hour in UTC and grams per kWh, such as 2027-01-01T13:00Z,350"))
 
 
 def _value(cells: list[str]) -> float:
-    try:
-        given = float(cells[1])
-    except ValueError:
-        given = math.nan
+    given = float(cells[1]) if _NUMBER.fullmatch(cells[1]) else math.nan
     return float(_grams(given) or 0.0)

@@ -15,6 +15,7 @@ import numpy as np
 import redis
 from django.db import connection, transaction
 
+from controlplane.base import advisory_locks
 from routing.energy import idle, measuring, placing, windows
 from routing.energy.curve import STEP, Array, Numbers, summed
 from routing.energy.placing import PlacementHistory
@@ -34,8 +35,6 @@ LONGEST_AWAY = 23 * 3600
 """What lies further back is not settled any more: history has steps of ten seconds for a day."""
 TRIFLE = 1e-6
 """Seconds that are an error of rounding."""
-ONLY_ONE = 0x0E4E26
-"""The advisory lock of those who settle."""
 log = logging.getLogger(__name__)
 
 
@@ -60,7 +59,7 @@ def settle(now: float | None = None) -> int:
 def _batch(limit: int, now: float) -> tuple[int, int]:
     """Measure the next windows and share out what waits. Returns how many windows and how many calls."""
     with connection.cursor() as cursor:
-        cursor.execute("select pg_advisory_xact_lock(%s)", [ONLY_ONE])
+        cursor.execute("select pg_advisory_xact_lock(%s)", [advisory_locks.ENERGY])
     mark = EnergyMark.objects.first()
     if mark is None:
         placing.look(stamp(limit), stamp(now))

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from django.db import connection
 from psycopg.sql import SQL, Identifier, Literal
 
+from controlplane.base import advisory_locks
+
 
 @dataclass(frozen=True, slots=True)
 class Tier:
@@ -33,20 +35,16 @@ LATE = 900.0
 summed up anew from all of them."""
 
 
-WRITING, ROLLING = 0x7E1E3E78, 0x7E1E3E79
-"""The advisory locks of transactions that write history, and of the one that sums up."""
-
-
 def alone() -> None:
     """Wait until no other process writes history; holds until the current transaction ends."""
     with connection.cursor() as cursor:
-        cursor.execute("select pg_advisory_xact_lock(%s)", [WRITING])
+        cursor.execute("select pg_advisory_xact_lock(%s)", [advisory_locks.HISTORY_WRITING])
 
 
 def only_roller() -> bool:
     """Whether no other process sums up; holds until the current transaction ends."""
     with connection.cursor() as cursor:
-        cursor.execute("select pg_try_advisory_xact_lock(%s)", [ROLLING])
+        cursor.execute("select pg_try_advisory_xact_lock(%s)", [advisory_locks.HISTORY_SUMMING])
         alone_there: bool = cursor.fetchone() == (True,)
         return alone_there
 

@@ -27,6 +27,8 @@ from routing.samples.frames import Array
 
 GRACE = 15
 """Seconds after a chunk's end until it is summed up: most late frames have come by then."""
+LONGEST_UNSUMMED = 86_400.0
+"""Seconds for which history is kept that could not be summed up: beyond, the disk matters more."""
 AT_ONCE = 100
 """Subjects that are summed up together: what bounds the memory it takes."""
 
@@ -34,8 +36,10 @@ AT_ONCE = 100
 def roll(now: float) -> int:
     """Sum up every chunk that was over `now`, up to when all is stored. Then drop what is old. Returns rows written."""
     written = sum(_roll(coarse, fine, now) for fine, coarse in pairwise(TIERS))
-    for tier in TIERS:
-        drop_old(tier, now - max(tier.kept, LATE))
+    for fine, coarse in pairwise(TIERS):
+        until = rolled_until(coarse) or 0
+        drop_old(fine, max(min(now - max(fine.kept, LATE), until), now - max(fine.kept, LONGEST_UNSUMMED)))
+    drop_old(TIERS[-1], now - TIERS[-1].kept)
     return written
 
 

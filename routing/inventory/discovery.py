@@ -13,7 +13,7 @@ from typing import Any
 from django.db import connection, transaction
 from django.utils import timezone
 
-from controlplane.base import events
+from controlplane.base import advisory_locks, events
 from controlplane.base.audit import chain as audit
 from controlplane.base.messages import Sentence
 from routing.inventory import fields, leaving
@@ -25,8 +25,6 @@ MOVE_AFTER = timedelta(minutes=2)
 """A device that its node reported within this time is not believed to be in another node."""
 MOST_DEVICES = 4096
 MOST_COMPLAINTS = 20
-ONE_AT_A_TIME = 7_116_001
-"""The lock of reports: two collectors that see one new device add it once."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +80,7 @@ def discovered(
     """
     now = now or timezone.now()
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ONE_AT_A_TIME])
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [advisory_locks.REPORTS])
     complaints: list[str] = []
     said = {name: getattr(node, name) for name in fields.NODE}
     given = _read({**said, "labels": dict(node.labels)}, fields.NODE, complaints)

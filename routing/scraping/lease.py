@@ -10,8 +10,8 @@ from typing import Any
 import psycopg
 from django.db import connection
 
-ONE_COLLECTOR = 0x7E1E3E79
-"""The advisory lock of the collector."""
+from controlplane.base import advisory_locks
+
 ALIVE = {"keepalives": 1, "keepalives_idle": 2, "keepalives_interval": 1, "keepalives_count": 3}
 
 
@@ -40,7 +40,7 @@ class CollectorLease:
             if self._held:
                 self._connection.execute("select 1")
                 return LeaseState.HELD
-            row = self._connection.execute("select pg_try_advisory_lock(%s)", [ONE_COLLECTOR]).fetchone()
+            row = self._connection.execute("select pg_try_advisory_lock(%s)", [advisory_locks.COLLECTOR]).fetchone()
         except psycopg.Error:
             self.give_up()
             return LeaseState.AWAY

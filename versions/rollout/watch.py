@@ -13,7 +13,7 @@ import msgspec
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
-from controlplane.base import events
+from controlplane.base import advisory_locks, events
 from controlplane.base.messages import Sentence
 from controlplane.base.refusals import Refused
 from registry.models import ModelState
@@ -23,8 +23,6 @@ from versions.rollout import goldens, guards, live_counts, verbs
 from versions.rollout.guards import GuardEvidence, GuardLimits
 from versions.rollout.live_counts import LiveCounts
 
-LOCK = 0x726F6C6C
-"""The first half of the advisory locks' keys; the rollout's id is the other."""
 APART_SECONDS = 0.8
 PATIENCE = 3
 SILENT_SECONDS = 30.0
@@ -171,7 +169,7 @@ def _in_words(evidence: GuardEvidence, broken: tuple[str, ...], limits: GuardLim
 def _alone(number: int) -> bool:
     """Whether no other process looks at this rollout in this moment."""
     with connection.cursor() as cursor:
-        cursor.execute("select pg_try_advisory_xact_lock(%s, %s)", [LOCK, number % 2**31])
+        cursor.execute("select pg_try_advisory_xact_lock(%s, %s)", [advisory_locks.ROLLOUT, number % 2**31])
         return bool(cursor.fetchone()[0])
 
 

@@ -17,8 +17,8 @@ from django.db.migrations.executor import MigrationExecutor
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-MIGRATING = 7_401_866
-"""The advisory lock that one migrating process holds."""
+from controlplane.base import advisory_locks
+
 UNUSED_STATIC = ["django_htmx/ext/*", "rest_framework/*"]
 
 
@@ -73,13 +73,13 @@ def migrate() -> str:
     """Apply what is missing, one process at a time; what was done, in words."""
     began = time.monotonic()
     with connection.cursor() as cursor:
-        cursor.execute("select pg_advisory_lock(%s)", [MIGRATING])
+        cursor.execute("select pg_advisory_lock(%s)", [advisory_locks.MIGRATING])
     executor = MigrationExecutor(connection)
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
     if plan:
         call_command("migrate", verbosity=0, interactive=False, skip_checks=True)
     with connection.cursor() as cursor:
-        cursor.execute("select pg_advisory_unlock(%s)", [MIGRATING])
+        cursor.execute("select pg_advisory_unlock(%s)", [advisory_locks.MIGRATING])
     if not plan:
         return "database: up to date"
     return f"database: {len(plan)} migrations applied ({time.monotonic() - began:.1f} s)"

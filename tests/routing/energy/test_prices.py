@@ -84,6 +84,15 @@ def test_only_what_does_not_count_yet_can_be_taken_back(person: Person) -> None:
             forbidden()
 
 
+@pytest.mark.parametrize(
+    "line",
+    ["2027-01-01,350", "2027-01-01T13:00+05:30,350", "2027-01-01T13:00Z,1_0", "2027-01-01T13:00Z,٣٥", "13:00,350"],
+)
+def test_a_line_that_would_count_otherwise_than_it_was_meant_is_wrong(line: str) -> None:
+    assert [one.line for one in intensity.read(line)[1]] == [1]
+    assert intensity.read("2027-01-01T13:30+05:30,350.5")[0] == {datetime(2027, 1, 1, 8, tzinfo=UTC): 350.5}
+
+
 def test_hours_are_kept_all_or_none_and_wrong_lines_are_told_by_number(person: Person) -> None:
     engineer = person("engineer")
     text = (

@@ -8,11 +8,12 @@ import pytest
 import redis
 from django.db import connection
 
-from controlplane.base import events, redis_names
+from controlplane.base import advisory_locks, events, redis_names
 from routing.history import charts, latest, partitions, rolling, store
 from routing.samples import frames
 from routing.samples.frames import Frame, pack
 from routing.samples.readings import Observed, SourceReading
+from routing.scraping.lease import CollectorLease, LeaseState
 
 pytestmark = pytest.mark.django_db
 NOON = 1_800_000_000.0 - 1_800_000_000.0 % 86_400 + 43_200
@@ -125,6 +126,27 @@ def test_seconds_become_ten_seconds_and_minutes_and_old_partitions_are_dropped()
     tens = points(NOON, NOON + 3599)
     assert len(tens) == 360
     assert tens[7] == (NOON + 70, 70.0)
+
+
+def test_history_is_summed_up_while_a_collector_works_and_is_not_dropped_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lease = CollectorLease()
+    assert lease.ask() is LeaseState.TAKEN
+    hours(1)
+    lease.give_up()
+    assert rows("telemetry_minute") == 1
+    store.store([(NOON + 3700, frame(NOON + 3700, 10**12))])
+    monkeypatch.setattr(rolling, "only_roller", lambda: False)
+    rolling.roll(NOON + 9000)
+    assert rows() == 1
+    rolling.roll(NOON + 3700 + rolling.LONGEST_UNSUMMED + 600)
+    assert rows() == 0
+
+
+def test_every_advisory_lock_has_a_number_of_its_own() -> None:
+    numbers = [number for name, number in vars(advisory_locks).items() if name.isupper()]
+    assert len(numbers) == len(set(numbers)) >= 9
 
 
 def test_what_is_not_summed_up_yet_is_in_the_chart() -> None:
