@@ -1,14 +1,18 @@
-"""When a model is deprecated and when it ends, as the headers of RFC 9745 and RFC 8594 say it. Pure."""
+"""When a model is deprecated and when it ends: as a spec says it, and the headers of RFC 9745 and RFC 8594. Pure."""
 
 import email.utils
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 DEPRECATION, SUNSET = "deprecation", "sunset"
-LAST = datetime(2200, 1, 1, tzinfo=UTC)
-"""Later dates are no dates that anybody means."""
+FIRST, LAST = datetime(1990, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+"""Other dates are no dates that anybody means."""
 LONGEST = 64
+DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2}))?"
+"""A date or a date-time of RFC 3339."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +21,34 @@ class Lifecycle:
 
     deprecated_at: datetime | None = None
     sunset_at: datetime | None = None
+
+    def over(self, other: "Lifecycle") -> "Lifecycle":
+        """These dates, and the other's where this one has none. What has ended is deprecated by then at the latest."""
+        deprecated, sunset = self.deprecated_at or other.deprecated_at, self.sunset_at or other.sunset_at
+        return Lifecycle(min(deprecated, sunset) if deprecated and sunset else deprecated, sunset)
+
+
+def moment(text: str) -> datetime | None:
+    """A date or date-time of RFC 3339, to the second; a date alone begins in UTC. None if `text` is neither."""
+    if not re.fullmatch(DATE, text):
+        return None
+    try:
+        found = datetime.fromisoformat(text.upper())
+        found = found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None
+    return found.replace(microsecond=0) if FIRST <= found < LAST else None
+
+
+def written(when: datetime) -> str:
+    """The shortest way to write a moment in UTC that `moment` reads back."""
+    text = when.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return text.removesuffix("T00:00:00Z")
+
+
+def stated(document: Mapping[str, Any]) -> Lifecycle:
+    """The dates in the document of a spec that was read once."""
+    return Lifecycle(*(moment(document[key]) if key in document else None for key in ("deprecated", "sunset")))
 
 
 def read(headers: Mapping[str, str], now: datetime) -> Lifecycle:
@@ -51,4 +83,4 @@ def _date(text: str) -> datetime | None:
             found = found if found.tzinfo else found.replace(tzinfo=UTC)
     except (ValueError, TypeError, OverflowError, OSError, IndexError):
         return None
-    return found if datetime(1990, 1, 1, tzinfo=UTC) < found < LAST else None
+    return found if FIRST < found < LAST else None

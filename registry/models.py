@@ -11,6 +11,7 @@ from django.db.models.functions import Concat, Lower
 
 from controlplane.base.message_fields import SentenceTextField
 from registry import reasons
+from registry.lifecycle import Lifecycle
 
 
 class Credential(models.Model):
@@ -50,8 +51,10 @@ class Model(models.Model):
     probed_at = models.DateTimeField(null=True)
     failed_probes = models.PositiveIntegerField(default=0, help_text="failed probes in a row since it was last ready")
     probe_ms = models.FloatField(null=True)
-    deprecated_at = models.DateTimeField(null=True, help_text="as the upstream or the spec says (RFC 9745)")
-    sunset_at = models.DateTimeField(null=True, help_text="when it ends, as the upstream or the spec says (RFC 8594)")
+    deprecated_at = models.DateTimeField(null=True, help_text="as its spec says, else its upstream (RFC 9745)")
+    sunset_at = models.DateTimeField(null=True, help_text="its end, as its spec says, else its upstream (RFC 8594)")
+    upstream_deprecated_at = models.DateTimeField(null=True, help_text="as its upstream said in a header")
+    upstream_sunset_at = models.DateTimeField(null=True, help_text="as its upstream said in a header")
     example = models.JSONField(null=True, help_text="inputs of a probe that worked, where the upstream describes them")
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -70,6 +73,11 @@ class Model(models.Model):
             models.Index(fields=["protocol", "name"], name="model_protocol_name"),
             models.Index(fields=["-updated_at"], name="model_updated"),
         ]
+
+    @property
+    def upstream_ends(self) -> Lifecycle:
+        """The dates of its end that its upstream said."""
+        return Lifecycle(self.upstream_deprecated_at, self.upstream_sunset_at)
 
     @property
     def reason(self) -> str:

@@ -27,6 +27,8 @@ class ModelRow(serializers.Serializer[Any]):
     digest = serializers.CharField(allow_null=True, source="release.digest", default=None)
     probed_at = serializers.DateTimeField(allow_null=True)
     probe_ms = serializers.FloatField(allow_null=True)
+    deprecated_at = serializers.DateTimeField(allow_null=True)
+    sunset_at = serializers.DateTimeField(allow_null=True)
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
 

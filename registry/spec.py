@@ -1,9 +1,11 @@
 """The YAML model spec as frozen values. Parsing, checks and every error are in registry.specfile."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from registry.canon import Task
+from registry.lifecycle import Lifecycle
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,13 @@ class Spec:
     owner: str = ""
     description: str = ""
     strict: bool = False
+    deprecated: datetime | None = None
+    sunset: datetime | None = None
+
+    @property
+    def lifecycle(self) -> Lifecycle:
+        """The dates of its end that this spec says."""
+        return Lifecycle(self.deprecated, self.sunset)
 
     @property
     def tasks(self) -> tuple[Task, ...]:

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 import msgspec
+from django.db import transaction
 from django.db.models import Case, F, FloatField, JSONField, Q, Value, When
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -26,7 +27,7 @@ from registry import guard, reasons
 from registry.access import credentials
 from registry.canon import Failure, FailureKind
 from registry.catalog import releases
-from registry.lifecycle import Lifecycle
+from registry.lifecycle import Lifecycle, stated
 from registry.lifecycle import read as read_lifecycle
 from registry.models import Model, ModelState
 from registry.protocols.adapter import CompileError
@@ -157,17 +158,29 @@ def store(batch: Sequence[ProbeOutcome]) -> bool:
     return moved or any(told)
 
 
+@transaction.atomic
 def note_ends(model_id: int, ends: Lifecycle) -> bool:
-    """Keep the dates of a model's end that its upstream told. Returns whether one moved; bumps nothing."""
+    """Keep the dates of a model's end that its upstream told; those of its spec stay before them.
+
+    Returns whether a date moved that callers are told; bumps nothing.
+    """
     if ends == Lifecycle():
         return False
-    row = Model.objects.filter(pk=model_id).only("deprecated_at", "sunset_at").first()
+    row = Model.objects.select_for_update(of=("self",)).select_related("release").filter(pk=model_id).first()
     if row is None:
         return False
-    told = (row.deprecated_at or ends.deprecated_at, ends.sunset_at or row.sunset_at)
-    if told == (row.deprecated_at, row.sunset_at):
+    heard = row.upstream_ends
+    told = Lifecycle(heard.deprecated_at or ends.deprecated_at, ends.sunset_at or heard.sunset_at)
+    if told == heard:
         return False
-    return bool(Model.objects.filter(pk=model_id).update(deprecated_at=told[0], sunset_at=told[1]))
+    found = stated(row.release.spec if row.release else {}).over(told)
+    Model.objects.filter(pk=model_id).update(
+        upstream_deprecated_at=told.deprecated_at,
+        upstream_sunset_at=told.sunset_at,
+        deprecated_at=found.deprecated_at,
+        sunset_at=found.sunset_at,
+    )
+    return found != Lifecycle(row.deprecated_at, row.sunset_at)
 
 
 def _json(text: bytes | None) -> Value:

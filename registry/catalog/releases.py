@@ -23,6 +23,7 @@ RESERVED_ENDINGS = frozenset({"probe", "enable", "disable", "predict", "releases
 _BATCH = 500
 _COPIED = (
     "release", "type", "protocol", "endpoint", "state", "state_reason", "tags", "owner", "credential", "updated_at",
+    "deprecated_at", "sunset_at",
 )  # fmt: skip
 
 
@@ -165,6 +166,8 @@ def _filled(row: Model, entry: Entry, credentials: Mapping[str, int]) -> Model:
     row.credential_id = credentials[spec.credential] if spec.credential else None
     if row.state != ModelState.DISABLED and not _same_wire(row.release, spec):
         row.state, row.state_reason = ModelState.PROBING, ""
+    ends = spec.lifecycle.over(row.upstream_ends)
+    row.deprecated_at, row.sunset_at = ends.deprecated_at, ends.sunset_at
     row.updated_at = timezone.now()
     return row
 
@@ -174,7 +177,7 @@ def _same_wire(release: Release | None, spec: Spec) -> bool:
     if release is None:
         return False
     before, after = ({**document} for document in (release.spec, spec_file.document(spec)))
-    for key in ("tags", "owner", "description", "aliases"):
+    for key in ("tags", "owner", "description", "aliases", "deprecated", "sunset"):
         before.pop(key, None)
         after.pop(key, None)
     return bool(before == after)

@@ -9,6 +9,7 @@ from typing import Any
 from controlplane.base.messages import Sentence, message_of
 from controlplane.base.yaml_reader import YamlInvalid
 from controlplane.base.yaml_writer import write_yaml
+from registry.lifecycle import written
 from registry.spec import Constraint, Parameter, Resources, Spec, Timeouts
 from registry.specfile.errors import Finding, SpecError, SpecInvalid, dotted, show
 from registry.specfile.reading import examine
@@ -211,6 +212,8 @@ def document(spec: Spec) -> dict[str, Any]:
         "owner": spec.owner,
         "description": spec.description,
         "strict": spec.strict,
+        "deprecated": written(spec.deprecated) if spec.deprecated else None,
+        "sunset": written(spec.sunset) if spec.sunset else None,
     }
     return {key: value for key, value in entries.items() if value not in (None, "", False, [], {})}
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from controlplane.base.messages import Sentence
 from registry.addresses import base_of
+from registry.lifecycle import written
 from registry.protocols.compiler.catalog import PROTOCOLS, canonical_name
 from registry.protocols.compiler.mapping import collision
 from registry.spec import TASKS_BY_TYPE, Parameter, Resources, Spec, Timeouts
@@ -69,6 +70,26 @@ def cross_check(read: Mapping[str, Any], findings: Findings) -> None:
     for index, alias in enumerate(read.get("aliases", ())):
         if alias == name:
             findings.add(("aliases", index), alias, Sentence("another name than the model's own"))
+    ends_early(read, findings)
+
+
+def ends_early(read: Mapping[str, Any], findings: Findings) -> None:
+    """Note an end before the deprecation."""
+    deprecated, sunset = read.get("deprecated"), read.get("sunset")
+    if not deprecated or not sunset or sunset >= deprecated:
+        return
+    since, ends = written(deprecated), written(sunset)
+    findings.add(
+        ("sunset",),
+        ends,
+        Sentence("{since} or later", since=since),
+        Sentence(
+            "{name} would end on {ends} (sunset), before it is deprecated on {since}; sunset must be {since} or later",
+            name=repr(read.get("name", "")),
+            ends=ends,
+            since=since,
+        ),
+    )
 
 
 def colliding(protocol: str, kind: str, found: tuple[Parameter, ...], findings: Findings) -> None:
@@ -155,4 +176,6 @@ READERS: Mapping[str, Reader] = {
     "owner": values.text,
     "description": values.text,
     "strict": values.boolean,
+    "deprecated": values.date,
+    "sunset": values.date,
 }

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from controlplane.base.messages import Sentence
+from registry.lifecycle import DATE
 from registry.protocols.compiler.catalog import ALIASES, PROTOCOLS
 from registry.spec import TASKS_BY_TYPE, Timeouts
 
@@ -77,6 +78,13 @@ class ChoiceKind:
 @dataclass(frozen=True, slots=True)
 class FlagKind:
     """true or false."""
+
+
+@dataclass(frozen=True, slots=True)
+class DateKind:
+    """A date or a date-time that `pattern` matches whole."""
+
+    pattern: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +178,7 @@ Kind: TypeAlias = (
     | WordKind
     | ChoiceKind
     | FlagKind
+    | DateKind
     | TextsKind
     | AddressesKind
     | SizeKind
@@ -290,6 +299,8 @@ SPEC = (
     Key("owner", TextKind(150), "who answers for the model"),
     Key("description", FOR_PEOPLE, "for people"),
     Key("strict", FlagKind(), "true: a call that would lose something is refused with 400", default=False),
+    Key("deprecated", DateKind(DATE), "since when callers are told in every answer to move away from it"),
+    Key("sunset", DateKind(DATE), "when it ends, as callers are told in every answer; not before `deprecated`"),
 )
 SPEC_WORDS = {"types": tuple(TASKS_BY_TYPE), "protocols": tuple(PROTOCOLS)}
 """The words of `type` and `protocol`, for pages that show how a spec is written."""

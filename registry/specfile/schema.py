@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from registry.lifecycle import LONGEST
 from registry.specfile import rules
 from registry.specfile.rules import Key, Kind
 
@@ -111,6 +112,7 @@ MADE: Mapping[type[Kind], Callable[[Any], Schema]] = {
     rules.WordKind: word,
     rules.ChoiceKind: lambda kind: {"enum": list(kind.known)},
     rules.FlagKind: lambda kind: {"type": "boolean"},
+    rules.DateKind: lambda kind: text(LONGEST, kind.pattern),
     rules.TextsKind: texts,
     rules.AddressesKind: addresses,
     rules.SizeKind: size,

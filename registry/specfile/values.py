@@ -3,17 +3,20 @@
 import ipaddress
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
 from controlplane.base.messages import Sentence
+from registry import lifecycle
 from registry.specfile.errors import USERINFO, Findings, Path
 from registry.specfile.rules import (
     AMOUNT,
     MOST_BYTES,
     UNITS,
     AddressesKind,
+    DateKind,
     FlagKind,
     Key,
     NameKind,
@@ -70,6 +73,15 @@ def boolean(value: Any, path: Path, findings: Findings, kind: FlagKind) -> bool:
         findings.add(path, value, Sentence("true or false"))
         return False
     return value
+
+
+def date(value: Any, path: Path, findings: Findings, kind: DateKind) -> datetime | None:
+    """A date, or a date-time with its zone."""
+    found = lifecycle.moment(value) if isinstance(value, str) else None
+    if found is None:
+        expected = Sentence("a date such as 2027-06-30, or a time such as 2027-06-30T12:00:00Z, from 1990 to 2199")
+        findings.add(path, value, expected)
+    return found
 
 
 def credential(value: Any, path: Path, findings: Findings, kind: NameKind) -> str | None:

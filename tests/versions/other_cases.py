@@ -4,6 +4,8 @@ from typing import Any
 
 from tests.versions.words import B, C, R
 
+SPEC = {"name": "m", "type": "llm", "protocol": "openai", "endpoint": "http://h:8000"}
+
 
 def proto(text: str) -> dict[str, str]:
     """One proto3 file."""
@@ -134,5 +136,8 @@ OTHERS: list[tuple[str, int, str, Any, Any, str]] = [
     ("model", 70, "snapshot-changed", call(sha="a"), call(sha="b"), R),
     ("model", 72, "shutdown-set", call(), call(shutdown_date="9999-01-01"), C),
     ("model", 72, "shutdown-near", call(), call(shutdown_date="2026-01-01"), B),
+    ("spec", 72, "end-date-changed", SPEC, {**SPEC, "sunset": "2020-01-01"}, C),
+    ("spec", 72, "end-date-changed", {**SPEC, "sunset": "2027-06-30"}, {**SPEC, "sunset": "2027-01-01"}, C),
+    ("spec", 72, "end-date-changed", {**SPEC, "deprecated": "2027-01-01"}, SPEC, C),
     ("model", 73, "tokenizer-changed", call(tokenizer="a"), call(tokenizer="b"), R),
 ]

@@ -55,7 +55,10 @@ def test_its_page_and_its_rest(visitor: Callable[..., Client], key_client: Calla
     assert "No model ends" in visitor("viewer").get("/calendar").content.decode()
     Model.objects.filter(pk=a_model("m").pk).update(sunset_at=JUNE, deprecated_at=JUNE - timedelta(days=30))
     assert "2027-06-30" in visitor("admin").get("/calendar").content.decode()
-    assert key_client("read").get("/api/calendar").json()["results"][0]["sunset_at"] == "2027-06-30T23:59:59Z"
+    Model.objects.update(upstream_sunset_at=JUNE - timedelta(days=90))
+    (row,) = key_client("read").get("/api/calendar").json()["results"]
+    assert (row["sunset_at"], row["upstream_sunset_at"]) == ("2027-06-30T23:59:59Z", "2027-04-01T23:59:59Z")
+    assert "its upstream says 2027-04-01" in visitor("viewer").get("/calendar").content.decode()
 
 
 @pytest.mark.django_db(transaction=True)

@@ -16,6 +16,8 @@ class CalendarShape(serializers.Serializer[Any]):
     model = serializers.CharField()
     deprecated_at = serializers.DateTimeField(allow_null=True)
     sunset_at = serializers.DateTimeField(allow_null=True)
+    upstream_deprecated_at = serializers.DateTimeField(allow_null=True)
+    upstream_sunset_at = serializers.DateTimeField(allow_null=True)
     days_left = serializers.IntegerField(allow_null=True)
     callers = serializers.IntegerField()
     calls = serializers.IntegerField()

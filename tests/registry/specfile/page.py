@@ -28,6 +28,7 @@ TAKES: Mapping[type[Kind], Callable[[Any], str]] = {
     rules.WordKind: lambda kind: f"{', '.join(kind.plain[:-1])} or {kind.plain[-1]}, in any case",
     rules.ChoiceKind: lambda kind: " or ".join(kind.known),
     rules.FlagKind: lambda kind: "true or false",
+    rules.DateKind: lambda kind: "a date (its beginning in UTC), or a date-time with its zone (RFC 3339)",
     rules.TextsKind: lambda kind: (
         f"a list of {kind.least or 'at'} {'to' if kind.least else 'most'} {kind.most}, each {FORMS[kind.pattern]}"
     ),

@@ -47,6 +47,8 @@ ROWS = st.fixed_dictionaries(
         ),
         "description": st.text("ab\né", max_size=20),
         "strict": st.booleans(),
+        "sunset": st.sampled_from(["2027-06-30", "2027-06-30T08:00:00+08:00", "2199-12-31T23:59:59Z"]),
+        "deprecated": st.just("2027-01-01"),
     },
 )
 

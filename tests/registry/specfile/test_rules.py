@@ -53,6 +53,8 @@ READER_ALONE = {
     "two numbers [low, high]",
     "a size such as 12GB, 512MiB or a number of bytes",
     "seconds, more than 0 and at most {most}",
+    "a date such as 2027-06-30, or a time such as 2027-06-30T12:00:00Z, from 1990 to 2199",
+    "{name} would end on {ends} (sunset), before it is deprecated on {since}; sunset must be {since} or later",
 }
 """What a JSON Schema cannot say: relations between values, stored names, numbers that no database keeps."""
 
@@ -87,6 +89,7 @@ JSON = st.recursive(
 
 
 WRITTEN = ["http://h", "HTTPS://h:8443/v1/", "http://h?x", "ftp://h", "http://é", "http://" + "h" * 500]
+DATES = ["2027-06-30", "2027-06-30T12:00:00+08:00", "2027-02-30", "2027-06-30 12:00:00", "soon"]
 SIZES = ["12GB", " 12 gb ", "0.5kib", "12", 7, -1, 1.5, 10**18, "9" * 16 + "B"]
 
 
@@ -100,6 +103,7 @@ NEAR: Mapping[type[rules.Kind], Callable[[Any], st.SearchStrategy[Any]]] = {
     rules.WordKind: words_of,
     rules.ChoiceKind: lambda kind: st.sampled_from(kind.known),
     rules.FlagKind: lambda kind: st.booleans(),
+    rules.DateKind: lambda kind: st.sampled_from(DATES) | st.from_regex(kind.pattern, fullmatch=True),
     rules.NameKind: lambda kind: st.from_regex(kind.pattern, fullmatch=True),
     rules.TextsKind: lambda kind: st.lists(st.from_regex(kind.pattern, fullmatch=True) | WORDS, max_size=4),
     rules.AddressesKind: lambda kind: st.sampled_from(WRITTEN) | st.lists(st.sampled_from(WRITTEN), max_size=3),

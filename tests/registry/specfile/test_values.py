@@ -22,7 +22,7 @@ SECONDS = "seconds, more than 0 and at most 86400"
 TAGS = "a list of tags, each at most 64 characters without commas"
 KEYS = (
     "one of name, type, protocol, endpoint, params, constraints, resources, timeouts, upstream_model, credential, "
-    "tags, aliases, owner, description, strict"
+    "tags, aliases, owner, description, strict, deprecated, sunset"
 )
 
 

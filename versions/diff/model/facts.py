@@ -18,7 +18,10 @@ Told = tuple[str, str, Any, Any]
 
 @dataclass(slots=True)
 class Facts:
-    """What was read. Prices are per `unit` tokens in `currency`; `other` holds facts without a rule of their own."""
+    """What was read. Prices are per `unit` tokens in `currency`; `ends` are dates that callers are told.
+
+    `other` holds facts without a rule of their own.
+    """
 
     type: str = ""
     mode: str = ""
@@ -32,6 +35,7 @@ class Facts:
     unit: Any = None
     currency: str = ""
     shutdown: str | None = None
+    ends: dict[str, Any] = field(default_factory=dict)
     snapshot: dict[str, Any] = field(default_factory=dict)
     tokenizer: dict[str, Any] = field(default_factory=dict)
     address: dict[str, Any] = field(default_factory=dict)
@@ -41,7 +45,7 @@ class Facts:
 def compare_facts(old: Facts, new: Facts, policy: DiffPolicy, pointers: dict[str, str]) -> list[DiffFinding]:
     """The findings of two sets of facts."""
     told: list[Told] = []
-    for reader in (_identity, _limits, _sets, _snapshot, _address, _others):
+    for reader in (_identity, _limits, _sets, _snapshot, _address, _ends, _others):
         told += reader(old, new)
     told += _prices(old, new, policy)
     told += _shutdown(old, new, policy)
@@ -115,6 +119,12 @@ def _address(old: Facts, new: Facts) -> Iterator[Told]:
     for name in {**old.address, **new.address}:
         if not same(old.address.get(name), new.address.get(name)):
             yield "server-moved", name, old.address.get(name), new.address.get(name)
+
+
+def _ends(old: Facts, new: Facts) -> Iterator[Told]:
+    for name in {**old.ends, **new.ends}:
+        if not same(old.ends.get(name), new.ends.get(name)):
+            yield "end-date-changed", name, old.ends.get(name), new.ends.get(name)
 
 
 def _others(old: Facts, new: Facts) -> Iterator[Told]:

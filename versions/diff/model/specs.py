@@ -13,8 +13,9 @@ TYPES = {
 }  # fmt: skip
 CALLER_SEES_NOTHING = frozenset({
     "name", "endpoint", "endpoints", "credential", "tags", "owner", "description", "resources", "timeouts", "protocol",
-    "params", "aliases", "type", "upstream_model", "strict", "constraints",
+    "params", "aliases", "type", "upstream_model", "strict", "constraints", "deprecated", "sunset",
 })  # fmt: skip
+ENDS = ("deprecated", "sunset")
 
 
 def looks_like_spec(data: Any) -> bool:
@@ -76,6 +77,7 @@ def _facts(contract: Contract, data: dict[str, Any]) -> None:
     aliases = data.get("aliases") or []
     facts.options["alias"] = frozenset(map(str, aliases)) if isinstance(aliases, list) else frozenset()
     facts.snapshot["name"] = data.get("name")
+    facts.ends = {name: data.get(name) for name in ENDS}
     facts.capabilities = frozenset() if data.get("strict") is True else frozenset({"lenient parameters"})
     constraints = data.get("constraints")
     facts.other["constraints"] = constraints or None
