@@ -8,14 +8,14 @@ from registry.api import imports as imports_api
 from registry.api import lineage as lineage_api
 from registry.api import models as models_api
 from registry.api import upstreams as upstreams_api
-from registry.views import access, cures, models, onboarding, wizard
+from registry.views import access, cures, model, models, onboarding, wizard
 
 pages: list[URLPattern] = [
     path("models", models.models, name="models"),
     path("models/new", wizard.model_new, name="model-new"),
     path("models/import", onboarding.model_import, name="model-import"),
-    path("models/<path:name>", models.model, name="model"),
-    path("edit/<path:name>", models.edit, name="model-edit"),
+    path("models/<path:name>", model.model, name="model"),
+    path("edit/<path:name>", model.edit, name="model-edit"),
     path("onboard/detect", wizard.detect, name="onboard-detect"),
     path("onboard/allow", wizard.allow, name="onboard-allow"),
     path("onboard/test", wizard.test, name="onboard-test"),
@@ -30,7 +30,9 @@ pages: list[URLPattern] = [
     path("cures/names/apply", cures.names_apply, name="cure-names-apply"),
     path("cures/names/undo", cures.names_undo, name="cure-names-undo"),
     path("cures/allow", cures.allow, name="cure-allow"),
-    path("restore/<path:name>", models.restore, name="model-restore"),
+    path("restore/<path:name>", model.restore, name="model-restore"),
+    path("aliases/set/<path:name>", model.alias_set, name="alias-set"),
+    path("aliases/delete/<path:name>", model.alias_delete, name="alias-delete"),
     path("bulk/enable", models.enable, name="bulk-enable"),
     path("bulk/disable", models.disable, name="bulk-disable"),
     path("bulk/tag", models.tag, name="bulk-tag"),

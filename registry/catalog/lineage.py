@@ -1,6 +1,7 @@
 """A model's releases: aliases that call one of them, what differs between two, and going back to one."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
@@ -14,6 +15,7 @@ from registry.catalog import releases, verbs
 from registry.models import Model, ModelState, Release, ReleaseAlias
 
 MOST_ALIASES = 100
+MOST_OFFERED = 500
 
 
 def aliases_of(actor: Any, name: str) -> QuerySet[ReleaseAlias]:
@@ -65,7 +67,17 @@ def delete_alias(actor: Any, name: str, alias: str, *, request_id: str = "") -> 
 def difference(actor: Any, name: str, one: int, other: int) -> Mapping[str, Any]:
     """What differs between two releases of a model, by path. Raises Forbidden, Missing."""
     model = verbs.get(actor, name)
-    return audit.difference(_release(model, one).spec, _release(model, other).spec)
+    return told_apart(_release(model, one), _release(model, other))
+
+
+def told_apart(one: Release, other: Release) -> Mapping[str, Any]:
+    """What differs between two releases, by path: their specs, and the digest of their files."""
+    return audit.difference(*({**release.spec, "manifest": release.manifest} for release in (one, other)))
+
+
+def newest(actor: Any, model: Model) -> list[tuple[int, datetime]]:
+    """The numbers of a model's newest releases, and when each was made. Raises Forbidden."""
+    return list(verbs.releases_of(actor, model).values_list("number", "created_at")[:MOST_OFFERED])
 
 
 @transaction.atomic

@@ -3,9 +3,11 @@
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from django.db.models import Count, Q, QuerySet, Value
 from django.db.models.functions import Lower
+from django.http import QueryDict
 
 from controlplane.base import access
 from controlplane.base.messages import Sentence
@@ -43,6 +45,13 @@ class Listing(Page):
 
     sort: str
     facets: dict[str, list[tuple[str, int]]]
+
+
+def list_query(given: QueryDict) -> str:
+    """The part of an address that says what the list shows: filter, order and view; with its question mark."""
+    names = ("q", *FACETS, "sort", "view")
+    query = urlencode([(name, value) for name in names for value in given.getlist(name) if value])
+    return f"?{query}" if query else ""
 
 
 def search(

@@ -1,8 +1,4 @@
-"""The model list, what can be done to several models at once, and one model's page."""
-
-from collections.abc import Sequence
-from typing import Any
-from urllib.parse import urlencode
+"""The model list, and what can be done to several models at once."""
 
 from django.contrib import messages
 from django.http import HttpResponse, QueryDict
@@ -10,10 +6,8 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext, ngettext
 
-from controlplane.base import access, saved_views
-from controlplane.base.audit import chain, history
-from controlplane.base.messages import message_of
-from controlplane.base.refusals import Invalid, Refused
+from controlplane.base import saved_views
+from controlplane.base.refusals import Invalid
 from controlplane.base.saved_views import Column, ordered
 from controlplane.base.web.doors import (
     PersonRequest,
@@ -26,20 +20,13 @@ from controlplane.base.web.doors import (
     request_id,
     safe_back,
 )
-from controlplane.base.web.paging import page_of_list, page_of_rows
+from controlplane.base.web.paging import page_of_list
 from controlplane.base.web.telling import told
-from registry import highlighting, reasons, snippets
-from registry.catalog import cures, lineage
+from registry import reasons
+from registry.catalog import cures
 from registry.catalog import verbs as catalog
-from registry.models import Model, ModelState
-from registry.protocols.adapter import CompileError
-from registry.protocols.compiler.adapters import compile_adapter
-from registry.spec import Spec
-from registry.specfile import file as spec_file
-from registry.specfile.errors import SpecInvalid
-from registry.specfile.rules import SPEC_WORDS
-
-TABS = ("overview", "parameters", "adapter", "calls", "releases", "audit")
+from registry.catalog.search import list_query
+from registry.models import ModelState
 
 
 @page("model.read")
@@ -120,13 +107,6 @@ def chosen_ids(request: PersonRequest) -> list[int]:
     return ids
 
 
-def list_query(given: QueryDict) -> str:
-    """The part of an address that says what the list shows: filter, order and view; with its question mark."""
-    names = ("q", *catalog.FACETS, "sort", "view")
-    query = urlencode([(name, value) for name in names for value in given.getlist(name) if value])
-    return f"?{query}" if query else ""
-
-
 @page("model.change", "POST")
 def enable(request: PersonRequest) -> HttpResponse:
     """Enable the chosen models."""
@@ -184,117 +164,3 @@ def delete(request: PersonRequest) -> HttpResponse:
 def export(request: PersonRequest) -> HttpResponse:
     """The chosen models' specs as a file that imports unchanged."""
     return download(catalog.export_yaml(request.user, chosen_ids(request)), "models.yaml")
-
-
-@page("model.read")
-def model(request: PersonRequest, name: str) -> HttpResponse:
-    """One model. The tab is in the address."""
-    found = catalog.get(request.user, name)
-    tab = request.GET.get("tab", "overview")
-    tab = tab if tab in TABS else "overview"
-    spec, problem = spec_of(found)
-    context: dict[str, Any] = {"model": found, "tab": tab, "spec": spec, "problem": problem, "tabs": tabs(request.user)}
-    context["list_query"] = list_query(request.GET)
-    context["needs"] = tab == "audit" and not access.can(request.user, "audit.read")
-    return render(request, "registry/model.html", {**context, **tab_context(request, found, spec, tab)})
-
-
-def tabs(user: Any) -> list[tuple[str, str]]:
-    """The tabs that `user` may open, with their words."""
-    words = {
-        "overview": gettext("Overview"),
-        "parameters": gettext("Parameters"),
-        "adapter": gettext("Adapter"),
-        "calls": gettext("Recent calls"),
-        "releases": gettext("Releases"),
-        "audit": gettext("Audit"),
-    }
-    return [(tab, words[tab]) for tab in TABS if tab != "audit" or access.can(user, "audit.read")]
-
-
-def spec_of(model: Model) -> tuple[Spec | None, str]:
-    """The current release's spec, or why it cannot be read any more."""
-    if model.release is None:
-        return None, gettext("This model has no release.")
-    try:
-        return spec_file.read(model.release.spec), ""
-    except SpecInvalid as error:
-        return None, message_of(error)
-
-
-@page("model.change", "POST")
-def restore(request: PersonRequest, name: str) -> HttpResponse:
-    """Go back to one release."""
-    given = request.POST.get("release", "")
-    number = int(given) if given.isascii() and given.isdigit() and len(given) < 10 else 0
-    lineage.restore(request.user, name, number, request_id=request_id(request))
-    messages.success(request, gettext("Release %(number)s serves every call again.") % {"number": number})
-    return go(request, f"{reverse('model', args=[name])}?tab=releases")
-
-
-def tab_context(request: PersonRequest, model: Model, spec: Spec | None, tab: str) -> dict[str, Any]:
-    """What one tab needs beyond the model."""
-    if tab == "overview":
-        base = request.build_absolute_uri("/").rstrip("/")
-        code = snippets.snippets(model.name, model.type, base, model.example)
-        return {"snippets": code, "aliases": spec.aliases if spec else ()}
-    if tab == "adapter" and spec is not None:
-        return adapter_context(spec)
-    if tab == "releases":
-        listing = page_of_rows(catalog.releases_of(request.user, model), page_of(request))
-        served = model.release.spec if model.release else {}
-        return {
-            "listing": listing,
-            "changes": {row.pk: chain.difference(row.spec, served) for row in listing.rows},
-            "aliases": lineage.aliases_of(request.user, model.name),
-        }
-    if tab == "audit" and access.can(request.user, "audit.read"):
-        return {"listing": history.of_object(request.user, "model", model.name, page_of(request))}
-    return {}
-
-
-def adapter_context(spec: Spec) -> dict[str, Any]:
-    """The generated code in coloured pieces, or why there is none."""
-    try:
-        adapter = compile_adapter(spec)
-    except CompileError as error:
-        return {"problem": message_of(error)}
-    source = adapter.code.source
-    return {"adapter": adapter, "pieces": highlighting.pieces(source), "lines": source.count("\n")}
-
-
-@page("model.change", "GET", "POST")
-def edit(request: PersonRequest, name: str) -> HttpResponse:
-    """Change a model by its spec as YAML. The digest that was read goes along, so nobody's edit is lost."""
-    found = catalog.get(request.user, name)
-    release = found.release
-    spec, _ = spec_of(found)
-    text = request.POST.get("text") or spec_file.to_yaml([spec_file.document(spec)] if spec else [])
-    digest = request.POST.get("digest") or (release.digest if release else "")
-    errors: Sequence[Any] = ()
-    problem = ""
-    if request.method == "POST":
-        errors, document = single_document(text)
-        if document is not None:
-            try:
-                catalog.change(request.user, found.pk, document, digest, request_id=request_id(request))
-            except Refused as refusal:
-                problem, errors = refusal.message, refusal.detail if isinstance(refusal.detail, list) else ()
-            else:
-                messages.success(request, gettext("Saved as a new release; it is being probed."))
-                return go(request, reverse("model", args=[found.name]))
-    status = 422 if errors or problem else 200
-    context = {"model": found, "text": text, "digest": digest, "errors": errors, "problem": problem, **SPEC_WORDS}
-    return render(request, "registry/model_edit.html", context, status=status)
-
-
-def single_document(text: str) -> tuple[Sequence[Any], dict[str, Any] | None]:
-    """The one row of an edited file, or every error."""
-    parsed = spec_file.parse(text, "spec.yaml")
-    errors = [*parsed.errors, *(error for row in parsed.rows for error in row.errors)]
-    if errors:
-        return errors, None
-    if len(parsed.rows) != 1:
-        words = gettext("Expected exactly one model here, found %(n)d.") % {"n": len(parsed.rows)}
-        return [{"line": 1, "path": "models", "message": words}], None
-    return (), parsed.rows[0].document

@@ -71,6 +71,8 @@ POST   cures/names/undo                            engineer -
 POST   cures/allow                                 admin    -
 GET    jobs/<uuid:job_id>/failed                   viewer   -
 POST   restore/<path:name>                         engineer -
+POST   aliases/set/<path:name>                     engineer -
+POST   aliases/delete/<path:name>                  engineer -
 POST   bulk/enable                                 engineer -
 POST   bulk/disable                                engineer -
 POST   bulk/tag                                    engineer -

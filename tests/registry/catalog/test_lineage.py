@@ -9,7 +9,7 @@ from controlplane.base.access import Forbidden
 from controlplane.base.models import Change, Revision, User
 from controlplane.base.refusals import Conflict, Invalid, Missing
 from registry.catalog import lineage, verbs
-from registry.models import Model, ReleaseAlias
+from registry.models import Model, Release, ReleaseAlias
 
 pytestmark = pytest.mark.django_db
 SPEC = {"name": "m", "type": "llm", "protocol": "openai", "endpoint": "http://127.0.0.1:9"}
@@ -102,3 +102,60 @@ def test_the_releases_tab_goes_back_by_a_click(engineer: User, visitor: Callable
     assert model.release is not None
     assert model.release.number == 1
     assert "/restore/m" not in visitor("viewer").get("/models/m?tab=releases").content.decode()
+
+
+def test_the_picker_compares_any_two_releases(engineer: User, visitor: Callable[..., Client]) -> None:
+    browser = visitor("viewer")
+    verbs.change(engineer, "m", {**SPEC, "description": "third", "owner": "team"})
+    page = browser.get("/models/m?tab=releases").content.decode()
+    assert page.count(" selected>") == 2, "the release that serves and the newest one"
+    assert "<del>" not in page.split("data-rows")[0], "nothing was asked yet"
+    found = browser.get("/models/m?tab=releases&before=1&after=3").content.decode().split("data-rows")[0]
+    assert "owner: <del>–</del> → <ins>team</ins>" in found
+    assert "Nothing differs" in browser.get("/models/m?tab=releases&before=2&after=2").content.decode()
+    for wrong in ("before=1&after=9", "before=9&after=1"):
+        answer = browser.get(f"/models/m?tab=releases&{wrong}")
+        assert (answer.status_code, "m has no release 9" in answer.content.decode()) == (200, True)
+    assert browser.get("/models/m?tab=releases&before=x&after=%00").status_code == 200
+
+
+def test_other_files_are_a_difference_and_one_release_has_nothing_beside_it(
+    engineer: User, visitor: Callable[..., Client]
+) -> None:
+    verbs.create(engineer, {**SPEC, "name": "single"})
+    assert "There is one release so far" in visitor("viewer").get("/models/single?tab=releases").content.decode()
+    Release.objects.filter(model__name="m").update(spec=SPEC)
+    Release.objects.filter(model__name="m", number=2).update(manifest="f" * 64)
+    assert lineage.difference(engineer, "m", 1, 2) == {"manifest": {"from": "", "to": "f" * 64}}
+
+
+def test_aliases_are_made_moved_and_deleted_on_the_page(engineer: User, visitor: Callable[..., Client]) -> None:
+    browser = visitor("engineer")
+    assert "No alias yet" in browser.get("/models/m?tab=releases").content.decode()
+    made = browser.post("/aliases/set/m", {"alias": " m-stable ", "release": "1"})
+    assert (made.status_code, made.headers["Location"]) == (302, "/models/m?tab=releases#aliases")
+    browser.post("/aliases/set/m", {"alias": "m-stable", "release": "2"})
+    page = browser.get("/models/m?tab=releases").content.decode()
+    assert "m-stable calls release 2 from now on." in page
+    assert "m-stable → 2" in browser.get("/models/m").content.decode()
+    seen = visitor("viewer").get("/models/m?tab=releases").content.decode()
+    assert "m-stable" in seen
+    assert "/aliases/" not in seen
+    wrong = browser.post("/aliases/set/m", {"alias": "a b", "release": "1"})
+    text = wrong.content.decode()
+    assert (wrong.status_code, 'value="a b"' in text, 'aria-describedby="alias-problem"' in text) == (422, True, True)
+    assert browser.post("/aliases/set/m", {"alias": "x", "release": "9"}).status_code == 404
+    browser.post("/aliases/delete/m", {"alias": "m-stable"})
+    assert not ReleaseAlias.objects.exists()
+    assert browser.post("/aliases/delete/m", {"alias": "m-stable"}).status_code == 404
+    moves = Change.objects.filter(verb="model.alias").order_by("id").values_list("detail", flat=True)
+    assert [(move["from"], move["to"]) for move in moves] == [(None, 1), (1, 2), (2, None)]
+    assert all(change.actor.startswith("engineer") for change in Change.objects.filter(verb="model.alias"))
+
+
+def test_a_spec_s_own_aliases_are_shown_beside(engineer: User, visitor: Callable[..., Client]) -> None:
+    verbs.change(engineer, "m", {**SPEC, "aliases": ["nick"]})
+    page = visitor("engineer").get("/models/m?tab=releases").content.decode()
+    assert "nick" in page
+    assert "whichever release serves" in page
+    assert "No alias yet" not in page
