@@ -16,6 +16,7 @@ import httpx
 
 PIECE = bytes(256 * 1024)
 REBUILT = 5000
+SPIN = "while True: pass"
 Disturber = Callable[[int, str], Coroutine[None, None, None]]
 NICENESS = 19
 """Callers have processors of their own; on one machine with the server they must not take the server's."""
@@ -113,6 +114,43 @@ async def tiny_chunks(port: int, key: str) -> None:
     await at_once(4, lambda port, key: flood(port, told, b"1\r\n \r\n" * 40_000), port, key)
 
 
+async def small_chunks(port: int, key: str) -> None:
+    """Four bodies in chunks of 70 bytes, as small as may be, with a good key."""
+    head = "POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n"
+    told = f"{head}authorization: Bearer {key}\r\n\r\n".encode()
+    await at_once(4, lambda port, key: flood(port, told, (b"46\r\n%b\r\n" % (b" " * 70)) * 4000), port, key)
+
+
+async def pipelined(port: int, key: str) -> None:
+    """Four strangers that send thousands of calls at once, one behind the other."""
+
+    async def ask(port: int, key: str) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        reading = asyncio.ensure_future(drop(reader))
+        try:
+            while True:
+                writer.write(b"GET /v1/models HTTP/1.1\r\nhost: localhost\r\n\r\n" * 5000)
+                await writer.drain()
+        finally:
+            reading.cancel()
+            writer.transport.abort()
+
+    await at_once(4, ask, port, key)
+
+
+async def drop(reader: asyncio.StreamReader) -> None:
+    """Read over what comes."""
+    with suppress(OSError):
+        while await reader.read(1024 * 1024):
+            pass
+
+
+async def busy(port: int, key: str) -> None:
+    """The control: nothing is asked of the server, but every processor is wanted."""
+    spinning = [await asyncio.create_subprocess_exec(sys.executable, "-c", SPIN) for _ in range(os.cpu_count() or 1)]
+    await asyncio.gather(*[child.wait() for child in spinning])
+
+
 async def deaf(port: int, key: str) -> None:
     """100 callers that read nothing: half of a large file, half of some streams."""
     body = json.dumps({"model": "bench-1", "stream": True, "messages": [{"role": "user", "content": "hi"}]}).encode()
@@ -156,11 +194,14 @@ async def rebuild(port: int, key: str) -> None:
 
 
 KINDS: dict[str, Disturber] = {
+    "busy": busy,
     "pages": pages,
     "endless-head": endless_head,
     "slow-loris": slow_loris,
     "bodies": bodies,
     "tiny-chunks": tiny_chunks,
+    "small-chunks": small_chunks,
+    "pipelined": pipelined,
     "deaf": deaf,
     "small-parts": small_parts,
     "rebuild": rebuild,

@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -41,6 +42,10 @@ from versions.rollout.watch import watch
 __all__ = ["DJANGO_VERSION", "GatewayProgram", "console_words", "main", "misdirected"]
 
 CONSOLE_SECONDS, WATCH_SECONDS, DRAIN_SECONDS = 0.7, 1.0, 2.0
+SWITCH_SECONDS = 0.0002
+"""How long the event loop waits for a thread that builds a table or reads a large body: 5 ms if nothing is said, and
+a call wakes the loop four times or so. At 0.2 ms neither side needs more CPU for the same work.
+"""
 log = logging.getLogger(__name__)
 
 
@@ -164,6 +169,7 @@ def main() -> None:
     words = "seconds that calls in flight get to end after SIGTERM"
     given.add_argument("--drain", type=float, default=DRAIN_SECONDS, help=words)
     options = given.parse_args()
+    sys.setswitchinterval(SWITCH_SECONDS)
     if options.fd is not None:
         listener = socket.socket(fileno=options.fd)
     else:

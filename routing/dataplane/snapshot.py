@@ -97,8 +97,13 @@ class Snapshot(msgspec.Struct, frozen=True, gc=False):
 
 
 def encode(snapshot: Snapshot) -> bytes:
-    """The file form: a line with the SHA-256 of what follows, then JSON."""
-    body = msgspec.json.encode(snapshot)
+    """The file form: a line with the SHA-256 of what follows, then JSON.
+
+    Models are encoded one by one: one step for all of them would keep the interpreter from the event loop meanwhile.
+    """
+    fields = {name: getattr(snapshot, name) for name in Snapshot.__struct_fields__}
+    fields["models"] = [msgspec.Raw(msgspec.json.encode(row)) for row in snapshot.models]
+    body = msgspec.json.encode(fields)
     return MAGIC + hashlib.sha256(body).hexdigest().encode() + b"\n" + body
 
 

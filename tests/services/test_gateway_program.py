@@ -4,11 +4,13 @@ import asyncio
 import json
 import os
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 
 from controlplane import gateway
 from controlplane.services.ports import listen, listen_at
@@ -138,3 +140,16 @@ async def test_a_console_that_is_not_there_or_hangs_is_told_within_a_second(tmp_
 def test_the_watch_over_rollouts_shows_in_readyz_as_every_background_task_does() -> None:
     program = gateway.GatewayProgram("unix:/nowhere")
     assert "the watch over rollouts" in [service.name for service in program.plane.services]
+
+
+def test_a_thread_of_a_gateway_keeps_the_interpreter_from_calls_for_a_moment_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = sys.getswitchinterval()
+    monkeypatch.setattr(sys, "argv", ["gateway", "--port", "0", "--console", "unix:/nowhere"])
+    monkeypatch.setattr(uvloop, "run", lambda serving: serving.close())
+    try:
+        gateway.main()
+        assert sys.getswitchinterval() <= 0.0005
+    finally:
+        sys.setswitchinterval(before)
