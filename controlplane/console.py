@@ -1,12 +1,12 @@
 """The console program: `python -m controlplane.console`. Pages, the REST API and live pages, behind the gateways."""
 
 import argparse
-import contextlib
 import os
 from pathlib import Path
 
 import uvicorn
 
+from controlplane.base.priority import step_back
 from controlplane.services.ports import listen_at
 
 NICENESS = 10
@@ -25,8 +25,7 @@ def main() -> None:
     options = given.parse_args()
     behind_gateway = options.port is None
     fd = listen_at(options.unix).detach() if options.unix is not None else options.fd
-    with contextlib.suppress(OSError):
-        os.nice(NICENESS)
+    step_back(NICENESS)
     uvicorn.run(
         "controlplane.asgi:application",
         host=options.host,

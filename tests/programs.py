@@ -48,3 +48,8 @@ class Front:
         """The end of both logs."""
         logs = (self.folder / f"{name}.log" for name in ("console", "gateway"))
         return "\n".join(log.read_text()[-3000:] for log in logs if log.exists())
+
+
+def waited_for_core(*pids: int) -> float:
+    """Seconds in which the main threads of these processes could run and had no core: others' doing, not theirs."""
+    return sum(int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) for pid in pids) / 1e9

@@ -31,6 +31,7 @@ def name_stores() -> None:
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     (folder / "data" / "static").mkdir(parents=True)
     os.environ["DATA_DIR"] = str(folder / "data")
+    os.environ["EQUAL_PRIORITY"] = "1"
     valkey = Valkey(folder / "valkey", reserved_port())
     valkey.folder.mkdir()
     write_private(valkey.password_file, secrets.token_urlsafe(24))

@@ -45,11 +45,13 @@ def celery_in(folder: Path) -> Iterator[Start]:
         running.append(child)
         return child
 
-    yield run
-    for child in running:
-        if child.poll() is None:
-            os.killpg(child.pid, signal.SIGKILL)
-        child.wait(10)
+    try:
+        yield run
+    finally:
+        for child in running:
+            if child.poll() is None:
+                os.killpg(child.pid, signal.SIGKILL)
+            child.wait(10)
 
 
 @pytest.fixture

@@ -4,16 +4,16 @@ A hash takes 46 MiB and one thread: more than OWASP asks for (46 MiB read once),
 threads, which a burst of sign-ins took from calls on the same machine.
 """
 
-import contextlib
-import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TypeVar
 
 from django.contrib.auth.hashers import Argon2PasswordHasher
 
 from controlplane.base.messages import Sentence
+from controlplane.base.priority import step_back
 from controlplane.base.refusals import TryLater
 
 AT_MOST = 8
@@ -24,13 +24,7 @@ Made = TypeVar("Made")
 _room = threading.BoundedSemaphore(AT_MOST)
 
 
-def _step_back() -> None:
-    """Let everything else on the machine go first. On Linux niceness is a thread's own."""
-    with contextlib.suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
-
-
-_thread = ThreadPoolExecutor(1, thread_name_prefix="passwords", initializer=_step_back)
+_thread = ThreadPoolExecutor(1, thread_name_prefix="passwords", initializer=partial(step_back, NICENESS))
 
 
 class BoundedArgon2(Argon2PasswordHasher):

@@ -15,7 +15,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import IO, Any
 
 from django.conf import settings
@@ -28,6 +28,7 @@ from controlplane.base.jobs import verbs as jobs
 from controlplane.base.jobs.engine import JobFailed, Lease
 from controlplane.base.messages import Sentence, cut
 from controlplane.base.models import Job, JobState
+from controlplane.base.priority import step_back
 from controlplane.base.redaction import redact
 from controlplane.base.refusals import Conflict, Invalid, Missing
 from routing.lab.series import Series
@@ -224,8 +225,7 @@ def _child(order: dict[str, Any], complaints: IO[bytes]) -> "Iterator[subprocess
         start_new_session=True,
     )
     try:
-        with suppress(ProcessLookupError):
-            os.setpriority(os.PRIO_PGRP, child.pid, NICE)
+        step_back(NICE, os.PRIO_PGRP, child.pid)
         yield child
     finally:
         if child.poll() is None:

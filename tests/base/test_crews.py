@@ -41,7 +41,7 @@ def kind(name: str, run: Callable[[Lease], dict[str, Any]], at_once: int = 2, pe
 
 
 def until(done: Callable[[], object]) -> None:
-    end = time.monotonic() + 15
+    end = time.monotonic() + 40
     while not done():
         assert time.monotonic() < end, list(Job.objects.values("kind", "state", "error"))
         time.sleep(0.02)

@@ -21,6 +21,7 @@ from tests.workers import WORKER, Start, database_url
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
 START_S = 90
 PASSWORD = "plenty of words here"
+WAIT_MS = 60_000
 expect.set_options(timeout=20_000)
 """Two slow cores may need longer than Playwright's five seconds; promises to users have bounds of their own."""
 
@@ -83,9 +84,11 @@ def chromium() -> Iterator[Browser]:
 def running_site(folder: Path) -> Iterator[Site]:
     """The web process, without a worker; its log is in `folder`."""
     running = Site(reserved_port(), folder)
-    running.start()
-    yield running
-    running.kill()
+    try:
+        running.start()
+        yield running
+    finally:
+        running.kill()
 
 
 @pytest.fixture
@@ -111,6 +114,7 @@ def open_tab(chromium: Browser, site: Site) -> Iterator[Callable[..., tuple[Page
             viewport={"width": width, "height": 844}, color_scheme="dark" if theme == "dark" else "light"
         )
         context.add_cookies([{"name": "django_language", "value": language, "url": site.url}])
+        context.set_default_timeout(WAIT_MS)
         contexts.append(context)
         page, notes = context.new_page(), Notes()
         page.on("console", lambda message: note_console(message, notes))

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from controlplane.base.models import Job, User
 from registry.models import Model
-from tests.browser.conftest import Site
+from tests.browser.conftest import WAIT_MS, Site
 from tests.races import a_race
 from tests.site import BACKEND, PAGES, furnish
 from tests.upstreams import Upstreams
@@ -179,6 +179,7 @@ def signed_in(chromium: Browser, site: Site, user: User) -> BrowserContext:
     client = Client()
     client.force_login(user, backend=BACKEND)
     context = chromium.new_context(viewport={"width": 1400, "height": 900}, bypass_csp=True)
+    context.set_default_timeout(WAIT_MS)
     context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": site.url}])
     return context
 

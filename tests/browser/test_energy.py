@@ -1,7 +1,6 @@
 """Energy and cost in a browser: axe finds nothing, nothing scrolls sideways, and prices are set by typing them."""
 
 import os
-import time
 from pathlib import Path
 
 import pytest
@@ -12,14 +11,14 @@ from routing.energy_tables import EnergyTariff
 from routing.models import Node
 from tests.browser.conftest import Site
 from tests.browser.test_axe import signed_in, violations
-from tests.routing.energy.own_devices import OwnDevices
+from tests.routing.energy.own_devices import OwnDevices, lately
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 
 def furnish_energy(owner: User) -> None:
     """Two devices of which one is busy, three models, and no price."""
-    own = OwnDevices(owner, float(int(time.time()) // 60 * 60 - 540))
+    own = OwnDevices(owner, lately())
     Node.objects.update(emulated=True)
     first, second = own.device("GPU-5f2c-0"), own.device("GPU-5f2c-1")
     for model, devices in (("chat-small", [first]), ("chat-large", [first, second]), ("vision", [second])):

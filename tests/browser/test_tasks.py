@@ -164,20 +164,23 @@ def test_key_with_limits(hand: Hand, site: Site) -> None:
     expect(hand.page.locator("#secret")).to_contain_text("pb-")
     hand.spent(clicks=4, keys=24)
     key = hand.page.locator("#secret").inner_text()
-    assert httpx.get(f"{site.url}/v1/models", headers={"Authorization": f"Bearer {key}"}).status_code == 200
+    assert httpx.get(f"{site.url}/v1/models", headers={"Authorization": f"Bearer {key}"}, timeout=20).status_code == 200
 
 
 def test_call_of_the_openai_sdk_is_found_by_its_id_and_tells_what_was_changed(
     hand: Hand, site: Site, ada: User
 ) -> None:
     key = callers.create(ada, "sdk", ["call"], callers.KeyLimits())[1]
-    until(lambda: httpx.get(f"{site.url}/v1/models", headers={"Authorization": f"Bearer {key}"}).is_success, 10)
+    until(
+        lambda: httpx.get(f"{site.url}/v1/models", headers={"Authorization": f"Bearer {key}"}, timeout=20).is_success,
+        40,
+    )
     client = openai.OpenAI(base_url=f"{site.url}/v1", api_key=key, max_retries=0, timeout=20)
     answer = client.chat.completions.with_raw_response.create(
         model="right", messages=[{"role": "user", "content": "Say hello."}], temperature=1.7
     )
     told = answer.headers["x-request-id"]
-    until(lambda: stored(told), 10)
+    until(lambda: stored(told), 40)
     hand.start()
     hand.press("Control+k")
     hand.paste(told)
@@ -211,7 +214,7 @@ def test_two_are_compared_in_the_playground_and_a_call_is_followed(hand: Hand, s
     expect(hand.page.locator("main")).not_to_contain_text("x-patchbay-adapted")
     link = hand.page.locator("[data-lane] [data-call]").last
     told = link.get_attribute("title") or ""
-    until(lambda: stored(told), 10)
+    until(lambda: stored(told), 40)
     hand.click(link)
     expect(hand.page.locator("#told-id")).to_have_text(told)
 
@@ -233,7 +236,7 @@ def test_forty_are_disabled_and_enabled_again(hand: Hand, site: Site) -> None:
     expect(undo).to_be_visible()
     assert set(Model.objects.filter(name__in=chosen).values_list("state", flat=True)) == {"disabled"}
     hand.click(undo)
-    until(lambda: not Model.objects.filter(name__in=chosen, state="disabled").count() > 8, 10)
+    until(lambda: not Model.objects.filter(name__in=chosen, state="disabled").count() > 8, 40)
     hand.spent(clicks=5, keys=0)
     after = dict(Model.objects.filter(name__in=chosen).values_list("name", "state"))
     assert {name for name, state in after.items() if state == "disabled"} == {
@@ -244,7 +247,7 @@ def test_forty_are_disabled_and_enabled_again(hand: Hand, site: Site) -> None:
 def test_revoked_key_is_refused_at_the_next_call(hand: Hand, site: Site, ada: User) -> None:
     name = "old app"
     headers = {"Authorization": f"Bearer {callers.create(ada, name, ['call'], callers.KeyLimits())[1]}"}
-    until(lambda: httpx.get(f"{site.url}/v1/models", headers=headers).is_success, 10)
+    until(lambda: httpx.get(f"{site.url}/v1/models", headers=headers, timeout=20).is_success, 40)
     hand.page.goto(f"{site.url}/keys")
     hand.start()
     hand.click(hand.page.locator("[data-rows] tr", has_text=name).get_by_role("button", name="Revoke"))
@@ -252,7 +255,7 @@ def test_revoked_key_is_refused_at_the_next_call(hand: Hand, site: Site, ada: Us
     hand.click("#confirm button[data-confirm-go]")
     expect(hand.page.locator(".toast")).to_contain_text("revoked")
     hand.spent(clicks=2, keys=14)
-    until(lambda: httpx.get(f"{site.url}/v1/models", headers=headers).status_code == 401, 10)
+    until(lambda: httpx.get(f"{site.url}/v1/models", headers=headers, timeout=20).status_code == 401, 40)
 
 
 def test_egress_list_and_a_second_person(hand: Hand, open_tab: Open, site: Site) -> None:

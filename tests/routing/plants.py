@@ -15,7 +15,7 @@ import httpx
 from controlplane.services.postgres import Postgres
 from controlplane.services.valkey import Valkey
 from tests.ports import reserved_port
-from tests.programs import Front
+from tests.programs import Front, waited_for_core
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -57,12 +57,12 @@ class Plant:
             store.process.wait(10)
 
     def start_web(self) -> float:
-        """Start the web process; the seconds until it answered a call's door."""
+        """Start the web process; the seconds until it answered a call's door, without those it waited for a core."""
         begun = time.monotonic()
         self.web = Front(self.port, self.data, self.environment)
         self.web.start()
         until(lambda: self.models() == 200, 90, self.log)
-        return time.monotonic() - begun
+        return time.monotonic() - begun - waited_for_core(self.web.gateway)
 
     def kill_web(self) -> None:
         """kill -9."""
@@ -85,18 +85,18 @@ class Plant:
 
     def ready(self) -> dict[str, Any]:
         """What /readyz says."""
-        told: dict[str, Any] = httpx.get(f"{self.url}/readyz", trust_env=False).json()
+        told: dict[str, Any] = httpx.get(f"{self.url}/readyz", trust_env=False, timeout=20).json()
         return told
 
     def fates(self) -> dict[str, int]:
         """Call records of this web process by fate."""
-        text = httpx.get(f"{self.url}/metrics", trust_env=False).text
+        text = httpx.get(f"{self.url}/metrics", trust_env=False, timeout=20).text
         lines = (line for line in text.splitlines() if line.startswith("patchbay_call_records_total{"))
         return {line.split('"')[1]: int(float(line.rsplit(" ", 1)[1])) for line in lines}
 
     def outstanding(self) -> int:
         """Calls that wait for an upstream or stream from one."""
-        text = httpx.get(f"{self.url}/metrics", trust_env=False).text
+        text = httpx.get(f"{self.url}/metrics", trust_env=False, timeout=20).text
         (line,) = (line for line in text.splitlines() if line.startswith("patchbay_calls_outstanding "))
         return int(float(line.rsplit(" ", 1)[1]))
 

@@ -37,7 +37,7 @@ class Running:
             )
         return self.process
 
-    def until(self, words: str, seconds: float = 90) -> str:
+    def until(self, words: str, seconds: float = 150) -> str:
         """Everything that was printed once `words` are in it."""
         assert self.process is not None
         deadline = time.monotonic() + seconds
@@ -60,10 +60,15 @@ class Running:
 
         Raises AssertionError if it does not run within 40 s.
         """
-        assert wait_for(lambda: alive(self.pids()[name]) is not None, 40), f"{name} does not run:\n{self.printed()}"
+        assert wait_for(lambda: self.living(name) != 0, 40), f"{name} does not run:\n{self.printed()}"
         pid = self.pids()[name]
         os.kill(pid, signal.SIGKILL)
         return pid
+
+    def living(self, name: str) -> int:
+        """The PID of the program `name`; 0 while it has ended and is not started again."""
+        pid = self.pids().get(name, 0)
+        return pid if pid and alive(pid) is not None else 0
 
     def came_back(self, name: str, pid: int) -> bool:
         """Whether the program `name`, which was `pid`, runs again under another PID."""
@@ -81,7 +86,7 @@ class Running:
         with urllib.request.urlopen(request, timeout=10) as answer:
             return answer.status, answer.read()
 
-    def everything_ended(self, pids: dict[str, int], seconds: float = 10) -> bool:
+    def everything_ended(self, pids: dict[str, int], seconds: float = 40) -> bool:
         """Whether none of `pids`, and no session of the database, lives on."""
         cluster = home.find(self.data / "postgres").cluster / "data"
         return wait_for(lambda: not any(map(alive, pids.values())) and not working_in(cluster), seconds)

@@ -48,7 +48,7 @@ async def statuses(plant: Plant, path: str, count: int, **options: Any) -> Count
 
 
 def test_c1_page_loads_keep_connections_bounded(plant: Plant) -> None:
-    with httpx.Client(base_url=plant.url, trust_env=False) as http:
+    with httpx.Client(base_url=plant.url, trust_env=False, timeout=20) as http:
         for _ in range(150):
             assert http.get("/sign-in", headers={"connection": "close"}).status_code == 200, plant.log()
     assert connections(plant) <= CAP

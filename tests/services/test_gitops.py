@@ -30,10 +30,10 @@ def endpoint(upstreams: Upstreams) -> Iterator[str]:
     """A practice model that really refuses what is outside its limits."""
     control = f"{upstreams.url}/control/m/{NUMBER}"
     rules = {"temperature": {"type": "float", "min": 0, "max": 2}, "max_tokens": {"type": "int", "min": 1}}
-    httpx.put(f"{control}/v", json={"parameters": rules}, trust_env=False).raise_for_status()
-    httpx.put(control, json={"current": "v"}, trust_env=False).raise_for_status()
+    httpx.put(f"{control}/v", json={"parameters": rules}, trust_env=False, timeout=20).raise_for_status()
+    httpx.put(control, json={"current": "v"}, trust_env=False, timeout=20).raise_for_status()
     yield f"{upstreams.url}/m/{NUMBER}"
-    httpx.put(control, json={"current": ""}, trust_env=False)
+    httpx.put(control, json={"current": ""}, trust_env=False, timeout=20)
 
 
 def until(done: Callable[[], bool], seconds: float) -> float:

@@ -129,7 +129,10 @@ def answers(name: str, port: int) -> bool:
     paths = {program(name)[probe]["httpGet"]["path"] for probe in program(name) if probe.endswith("Probe")}
     assert paths == {"/healthz", "/readyz"}
     try:
-        return all(httpx.get(f"http://127.0.0.1:{port}{path}", trust_env=False).status_code == 200 for path in paths)
+        return all(
+            httpx.get(f"http://127.0.0.1:{port}{path}", trust_env=False, timeout=20).status_code == 200
+            for path in paths
+        )
     except httpx.TransportError:
         return False
 
@@ -144,7 +147,7 @@ def test_gateway_and_console_answer_their_probes_and_pages_pass_through(tmp_path
     with (
         started("patchbay-console", tmp_path, places),
         started("patchbay-gateway", tmp_path, places) as running,
-        httpx.Client(base_url=f"http://127.0.0.1:{gateway}", trust_env=False) as browser,
+        httpx.Client(base_url=f"http://127.0.0.1:{gateway}", trust_env=False, timeout=20) as browser,
     ):
         assert wait_for(partial(answers, "patchbay-console", console), 40), log_of(tmp_path, "patchbay-console")
         assert wait_for(partial(answers, "patchbay-gateway", gateway), 40), log_of(tmp_path, "patchbay-gateway")

@@ -28,6 +28,18 @@ def running(tmp_path: Path) -> Iterator[Running]:
     one.end()
 
 
+@pytest.fixture(scope="module")
+def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A run for the tests that leave it as it was and then, in the order of this file, for those that kill in it."""
+    one = Running(tmp_path_factory.mktemp("run") / "data folder")
+    try:
+        one.begin()
+        one.until("Stop with Ctrl-C")
+        yield one
+    finally:
+        one.end()
+
+
 def test_a_first_run_is_ready_and_ctrl_c_leaves_nothing_behind(running: Running) -> None:
     supervisor = running.begin()
     printed = running.until("Stop with Ctrl-C")
@@ -50,11 +62,8 @@ def test_a_first_run_is_ready_and_ctrl_c_leaves_nothing_behind(running: Running)
     assert running.everything_ended(pids, seconds=0)
 
 
-def test_m1_an_address_that_a_caller_claims_is_not_believed(running: Running) -> None:
-    running.practice = 0
-    running.begin()
-    running.until("Stop with Ctrl-C")
-    with httpx.Client(base_url=f"http://127.0.0.1:{running.port}", trust_env=False) as browser:
+def test_m1_an_address_that_a_caller_claims_is_not_believed(started: Running) -> None:
+    with httpx.Client(base_url=f"http://127.0.0.1:{started.port}", trust_env=False, timeout=20) as browser:
         token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', browser.get("/sign-in").text)
         assert token is not None
         form = {"username": "ada", "password": "wrong", "csrfmiddlewaretoken": token[1]}
@@ -65,14 +74,13 @@ def test_m1_an_address_that_a_caller_claims_is_not_believed(running: Running) ->
     assert seen == [422] * 9 + [429] * 5
 
 
-def test_a_second_run_says_that_one_is_running(running: Running) -> None:
-    supervisor = running.begin()
-    running.until("is ready")
-    second = Running(running.data)
-    second.output = running.data.parent / "second.txt"
-    assert second.begin().wait(20) == 1
-    assert f"already runs from {running.data}: http://127.0.0.1:{running.port}" in second.printed()
-    assert f"kill {supervisor.pid}" in second.printed()
+def test_a_second_run_says_that_one_is_running(started: Running) -> None:
+    assert started.process is not None
+    second = Running(started.data)
+    second.output = started.data.parent / "second.txt"
+    assert second.begin().wait(60) == 1
+    assert f"already runs from {started.data}: http://127.0.0.1:{started.port}" in second.printed()
+    assert f"kill {started.process.pid}" in second.printed()
 
 
 def test_a_busy_port_is_named(running: Running) -> None:
@@ -80,67 +88,62 @@ def test_a_busy_port_is_named(running: Running) -> None:
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         other.bind(("127.0.0.1", running.port))
         other.listen()
-        assert running.begin().wait(20) == 1
+        assert running.begin().wait(60) == 1
     assert f"Port {running.port} on 127.0.0.1 is taken" in running.printed()
     assert f"PORT={running.port + 1} make run" in running.printed()
 
 
-def test_every_program_that_is_killed_comes_back(running: Running) -> None:
-    running.begin()
-    running.until("Stop with Ctrl-C")
-    for name in running.pids():
-        pid = running.killed(name)
-        running.until(f"{name} ended (signal SIGKILL); starting it again", 40)
-        assert running.came_back(name, pid), name
-    key = running.first_run()["api_key"]
-    assert wait_for(lambda: answers(running, key), 30)
-    assert wait_for(lambda: stored_models(running) == 5, 30)
+def test_every_program_that_is_killed_comes_back(started: Running) -> None:
+    for name in started.pids():
+        pid = started.killed(name)
+        started.until(f"{name} ended (signal SIGKILL); starting it again", 40)
+        assert started.came_back(name, pid), name
+    key = started.first_run()["api_key"]
+    assert wait_for(lambda: answers(started, key), 60)
+    assert wait_for(lambda: stored_models(started) == 5, 60)
 
 
-def test_killing_the_supervisor_ends_everything_and_the_next_run_recovers(running: Running) -> None:
-    running.begin()
-    running.until("Stop with Ctrl-C")
-    link, pids = running.first_run()["setup_link"], running.pids()
+def test_killing_the_supervisor_ends_everything_and_the_next_run_recovers(started: Running) -> None:
+    link, pids = started.first_run()["setup_link"], started.pids()
     for killed in ([], list(pids.values())):
-        assert running.process is not None
-        for pid in (running.process.pid, *killed):
+        assert started.process is not None
+        for pid in (started.process.pid, *killed):
             send(pid, signal.SIGKILL)
-        running.process.wait()
-        running.begin()
-        assert "5 unchanged" in running.until("Stop with Ctrl-C")
-        assert running.everything_ended(pids, seconds=0) or not set(pids.values()) & set(running.pids().values())
-        assert running.first_run()["setup_link"] == link
-        pids = running.pids()
+        started.process.wait()
+        started.begin()
+        assert "5 unchanged" in started.until("Stop with Ctrl-C")
+        assert started.everything_ended(pids, seconds=0) or not set(pids.values()) & set(started.pids().values())
+        assert started.first_run()["setup_link"] == link
+        pids = started.pids()
 
 
-def test_children_die_with_a_supervisor_that_nobody_starts_again(running: Running) -> None:
-    supervisor = running.begin()
-    running.until("Stop with Ctrl-C")
-    pids = running.pids()
-    supervisor.kill()
-    supervisor.wait()
-    assert running.everything_ended(pids)
+def test_children_die_with_a_supervisor_that_nobody_starts_again(started: Running) -> None:
+    assert started.process is not None
+    pids = started.pids()
+    started.process.kill()
+    started.process.wait()
+    assert started.everything_ended(pids)
 
 
-@pytest.mark.parametrize("what", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_it_ends_with_the_make_that_started_it(running: Running, tmp_path: Path, what: signal.Signals) -> None:
+def test_it_ends_with_the_make_that_started_it(running: Running, tmp_path: Path) -> None:
     recipe = " ".join(COMMAND) + " --under-make"
     (tmp_path / "Makefile").write_text(f"run:\n\t@exec {recipe}\n")
     running.practice = 0
-    make = running.begin("make", "-f", str(tmp_path / "Makefile"), "run")
-    running.until("Stop with Ctrl-C")
-    pids = running.pids()
-    make.send_signal(what)
-    make.wait(20)
-    assert running.everything_ended(pids)
-    assert wait_for(lambda: "everything is stopped" in running.printed(), 20)
+    for what in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+        make = running.begin("make", "-f", str(tmp_path / "Makefile"), "run")
+        running.until("Stop with Ctrl-C")
+        pids = running.pids()
+        make.send_signal(what)
+        make.wait(60)
+        assert running.everything_ended(pids), what
+        assert wait_for(lambda: "everything is stopped" in running.printed(), 20), what
 
 
 def test_a_program_that_cannot_start_shows_its_own_words(running: Running, tmp_path: Path) -> None:
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "uvicorn.py").write_text("raise SystemExit('no uvicorn today')\n")
     supervisor = running.begin("env", f"PYTHONPATH={tmp_path / 'broken'}", *COMMAND)
-    assert supervisor.wait(60) == 1
+    assert supervisor.wait(150) == 1
     assert "console ended with exit code 1" in running.printed()
     assert "no uvicorn today" in running.printed()
 

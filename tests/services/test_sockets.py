@@ -12,6 +12,7 @@ import pytest
 
 from controlplane.services.place import from_environment
 from controlplane.services.ports import LOOPBACK, Ports, answers, free_port, is_free, listen, listen_at
+from tests.ports import reserved_port
 
 
 @contextmanager
@@ -54,7 +55,7 @@ def test_an_answer_counts_if_it_begins_as_expected_however_it_is_cut(tmp_path: P
 
 
 def test_nobody_there_is_no_answer(tmp_path: Path) -> None:
-    assert not answers(free_port())
+    assert not answers(reserved_port())
     assert not answers(tmp_path / "none.sock")
     (tmp_path / "file").touch()
     assert not answers(tmp_path / "file")

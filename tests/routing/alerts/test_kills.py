@@ -22,7 +22,7 @@ def test_firing_and_resolved_are_told_once_each_though_the_worker_is_killed_in_b
 
     def killed_when(reached: Callable[[], bool], *hot: str) -> None:
         worker = start_celery(*WORKER)
-        until(lambda: bool(fleet.send_hot(*hot)) and reached(), 40)
+        until(lambda: bool(fleet.send_hot(*hot)) and reached(), 60)
         kill(worker)
 
     killed_when(Alert.objects.filter(state="pending").exists, "GPU-01")

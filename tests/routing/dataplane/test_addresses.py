@@ -23,7 +23,7 @@ BEARER = [(b"authorization", b"Bearer pb-x")]
 )
 async def test_slashes_too_many_are_served(path: str) -> None:
     async with serving(answering()) as upstream, gateway_for([model_row("org/m", upstream.port)]) as g:
-        async with httpx.AsyncClient(trust_env=False) as http:
+        async with httpx.AsyncClient(trust_env=False, timeout=20) as http:
             key = {"authorization": f"Bearer {KEY}"}
             answer = await http.post(f"{g.url}{path}", json={**CHAT, "model": "org/m"}, headers=key)
             assert (answer.status_code, answer.json()["model"]) == (200, "org/m")

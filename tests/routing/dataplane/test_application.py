@@ -104,7 +104,7 @@ async def test_a_key_and_a_model_made_now_are_called_now_and_the_record_arrives_
             return CallRecord.objects.filter(model="m", status=200, prompt_tokens=5).exists()
 
         await until(stored)
-        async with httpx.AsyncClient(base_url=url, trust_env=False) as http:
+        async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=20) as http:
             ready = await http.get("/readyz")
             assert (ready.status_code, ready.json()["status"]) == (200, "ready"), ready.text
             assert (await http.get("/healthz")).json() == {"status": "ok"}
@@ -147,7 +147,7 @@ async def test_the_console_tells_of_the_fleet_only_to_a_gateway_of_this_site() -
 
 async def test_programs_are_answered_in_json_and_pages_and_the_rest_api_answer_no_other_origin() -> None:
     page = {"origin": "https://app.example"}
-    async with web() as url, httpx.AsyncClient(base_url=url, trust_env=False) as http:
+    async with web() as url, httpx.AsyncClient(base_url=url, trust_env=False, timeout=20) as http:
         for path in ("/chat/completions", "//v1/chat/completions/", "/v1", "/v1/v1/embeddings", "/responses"):
             answer = await http.post(url + path, json={})
             assert answer.headers["content-type"] == "application/json", path
@@ -172,7 +172,7 @@ async def test_a_revoked_key_stops_working() -> None:
         await sync_to_async(callers.revoke)(actor, row.pk)
         answers = [0]
         while answers[-1] != 401:
-            async with httpx.AsyncClient(trust_env=False) as http:
+            async with httpx.AsyncClient(trust_env=False, timeout=20) as http:
                 answer = await http.get(f"{url}/v1/models", headers={"authorization": f"Bearer {secret}"})
             answers.append(answer.status_code)
             assert len(answers) < 2000
@@ -191,7 +191,7 @@ async def test_with_both_stores_away_a_start_serves_the_last_good_copy_and_says_
             await sdk.chat.completions.create(model="m", messages=MESSAGES)
         monkeypatch.setattr(settings, "REDIS_URL", "redis://127.0.0.1:1/0")
         monkeypatch.setattr("routing.rows.Rows.read", _away)
-        async with web() as url, httpx.AsyncClient(base_url=url, trust_env=False) as http:
+        async with web() as url, httpx.AsyncClient(base_url=url, trust_env=False, timeout=20) as http:
             sdk = openai.AsyncOpenAI(base_url=f"{url}/v1", api_key=secret, max_retries=0, timeout=10)
             assert (await sdk.chat.completions.create(model="m", messages=MESSAGES)).model == "m"
             with pytest.raises(openai.InternalServerError) as caught:
@@ -212,7 +212,7 @@ def _away(self: object, known: int | None) -> None:
 
 
 async def test_low_health_and_metrics_answer_under_names_of_this_site_and_addresses_alone(static_files: None) -> None:
-    async with web() as base, httpx.AsyncClient(base_url=base, trust_env=False) as http:
+    async with web() as base, httpx.AsyncClient(base_url=base, trust_env=False, timeout=20) as http:
         for path in ("/metrics", "/readyz", "/healthz"):
             for host in ("localhost", "127.0.0.1:8000", "10.1.2.3:8000", "[::1]:8000"):
                 assert (await http.get(path, headers={"host": host})).status_code == 200

@@ -86,7 +86,7 @@ async def test_h8_without_descriptors_the_recorder_fails_and_afterwards_no_recor
         plant.valkey.process.wait(10)
         for _ in range(5):
             assert (await call(plant))[0] == 200
-        await asyncio.to_thread(until, lambda: plant.fates()["spooled"] >= 5, 15, plant.log)
+        await asyncio.to_thread(until, lambda: plant.fates()["spooled"] >= 5, 40, plant.log)
         assert (await http.get("/readyz")).json()["status"] == "degraded"
         async with asyncio.timeout(20):
             # A connection that was open a moment ago leaves a free descriptor, so the limit follows.
@@ -95,5 +95,5 @@ async def test_h8_without_descriptors_the_recorder_fails_and_afterwards_no_recor
                 await asyncio.sleep(0.1)
         resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
         await asyncio.to_thread(plant.valkey.start)
-        await asyncio.to_thread(until, lambda: plant.drained() == 5, 30, plant.log)
-        await asyncio.to_thread(until, lambda: plant.ready()["status"] == "ready", 30, plant.log)
+        await asyncio.to_thread(until, lambda: plant.drained() == 5, 40, plant.log)
+        await asyncio.to_thread(until, lambda: plant.ready()["status"] == "ready", 40, plant.log)

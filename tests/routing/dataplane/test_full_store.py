@@ -33,12 +33,12 @@ async def test_c4_a_full_valkey_fails_no_call_and_loses_no_record(plant: Plant) 
         store.config_set("maxmemory", "1")
         assert [(await call(plant))[0] for _ in range(5)] == [200] * 5
         assert [(await call(plant, key=limited))[0] for _ in range(5)] == [200] * 5
-        await asyncio.to_thread(until, lambda: plant.fates()["spooled"] == 10, 15, plant.log)
+        await asyncio.to_thread(until, lambda: plant.fates()["spooled"] == 10, 40, plant.log)
         told = await asyncio.to_thread(plant.ready)
         assert told["status"] == "degraded"
         assert any("spooled on disk" in reason for reason in told["reasons"])
         assert any("Redis does not count calls" in reason for reason in told["reasons"])
         store.config_set("maxmemory", MEMORY)
-        await asyncio.to_thread(until, lambda: plant.drained() == 10, 30, plant.log)
-        await asyncio.to_thread(until, lambda: plant.ready()["status"] == "ready", 30, plant.log)
+        await asyncio.to_thread(until, lambda: plant.drained() == 10, 40, plant.log)
+        await asyncio.to_thread(until, lambda: plant.ready()["status"] == "ready", 40, plant.log)
         assert plant.fates()["dropped"] == 0

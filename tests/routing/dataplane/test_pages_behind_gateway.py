@@ -31,7 +31,7 @@ def plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plant]:
         assert made.web is not None
         made.web.kill("console")
         made.web.start()
-        until(lambda: page(made).status_code == 200, 30, made.log)
+        until(lambda: page(made).status_code == 200, 60, made.log)
         yield made
     finally:
         made.stop()
@@ -139,7 +139,7 @@ def test_a_killed_console_costs_no_call_and_its_page_comes_back(plant: Plant) ->
     assert page(plant).json()["error"]["code"] == "console_away"
     assert plant.models() == 200
     plant.web.start()
-    until(lambda: page(plant).status_code == 200, 30, plant.log)
+    until(lambda: page(plant).status_code == 200, 60, plant.log)
 
 
 async def test_a_gateway_that_is_asked_to_end_records_the_calls_in_flight(plant: Plant) -> None:
@@ -152,9 +152,9 @@ async def test_a_gateway_that_is_asked_to_end_records_the_calls_in_flight(plant:
         os.kill(gateway.pid, signal.SIGTERM)
         with suppress(ConnectionError):
             assert b"[DONE]" not in await reader.read()
-        assert await asyncio.to_thread(gateway.wait, 10) == 0
+        assert await asyncio.to_thread(gateway.wait, 40) == 0
         writer.close()
     plant.web.start()
-    until(lambda: plant.models() == 200, 30, plant.log)
+    until(lambda: plant.models() == 200, 60, plant.log)
     assert await asyncio.to_thread(plant.drained) == before + 1
     assert not list(Path(plant.data / "spool").glob("*.calls"))

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -10,6 +11,7 @@ from contextlib import asynccontextmanager
 import psutil
 import pytest
 
+from tests.programs import waited_for_core
 from tests.registry.transports.faults import Peer
 from tests.routing.plants import Plant, until
 from tests.routing.upstreams import CHUNKED, DONE, JSON, chunk, completion, event
@@ -147,11 +149,11 @@ async def test_killed_stores_cost_known_callers_nothing_and_no_record_is_lost(pl
             fates[name] for name in ("delivered", "spooled")
         )
 
-    await asyncio.to_thread(until, delivered, 15, plant.log)
+    await asyncio.to_thread(until, delivered, 40, plant.log)
     fates = plant.fates()
     assert (fates["dropped"], fates["spooled"] > 0) == (0, True)
     assert await asyncio.to_thread(plant.drained) == fates["recorded"] == load.seen.total() + 1
-    await asyncio.to_thread(until, lambda: plant.ready()["status"] == "ready", 10, plant.log)
+    await asyncio.to_thread(until, lambda: plant.ready()["status"] == "ready", 40, plant.log)
     assert plant.models("pb-never-seen") == 401
 
 
@@ -168,7 +170,7 @@ async def test_a_start_without_stores_serves_within_five_seconds_and_says_degrad
         assert any("PostgreSQL has not been read" in words for words in told["reasons"])
         assert (await call(plant, key="pb-never-seen"))[0] == 503
         await asyncio.to_thread(plant.start_stores)
-        await asyncio.to_thread(until, lambda: plant.ready()["status"] == "ready", 10, plant.log)
+        await asyncio.to_thread(until, lambda: plant.ready()["status"] == "ready", 40, plant.log)
 
 
 async def test_a_killed_web_process_fails_its_own_calls_only(plant: Plant) -> None:
@@ -207,7 +209,7 @@ async def test_slow_readers_of_long_streams_cost_bounded_memory(plant: Plant) ->
         finally:
             for _, writer in readers:
                 writer.transport.abort()
-        await asyncio.to_thread(until, lambda: plant.outstanding() == 0, 30, plant.log)
+        await asyncio.to_thread(until, lambda: plant.outstanding() == 0, 40, plant.log)
     growth = (after - before) / STREAMS
     assert growth <= MEGABYTE, f"{growth / MEGABYTE:.2f} MB a stream"
 
@@ -216,11 +218,14 @@ async def test_slow_readers_of_long_streams_cost_bounded_memory(plant: Plant) ->
 async def test_an_upstream_that_hangs_is_ended_within_its_limit_and_a_second(
     plant: Plant, model: str, stream: bool
 ) -> None:
+    assert plant.web is not None
+    busy = (os.getpid(), plant.web.gateway)
     async with upstream(plant):
-        begun = time.monotonic()
+        begun, waited = time.monotonic(), waited_for_core(*busy)
         status, answer = await call(plant, model, stream)
         seconds = time.monotonic() - begun
-        assert LIMIT <= seconds <= LIMIT + 1
+        assert seconds >= LIMIT
+        assert seconds - (waited_for_core(*busy) - waited) <= LIMIT + 1
         assert status == (200 if model == "stalling" else 504)
         assert f"Model '{model}'".encode() in answer
         assert b"[DONE]" not in answer

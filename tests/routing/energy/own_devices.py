@@ -1,6 +1,7 @@
 """A small installation with devices of its own: models placed on them, what they draw, and calls at chosen times."""
 
 import math
+import time
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -20,6 +21,13 @@ from routing.samples.readings import Observed, SourceReading
 
 GB = 10**9
 Watts = Callable[[float], float]
+
+
+def lately() -> float:
+    """A minute about nine minutes ago; before midnight if that came since: what a test sums up is of one day (UTC)."""
+    now = int(time.time())
+    begun, midnight = now // 60 * 60 - 540, now // 86_400 * 86_400
+    return float(begun if begun >= midnight else midnight - 900)
 
 
 class OwnDevices:

@@ -25,7 +25,7 @@ from tests.routing.scraping.exporters import body, exporting, exposition
 from tests.routing.scraping.test_watch import dcgm
 from tests.workers import until
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow, pytest.mark.timeout(300)]
 Person = Callable[..., User]
 
 
@@ -47,6 +47,11 @@ def rows(source: int) -> list[tuple[int, int]]:
         return told
 
 
+def told_of() -> set[str]:
+    """Every subject that an endpoint is known to tell of. Its first frame may come a moment later."""
+    return {subject for told in TelemetryEndpoint.objects.values_list("tells_of", flat=True) for subject in told}
+
+
 KINDS = ["dcgm-4.2", "amd-1.4-prefixed", "ascend-6.0", "vllm-0.11", "sglang-0.5", "tgi-3.3", "triton-2.60"]
 
 
@@ -58,12 +63,12 @@ def test_every_kind_from_its_exporter_to_the_latest_values_history_and_inventory
             kind = name.partition("-")[0]
             made[kind] = add(name, exporter.url, kind=kind, interval_s=0.5, emulated=kind == "amd")
         collect()
-        until(lambda: set(states().values()) == {EndpointState.WELL}, 20)
-        until(lambda: Device.objects.count() == 6, 10)
+        until(lambda: set(states().values()) == {EndpointState.WELL}, 40)
+        until(lambda: Device.objects.count() == 6, 40)
+        until(lambda: told_of() <= known().keys(), 40)
         found = known()
     for row in TelemetryEndpoint.objects.all():
         assert row.tells_of, row.name
-        assert set(row.tells_of) <= found.keys()
         assert all(found[subject].values and found[subject].age_s < 30 for subject in row.tells_of)
     assert set(Device.objects.values_list("uuid", flat=True)) <= found.keys()
     assert set(Device.objects.values_list("vendor", flat=True)) == {"nvidia", "amd", "ascend"}
@@ -80,22 +85,22 @@ def test_the_table_is_followed_a_source_vanishes_and_comes_back_and_a_node_is_re
     collect()
     with exporting(body(dcgm("node-a", 2))) as exporter:
         row = add("a", exporter.url, interval_s=0.5)
-        until(lambda: states() == {"a": EndpointState.WELL}, 20)
-        until(lambda: Device.objects.filter(node__name="node-a").count() == 2, 10)
+        until(lambda: states() == {"a": EndpointState.WELL}, 40)
+        until(lambda: Device.objects.filter(node__name="node-a").count() == 2, 40)
         exporter.answer = body(dcgm("node-a", 1))
-        until(lambda: list(Device.objects.filter(state="gone").values_list("uuid", flat=True)) == ["GPU-1"], 10)
+        until(lambda: list(Device.objects.filter(state="gone").values_list("uuid", flat=True)) == ["GPU-1"], 40)
         exporter.answer = body(dcgm("node-a", 2))
-        until(lambda: not Device.objects.filter(state="gone").exists(), 10)
+        until(lambda: not Device.objects.filter(state="gone").exists(), 40)
         number = Node.objects.get().pk
         exporter.answer = body(dcgm("node-b", 2))
-        until(lambda: list(Node.objects.values_list("pk", "name")) == [(number, "node-b")], 10)
-    until(lambda: states() == {"a": EndpointState.UNREACHABLE}, 10)
+        until(lambda: list(Node.objects.values_list("pk", "name")) == [(number, "node-b")], 40)
+    until(lambda: states() == {"a": EndpointState.UNREACHABLE}, 40)
     assert "cannot be reached" in endpoints.get(person("viewer"), row.pk).complaints[0]
     assert not Device.objects.filter(state="gone").exists()
     with exporting(body(dcgm("node-b", 2)), exporter.port) as back:
         until(lambda: states() == {"a": EndpointState.WELL}, 40)
         endpoints.edit(person("engineer"), row.pk, {"enabled": False})
-        until(lambda: time.monotonic() - back.asked_at > 1.5, 10)
+        until(lambda: time.monotonic() - back.asked_at > 1.5, 40)
         endpoints.edit(person("engineer"), row.pk, {"enabled": True})
         asked = back.asked
         assert until(lambda: back.asked > asked, 10) < 4
@@ -105,10 +110,11 @@ def test_two_exporters_of_one_device_count_once_and_the_page_says_which(add: Add
     with exporting(body(dcgm("node-a", 2))) as one, exporting(body(dcgm("node-z", 2, GPU_TEMP=90))) as other:
         add("one", one.url, interval_s=0.5)
         collect()
-        until(lambda: Device.objects.count() == 2, 20)
+        until(lambda: Device.objects.count() == 2, 40)
         add("other", other.url, interval_s=0.5)
-        until(lambda: states().get("other") == EndpointState.COMPLAINING, 10)
+        until(lambda: states().get("other") == EndpointState.COMPLAINING, 40)
         assert "is told of by one as well" in TelemetryEndpoint.objects.get(name="other").complaints[0]
+        until(lambda: "GPU-0" in known(), 40)
         assert known()["GPU-0"].values["temperature_celsius"] == 40
         assert set(Device.objects.values_list("node__name", flat=True)) == {"node-a"}
 
@@ -120,9 +126,9 @@ def test_another_collector_takes_over_and_no_sample_counts_twice(
     with exporting(body(dcgm("node-a", 2))) as exporter:
         row = add("a", exporter.url, interval_s=0.5)
         first = collect()
-        until(lambda: exporter.asked > 2, 20)
+        until(lambda: exporter.asked > 2, 40)
         second = collect()
-        until(lambda: exporter.asked > 8, 20)
+        until(lambda: exporter.asked > 8, 40)
         store.keep()
         assert rows(row.pk)[0][1] == 0
         first.send_signal(ending)
@@ -130,7 +136,7 @@ def test_another_collector_takes_over_and_no_sample_counts_twice(
         asked = exporter.asked
         assert until(lambda: exporter.asked > asked + 1, 15) < 10
         assert second.poll() is None
-        until(lambda: store.keep() > 0, 10)
+        until(lambda: store.keep() > 0, 40)
     with connection.cursor() as cursor:
         cursor.execute(
             "select count(*), count(distinct at) from telemetry_second where source = %s", [f"endpoint:{row.pk}"]
@@ -147,12 +153,12 @@ def test_while_redis_is_away_frames_wait_and_none_is_lost(add: Add, collect: Col
     with exporting(body(dcgm("node-a", 1))) as exporter:
         add("a", exporter.url, interval_s=0.5)
         collect(REDIS_URL=valkey.url)
-        until(lambda: exporter.asked > 3, 20)
+        until(lambda: exporter.asked > 3, 40)
         valkey.launch()
         try:
             valkey.wait_ready()
             client = redis.Redis.from_url(valkey.url)
-            until(lambda: cast(int, client.xlen(redis_names.TELEMETRY)) > 5, 15)
+            until(lambda: cast(int, client.xlen(redis_names.TELEMETRY)) > 5, 40)
             messages = cast(list[tuple[bytes, dict[bytes, bytes]]], client.xrange(redis_names.TELEMETRY))
             found = [decode(fields[b"f"]) for _, fields in messages]
         finally:

@@ -141,7 +141,7 @@ def version(upstreams: Upstreams, name: str, most: int) -> str:
     """The address of one version of an emulated model, which takes at most this many for `top_k`."""
     rules = {"top_k": {"type": "int", "min": 1, "max": most}, "max_tokens": {}, "temperature": {}}
     address = f"{upstreams.url}/control/m/{NUMBER}/{name}"
-    assert httpx.put(address, json={"parameters": rules}, trust_env=False).status_code == 200
+    assert httpx.put(address, json={"parameters": rules}, trust_env=False, timeout=20).status_code == 200
     return f"{upstreams.url}/m/{NUMBER}@{name}"
 
 

@@ -33,7 +33,7 @@ def contract(upstreams: Upstreams) -> Iterator["Contract"]:
     found = Contract(f"{upstreams.url}/control/m/{NUMBER}", f"{upstreams.url}/m/{NUMBER}")
     yield found
     found.set({})
-    httpx.put(found.control, json={"current": ""}, trust_env=False)
+    httpx.put(found.control, json={"current": ""}, trust_env=False, timeout=20)
 
 
 class Contract:
@@ -43,8 +43,10 @@ class Contract:
         self.control, self.endpoint = control, endpoint
 
     def set(self, rules: dict[str, Any]) -> None:
-        assert httpx.put(f"{self.control}/v", json={"parameters": rules}, trust_env=False).status_code == 200
-        assert httpx.put(self.control, json={"current": "v"}, trust_env=False).status_code == 200
+        assert (
+            httpx.put(f"{self.control}/v", json={"parameters": rules}, trust_env=False, timeout=20).status_code == 200
+        )
+        assert httpx.put(self.control, json={"current": "v"}, trust_env=False, timeout=20).status_code == 200
 
 
 def spec(contract: Contract, params: Any = None, **more: Any) -> dict[str, Any]:
