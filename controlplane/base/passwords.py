@@ -24,7 +24,12 @@ Made = TypeVar("Made")
 _room = threading.BoundedSemaphore(AT_MOST)
 
 
-_thread = ThreadPoolExecutor(1, thread_name_prefix="passwords", initializer=partial(step_back, NICENESS))
+def _own_thread() -> ThreadPoolExecutor:
+    """A thread that steps back: on Linux niceness is a thread's own."""
+    return ThreadPoolExecutor(1, thread_name_prefix="passwords", initializer=partial(step_back, NICENESS))
+
+
+_thread = _own_thread()
 
 
 class BoundedArgon2(Argon2PasswordHasher):
