@@ -148,7 +148,7 @@ class _Builder:
         self.documents += 1
         if self.documents > 1 and not self.dialect.later_documents:
             raise YamlInvalid(
-                Sentence("the file holds several YAML documents; put all models in one list"), line_of(event), "---"
+                Sentence("the file holds several YAML documents; put everything in one"), line_of(event), "---"
             )
 
     def scalar(self, event: Any) -> None:

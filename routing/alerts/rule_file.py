@@ -173,11 +173,14 @@ def name_of(value: Any) -> str:
 
 
 def _expr(value: Any) -> str:
-    text = " ".join(value.split()) if isinstance(value, str) else ""
+    expected = Sentence("a condition such as temperature_celsius > 85")
+    if not isinstance(value, str):
+        raise RuleUnfit(expected)
+    text = " ".join(value.split())
     try:
         parse(text)
     except ExpressionInvalid as error:
-        raise RuleUnfit(Sentence("a condition such as temperature_celsius > 85"), message_of(error)) from error
+        raise RuleUnfit(expected, message_of(error)) from error
     return text
 
 

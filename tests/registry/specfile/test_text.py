@@ -121,7 +121,7 @@ def test_keys_that_differ_only_in_quotes_are_one() -> None:
 @pytest.mark.parametrize(
     ("text", "line", "given", "sentence"),
     [
-        ("a: 1\n---\nb: 2", 2, "---", "the file holds several YAML documents; put all models in one list"),
+        ("a: 1\n---\nb: 2", 2, "---", "the file holds several YAML documents; put everything in one"),
         ("a: &x 1", 1, "&x", "the anchor &x is not accepted; write the value out"),
         ("a:\n  - &y [1]", 2, "&y", "the anchor &y is not accepted; write the value out"),
         ("a:\n- *x", 2, "*x", "the alias *x is not accepted; write the value out"),

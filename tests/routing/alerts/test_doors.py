@@ -43,6 +43,7 @@ def test_a_rule_is_added_changed_switched_off_and_removed(api: Client) -> None:
     ("body", "code", "words"),
     [
         ({**RULE, "expr": "temperature_celsius >"}, "expr", "at character 22: found the end"),
+        ({**RULE, "expr": 85}, "expr", "expr is 85; expected a condition such as temperature_celsius > 85"),
         ({**RULE, "for": "soon"}, "for", "a duration such as 60s"),
         ({**RULE, "labels": {"kind": "x"}}, "labels", "labels without kind"),
         ({**RULE, "annotations": {"summary": "{{ if }}"}}, "annotations", "as its only places"),
