@@ -1,6 +1,6 @@
 """What the compiler produces: an Adapter, one Operation a task."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Self
@@ -43,8 +43,11 @@ def segment(name: str) -> str:
 class StreamDecoder(Interface):
     """Turns upstream stream bytes into SSE for the caller. One instance a stream; memory is constant and capped."""
 
-    def feed(self, data: bytes) -> Fragment:
-        """Take the next upstream bytes, cut anywhere."""
+    def feed(self, data: bytes, parts: Sequence[bytes] = ()) -> Fragment:
+        """Take the next upstream bytes, cut anywhere; `parts` are the same as the upstream cut them, if that is known.
+
+        They only save work: nothing that is said of an answer may depend on them.
+        """
 
     def close(self) -> Fragment:
         """Take the end of the upstream's body. Carries a failure if the end mark is missing."""

@@ -145,8 +145,12 @@ class Connection(asyncio.BufferedProtocol):
     def _add_body(self) -> None:
         """Hand over the body's bytes of one read together: a stream may have hundreds of chunks in it."""
         self._silent = 0
-        if self._response is not None:
-            self._response.add(b"".join(self._body))
+        if self._response is None:
+            pass
+        elif len(self._body) == 1:
+            self._response.add(self._body[0])
+        else:
+            self._response.add(b"".join(self._body), tuple(self._body))
         self._body.clear()
 
     def on_message_begin(self) -> None:

@@ -1,7 +1,7 @@
 """One answer being read from an upstream, and the failures of its transport."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -86,6 +86,7 @@ class Response:
         "gather",
         "headers",
         "origin",
+        "parts",
         "ready",
         "started_body",
         "status",
@@ -99,6 +100,7 @@ class Response:
         self._limits = limits
         self._loop = loop
         self._pieces: list[bytes] = []
+        self.parts: Sequence[bytes] = ()
         self._waiter: Signal | None = None
         self._inflate: Decompressor | None = None
         self._limit = limits.stream
@@ -116,7 +118,10 @@ class Response:
             await self._more()
 
     async def read_some(self) -> bytes:
-        """Body bytes that have arrived, at least one; b"" at the end of a whole body. Raises Failure."""
+        """Body bytes that have arrived, at least one; b"" at the end of a whole body. Raises Failure.
+
+        `parts` are then the same as the upstream cut them, if that is known. Whoever read them lets go of them.
+        """
         while not self._pieces:
             if self.failure is not None:
                 raise self.failure
@@ -133,6 +138,7 @@ class Response:
         """The first pieces, together no more than the high water mark, at least one."""
         if len(self._pieces) == 1:
             return self._pieces.pop()
+        self.parts = ()
         count, size = len(self._pieces), self.buffered
         while count > 1 and size > self._limits.high_water:
             count -= 1
@@ -143,7 +149,7 @@ class Response:
 
     async def read(self) -> bytes:
         """The whole body, up to the body cap. Raises Failure for a truncated, damaged or too large one."""
-        self.gather = True
+        self.gather, self.parts = True, ()
         self._limit = self._limits.body
         if self._source is not None:
             self._source.resume()
@@ -168,10 +174,12 @@ class Response:
         """Take status and headers as complete."""
         self.ready, self._inflate = True, inflate
 
-    def add(self, data: bytes) -> None:
-        """Take body bytes from the connection."""
+    def add(self, data: bytes, parts: Sequence[bytes] = ()) -> None:
+        """Take body bytes from the connection. Their parts are kept only for a reader that waits for them now."""
         self.started_body = True
+        self.parts = parts if self._waiter is not None and not self.gather else ()
         if self._inflate is not None:
+            self.parts = ()
             try:
                 data = self._inflate.feed(data)
             except DecompressionRefused as error:

@@ -237,7 +237,8 @@ async def _relay(call: Call, decoder: StreamDecoder, response: Response, to: Ans
     while True:
         data = await response.read_some()
         ended = not data
-        fragment = decoder.close() if ended else decoder.feed(data)
+        fragment = decoder.close() if ended else decoder.feed(data, response.parts)
+        response.parts = ()
         del data
         call.usage = fragment.usage or call.usage
         call.tokens += fragment.tokens

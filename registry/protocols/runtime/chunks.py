@@ -16,6 +16,8 @@ DATA = b"data: "
 PLAIN_START, PLAIN_JOINT, PLAIN_END = b"data: {", b"}\n\ndata: {", b"}\n\n"
 UNSURE = (b'"error"', b'"abort"')
 """What an event that is no plain chunk may hold: an error of some kind, or a reason to break off."""
+STRANGERS = 4
+"""How many parts of what was read may be none of a run, on either side of it."""
 TEMPLATE_BYTES = 2048
 """The longest chunk that a template is made of: each open stream keeps one."""
 _TEXT = re.compile(rb'"(?:content|text|reasoning_content|reasoning|arguments)": ?"((?:[^"\\\n]|\\.)*)"')
@@ -110,10 +112,11 @@ def template_of(data: bytes, renamed: Callable[[bytes], bytes]) -> ChunkTemplate
     return ChunkTemplate(before, after, renamed(before), renamed(after), choice.index, choice.adds(), without.adds())
 
 
-def run_of(template: ChunkTemplate, data: bytes) -> ChunkRun | None:
+def run_of(template: ChunkTemplate, data: bytes, parts: Sequence[bytes] = ()) -> ChunkRun | None:
     """The events of `template` in `data`, from the first to the last; None if there is none, or another between them.
 
-    Whether `data` has the start of an event where the run begins is for the reader of events to say.
+    Whether `data` has the start of an event where the run begins is for the reader of events to say. `parts` are
+    `data` as the upstream cut it: often an event each, which need not be looked for then.
     """
     before, after = template.before, template.after
     start = data.find(before)
@@ -127,23 +130,48 @@ def run_of(template: ChunkTemplate, data: bytes) -> ChunkRun | None:
     stop = _end(template, data, last) or last
     if stop == start:
         return None
-    first, size = start + len(before), stop - start - len(joint)
     if found < 0:
-        texts = [data[first : first + size]]
+        texts: list[bytes] | None = [data[start + len(before) : stop - len(after)]]
     else:
-        # Splitting at the long joint would cost twice as much as splitting at a short one and comparing.
-        events = data[start + len(PLAIN_START) : stop - len(PLAIN_END)].split(PLAIN_JOINT)
-        texts = list(map(itemgetter(slice(len(before) - len(PLAIN_START), len(PLAIN_END) - len(after))), events))
-        together = joint.join(texts)
-        if len(together) != size or not data.startswith(together, first):
-            return None
-    if not are_texts(texts):
+        texts = _texts(template, data, (start, stop), parts)
+    if texts is None or not are_texts(texts):
         return None
     empty = texts.count(b"")
     tokens = (len(texts) - empty) * template.with_text + empty * template.without
     texts[0] = template.callers_before + texts[0]
     texts[-1] += template.callers_after
     return ChunkRun(start, stop, (template.callers_after + template.callers_before).join(texts), tokens)
+
+
+def _texts(template: ChunkTemplate, data: bytes, place: tuple[int, int], parts: Sequence[bytes]) -> list[bytes] | None:
+    """The texts of the events at `place`, if they are all of `template`."""
+    before, after = template.before, template.after
+    start, stop = place
+    joint, first = after + before, start + len(before)
+    size = stop - start - len(joint)
+    inner = _between(parts, start, len(data) - stop)
+    if inner:
+        texts = list(map(itemgetter(slice(len(before), -len(after))), inner))
+        together = joint.join(texts)
+        if len(together) == size and data.startswith(together, first):
+            return texts
+    # Splitting at the long joint would cost twice as much as splitting at a short one and comparing.
+    events = data[start + len(PLAIN_START) : stop - len(PLAIN_END)].split(PLAIN_JOINT)
+    texts = list(map(itemgetter(slice(len(before) - len(PLAIN_START), len(PLAIN_END) - len(after))), events))
+    together = joint.join(texts)
+    return texts if len(together) == size and data.startswith(together, first) else None
+
+
+def _between(parts: Sequence[bytes], start: int, rest: int) -> Sequence[bytes]:
+    """The parts after the first `start` bytes and before the last `rest`; none if they are cut elsewhere."""
+    first, last = 0, len(parts)
+    while start > 0 and first < STRANGERS and first < last:
+        start -= len(parts[first])
+        first += 1
+    while rest > 0 and len(parts) - last < STRANGERS and first < last:
+        last -= 1
+        rest -= len(parts[last])
+    return parts[first:last] if start == rest == 0 else ()
 
 
 def _end(template: ChunkTemplate, data: bytes, start: int) -> int:

@@ -4,7 +4,7 @@ Labels lie: proxies and small servers send events as text/plain, and whole answe
 whole answer is told as a stream of one chunk.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from msgspec.json import Decoder, encode
@@ -40,10 +40,10 @@ class Opening:
         self.stream: StreamDecoder | None = None
         self.document = self.over = False
 
-    def feed(self, data: bytes) -> Fragment:
+    def feed(self, data: bytes, parts: Sequence[bytes] = ()) -> Fragment:
         """Take the next upstream bytes, cut anywhere. Never raises."""
         if self.stream is not None:
-            return self.stream.feed(data)
+            return self.stream.feed(data, parts)
         if self.over:
             return Fragment()
         begun = data if self.held else data.lstrip(BLANK)
@@ -52,7 +52,7 @@ class Opening:
         self.document = self.document or begun[0] in DOCUMENT
         if not self.document:
             self.stream = self.open(self.context)
-            return self.stream.feed(begun)
+            return self.stream.feed(begun, parts)
         self.held += begun
         if len(self.held) > MAX_MESSAGE:
             self.over = True

@@ -73,22 +73,22 @@ class SpliceStream:
         self.tokens = 0
         self.done = self.over = False
 
-    def feed(self, data: bytes) -> Fragment:
+    def feed(self, data: bytes, parts: Sequence[bytes] = ()) -> Fragment:
         """Take the next upstream bytes, cut anywhere. Never raises."""
         if self.over:
             return Fragment()
         if len(self.heard) < 500:
             self.heard += data[:500]
-        run = self.alike(data)
+        run = self.alike(data, parts)
         return self.mixed(data) if run is None else self.around(run, data)
 
-    def alike(self, data: bytes) -> ChunkRun | None:
+    def alike(self, data: bytes, parts: Sequence[bytes]) -> ChunkRun | None:
         """A run of chunks in `data` that are equal but for their texts."""
-        run = None if self.template is None else run_of(self.template, data)
+        run = None if self.template is None else run_of(self.template, data, parts)
         if run is None and self.lessons:
             self.lessons -= 1
             self.template = template_of(data, partial(MODEL.sub, self.escaped)) or self.template
-            run = None if self.template is None else run_of(self.template, data)
+            run = None if self.template is None else run_of(self.template, data, parts)
         return run
 
     def around(self, run: ChunkRun, data: bytes) -> Fragment:

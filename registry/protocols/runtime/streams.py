@@ -67,7 +67,7 @@ class ChunkStream:
         self.over = False
         self.heard = b""
 
-    def feed(self, data: bytes) -> Fragment:
+    def feed(self, data: bytes, parts: Sequence[bytes] = ()) -> Fragment:
         """Take the next upstream bytes, cut anywhere. Never raises."""
         if len(self.heard) < 500:
             self.heard += data[:500]

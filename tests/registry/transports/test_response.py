@@ -53,6 +53,20 @@ async def test_a_reader_waits_for_bytes() -> None:
     assert await asyncio.wait_for(waiting, 1) == b"a"
 
 
+async def test_the_upstreams_cuts_are_kept_for_a_reader_that_waits_and_for_no_other() -> None:
+    made, _ = opened()
+    made.add(b"ab", (b"a", b"b"))
+    assert (await made.read_some(), made.parts) == (b"ab", ())
+    for more, parts in (((), (b"c", b"d")), ((b"ef",), ())):
+        waiting = asyncio.create_task(made.read_some())
+        await asyncio.sleep(0)
+        made.add(b"cd", (b"c", b"d"))
+        for data in more:
+            made.add(data)
+        made.wake()
+        assert (await asyncio.wait_for(waiting, 1), made.parts) == (b"cd" + b"".join(more), parts)
+
+
 async def test_no_more_than_the_mark_is_handed_over_at_once() -> None:
     made, source = opened(high_water=10)
     for _ in range(5):

@@ -1,6 +1,7 @@
 """Chunks that come together mean the same as chunks that come a byte at a time, whatever their texts hold."""
 
 import json
+import re
 from itertools import pairwise
 from typing import Any
 
@@ -45,11 +46,13 @@ def test_alike_chunks_are_one_run(key: str, compact: bool) -> None:
     template = template_of(events, renamed)
     assert template is not None
     first, last = chunk(key, "", compact, finish="stop"), chunk(key, "", compact, usage={"prompt_tokens": 1})
-    run = run_of(template, first + events + last + DONE)
-    assert run is not None
-    assert (run.start, run.stop) == (len(first), len(first + events))
-    assert run.output == renamed(events)
-    assert run.tokens == sum(item.adds() for event in events.split(b"\n\n")[:-1] for item in choices(event))
+    whole = first + events + last + DONE
+    for parts in ((), by_event(whole), [whole], [whole[:9], whole[9:]], [b"x"] * len(whole)):
+        run = run_of(template, whole, parts)
+        assert run is not None
+        assert (run.start, run.stop) == (len(first), len(first + events))
+        assert run.output == renamed(events)
+        assert run.tokens == sum(item.adds() for event in events.split(b"\n\n")[:-1] for item in choices(event))
 
 
 def choices(event: bytes) -> Any:
@@ -113,7 +116,13 @@ def test_a_burst_means_what_its_bytes_mean(data: st.DataObject) -> None:
         body[data.draw(st.integers(0, len(body) - 1))] = data.draw(st.sampled_from(b'"\\\n\r{}:, xe\xff\x00'))
     places = [0, *sorted(data.draw(st.lists(st.integers(0, len(body)), max_size=3))), len(body)]
     pieces = [bytes(body[start:stop]) for start, stop in pairwise(places)]
-    quick, slow = Heard(pieces), Heard([bytes([byte]) for byte in body])
-    assert quick.output == slow.output
-    assert (quick.finished, quick.usage, quick.tokens) == (slow.finished, slow.usage, slow.tokens)
-    assert [(one.code, one.message) for one in quick.failures] == [(one.code, one.message) for one in slow.failures]
+    slow = Heard([bytes([byte]) for byte in body])
+    for quick in (Heard(pieces), Heard(pieces, parted=by_event)):
+        assert quick.output == slow.output
+        assert (quick.finished, quick.usage, quick.tokens) == (slow.finished, slow.usage, slow.tokens)
+        assert [(one.code, one.message) for one in quick.failures] == [(one.code, one.message) for one in slow.failures]
+
+
+def by_event(piece: bytes) -> list[bytes]:
+    """A piece as most servers cut it: an event a part."""
+    return [part for part in re.split(rb"(?<=\n\n)", piece) if part]

@@ -1,6 +1,7 @@
 """OpenAI's own streams: the grammar of server-sent events, keep-alives, and when an answer is whole."""
 
 import json
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -28,12 +29,14 @@ def said(text: str | None = None, finish: Any = None, index: int = 0, **more: An
 
 
 class Heard:
-    """What a caller hears of a stream."""
+    """What a caller hears of a stream, of whose pieces `parted` says how the upstream cut them."""
 
-    def __init__(self, pieces: list[bytes], **context: Any) -> None:
+    def __init__(
+        self, pieces: list[bytes], parted: Callable[[bytes], Sequence[bytes]] = lambda piece: (), **context: Any
+    ) -> None:
         assert OPERATION.decoder is not None
         stream = OPERATION.decoder(CallContext("public-1", "req-1", 1, **context))
-        fragments = [*(stream.feed(piece) for piece in pieces), stream.close()]
+        fragments = [*(stream.feed(piece, parted(piece)) for piece in pieces), stream.close()]
         self.output = b"".join(item.output for item in fragments)
         self.failures: list[Failure] = [item.failure for item in fragments if item.failure is not None]
         self.finished = any(item.finished for item in fragments)
