@@ -97,7 +97,15 @@ class Connection(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         """asyncio: so many bytes were read."""
-        self.data_received(self._room[:nbytes])
+        turn = self._turn
+        if turn is None:
+            self.data_received(self._room[:nbytes])
+            return
+        turn.gather()
+        try:
+            self.data_received(self._room[:nbytes])
+        finally:
+            turn.gathered()
 
     def data_received(self, data: bytes | memoryview) -> None:
         """Bytes from the upstream."""

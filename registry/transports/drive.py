@@ -5,6 +5,7 @@ leaves, a future blocks by `_asyncio_future_blocking`. A Signal may be awaited b
 """
 
 import asyncio
+import time
 from asyncio import _enter_task, _leave_task
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator
@@ -14,6 +15,8 @@ from typing import Any
 _enter: Any = _enter_task
 _leave: Any = _leave_task
 Waker = Callable[[Any], object]
+QUIET_SECONDS = 20e-6
+"""After so long without a turn, what one socket brings needs not wait for others': there are none."""
 
 
 class Signal:
@@ -80,13 +83,16 @@ class Turn:
     """What is done together at the end of a turn of the loop, stage by stage: calls go on, bytes leave, the rest.
 
     Doing one stage for all calls, then the next, keeps each stage's code warm; and if several callers are one process,
-    only the first write must wake it.
+    only the first write must wake it. A call that is alone does not pay for that: what it waits for is done at once.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """`loop` runs the drives."""
         self.loop = loop
-        self._planned = False
+        self._planned = self._gathering = self._gathered = False
+        self._ended = 0.0
+        # As the loop calls it: what it raises is told by the loop, not by the socket whose bytes were taken.
+        self._at_once = asyncio.Handle(self._run, (), loop)
         self._drives: deque[Drive] = deque()
         self._writes: deque[Callable[[], None]] = deque()
         self._last: deque[Callable[[], None]] = deque()
@@ -106,14 +112,31 @@ class Turn:
         self._last.append(work)
         self._plan()
 
+    def gather(self) -> None:
+        """A socket's bytes are about to be taken: what they bring on waits for `gathered`."""
+        self._gathering = True
+
+    def gathered(self) -> None:
+        """They were taken: go on at once if nothing else went on just now, else at the end of the loop's turn."""
+        self._gathering = False
+        if not self._gathered:
+            return
+        self._gathered = False
+        if time.perf_counter() - self._ended < QUIET_SECONDS or asyncio.current_task(self.loop) is not None:
+            self.loop.call_soon(self._run)
+        else:
+            self._at_once._run()
+
     def _plan(self) -> None:
         if not self._planned:
             self._planned = True
-            self.loop.call_soon(self._run)
+            if self._gathering:
+                self._gathered = True
+            else:
+                self.loop.call_soon(self._run)
 
     def _run(self) -> None:
         """One turn. A defect in one of many is told by the loop, and the others go on in another turn."""
-        self._planned = False
         try:
             while self._drives:
                 self._drives.popleft().step()
@@ -122,6 +145,8 @@ class Turn:
             while self._last:
                 self._last.popleft()()
         finally:
+            self._planned = False
+            self._ended = time.perf_counter()
             if self._drives or self._writes or self._last:
                 self._plan()
 

@@ -78,6 +78,13 @@ class CallerProtocol(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """asyncio: bytes from the caller."""
+        self.turn.gather()
+        try:
+            self._take(data)
+        finally:
+            self.turn.gathered()
+
+    def _take(self, data: bytes) -> None:
         if self._lingers_until or self.closed:
             self._drop(len(data))
             return

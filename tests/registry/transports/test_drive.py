@@ -156,3 +156,66 @@ async def test_a_turn_lets_calls_go_on_then_bytes_leave_then_does_the_rest() -> 
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert seen == ["call", "bytes", "bytes", "record"]
+
+
+async def on_the_loop(work: Callable[[], object]) -> None:
+    """Do `work` as a socket's callback does, outside any task."""
+    done = asyncio.Event()
+
+    def run() -> None:
+        work()
+        done.set()
+
+    asyncio.get_running_loop().call_soon(run)
+    await done.wait()
+
+
+async def test_what_a_socket_brings_a_quiet_loop_is_done_at_once_and_in_a_busy_one_with_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("registry.transports.drive.QUIET_SECONDS", 5.0)
+    turn, seen = Turn(asyncio.get_running_loop()), []
+
+    async def work(number: int) -> None:
+        seen.append(f"call {number}")
+        turn.write(lambda: seen.append(f"bytes {number}"))
+
+    def bring(number: int) -> None:
+        turn.gather()
+        turn.resume(Drive(work(number), turn, lambda drive: None))
+        turn.gathered()
+        seen.append(f"taken {number}")
+
+    def all_three() -> None:
+        for number in range(3):
+            bring(number)
+
+    await on_the_loop(all_three)
+    while len(seen) < 9:
+        await asyncio.sleep(0)
+    assert seen[:3] == ["call 0", "bytes 0", "taken 0"]
+    assert seen[-4:] == ["call 1", "call 2", "bytes 1", "bytes 2"]
+
+    seen.clear()
+    bring(9)  # in a task, in which no drive may go on
+    assert seen == ["taken 9"]
+    while len(seen) < 3:
+        await asyncio.sleep(0)
+
+
+async def test_a_defect_that_is_met_at_once_is_told_by_the_loop_and_not_to_the_socket() -> None:
+    loop = asyncio.get_running_loop()
+    told: list[BaseException] = []
+    loop.set_exception_handler(lambda _, context: told.append(context["exception"]))
+    turn = Turn(loop)
+
+    async def broken() -> None:
+        raise ValueError("a defect")
+
+    def bring() -> None:
+        turn.gather()
+        turn.resume(Drive(broken(), turn, lambda drive: None))
+        turn.gathered()
+
+    await on_the_loop(bring)
+    assert [str(error) for error in told] == ["a defect"]
