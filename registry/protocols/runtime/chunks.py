@@ -119,6 +119,11 @@ def run_of(template: ChunkTemplate, data: bytes, parts: Sequence[bytes] = ()) ->
     `data` as the upstream cut it: often an event each, which need not be looked for then.
     """
     before, after = template.before, template.after
+    if len(data) <= TEMPLATE_BYTES and data.startswith(before) and data.endswith(after):
+        text = data[len(before) : -len(after)]
+        if len(data) >= len(before) + len(after) and are_texts([text]):
+            tokens = int(template.with_text if text else template.without)
+            return ChunkRun(0, len(data), template.callers_before + text + template.callers_after, tokens)
     start = data.find(before)
     if start >= 0 and not _end(template, data, start):
         start = data.find(before, start + 1)

@@ -21,18 +21,21 @@ Paths = Sequence[str | tuple[str, ...]]
 def first(data: Any, paths: Sequence[str]) -> Any:
     """The first value found at one of the dotted `paths`; None if none is. Digits index lists."""
     for path in paths:
-        found = data
-        for part in _parts(path):
-            if isinstance(found, dict):
-                found = found.get(part)
-            elif isinstance(found, list) and part.isdigit() and len(part) < 6 and int(part) < len(found):
-                found = found[int(part)]
-            else:
-                found = None
-                break
+        found = _at(data, path)
         if found is not None:
             return found
     return None
+
+
+def _at(found: Any, path: str) -> Any:
+    for part in _parts(path):
+        if isinstance(found, dict):
+            found = found.get(part)
+        elif isinstance(found, list) and part.isdigit() and len(part) < 6 and int(part) < len(found):
+            found = found[int(part)]
+        else:
+            return None
+    return found
 
 
 @lru_cache(4096)
@@ -63,8 +66,8 @@ def usage_of(data: Any, paths: UsagePaths) -> Usage | None:
 def _sum(data: Any, paths: Paths) -> int | None:
     total: int | None = None
     for path in paths:
-        value = first(data, (path,) if isinstance(path, str) else path)
-        if is_count(value):
+        value = _at(data, path) if isinstance(path, str) else first(data, path)
+        if value is not None and is_count(value):
             total = int(value) + (total or 0)
     return total
 

@@ -47,6 +47,7 @@ ENVELOPE = frozenset(
 )
 
 
+NOTHING = Fragment()
 decode = Decoder().decode
 
 
@@ -93,7 +94,7 @@ class SpliceStream:
 
     def around(self, run: ChunkRun, data: bytes) -> Fragment:
         """The fragment of `data`: what comes before the run, the run, and what comes after it."""
-        before = self.mixed(data[: run.start]) if run.start else Fragment()
+        before = self.mixed(data[: run.start]) if run.start else NOTHING
         if self.over:
             return before
         index = 0 if self.template is None else self.template.index
@@ -101,7 +102,7 @@ class SpliceStream:
             return joined(before, self.mixed(data[run.start :]))
         self.seen.add(index)
         self.tokens += run.tokens
-        here = Fragment(before.output + run.output, tokens=before.tokens + run.tokens)
+        here = Fragment(before.output + run.output, None, None, False, before.tokens + run.tokens)
         return here if run.stop == len(data) else joined(here, self.mixed(data[run.stop :]))
 
     def mixed(self, data: bytes) -> Fragment:
