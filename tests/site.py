@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from controlplane.base.models import Job, User
 from registry.access import callers, credentials
-from registry.models import Model, Release
+from registry.models import Model, Release, ReleaseAlias
 from routing.alerts import rules
 from routing.alerts.models import Alert, AlertMessage, AlertReceiver, Silence
 from routing.models import CallRecord
@@ -194,7 +194,9 @@ def furnish_alerts() -> None:
 def furnish_sources(model: Model) -> None:
     """A watched source with two scans, a finding, and an end in sight."""
     now = timezone.now()
-    Model.objects.filter(pk=model.pk).update(deprecated_at=now, sunset_at=now + timedelta(days=40))
+    Model.objects.filter(pk=model.pk).update(
+        deprecated_at=now, sunset_at=now + timedelta(days=40), upstream_sunset_at=now + timedelta(days=20)
+    )
     source = Source.objects.create(
         name="weights", kind="huggingface", location="org/model", model=model, due_at=now + timedelta(days=9),
         revision="ab" * 20, state_reason="the hub answered 502: bad gateway",
@@ -222,6 +224,7 @@ def furnish_updates(model: Model, owner: User) -> None:
     spec = spec_of(model)
     spec["params"] = {"temperature": {"type": "float", "default": 0.7, "range": [0, 1]}}
     release = Release.objects.create(model=model, number=2, spec=spec, digest="c" * 64)
+    ReleaseAlias.objects.create(name="old-chat", release=model.release)
     hurt = {
         "key_id": 1,
         "name": "support bot",

@@ -13,6 +13,9 @@ from controlplane.base.messages import Sentence
 from controlplane.base.refusals import Conflict, Invalid, Missing
 from registry.catalog import releases, verbs
 from registry.models import Model, ModelState, Release, ReleaseAlias
+from registry.specfile import values
+from registry.specfile.errors import Findings
+from registry.specfile.rules import PUBLIC_NAME
 
 MOST_ALIASES = 100
 MOST_OFFERED = 500
@@ -35,7 +38,7 @@ def set_alias(actor: Any, name: str, alias: str, number: int, *, request_id: str
     release = _release(model, number)
     if alias == model.name:
         raise Invalid("alias", Sentence("{alias} is the model's own name; choose another", alias=repr(alias)))
-    releases.checked_spec({**release.spec, "aliases": [alias]})
+    _nameable(release, alias)
     before = ReleaseAlias.objects.filter(name=alias).select_related("release").first()
     if before is None and ReleaseAlias.objects.filter(release__model=model).count() >= MOST_ALIASES:
         raise Invalid("too_many", Sentence("a model has at most {most} aliases of releases", most=MOST_ALIASES))
@@ -95,6 +98,18 @@ def restore(actor: Any, name: str, number: int, *, request_id: str = "") -> Mode
     if served.state == ModelState.PROBING:
         verbs.enqueue_probe(actor, [model.pk], model.name)
     return served
+
+
+def _nameable(release: Release, alias: str) -> None:
+    """Raises Invalid if `alias` is no name, or is one of another model."""
+    findings = Findings()
+    values.name(alias, ("alias",), findings, PUBLIC_NAME)
+    if findings:
+        raise Invalid("alias", findings[0].message)
+    try:
+        releases.checked_spec({**release.spec, "aliases": [alias]})
+    except Invalid as refusal:
+        raise Invalid("alias", refusal.detail[0]["message"], refusal.detail) from refusal
 
 
 def _locked(actor: Any, name: str) -> Model:

@@ -146,6 +146,7 @@ def states(model: Model, job: Job, race: Job) -> Iterator[tuple[str, Reach]]:
     yield from ((address, at_rest) for address in PAGES)
     for tab in ("overview", "parameters", "adapter", "calls", "releases", "audit"):
         yield f"/models/{model.name}?tab={tab}", at_rest
+    yield f"/models/{model.name}?tab=releases&before=1&after=2", at_rest
     yield from ((address, at_rest) for address in (f"/edit/{model.name}", f"/jobs/{job.pk}", f"/routing/lab/{race.pk}"))
     review = f"/reviews/{Update.objects.get(state='review').pk}"
     yield from ((review, at_rest), (review, open_dialog("approve")), (review, open_dialog("reject")))

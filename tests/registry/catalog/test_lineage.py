@@ -143,6 +143,7 @@ def test_aliases_are_made_moved_and_deleted_on_the_page(engineer: User, visitor:
     assert "/aliases/" not in seen
     wrong = browser.post("/aliases/set/m", {"alias": "a b", "release": "1"})
     text = wrong.content.decode()
+    assert "alias is &#x27;a b&#x27;; expected 1 to 200 of the characters" in text
     assert (wrong.status_code, 'value="a b"' in text, 'aria-describedby="alias-problem"' in text) == (422, True, True)
     assert browser.post("/aliases/set/m", {"alias": "x", "release": "9"}).status_code == 404
     browser.post("/aliases/delete/m", {"alias": "m-stable"})
