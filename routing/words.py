@@ -76,6 +76,8 @@ FAMILIES: dict[str, dict[str, str | Promise]] = {
         "node.uncordon": _("node uncordoned"),
         "node.remove": _("node removed"),
         "node.discover": _("devices discovered"),
+        "replica.load": _("a model is loaded there"),
+        "replica.leave": _("a model has left"),
         "device.add": _("device added"),
         "device.edit": _("device corrected"),
         "device.trust": _("corrections of a device taken back"),

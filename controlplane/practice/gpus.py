@@ -61,15 +61,18 @@ def register(actor: User, note: Path, address: str, models: int, devices: int) -
     return True
 
 
-def seat(actor: access.Actor, note: Path) -> str:
-    """Write down which practice models sit where, once the collector has discovered the devices; what was done."""
+def seat(actor: access.Actor, note: Path, within: float = DISCOVERED_WITHIN) -> str:
+    """Write down which practice models sit where, once the collector has discovered the devices; what was done.
+
+    It waits so many seconds for the collector, and is to be called again if that was too short.
+    """
     given = read(note)
     if not given or given.get("seated"):
         return ""
     models, devices = int(given["models"]), int(given["devices"])
     nodes = rack(devices)
-    if not _discovered(nodes):
-        return f"the emulated GPUs were not discovered within {DISCOVERED_WITHIN:g} s; the next run tries again"
+    if not _discovered(nodes, within):
+        return f"the emulated GPUs were not discovered within {within:g} s; models are seated on them once they are"
     _label(actor, nodes)
     seats = list(_seats(models, devices))
     try:
@@ -122,10 +125,10 @@ def _withdraw(actor: access.Actor, kept: set[str]) -> None:
         verbs.remove(Node, actor, node.pk)
 
 
-def _discovered(nodes: Iterable[EmulatedNode]) -> bool:
-    """Whether every device is in the inventory; waits a while for it."""
+def _discovered(nodes: Iterable[EmulatedNode], within: float) -> bool:
+    """Whether every device is in the inventory; waits so many seconds for it."""
     wanted = {one.uuid for node in nodes for one in node.devices}
-    deadline = time.monotonic() + DISCOVERED_WITHIN
+    deadline = time.monotonic() + within
     while Device.objects.filter(uuid__in=wanted).count() < len(wanted):
         if time.monotonic() > deadline:
             return False

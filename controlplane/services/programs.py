@@ -91,6 +91,11 @@ def callers(place: Place) -> Program:
     return Program("practice-callers", _module("controlplane.practice.traffic", *own, *sizes), lambda: True)
 
 
+def operator(place: Place) -> Program:
+    """The practice operator (emulated): it seats the practice models, and moves them from drained devices to others."""
+    return Program("practice-operator", place.manage("furnish", "--follow"), lambda: True)
+
+
 def practice_specs(place: Place, port: int) -> tuple[str, ...]:
     """Command line that prints the practice fleet's spec file."""
     return (*practice(place, port).command, "--specs")

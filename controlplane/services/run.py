@@ -162,7 +162,10 @@ def _furnish(supervisor: Supervisor) -> None:
     if place.practice_traffic:
         supervisor.begin([programs.callers(place)])
         console.step(f"practice callers (emulated): {place.practice_traffic} calls a second (PRACTICE_TRAFFIC)")
-    if place.practice_gpus and supervisor.finish(place.manage("furnish", "--seat"), place.log("furnish"), console.step):
+    if not place.practice_gpus:
+        return
+    if supervisor.finish(place.manage("furnish", "--seat"), place.log("furnish"), console.step):
         log = place.log("furnish.errors")
         console.step(f"the practice models were not seated on the GPUs. The end of {log}:")
         console.plain(tail(log))
+    supervisor.begin([programs.operator(place)])

@@ -7,7 +7,7 @@ from collections import defaultdict
 from datetime import timedelta
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from controlplane.base import events, revision
@@ -24,14 +24,19 @@ SETTLED = timedelta(seconds=10)
 """So long gateways may take to learn that a replica leaves, and records of calls to arrive."""
 
 
+def left() -> QuerySet[Placement]:
+    """What is placed on devices that are drained or gone, by themselves, with their node, or with the whole device."""
+    there = Q(device__state__in=LEFT) | Q(device__parent__state__in=LEFT) | Q(device__node__held=DeviceState.DRAINING)
+    return Placement.objects.filter(there)
+
+
 @transaction.atomic
 def follow() -> int:
     """Let replicas leave devices that are drained or gone, and stay again where they are back. How many changed.
 
     Call it in the transaction that changes the devices.
     """
-    there = Q(device__state__in=LEFT) | Q(device__parent__state__in=LEFT) | Q(device__node__held=DeviceState.DRAINING)
-    leaving = Placement.objects.filter(there).values("replica")
+    leaving = left().values("replica")
     rows, now = StoredReplica.objects.all(), timezone.now()
     begun = rows.filter(state=ReplicaState.WARM, pk__in=leaving).update(
         state=ReplicaState.DRAINING, changed_at=now, state_reason=Sentence("its device is drained or gone")

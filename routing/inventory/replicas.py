@@ -89,6 +89,26 @@ def place(replica_id: int, shares: Mapping[int, int]) -> None:
 
 
 @transaction.atomic
+def succeed(old_id: int, new_id: int) -> None:
+    """Let a replica take the endpoint of another, which has left its devices and is no more."""
+    endpoint = StoredReplica.objects.values_list("endpoint", flat=True).get(pk=old_id)
+    forget(old_id)
+    StoredReplica.objects.filter(pk=new_id).update(endpoint=endpoint)
+
+
+def forget(replica_id: int) -> None:
+    """Remove a replica, whatever it holds: it is no more."""
+    StoredReplica.objects.filter(pk=replica_id).delete()
+    events.publish(TOPIC, {"replica": replica_id})
+
+
+def explain(replica_id: int, reason: str) -> None:
+    """Say why a replica is in its state, if that is news."""
+    if StoredReplica.objects.filter(pk=replica_id).exclude(state_reason=reason).update(state_reason=reason):
+        events.publish(TOPIC, {"replica": replica_id})
+
+
+@transaction.atomic
 def settle(seats: Sequence[ReplicaSeat]) -> None:
     """Write down hundreds of seats that are taken already, instead of those that these models had anywhere.
 

@@ -33,8 +33,7 @@ def engineer(person: Callable[..., User]) -> User:
 
 @pytest.fixture
 def note(tmp_path: Path, settings: object, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the run keeps what it did; every address may be reached, and nobody waits long."""
-    monkeypatch.setattr(gpus, "DISCOVERED_WITHIN", 0.0)
+    """Where the run keeps what it did; every address may be reached."""
     monkeypatch.setattr(endpoints, "_check_egress", lambda place: None)
     return tmp_path / "practice-gpus.json"
 
@@ -101,10 +100,10 @@ def test_the_key_of_the_practice_callers_is_made_once_and_not_again_when_it_was_
 def test_models_sit_where_the_emulator_runs_them_and_everything_says_emulated(engineer: User, note: Path) -> None:
     plug_in()
     gpus.register(engineer, note, ADDRESS, MODELS, 64)
-    assert "not discovered" in gpus.seat(engineer, note)
+    assert "not discovered" in gpus.seat(engineer, note, 0.0)
     assert not Placement.objects.exists()
     discover(64)
-    said = gpus.seat(engineer, note)
+    said = gpus.seat(engineer, note, 0.0)
     assert "64 devices on 8 nodes" in said
     assert "emulated" in said
     held: dict[tuple[str, str], int] = {}
@@ -120,7 +119,7 @@ def test_models_sit_where_the_emulator_runs_them_and_everything_says_emulated(en
     told = load(exchange.export(engineer)).value
     assert [node["emulated"] for node in told["nodes"]] == [True] * 8
     assert {source["emulated"] for source in told["telemetry"]} == {True}
-    assert gpus.seat(engineer, note) == ""
+    assert gpus.seat(engineer, note, 0.0) == ""
 
 
 def test_another_size_takes_the_seats_anew_and_none_takes_everything_away(engineer: User, note: Path) -> None:
@@ -129,7 +128,7 @@ def test_another_size_takes_the_seats_anew_and_none_takes_everything_away(engine
         assert gpus.register(engineer, note, ADDRESS, MODELS, devices)
         assert not Placement.objects.exists()
         discover(devices)
-        gpus.seat(engineer, note)
+        gpus.seat(engineer, note, 0.0)
         assert Device.objects.count() == devices
         assert Placement.objects.values("device").distinct().count() > devices / 3
     mine = verbs.add_node(engineer, {"name": "mine"})
@@ -143,10 +142,10 @@ def test_another_port_moves_the_exporters_and_leaves_devices_in_peace(engineer: 
     plug_in()
     gpus.register(engineer, note, ADDRESS, MODELS, 16)
     discover(16)
-    gpus.seat(engineer, note)
+    gpus.seat(engineer, note, 0.0)
     before = list(listing.devices(engineer).values_list("pk", flat=True))
     gpus.register(engineer, note, "127.0.0.1:9001", MODELS, 16)
     assert all("9001" in url for url in TelemetryEndpoint.objects.values_list("url", flat=True))
-    gpus.seat(engineer, note)
+    gpus.seat(engineer, note, 0.0)
     assert list(listing.devices(engineer).values_list("pk", flat=True)) == before
     assert Placement.objects.exists()

@@ -108,7 +108,7 @@ def test_a_storm_of_calls_warms_the_devices_of_its_model_and_no_others(running: 
     assert all(spent > 500 for spent in energy.values())
 
 
-def test_a_device_that_vanishes_in_the_middle_of_a_call_breaks_nothing_and_is_told(running: Running) -> None:
+def test_a_device_that_vanishes_in_the_middle_of_a_call_breaks_nothing_and_its_models_move(running: Running) -> None:
     hot = seating(MODELS, DEVICES).hot
     number = next(one for one in hot if emulated(one).type == "llm")
     device = hot[number][0]
@@ -127,6 +127,13 @@ def test_a_device_that_vanishes_in_the_middle_of_a_call_breaks_nothing_and_is_to
         assert wait_for(lambda: told(running)[device.uuid]["state"] == "gone", 20)
         answered.result()
     assert [uuid for uuid, row in told(running).items() if row["state"] == "gone"] == [device.uuid]
-    assert [one["model"] for one in told(running)[device.uuid]["placements"]] == [emulated(number).name]
+    name = emulated(number).name
+    assert wait_for(lambda: name not in {one["model"] for one in told(running)[device.uuid]["placements"]}, 90)
     happen(gone=False)
     assert wait_for(lambda: told(running)[device.uuid]["state"] == "ready", 20)
+    new = [uuid for uuid, row in told(running).items() if name in {one["model"] for one in row["placements"]}]
+    with ThreadPoolExecutor(1) as caller:
+        answered = caller.submit(call, running, name)
+        assert wait_for(lambda: all(values(running)[uuid]["utilization_ratio"] > 0 for uuid in new), 20)
+        assert values(running)[device.uuid]["utilization_ratio"] == 0
+        answered.result()

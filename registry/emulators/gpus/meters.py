@@ -4,11 +4,10 @@ A call runs on every device of its model, from its arrival until its last byte, 
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
 
 import msgspec
 
-from registry.emulators.gpus.rack import EmulatedDevice
+from registry.emulators.gpus.residence import Group
 from registry.emulators.roster import token_bytes
 
 SLOTS = 16
@@ -29,7 +28,7 @@ class DeviceMeter(msgspec.Struct):
 class EmulatedCall(msgspec.Struct, frozen=True):
     """A call that runs: model, tokens of its prompt and of its answer, when it began, and how long it will take.
 
-    `first_s` is the time to its first token, `lasts_s` to its last.
+    `first_s` is the time to its first token, `lasts_s` to its last. It ends on the `devices` that it began on.
     """
 
     model: int
@@ -38,6 +37,7 @@ class EmulatedCall(msgspec.Struct, frozen=True):
     began: float
     first_s: float
     lasts_s: float
+    devices: Group = ()
 
     def told(self, now: float) -> int:
         """How many tokens of its answer are written."""
@@ -61,10 +61,9 @@ class EngineMeter(msgspec.Struct):
 
 
 class CallMeters:
-    """The meters of a fleet in which models sit on devices as `hot` says. Times are seconds of one monotonic clock."""
+    """The meters of a fleet. Times are seconds of one monotonic clock."""
 
-    def __init__(self, hot: Mapping[int, tuple[EmulatedDevice, ...]]) -> None:
-        self._hot = hot
+    def __init__(self) -> None:
         self.devices: defaultdict[int, DeviceMeter] = defaultdict(DeviceMeter)
         self.engines: defaultdict[int, EngineMeter] = defaultdict(EngineMeter)
 
@@ -83,7 +82,7 @@ class CallMeters:
         written = call.written if now >= call.began + call.lasts_s else call.told(now)
         engine.written_tokens += written
         engine.request_s += now - call.began
-        for device in self._hot.get(call.model, ()):
+        for device in call.devices:
             self.devices[device.number].tokens += call.prompt + written
 
     def device(self, number: int, now: float) -> DeviceMeter:
@@ -101,11 +100,10 @@ class CallMeters:
         engine.queue_s += max(0, len(engine.calls) - SLOTS) * max(0.0, now - engine.since)
         engine.since = now
         engine.cache_bytes += cache
-        sits_on = self._hot.get(call.model, ())
-        for device in sits_on:
+        for device in call.devices:
             meter = _up_to(self.devices[device.number], now)
             meter.running += by
-            meter.cache_bytes += cache // len(sits_on)
+            meter.cache_bytes += cache // len(call.devices)
         return engine
 
 

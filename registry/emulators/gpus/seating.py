@@ -4,7 +4,7 @@ Models that are called most take their seats first. What finds no room is asleep
 is so wherever there is room, because real fleets have such models too.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
 import msgspec
@@ -53,6 +53,18 @@ def seating(models: int, devices: int) -> Seating:
         for one in best:
             free[one.number] -= share
     return Seating(hot, frozenset(asleep))
+
+
+def elsewhere(number: int, width: int, devices: int, free: Mapping[str, int]) -> tuple[EmulatedDevice, ...]:
+    """So many devices that model `number` may move to, the emptiest; none if it fits nowhere.
+
+    `free`: bytes that weights may still take, by the uuids of those devices that take something new.
+    """
+    share = weights_bytes(number) // width
+    fitting = [
+        group for group in _groups(devices, width) if all(free.get(one.uuid, -1) >= share for one in group)
+    ]  # fmt: skip
+    return max(fitting, key=lambda group: min(free[one.uuid] / one.kind.memory_bytes for one in group), default=())
 
 
 def _width(weights: int, roomy: bool) -> int:
