@@ -1,6 +1,8 @@
 """What one call used: its seconds in each window, times what a second of its replica used there then."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from uuid import UUID
 
 from controlplane.base.messages import Sentence
 from routing.energy import placing, windows
@@ -37,20 +39,45 @@ class UsedByCall:
 
 def used(call: CallRecord) -> UsedByCall:
     """What this call used, as far as it is settled. Three queries."""
-    if not call.endpoint:
-        return _nothing(NOT_ASKED)
-    replica = placing.known([(call.model, call.endpoint)]).get((call.model, call.endpoint))
-    if WaitingCall.objects.filter(pk=call.pk).exists():
-        return _nothing(NOT_YET)
-    if replica is None:
-        return _nothing(NOT_OURS)
+    return used_by([call])[call.pk]
+
+
+def used_by(calls: Collection[CallRecord]) -> dict[UUID, UsedByCall]:
+    """What each of these calls used, as far as it is settled. Three queries, however many there are."""
+    asked = [call for call in calls if call.endpoint]
+    numbers = placing.known({(call.model, call.endpoint) for call in asked})
+    waiting = set(WaitingCall.objects.filter(pk__in=[call.pk for call in asked]).values_list("pk", flat=True))
+    settled = {call.pk: replica for call in asked if (replica := numbers.get((call.model, call.endpoint))) is not None}
+    wanted = {at for call in asked if call.pk in settled.keys() - waiting for at in _windows(call)}
+    rates = windows.rates(wanted)
+    found = {}
+    for call in calls:
+        if not call.endpoint:
+            found[call.pk] = _nothing(NOT_ASKED)
+        elif call.pk in waiting:
+            found[call.pk] = _nothing(NOT_YET)
+        elif call.pk not in settled:
+            found[call.pk] = _nothing(NOT_OURS)
+        else:
+            found[call.pk] = _of_one(call, settled[call.pk], rates)
+    return found
+
+
+def _windows(call: CallRecord) -> range:
+    """The windows that a call ran in, by their beginnings; of a call that is longer, those of its first day."""
+    began = call.at.timestamp()
+    ended = min(began + call.duration_ms / 1000, began + 24 * windows.HOUR)
+    return range(int(began // STEP) * STEP, int(ended // STEP) * STEP + 1, STEP)
+
+
+def _of_one(call: CallRecord, replica: int, rates: Mapping[int, WindowRates]) -> UsedByCall:
     began = call.at.timestamp()
     ended = began + call.duration_ms / 1000
-    start = int(began // STEP) * STEP
     parts = [
-        (seconds, place, one)
-        for at, one in windows.rates(start, min(ended, began + 24 * windows.HOUR)).items()
-        for place in _place(one, replica)
+        (seconds, place, rates[at])
+        for at in _windows(call)
+        if at in rates
+        for place in _place(rates[at], replica)
         if (seconds := min(ended, at + STEP) - max(began, at)) > 0
     ]
     return _summed(parts, ended - began) if parts else _nothing(NOT_OURS)

@@ -4,7 +4,7 @@ Facts and claims are kept for a day, so that a call of many hours still gets its
 as records of calls are. Partitions are dropped whole.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 import msgspec
@@ -141,12 +141,12 @@ def read(start: float, end: float) -> dict[int, EnergyWindow]:
         return {at: window(bytes(facts), bytes(claims)) for at, facts, claims in cursor.fetchall()}
 
 
-def rates(start: float, end: float) -> dict[int, WindowRates]:
-    """The rates of the windows that begin in a span of time, by their beginning."""
+def rates(moments: Collection[int]) -> dict[int, WindowRates]:
+    """The rates of these windows, by their beginning; of those that are kept."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "select extract(epoch from at)::int8, rates from energy_rate where at >= %s and at < %s order by at",
-            [stamp(start), stamp(end)],
+            "select extract(epoch from at)::int8, rates from energy_rate where at = any(%s)",
+            [[stamp(at) for at in moments]],
         )
         return {at: _rates(bytes(body)) for at, body in cursor.fetchall()}
 

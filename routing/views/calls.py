@@ -1,6 +1,9 @@
 """Pages of calls: the list, one call, and what pages of models show of them."""
 
+from collections.abc import Collection, Sequence
+from typing import Any
 from urllib.parse import urlencode
+from uuid import UUID
 
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import render
@@ -14,8 +17,11 @@ from routing.calls import search as call_list
 from routing.calls import traffic
 from routing.calls.search import key_names
 from routing.energy import of_calls, words
+from routing.models import CallRecord
 
 MOST_NAMES = 200
+WHOLLY = 0.995
+"""From this part of a call's time on it counts as measured in whole."""
 UNSEEN_FILTERS = ("model", "task", "since", "until")
 """Filters of calls that a link sets; they are shown as chips and go on with the form."""
 
@@ -25,11 +31,13 @@ def calls(request: PersonRequest) -> HttpResponse:
     """Recent calls, newest first."""
     wanted = wanted_calls(request)
     kept = saved_views.kept(request.user, "calls", request.GET, call_columns())
+    listing = call_list.listing(request.user, wanted, page_of(request))
     context = {
         "list": kept,
         "heads": kept.columns,
         "shown": kept.shown,
-        "listing": call_list.listing(request.user, wanted, page_of(request)),
+        "listing": listing,
+        "used": used_by(listing.rows, kept.shown),
         "wanted": wanted,
         "kept": {name: wanted[name] for name in UNSEEN_FILTERS if wanted[name]},
         "filters": filters_of(wanted),
@@ -50,6 +58,7 @@ def call(request: PersonRequest, call_id: str) -> HttpResponse:
     context = {
         "call": found,
         "used": used,
+        "wholly": used.measured >= WHOLLY,
         "used_words": {
             "joules": words.joules(used.joules),
             "cost": words.money(used.cost),
@@ -62,6 +71,28 @@ def call(request: PersonRequest, call_id: str) -> HttpResponse:
         "key_name": key_names(request.user).get(found.api_key_id or 0, ""),
     }
     return render(request, "routing/call.html", context)
+
+
+def used_by(rows: Sequence[CallRecord], shown: Collection[str]) -> dict[UUID, dict[str, Any]]:
+    """What calls used, with the words for it, for a list that shows energy or cost; none of a call that used nothing.
+
+    A call of a hosted model, or one whose devices said nothing, has no entry: nothing is not zero.
+    """
+    if not {"energy", "cost"} & set(shown):
+        return {}
+    found = of_calls.used_by(rows)
+    return {
+        call: {
+            "joules": words.joules(one.joules),
+            "exact": one.joules,
+            "part": "" if one.measured >= WHOLLY else words.part(one.measured),
+            "cost": words.money(one.cost),
+            "why_no_cost": one.why_no_cost,
+            "emulated": one.emulated,
+        }
+        for call, one in found.items()
+        if not one.why
+    }
 
 
 def filters_of(wanted: dict[str, str]) -> str:
@@ -85,6 +116,8 @@ def call_columns() -> list[Column]:
         Column("time", gettext("Time"), number=True),
         Column("first_byte", gettext("First byte"), number=True),
         Column("tokens", gettext("Tokens"), number=True),
+        Column("energy", gettext("Energy"), gettext("Its part of what its devices drew while it ran"), number=True),
+        Column("cost", gettext("Cost of devices"), gettext("By the price of its devices"), shown=False, number=True),
         Column("key", gettext("Key")),
         Column("detail", gettext("Detail")),
     ]
@@ -101,11 +134,13 @@ def calls_newer(request: PersonRequest) -> HttpResponse:
 def calls_of(request: PersonRequest, name: str) -> HttpResponse:
     """One model's newest calls, as part of its page."""
     listing = call_list.listing(request.user, {"model": name}, 1)
-    heads = [column for column in call_columns() if column.name != "model"]
+    heads = [column for column in call_columns() if column.shown and column.name != "model"]
+    shown = {column.name for column in heads}
     context = {
         "heads": heads,
-        "shown": {column.name for column in heads},
+        "shown": shown,
         "listing": listing,
+        "used": used_by(listing.rows, shown),
         "model_name": name,
         "filters": filters_of({"model": name}),
         "key_names": key_names(request.user),

@@ -99,7 +99,7 @@ def test_a_model_moves_to_the_emptiest_devices_that_take_something_new() -> None
     gpus = EmulatedGpus(MODELS, DEVICES, Clock())
     room = {one.uuid: int(one.kind.memory_bytes * FILLED) for one in gpus._devices.values()}
     uuids = list(room)
-    cramped = {uuid: 10**9 for uuid in room}
+    cramped = dict.fromkeys(room, 10**9)
     number = next(n for n in range(1, MODELS) if weights_bytes(n) == 40 * 10**9)
     assert elsewhere(number, 1, DEVICES, cramped) == ()
     assert [one.uuid for one in elsewhere(number, 1, DEVICES, cramped | {uuids[5]: room[uuids[5]]})] == [uuids[5]]

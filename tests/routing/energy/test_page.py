@@ -11,10 +11,14 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from controlplane.base.models import SavedView, User
 from routing.dataplane.recorder import Record
+from routing.energy import words
+from routing.energy.sums import MoneyAmount
 from routing.energy_tables import EnergyTariff
 from routing.models import StoredReplica
 from tests.routing.energy.own_devices import OwnDevices, integral
+from tests.site import bare
 
 pytestmark = pytest.mark.django_db
 Visitor = Callable[..., Client]
@@ -107,6 +111,44 @@ def test_a_call_shows_what_it_used_or_why_that_is_not_known(
         page = unescape(reader.get(f"/calls/{record.id}").content.decode())
         assert "data-joules" not in page
         assert expected in page
+
+
+def test_lists_of_calls_tell_what_each_used_and_nothing_where_nothing_was_measured(
+    own: OwnDevices, used: list[Record], visitor: Visitor, key_client: Clients
+) -> None:
+    program, reader = key_client("read"), visitor("viewer")
+    hosted = own.call("hosted", 60, 1, endpoint="http://elsewhere:1")
+    late, refused = own.call("chat", 290, 1), own.call("chat", 100, 0, endpoint="", status=429)
+    columns = ["when", "model", "energy", "cost"]
+    SavedView.objects.create(user=User.objects.get(role="viewer"), place="calls", columns=columns)
+    pages = {address: reader.get(address).content.decode() for address in ("/calls", "/calls/of/chat")}
+    for record in used:
+        told = program.get(f"/api/calls/{record.id}").json()["energy"]
+        for address in pages if record.model == "chat" else ("/calls",):
+            said = re.search(r'data-joules="([^"]*)"', row_of(pages[address], record))
+            assert said is not None
+            assert float(said[1]) == told["joules"]
+        assert words.money(MoneyAmount(told["cost"], "EUR")) in row_of(pages["/calls"], record)
+    for record in (hosted, late, refused):
+        assert "data-joules" not in row_of(pages["/calls"], record)
+        assert "EUR" not in row_of(pages["/calls"], record)
+        assert len(re.findall(r"–\s*</span>", row_of(pages["/calls"], record))) == 2
+
+
+def test_a_part_that_was_measured_is_told_as_a_part(own: OwnDevices, visitor: Visitor) -> None:
+    own.place("chat", own.device())
+    own.draw("g0", lambda at: 300, 0, 40)
+    own.draw("g0", lambda at: 300, 180, 240)
+    record = own.call("chat", 20, 80)
+    own.settle(220)
+    assert "25.0 % measured" in bare(row_of(visitor("viewer").get("/calls").content.decode(), record))
+
+
+def row_of(page: str, record: Record) -> str:
+    """The row of a call in a list."""
+    found = re.search(rf'<tr id="c-{record.id}">.*?</tr>', page, re.S)
+    assert found is not None
+    return found[0]
 
 
 @pytest.mark.parametrize("query", ["by=day&span=30d", "by=device", "by=key&sort=calls", "by=x&span=y&sort=z&page=7"])
