@@ -26,7 +26,7 @@ from routing.calls import kept, records, steps, uses
 from routing.energy import settling, totals
 from routing.history import rolling
 from routing.history import store as telemetry_store
-from routing.inventory import leaving
+from routing.inventory import leaving, past
 from versions import judging, ledger, polling, update_policy, webhooks
 from versions.gitops import statuses
 from versions.review import decisions
@@ -157,6 +157,7 @@ def tidy() -> None:
     """Forget what is old: call records, what they sent, finished jobs, playground keys."""
     webhooks.forget_old()
     totals.forget_old()
+    past.forget_old()
     silences.forget_old()
     receivers.forget_old()
     watch.forget_old()

@@ -300,3 +300,20 @@ class Placement(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["replica", "device"], name="placement_once")]
+
+
+class PastPlacement(models.Model):
+    """What sat on a device from a moment on, until another; a trigger of PostgreSQL keeps it beside Placement.
+
+    `model` is its name then. Rows outlive their replica, their device and their model.
+    """
+
+    replica_id = models.BigIntegerField()
+    device_id = models.BigIntegerField()
+    model = models.CharField(max_length=200)
+    memory_bytes = models.BigIntegerField()
+    since = models.DateTimeField()
+    until = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["device_id", "since"], name="past_placement_device")]

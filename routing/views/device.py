@@ -17,7 +17,7 @@ from routing.alerts.reading import FiringAlerts, firing
 from routing.device import events, moment, packing, values
 from routing.device.values import DeviceValues
 from routing.history import charts
-from routing.inventory import listing
+from routing.inventory import departures, listing, past
 from routing.models import Device
 from routing.samples import reasons
 
@@ -91,7 +91,8 @@ def device(request: PersonRequest, uuid: str) -> HttpResponse:
         "device": row,
         "values": shown,
         "values_at": timezone.now() - timedelta(seconds=shown.age_s) if shown.age_s is not None else None,
-        "packing": packing.packed(row, shown.by_series) if at is None else None,
+        **_memory(row, shown, at),
+        "departures": departures.of(row) if at is None else (),
         "held_by": _held_by(shown),
         "last_error": _last_error(row, shown),
         "headlines": HEADLINES,
@@ -133,6 +134,17 @@ def device_events(request: PersonRequest, uuid: str) -> HttpResponse:
     ]
     context = {"device": row, "events": shown, "found": found, "end": datetime.fromtimestamp(end, UTC)}
     return render(request, "routing/parts/device_events.html", context)
+
+
+def _memory(row: Device, shown: DeviceValues, at: float | None) -> dict[str, Any]:
+    """What holds its memory, now or at a moment; for a moment of which that is not known, since when it is."""
+    if at is None:
+        return {"packing": packing.packed(row, packing.placed(row), shown.by_series)}
+    then = datetime.fromtimestamp(at, UTC)
+    found = past.at(row.pk, then)
+    if not found.known(then):
+        return {"packing": None, "unknown_before": found.kept_since or timezone.now()}
+    return {"packing": packing.packed(row, [(name, "", held) for name, held in found.models], shown.by_series)}
 
 
 def _alerts(request: PersonRequest, row: Device) -> FiringAlerts | None:

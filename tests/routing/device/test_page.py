@@ -15,7 +15,8 @@ from controlplane.base.models import User
 from routing.alerts.models import Alert
 from routing.device import events as happened
 from routing.history import current, moments, rolling, store
-from routing.models import Device
+from routing.inventory import past, replicas, verbs
+from routing.models import Device, Node, PastPlacement, StoredReplica
 from routing.samples.dimensions import DIMENSIONS
 from tests.routing.device import feeding
 from tests.routing.device.feeding import BARE, FULL, SILENT
@@ -218,3 +219,55 @@ def test_what_is_older_than_a_day_is_told_in_minutes(device: Device) -> None:
     found = moments.at(FULL, ["power_watts", "voltage_volts"], clock - 4000, later)
     assert found["power_watts"].value == pytest.approx(feeding.values_at(4000)["power_watts"], abs=70)
     assert "voltage_volts" not in found
+
+
+def test_a_moment_shows_what_held_the_memory_then(visitor: Visitor, device: Device) -> None:
+    now = time.time()
+    PastPlacement.objects.update(since=datetime.fromtimestamp(now - 7200, UTC))
+    StoredReplica.objects.get(model__name="chat-large").delete()
+    PastPlacement.objects.filter(model="chat-large").update(until=datetime.fromtimestamp(now - 600, UTC))
+    for ago, there in ((3600, ["chat-large", "embed-small"]), (300, ["embed-small"]), (0, ["embed-small"])):
+        body = page(visitor, f"/gpus/{FULL}" + (f"?at={iso(now - ago)}" if ago else ""))
+        (memory,) = re.findall(r'<table class="packs">(.*?)</table>', body)
+        assert re.findall(r'href="/models/([^"]*)"', memory) == there
+        assert ("41.2 GB" in memory) == (len(there) == 2)
+    body = page(visitor, f"/gpus/{FULL}?at={iso(now - 9000)}")
+    assert "It is kept since" in body
+    assert '<table class="packs">' not in body
+
+
+def test_the_history_of_placements_follows_every_way_to_place(device: Device) -> None:
+    def kept() -> list[tuple[str, int, bool]]:
+        rows = PastPlacement.objects.order_by("model", "pk")
+        return [(row.model, row.memory_bytes // 10**9, row.until is None) for row in rows]
+
+    assert kept() == [("chat-large", 41, True), ("embed-small", 6, True)]
+    row = StoredReplica.objects.get(model__name="chat-large")
+    replicas.place(row.pk, {device.pk: 41_200_000_000})
+    assert kept()[0] == ("chat-large", 41, True), "the same again, in one transaction, has been there all the time"
+    assert len(kept()) == 2
+    replicas.place(row.pk, {device.pk: 30_000_000_000})
+    assert kept()[:2] == [("chat-large", 41, False), ("chat-large", 30, True)]
+    replicas.forget(row.pk)
+    assert kept() == [("chat-large", 41, False), ("chat-large", 30, False), ("embed-small", 6, True)]
+    PastPlacement.objects.update(until=datetime.fromtimestamp(time.time() - 40 * 86400, UTC))
+    assert past.forget_old() == 3
+
+
+def test_a_drained_device_says_who_waits_for_what(
+    visitor: Visitor, device: Device, person: Callable[..., User]
+) -> None:
+    Node.objects.update(emulated=False)
+    assert "to leave this device" not in page(visitor, f"/gpus/{FULL}")
+    other = replicas.known("embed-small", "http://second:8000")
+    replicas.move(other.pk, "cold", "loading")
+    replicas.place(other.pk, {Device.objects.get(uuid=BARE).pk: 10**9})
+    verbs.move(Device, person("engineer"), device.pk, "drain")
+    body = page(visitor, f"/gpus/{FULL}")
+    for words in ("2 replicas wait", "Start one elsewhere", "is being loaded on", "gpu-node-1 #1", "does not start or"):
+        assert words in body
+    replicas.move(other.pk, "loading", "warm")
+    body = page(visitor, f"/gpus/{FULL}")
+    assert "Calls go to its other replica" in body
+    assert "is being loaded on" not in body
+    assert "有 2 个副本等待离开此设备" in page(visitor, f"/gpus/{FULL}", "zh-hans")
