@@ -12,6 +12,7 @@ from routing.alerts.declared import ALERTS
 from routing.calls import jobs as calls
 from routing.device.words import FAMILIES as DEVICE_WORDS
 from routing.fleet import devices, one_device
+from routing.hosted import live as hosted
 from routing.inventory import endpoints
 from routing.inventory import listing as inventory
 from routing.lab import races as lab
@@ -35,6 +36,7 @@ declare(
         streams=(
             LiveStream("devices", "fleet.read", devices.read),
             LiveStream("device", "fleet.read", one_device.read),
+            LiveStream("hosted", "fleet.read", hosted.read),
         ),
         job_kinds=(
             JobKind(

@@ -44,6 +44,11 @@ class EngineFigures:
     stale: bool = False
 
     @property
+    def numbers(self) -> tuple[float | None, ...]:
+        """Waiting, running, tokens a second and the fullest cache."""
+        return self.waiting, self.running, self.tokens, self.kv
+
+    @property
     def kv_text(self) -> str:
         """The fullest cache, as people read it."""
         return "–" if self.kv is None else figures.text("kv_cache_usage_ratio", self.kv)
@@ -160,22 +165,32 @@ def _matches(one: HostedModel, wanted: Mapping[str, str]) -> bool:
     return words in one.name.lower() and state in ("", one.state)
 
 
-def _said(rows: Sequence[HostedModel]) -> dict[str, EngineFigures]:
-    """What engines say of these models, by name."""
+def engines_of(names: Mapping[int, str]) -> dict[str, list[str]]:
+    """The subjects of telemetry that speak now of these models, by their names. Two queries; none without engines."""
     known = current.current()
     if not any(subject.startswith(engines.PREFIX) for subject in known):
         return {}
-    served = engines.addressed(Model.objects.filter(pk__in=[one.id for one in rows]))
-    subjects = engines.subjects(served, known)
-    counted = [one for found in subjects.values() for one in found if "generation_tokens_total" in known[one].values]
-    grown = rates.per_second(counted, RATED, time.time())
+    return engines.subjects(engines.addressed(Model.objects.filter(pk__in=names)), known)
+
+
+def grown(subjects: Mapping[str, Sequence[str]]) -> dict[str, dict[str, float]]:
+    """By how much a second the token counters of these engines grew. One query."""
+    known = current.current()
+    told = [one for found in subjects.values() for one in found if one in known]
+    return rates.per_second([one for one in told if RATED[0] in known[one].values], RATED, time.time())
+
+
+def _said(rows: Sequence[HostedModel]) -> dict[str, EngineFigures]:
+    """What engines say of these models, by name."""
+    subjects, known = engines_of({one.id: one.name for one in rows}), current.current()
+    growth = grown(subjects)
     return {
-        name: _together([known[one] for one in found], [grown.get(one, {}) for one in found])
+        name: together([known[one] for one in found], [growth.get(one, {}) for one in found])
         for name, found in subjects.items()
     }
 
 
-def _together(told: Sequence[LatestValues], grown: Sequence[Mapping[str, float]]) -> EngineFigures:
+def together(told: Sequence[LatestValues], grown: Sequence[Mapping[str, float]]) -> EngineFigures:
     """The figures of several engines of one model, added up; of their caches the fullest."""
     fresh = [(one, rate) for one, rate in zip(told, grown, strict=True) if one.age_s <= current.STALE_SECONDS]
     if not fresh:

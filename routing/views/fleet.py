@@ -18,6 +18,7 @@ from controlplane.base.web.words import word
 from routing.alerts.reading import firing
 from routing.fleet import board, devices, lately
 from routing.fleet.heat import HEAT, LiveReading, ranked, readings
+from routing.fleet.live_words import live_words
 from routing.forms import labels_in
 from routing.inventory import exchange, fields, listing, verbs
 from routing.models import Device, DeviceState, Node
@@ -98,14 +99,7 @@ def _script_words() -> dict[str, str]:
     states = {name: word("state", name) for name in DeviceState.values if name != DeviceState.READY}
     return {
         **states,
-        "stale": gettext("stale"),
-        "pause": gettext("Pause"),
-        "resume": gettext("Resume"),
-        "live": gettext("Live"),
-        "paused": gettext("Paused"),
-        "old": gettext("Stale: last news {age} ago"),
-        "some_old": gettext("{n} of {all} sources are stale"),
-        "waiting": gettext("Waiting for telemetry"),
+        **live_words(),
         "ago": gettext("{n} s ago"),
         "new_devices": gettext("{n} new, show"),
         "reporting": gettext("{n} of {all} report"),

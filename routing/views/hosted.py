@@ -1,5 +1,6 @@
 """The page of models on GPUs: who sits where, by model and by device."""
 
+import json
 from dataclasses import replace
 
 from django.http import HttpResponse
@@ -11,8 +12,19 @@ from controlplane.base.saved_views import Column
 from controlplane.base.web.doors import PersonRequest, page, page_of
 from controlplane.base.web.paging import page_of_rows
 from routing.device import figures, packing, values
+from routing.device.values import DeviceValues
+from routing.fleet.live_words import live_words
 from routing.hosted import models
 from routing.inventory import listing
+from routing.models import Device
+
+PER_CENT = {"factor": 100, "digits": 0, "unit": "%"}
+COUNT = {"factor": 1, "digits": 0, "unit": ""}
+FORMATS = {
+    **{"waiting": COUNT, "running": COUNT, "tokens": COUNT, "kv": {**PER_CENT, "digits": 1}},
+    **{"utilization": PER_CENT, "memory": PER_CENT},
+}
+"""How numbers of the live tables are written, as the page writes them."""
 
 
 @page("fleet.read")
@@ -24,10 +36,16 @@ def hosted(request: PersonRequest) -> HttpResponse:
         "filtered": any(wanted.values()),
         "nodes": listing.nodes(request.user).values_list("name", flat=True),
         "states": models.STATES,
+        "script": _script("devices" if request.GET.get("by") == "device" else "hosted"),
     }
     if request.GET.get("by") == "device":
         return render(request, "routing/hosted.html", {**context, **_by_device(request, wanted)})
     return render(request, "routing/hosted.html", {**context, **_by_model(request, wanted)})
+
+
+def _script(stream: str) -> str:
+    """What the page's script reads: the live table that it watches, how its numbers are written, and words."""
+    return json.dumps({"stream": stream, "formats": FORMATS, "words": live_words()}, ensure_ascii=False)
 
 
 def _by_model(request: PersonRequest, wanted: dict[str, str]) -> dict[str, object]:
@@ -58,12 +76,24 @@ def _by_device(request: PersonRequest, wanted: dict[str, str]) -> dict[str, obje
             {
                 "device": row,
                 "values": one,
-                "packing": packing.packed(row, one.by_series),
+                "packing": packing.packed(row, packing.placed(row), one.by_series),
+                "percent": _percents(row, one),
                 "placed": figures.scaled(row.used_bytes, "B") if row.used_bytes else "–",
             }
             for row, one in told
         ],
     }
+
+
+def _percents(row: Device, told: DeviceValues) -> dict[str, str]:
+    """The numbers of the live table for a device, as they are now; only those that are known and fresh."""
+    values = {} if told.stale else {name: one.value for name, one in told.by_series.items()}
+    used, total = values.get("memory_used_bytes"), values.get("memory_total_bytes") or row.memory_bytes
+    known = {
+        "utilization": values.get("utilization_ratio"),
+        "memory": used / total if used is not None and total else None,
+    }
+    return {name: f"{100 * value:.0f} %" for name, value in known.items() if value is not None}
 
 
 def columns(sort: str) -> list[Column]:

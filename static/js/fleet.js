@@ -1,17 +1,15 @@
 // The Fleet page: numbers of the stream "devices" into cells and table. Only what changed is written; nothing moves.
-import { isPaused, on, pause } from "./live.js";
+import { DASH, badgeOf, fill, isOld as oldIn } from "./feed.js";
+import { isPaused, on } from "./live.js";
 import { STALE_S, subscribe, watchAges } from "./stream.js";
-import { duration, say } from "./words.js";
 
 const board = document.querySelector("[data-fleet]");
 const { metrics, words } = JSON.parse(board.dataset.script);
 const STATES = ["ready", "cordoned", "draining", "gone"];
-const DASH = "–";
 const NEWS_MS = 1500;
 const heat = board.querySelector("[data-heat]");
 const readout = board.querySelector("[data-readout]");
 const badge = board.querySelector("[data-fleet-state]");
-const pauser = board.querySelector("[data-fleet-pause]");
 const cells = new Map();
 const spots = new Map();
 const stale = new Map();
@@ -20,8 +18,8 @@ let rows = null;
 let dirty = new Set();
 let drawing = 0;
 let pointed = null;
+let show = null;
 
-const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
 const gather = (map, id, one) => { if (map.has(id)) map.get(id).push(one); else map.set(id, [one]); };
 
 for (const element of board.querySelectorAll("a.cell[data-id]")) {
@@ -44,7 +42,7 @@ function level(text, name) {
   return `l${at}`;
 }
 
-const isOld = (id) => { const age = rows.age(id); return age !== null && age > STALE_S; };
+const isOld = (id) => oldIn(rows, id);
 
 function drawCell(id, cell) {
   const text = shown(id, metric);
@@ -109,27 +107,6 @@ function totals({ more }) {
     const now = String(text[place.dataset.total]);
     if (place.textContent.trim() !== now) place.textContent = now;
   }
-}
-
-function condition() {
-  const silent = rows ? rows.silent() : performance.now() / 1000;
-  const sources = rows?.sources.length ?? 0;
-  const old = rows ? rows.ages.filter((age) => age + silent > STALE_S).length : 0;
-  if (isPaused()) return ["is-off", words.paused, false];
-  if (silent > STALE_S) return ["is-stale", fill(words.old, { age: duration(silent) }), true];
-  if (!rows) return ["is-queued", say("connecting"), false];
-  if (!sources) return ["is-off", words.waiting, false];
-  if (old) return ["is-stale", fill(words.some_old, { n: old, all: sources }), false];
-  return ["is-live", words.live, false];
-}
-
-function show() {
-  const [css, text, allStale] = condition();
-  if (badge.textContent !== text) badge.textContent = text;
-  if (badge.className !== `state ${css}`) badge.className = `state ${css}`;
-  board.classList.toggle("all-stale", allStale);
-  const action = isPaused() ? words.resume : words.pause;
-  if (pauser.textContent !== action) pauser.textContent = action;
 }
 
 // Cells of a source that fell silent, or came back, since the last look.
@@ -249,8 +226,7 @@ function startHeat() {
 
 if (badge) {
   if (heat) startHeat();
-  pauser.addEventListener("click", () => { pause(); show(); });
-  on("paused", show);
+  show = badgeOf(board, words, () => rows);
   const place = document.getElementById("fleet-news");
   if (place) keepOpen(place);
   for (const topic of ["fleet", "alerts"]) on(topic, renew);

@@ -33,7 +33,7 @@ function patchRow(row, fresh) {
   const cells = [...row.children];
   [...fresh.children].forEach((cell, at) => {
     const old = cells[at];
-    if (!old || old.matches(".tick") || old.querySelector("[data-traffic]")) return;
+    if (!old || old.matches(".tick") || old.querySelector("[data-traffic], [data-of]")) return;
     changed = replace(old, cell) || changed;
   });
   if (!changed) return;
@@ -107,6 +107,8 @@ const wanted = (topic) => document.querySelector(`[data-live~="${topic}"]`);
 export function startPatches() {
   for (const topic of ["models", "jobs", "revision", "keys", "updates", "fleet", "alerts", "tick"]) on(topic, () => wanted(topic) && later());
   on("calls", () => { counting ||= setTimeout(() => { counting = 0; countNewer(); }, PAUSE_MS); });
+  let ticks = 0;
+  on("tick", () => { ticks += 1; if (ticks % 12 === 0 && wanted("minute")) later(); });
   let first = true;
   on("snapshot", () => {
     if (!first && document.querySelector("[data-live]")) later();

@@ -67,7 +67,7 @@ def test_rows_say_where_a_model_sits_and_what_its_engine_does(visitor: Visitor, 
     engine("chat-large", now, 2, generation_tokens_total=3500.0, **said)
     body = page(visitor)
     assert cells(body, "chat-large") == [
-        "chat-large", "Hot", "gpu-node-1 #0 41.2 GB emulated", "41.2 GB", "3", "7", "250.0", "43.1 %", "–", "–",
+        "chat-large", "Hot", "gpu-node-1 #0 41.2 GB emulated", "41.2 GB", "3", "7", "250", "43.1 %", "–", "–",
     ]  # fmt: skip
     assert cells(body, "embed-small")[3:] == ["6.40 GB"] + ["–"] * 6
     assert f'href="/gpus/{feeding.FULL}"' in body
@@ -118,7 +118,7 @@ def test_by_device_the_memory_of_each_is_packed(visitor: Visitor, person: Callab
     feeding.tell()
     body = page(visitor, "/gpus/models?by=device")
     (row, other) = re.findall(r'<tr id="hd-\d+">.*?</tr>', body, re.DOTALL)
-    for words in ("gpu-node-1 #0", "emulated", "64.5 GB", "/ 85.9 GB", "chat-large", "41.2 GB, Hot", "others 16.9 GB"):
+    for words in ("gpu-node-1 #0", "emulated", "75 %", "/ 85.9 GB", "chat-large", "41.2 GB, Hot", "others 16.9 GB"):
         assert words in row
     assert "chat-large" not in other
     assert "No device matches" in page(visitor, "/gpus/models?by=device&q=zzz")
