@@ -63,7 +63,7 @@ def trouble() -> None:
 def test_what_devices_say_is_summed_up(visitor: Visitor, device: Device) -> None:
     body = page(visitor)
     assert stats(body) == ["46 %", "64 GB", "492 W", "–"]
-    for words in ("2 emulated", "2 of 2 report", "no device has a price", "nothing measured today"):
+    for words in ("2 emulated", "2 of 2 report", "no device has a price", "measured since"):
         assert words in body
     assert "没有设备定价" in page(visitor, language="zh-hans")
 

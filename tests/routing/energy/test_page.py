@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from html import unescape
@@ -13,9 +14,10 @@ from django.utils import timezone
 
 from controlplane.base.models import SavedView, User
 from routing.dataplane.recorder import Record
-from routing.energy import words
+from routing.energy import figures, words
 from routing.energy.sums import MoneyAmount
 from routing.energy_tables import EnergyTariff
+from routing.history.latest import LatestValues
 from routing.models import StoredReplica
 from tests.routing.energy.own_devices import OwnDevices, integral
 from tests.site import bare
@@ -156,6 +158,33 @@ def test_every_group_opens_and_odd_addresses_do_not_break(used: list[Record], vi
     answer = visitor("viewer").get(f"/energy?{query}")
     assert answer.status_code == 200
     assert visitor("viewer").get(f"/energy/export?{query}").status_code == 200
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_in_the_first_minute_the_page_says_since_when_it_is_measured(
+    own: OwnDevices, visitor: Visitor, language: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader, begun = visitor("viewer", language), datetime.fromtimestamp(own.start, UTC)
+    nothing, first, late, idle = {
+        "en": ("Nothing was measured", "The first minute is being measured", "Energy is not summed up", "No call ran"),
+        "zh-hans": ("该时段内没有测量数据", "正在测量第一分钟", "电能尚未汇总", "没有调用在自有设备上运行"),
+    }[language]
+    own.place("chat", own.device())
+    assert nothing in reader.get("/energy").content.decode()
+    own.draw("g0", drawn(100), 0, 60)
+    latest = LatestValues("of-g0", time.monotonic(), {"power_watts": 100.0})
+    monkeypatch.setattr(figures, "current", lambda: {"g0": latest})
+    monkeypatch.setattr(timezone, "now", lambda: begun + timedelta(seconds=30))
+    for address in ("/energy", "/"):
+        page = reader.get(address).content.decode()
+        assert f'<time datetime="{begun.isoformat(timespec="milliseconds")}" data-clock>' in page
+        assert nothing not in page
+    assert first in reader.get("/energy").content.decode()
+    monkeypatch.setattr(timezone, "now", lambda: begun + timedelta(seconds=300))
+    assert late in reader.get("/energy").content.decode()
+    own.draw("g0", drawn(100), 61, 240)
+    own.settle(200)
+    assert idle in reader.get("/energy").content.decode()
 
 
 def test_without_a_price_there_is_no_cost_and_a_way_to_set_one(own: OwnDevices, visitor: Visitor) -> None:
