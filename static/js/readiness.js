@@ -2,24 +2,25 @@
 import { on } from "./live.js";
 import { number, say } from "./words.js";
 
-async function look(note) {
-  const answer = await fetch(note.dataset.readiness).catch(() => null);
+// Both stand in a line whose place is kept, so that nothing below moves when the answer comes.
+async function look(line) {
+  const answer = await fetch(line.dataset.readiness).catch(() => null);
   if (!answer) return;
   const { reasons = [], revisions = [] } = await answer.json().catch(() => ({}));
-  note.hidden = !reasons.length;
-  note.querySelector("[data-reasons]").textContent = reasons.join(" · ");
-  const spot = document.querySelector("[data-served]");
+  line.querySelector("[data-degraded]").hidden = !reasons.length;
+  line.querySelector("[data-reasons]").textContent = reasons.join(" · ");
+  const spot = line.querySelector("[data-served]");
   const newest = Number(document.querySelector("[data-newest]")?.dataset.newest);
   if (!spot || !newest || !revisions.length) return;
   const ready = revisions.filter((revision) => revision >= newest).length;
   const counts = { n: number(ready), all: number(revisions.length) };
-  const text = ` · ${say(ready === revisions.length ? "serving_all" : "serving_some", counts)}`;
+  const text = say(ready === revisions.length ? "serving_all" : "serving_some", counts);
   if (spot.textContent !== text) spot.textContent = text;
 }
 
 export function startReadiness() {
-  const note = document.querySelector("[data-readiness]");
-  if (!note) return;
-  look(note);
-  on("tick", () => look(note));
+  const line = document.querySelector("[data-readiness]");
+  if (!line) return;
+  look(line);
+  on("tick", () => look(line));
 }

@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
 from controlplane.base.models import User
 from registry.models import Model
@@ -15,6 +15,15 @@ from tests.routing.device import feeding
 from tests.routing.hosted.test_page import engine
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+
+SHIFTED = """() => new Promise((done) => {
+  let sum = 0;
+  new PerformanceObserver((list) => { for (const one of list.getEntries()) sum += one.value; })
+    .observe({ type: "layout-shift", buffered: true });
+  setTimeout(() => done(sum), 300);
+})"""
+LEAST_SHIFT = 0.005
+"""A line of text that moves by its own width is less; a note above the page's parts was 0.05."""
 
 
 @pytest.mark.parametrize("language", ["en", "zh-hans"])
@@ -38,12 +47,18 @@ def test_who_sits_where_is_told_both_ways(chromium: Browser, site: Site, languag
             page.goto(f"{site.url}/gpus/models?by={way}")
             fits_everywhere(page, f"hosted-{way}-{language}")
             found += violations(page, way)
+        degraded = {"status": "degraded", "reasons": ["no worker has stored call records for 65 s"], "revisions": [1]}
+        page.route("**/readyz", lambda route: route.fulfill(json=degraded))
+        page.set_viewport_size({"width": 1400, "height": 900})
         page.goto(f"{site.url}/")
+        expect(page.locator("[data-degraded]")).to_be_visible()
+        assert page.evaluate(SHIFTED) < LEAST_SHIFT
         fits_everywhere(page, f"overview-{language}")
         found += violations(page, "overview")
         page.goto(f"{site.url}/gpus/models")
         page.locator("thead th.num a").first.click()
         expect(page.locator("tbody tr").first).to_contain_text("chat-large")
+        follows_and_pauses(page)
         page.goto(f"{site.url}/gpus/models?q=zzz")
         found += violations(page, "none matches")
         StoredReplica.objects.all().delete()
@@ -51,3 +66,20 @@ def test_who_sits_where_is_told_both_ways(chromium: Browser, site: Site, languag
         found += violations(page, "empty")
         picture(page, f"hosted-empty-{language}")
     assert found == []
+
+
+def follows_and_pauses(page: Page) -> None:
+    """Numbers follow the engine within seconds, no row moves, and nothing changes while it is paused."""
+    rows = page.locator("tbody tr")
+    order = rows.evaluate_all("all => all.map((row) => row.id)")
+    engine("chat-large", time.time(), 3, requests_running=1.0, requests_waiting=4242.0)
+    expect(rows.first.locator("[data-value=waiting]")).to_have_text("4,242")
+    assert rows.evaluate_all("all => all.map((row) => row.id)") == order
+    page.locator("[data-fleet-pause]").click()
+    engine("chat-large", time.time(), 4, requests_waiting=7.0)
+    expect(page.locator("[data-fleet-state]")).to_have_class("state is-off")
+    page.wait_for_timeout(1500)
+    expect(rows.first.locator("[data-value=waiting]")).to_have_text("4,242")
+    page.locator("[data-fleet-pause]").click()
+    engine("chat-large", time.time(), 5, requests_waiting=7.0)
+    expect(rows.first.locator("[data-value=waiting]")).to_have_text("7")
