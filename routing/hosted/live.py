@@ -22,22 +22,22 @@ Grown = Mapping[str, Mapping[str, float]]
 
 
 @dataclass(frozen=True, slots=True)
-class ServedModel:
+class LiveHostedModel:
     """A model with a replica, and the subjects of telemetry that are its engines."""
 
     id: int
     subjects: tuple[str, ...] = ()
 
 
-class ServedModels:
+class LiveHostedModels:
     """Models on own devices and how fast their counters grow, read again when they are older than READ_SECONDS."""
 
     def __init__(self) -> None:
-        self._rows: tuple[ServedModel, ...] = ()
+        self._rows: tuple[LiveHostedModel, ...] = ()
         self._grown: Grown = {}
         self._read_at = -math.inf
 
-    def rows(self) -> tuple[Sequence[ServedModel], Grown]:
+    def rows(self) -> tuple[Sequence[LiveHostedModel], Grown]:
         """What there is; what was known before while PostgreSQL is away."""
         if time.monotonic() - self._read_at > READ_SECONDS:
             try:
@@ -49,15 +49,15 @@ class ServedModels:
         return self._rows, self._grown
 
 
-def listed() -> tuple[tuple[ServedModel, ...], Grown]:
+def listed() -> tuple[tuple[LiveHostedModel, ...], Grown]:
     """Every model that has a replica, by name, and the growth of its engines' counters. Raises DatabaseError."""
     names = dict(StoredReplica.objects.order_by("model__name").values_list("model", "model__name"))
     subjects = models.engines_of(names)
-    rows = (ServedModel(pk, tuple(subjects.get(name, ()))) for pk, name in names.items())
+    rows = (LiveHostedModel(pk, tuple(subjects.get(name, ()))) for pk, name in names.items())
     return tuple(rows), models.grown(subjects)
 
 
-def table(rows: Sequence[ServedModel], grown: Grown, values: CurrentValues) -> StreamTable:
+def table(rows: Sequence[LiveHostedModel], grown: Grown, values: CurrentValues) -> StreamTable:
     """The live table of these models. What no engine says is absent, and so is all that a silent one said."""
     numbers = np.full((len(COLUMNS), len(rows)), math.nan)
     told = [[(one, values.by_subject[one]) for one in row.subjects if one in values.by_subject] for row in rows]
@@ -83,7 +83,7 @@ def _age(one: LatestValues) -> float:
     return one.age_s
 
 
-_served = ServedModels()
+_served = LiveHostedModels()
 
 
 def read(_: str = "") -> StreamTable:

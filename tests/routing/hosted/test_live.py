@@ -24,7 +24,7 @@ Visitor = Callable[..., Client]
 
 @pytest.fixture(autouse=True)
 def _anew(stores: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live, "_served", live.ServedModels())
+    monkeypatch.setattr(live, "_served", live.LiveHostedModels())
 
 
 def told() -> dict[int, dict[str, float]]:
