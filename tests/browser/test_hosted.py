@@ -60,6 +60,8 @@ def test_who_sits_where_is_told_both_ways(chromium: Browser, site: Site, languag
         found += violations(page, "overview")
         page.goto(f"{site.url}/gpus/models")
         page.locator("thead th.num a").first.click()
+        page.wait_for_url("**sort=**")
+        expect(page.locator("[data-fleet-state]")).not_to_have_class("state is-queued")
         expect(page.locator("tbody tr").first).to_contain_text("chat-large")
         follows_and_pauses(page)
         page.goto(f"{site.url}/gpus/models?q=zzz")
