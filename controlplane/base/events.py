@@ -5,7 +5,7 @@ import json
 import logging
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import redis
 from django.conf import settings
@@ -35,18 +35,31 @@ def publish(topic: str, payload: dict[str, Any]) -> None:
     Topics: "job:<uuid>" (a progress snapshot), and those that apps declare.
     """
     text = json.dumps({"topic": topic, "payload": payload}, cls=DjangoJSONEncoder)
-    transaction.on_commit(lambda: send(redis_names.EVENTS, text))
+    transaction.on_commit(lambda: send(redis_names.EVENTS, text, topic if topic in TOPICS else ""))
 
 
-def send(channel: str, text: str) -> None:
-    """Publish `text` now; a store that is away is logged and left in peace for a second."""
+def send(channel: str, text: str, topic: str = "") -> None:
+    """Publish `text` now, and note when; a store that is away is logged and left in peace for a second."""
     if time.monotonic() < _quiet_until[0]:
         return
     try:
-        notices().publish(channel, text)
+        with notices().pipeline(transaction=False) as pipe:
+            if topic:
+                pipe.hset(redis_names.EVENTS_LAST, topic, str(time.time()))
+            pipe.publish(channel, text)
+            pipe.execute()
     except redis.RedisError as error:
         _quiet_until[0] = time.monotonic() + QUIET_SECONDS
         log.warning("notice on %s not sent: %s", channel, error)
+
+
+def last() -> dict[str, float]:
+    """When each topic was last told of, in Unix time; nothing without Redis."""
+    try:
+        noted = cast(dict[bytes, bytes], notices().hgetall(redis_names.EVENTS_LAST))
+    except redis.RedisError:
+        return {}
+    return {topic.decode(): float(at) for topic, at in noted.items()}
 
 
 @functools.cache

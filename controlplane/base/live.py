@@ -9,8 +9,7 @@ import asyncio
 import json
 import logging
 import time
-from collections import deque
-from collections.abc import Callable, Collection, Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -25,14 +24,15 @@ from django.http.request import split_domain_port, validate_host
 from django.utils import timezone
 from redis.exceptions import RedisError
 
-from controlplane.base import access, redis_names, streams
+from controlplane.base import access, events, redis_names, streams
 from controlplane.base.events import TOPICS
 from controlplane.base.jobs import verbs as jobs
 from controlplane.base.listeners import SIGNED_OUT, Person, judge
 from controlplane.base.models import Revision, User
 from controlplane.base.refusals import Refused
 from controlplane.base.service_loop import Service
-from controlplane.base.streams import STREAMS, StreamDesk, WatchedStreams
+from controlplane.base.streams import STREAMS, StreamDesk
+from controlplane.base.viewers import Viewer
 from controlplane.base.web import badges
 
 LIVE = "/live"
@@ -42,7 +42,6 @@ BEAT_S = 1.0
 """Seconds between two frames of a stream; a stream that nobody watched before comes SOONEST_S after the last one."""
 SOONEST_S = 0.1
 AWAY_S = 1.0
-WAITING = 32
 WATCHED = 64
 log = logging.getLogger(__name__)
 
@@ -55,13 +54,15 @@ class Hub:
         self.desk = StreamDesk()
         self._services: list[Service] = []
         self._newcomer = asyncio.Event()
+        self._listens = asyncio.Event()
         self.away = False
         self.counts: dict[str, int] = {}
 
-    def join(self, viewer: "Viewer") -> None:
+    def join(self, viewer: Viewer) -> None:
         """Add a socket; the first one starts the hub."""
         self.viewers.add(viewer)
         if not self._services:
+            self._listens = asyncio.Event()
             self._services = [
                 Service("the hub of live pages", self._listen),
                 Service("its ticks", self._tick),
@@ -71,13 +72,18 @@ class Hub:
             for service in self._services:
                 service.start()
 
-    def leave(self, viewer: "Viewer") -> None:
+    def leave(self, viewer: Viewer) -> None:
         """Remove a socket; after the last one the hub rests."""
         self.viewers.discard(viewer)
         if not self.viewers:
             for service in self._services:
                 service.cancel()
             self._services, self.counts = [], {}
+
+    async def listening(self) -> None:
+        """Wait until notices are heard; not for long if Redis is away."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._listens.wait(), AWAY_S)
 
     def tell(self, topic: str, payload: Mapping[str, Any]) -> None:
         """Encode once, hand to everybody who may see it."""
@@ -94,6 +100,7 @@ class Hub:
                 if not self.away:
                     log.warning("live pages: Redis is away: %s", error)
                 self.away = True
+                self._listens.clear()
                 await asyncio.sleep(AWAY_S)
 
     async def _hear(self) -> None:
@@ -102,12 +109,14 @@ class Hub:
             client.pubsub() as channel,
         ):
             await channel.subscribe(redis_names.EVENTS)
-            self._back()
             async for message in channel.listen():
                 if message["type"] == "message":
                     self._receive(message["data"])
+                elif message["type"] == "subscribe":
+                    self._back()
 
     def _back(self) -> None:
+        self._listens.set()
         if self.away:
             self.away = False
             for viewer in list(self.viewers):
@@ -125,7 +134,7 @@ class Hub:
             await self.turn_out()
             self.tell("tick", {"at": timezone.now().isoformat(), "feed": "away" if self.away else "live"})
 
-    def watch(self, viewer: "Viewer", name: str) -> None:
+    def watch(self, viewer: Viewer, name: str) -> None:
         """Let a socket watch a stream, from a whole frame on; one that nobody watched is read at once."""
         whole = self.desk.whole(name)
         if streams.verb(name) in viewer.verbs and viewer.watch(name, whole) and not whole:
@@ -181,63 +190,6 @@ class Hub:
                 viewer.end(code)
 
 
-class Viewer:
-    """One socket's frames: numbered, bounded. What does not fit becomes a gap that the page mends by a snapshot."""
-
-    def __init__(self, topics: set[str], person: Person, verbs: Collection[str] = ()) -> None:
-        self.topics, self.person, self.verbs = topics, person, verbs
-        self.streams = WatchedStreams()
-        self.ended = 0
-        self.watched: set[str] = set()
-        self.seq = 0
-        self._frames: deque[str] = deque(maxlen=WAITING)
-        self._ready = asyncio.Event()
-
-    def sees(self, topic: str) -> bool:
-        """Whether this socket's person may see `topic` and asked for it if it is a job's."""
-        return topic == "tick" or topic in self.topics or topic in self.watched
-
-    def offer(self, body: str) -> None:
-        """Number a frame and keep it for sending; the oldest falls out if the socket is slow."""
-        self.seq += 1
-        self._frames.append(f'{{"seq":{self.seq},{body}')
-        self._ready.set()
-
-    def watch(self, name: str, whole: bytes) -> bool:
-        """Watch a stream from `whole` on, if that is not one too many."""
-        watching = not self.ended and self.streams.watch(name, whole)
-        self._ready.set()
-        return watching
-
-    def show(self, name: str, frame: bytes, whole: Callable[[], bytes]) -> None:
-        """Keep a stream's frame for sending, if the socket watches it."""
-        if self.streams.offer(name, frame, whole):
-            self._ready.set()
-
-    def lose(self) -> None:
-        """Skip a number, so that the page notices that something is missing."""
-        self.seq += 1
-
-    def end(self, code: int) -> None:
-        """Hear nothing more; `next` says so."""
-        self.ended = code
-        self.topics, self.watched = set(), set()
-        self._frames.clear()
-        self.streams.clear()
-        self._ready.set()
-
-    async def next(self) -> str | bytes | None:
-        """The next frame, text before streams, when there is one; None once it has ended."""
-        while not self.ended:
-            if self._frames:
-                return self._frames.popleft()
-            if (frame := self.streams.next()) is not None:
-                return frame
-            self._ready.clear()
-            await self._ready.wait()
-        return None
-
-
 HUB = Hub()
 
 
@@ -262,6 +214,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
         person = Person(user.pk, user.role, self.scope["session"].session_key or "")
         self.viewer = Viewer(topics, person, {one.verb for one in STREAMS.values() if access.can(user, one.verb)})
         HUB.join(self.viewer)
+        await HUB.listening()
         await self.send(json.dumps({"kind": "hello", "seq": self.viewer.seq}))
         self.pump = asyncio.create_task(self._pump(self.viewer))
 
@@ -300,6 +253,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
         return {
             "at": timezone.now().isoformat(),
             "revision": await database_sync_to_async(_revision)(),
+            "last": await database_sync_to_async(events.last)(),
             "badges": {name: count for name, count in HUB.counts.items() if f"{badges.TOPIC}{name}" in topics},
         }
 

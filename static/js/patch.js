@@ -102,16 +102,23 @@ function later() {
   if (!timer) timer = setTimeout(refresh, PAUSE_MS);
 }
 
-const wanted = (topic) => document.querySelector(`[data-live~="${topic}"]`);
+// The page was read before its socket listened: what was told in between is read now.
+const SKEW_S = 2;
+function missed(last) {
+  const read = Number(document.body.dataset.read) - SKEW_S;
+  return live().some((topic) => last?.[topic] > read);
+}
+
+const live = () => [...new Set([...document.querySelectorAll("[data-live]")].flatMap((root) => root.dataset.live.split(" ")))];
 
 export function startPatches() {
-  for (const topic of ["models", "jobs", "revision", "keys", "updates", "fleet", "alerts", "tick"]) on(topic, () => wanted(topic) && later());
+  for (const topic of live()) on(topic, later);
   on("calls", () => { counting ||= setTimeout(() => { counting = 0; countNewer(); }, PAUSE_MS); });
   let ticks = 0;
   on("tick", () => { ticks += 1; if (ticks % 12 === 0 && wanted("minute")) later(); });
   let first = true;
-  on("snapshot", () => {
-    if (!first && document.querySelector("[data-live]")) later();
+  on("snapshot", ({ last }) => {
+    if (first ? missed(last) : live().length) later();
     if (!first) countNewer();
     first = false;
   });

@@ -3,10 +3,14 @@
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
+from controlplane.base import events
+from controlplane.base.models import User
 from tests.browser.conftest import Notes, Site, enter
+from tests.browser.test_axe import signed_in
 from tests.site import furnish, write_models
+from versions.models import Source
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 Open = Callable[..., tuple[Page, Notes]]
@@ -47,3 +51,33 @@ def test_heads_stay_in_sight(open_tab: Open, site: Site) -> None:
         expect(page.locator(".scroll.fits")).to_be_visible()
         page.locator("[data-rows] tbody tr").last.scroll_into_view_if_needed()
         page.wait_for_function(f"Math.abs({TOP_OF_HEAD} - {top}) < 2")
+
+
+HELD = """
+window.held = true;
+const Real = WebSocket;
+window.WebSocket = class extends Real { constructor(url) { super(window.held ? "ws://127.0.0.1:9/" : url); } };
+"""
+
+
+def test_what_changed_before_the_socket_listened_is_shown_and_what_changes_after_too(
+    chromium: Browser, site: Site
+) -> None:
+    admin = User.objects.create_user("ada", role="admin")
+    furnish(admin)
+    page = signed_in(chromium, site, admin).new_page()
+    page.add_init_script(HELD)
+    page.goto(f"{site.url}/sources")
+    row = page.locator("tr[id^='so-']").first
+    tell_of_sources("the hub answered 503")
+    expect(row).not_to_contain_text("503")
+    page.evaluate("window.held = false")
+    expect(row).to_contain_text("the hub answered 503", timeout=15_000)
+    tell_of_sources("the hub is busy")
+    expect(row).to_contain_text("the hub is busy", timeout=15_000)
+
+
+def tell_of_sources(reason: str) -> None:
+    """What a scan that failed does."""
+    Source.objects.update(state_reason=reason)
+    events.publish("sources", {})

@@ -1,8 +1,8 @@
 """The live socket: who may listen, numbered frames, snapshots, a job's progress for its owner alone."""
 
-import asyncio
 import itertools
 import json
+import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -16,10 +16,12 @@ from django.test import Client
 from django.utils import timezone
 
 from controlplane.base import events
+from controlplane.base.events import TOPICS
 from controlplane.base.jobs import verbs as jobs
 from controlplane.base.listeners import CHANGED, SIGNED_OUT, Person
-from controlplane.base.live import HUB, LIVE, WAITING, Viewer, websocket_application
+from controlplane.base.live import HUB, LIVE, websocket_application
 from controlplane.base.models import User
+from controlplane.base.viewers import WAITING, Viewer
 from controlplane.base.web import badges
 from routing.alerts.models import Alert
 
@@ -155,13 +157,22 @@ async def test_badges_are_told_at_the_start_and_when_they_move(
 async def test_notice_travels_from_a_transaction_to_the_tab(person: Make) -> None:
     tab = Tab(await in_thread(lambda: cookie_of(person("viewer")))())
     await tab.open()
-    for _ in range(50):
-        await in_thread(lambda: events.publish("models", {"count": 3}))()
-        if next(iter(HUB.viewers))._frames:
-            break
-        await asyncio.sleep(0.02)
+    await in_thread(lambda: events.publish("models", {"count": 3}))()
     frame = await tab.hear()
     assert (frame["topic"], frame["payload"]) == ("models", {})
+    await tab.close()
+
+
+async def test_a_snapshot_says_when_each_topic_was_last_told_of(person: Make) -> None:
+    before = time.time()
+    await in_thread(lambda: events.publish("models", {"count": 3}))()
+    await in_thread(lambda: events.publish("job:7", {"done": 1}))()
+    tab = Tab(await in_thread(lambda: cookie_of(person("viewer")))())
+    await tab.open()
+    await tab.say(snapshot=True)
+    last = (await tab.hear())["payload"]["last"]
+    assert before <= last["models"] <= time.time()
+    assert set(last) <= set(TOPICS)
     await tab.close()
 
 

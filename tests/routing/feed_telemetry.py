@@ -13,7 +13,7 @@ from routing.samples.frames import Frame, pack
 from routing.samples.readings import Observed, SourceReading
 
 WATTS = {"a": 100.5, "b": 200.0}
-STRANGER = 'odd "name" \\ of\n中文'
+STRANGER = 'odd "name" \\ of 中文'
 ENGINE = "engine:7/org/llama"
 assert DJANGO_VERSION
 

@@ -20,7 +20,7 @@ from tests.routing.plants import ROOT, Plant, until
 
 pytestmark = pytest.mark.slow
 CONFIG = """
-global: {{scrape_interval: 1s, scrape_timeout: 1s}}
+global: {{scrape_interval: 3s, scrape_timeout: 3s}}
 scrape_configs:
 - job_name: patchbay
   static_configs: [{{targets: ["127.0.0.1:{port}"]}}]
@@ -85,8 +85,8 @@ def ask_of_the_fleet(prometheus: Prometheus) -> None:
     assert (labels["device"], labels.get("node", ""), celsius) == (STRANGER, "", 41.5)
     [(labels, running_now)] = prometheus.asked("patchbay_engine_requests_running")
     assert (labels["endpoint"], labels["model"], running_now) == (*ENGINE.removeprefix("engine:").split("/", 1), 3.0)
-    rates = 'sum by (node) (rate(patchbay_device_energy_joules_total{node="a"}[10s])) / 3'
-    until(lambda: abs((prometheus.number(rates) or 0.0) / WATTS["a"] - 1) < 0.2, 20, prometheus.log)
+    rates = 'sum by (node) (rate(patchbay_device_energy_joules_total{node="a"}[15s])) / 3'
+    until(lambda: abs((prometheus.number(rates) or 0.0) / WATTS["a"] - 1) < 0.2, 40, prometheus.log)
 
 
 def test_prometheus_answers_queries_about_the_fleet_and_stale_devices_disappear(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import time
 import uuid
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -21,6 +22,8 @@ from controlplane.base.web.telling import told
 
 View = Callable[..., HttpResponseBase]
 OPEN, UNDO = "open", "undo"
+BEGAN = "patchbay.began"
+"""Under META: when the view of a page began to read, in Unix time."""
 
 
 class PersonRequest(HttpRequest):
@@ -84,7 +87,8 @@ class DefaultDeny:
     def process_view(
         self, request: HttpRequest, view: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> HttpResponseBase | None:
-        """Answer 403 for a view without `verb` that is no DRF view (those ask VerbPermission)."""
+        """Answer 403 for a view without `verb` that is no DRF view (those ask VerbPermission). Notes when it began."""
+        request.META[BEGAN] = time.time()
         if hasattr(view, "verb") or hasattr(view, "cls"):
             return None
         return _fault(request, 403, gettext("This address declares no permission, so it is closed."))

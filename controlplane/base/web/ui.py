@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.utils.translation import get_language, gettext
 
 from controlplane.base.models import Theme
-from controlplane.base.web.doors import UNDO
+from controlplane.base.web.doors import BEGAN, UNDO
 from controlplane.base.web.navigation import navigation, place_of
 
 
@@ -23,6 +23,7 @@ def page_context(request: HttpRequest) -> dict[str, Any]:
         "navigation": navigation(user) if signed_in else [],
         "script_words": json.dumps(script_words(), ensure_ascii=False),
         "here": place_of((request.resolver_match.url_name or "") if request.resolver_match else ""),
+        "read_at": f"{request.META.get(BEGAN, 0):.3f}",
         "undo": request.session.pop(UNDO, None) if signed_in and UNDO in request.session else None,
     }
 
