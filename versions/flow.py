@@ -39,6 +39,39 @@ class UpdateEvent(StrEnum):
     SUPERSEDE = "supersede"
 
 
+STATES: Mapping[UpdateState, Sentence] = {
+    UpdateState.SEEN: Sentence("seen"),
+    UpdateState.UNREADABLE: Sentence("unreadable"),
+    UpdateState.TESTING: Sentence("being tested"),
+    UpdateState.REVIEW: Sentence("in review"),
+    UpdateState.APPROVED: Sentence("approved"),
+    UpdateState.ROLLING: Sentence("rolling out"),
+    UpdateState.PAUSED: Sentence("paused"),
+    UpdateState.LIVE: Sentence("live"),
+    UpdateState.REJECTED: Sentence("rejected"),
+    UpdateState.EXPIRED: Sentence("expired"),
+    UpdateState.SUPERSEDED: Sentence("superseded"),
+    UpdateState.ROLLED_BACK: Sentence("rolled back"),
+}
+"""What an update is in each state."""
+EVENTS: Mapping[UpdateEvent, Sentence] = {
+    UpdateEvent.JUDGE: Sentence("be judged"),
+    UpdateEvent.FAIL_TO_READ: Sentence("be called unreadable"),
+    UpdateEvent.CLEAR: Sentence("be approved by its tests"),
+    UpdateEvent.ASK: Sentence("be put into review"),
+    UpdateEvent.APPROVE: Sentence("be approved"),
+    UpdateEvent.REJECT: Sentence("be rejected"),
+    UpdateEvent.LAPSE: Sentence("expire"),
+    UpdateEvent.VOID: Sentence("lose its approvals"),
+    UpdateEvent.REOPEN: Sentence("be opened again"),
+    UpdateEvent.START: Sentence("be rolled out"),
+    UpdateEvent.PAUSE: Sentence("be paused"),
+    UpdateEvent.RESUME: Sentence("go on"),
+    UpdateEvent.PROMOTE: Sentence("be promoted"),
+    UpdateEvent.ROLL_BACK: Sentence("be rolled back"),
+    UpdateEvent.SUPERSEDE: Sentence("be superseded"),
+}
+"""What an update does at each event."""
 _S, _E = UpdateState, UpdateEvent
 TABLE: Mapping[tuple[UpdateState, UpdateEvent], UpdateState] = {
     (_S.SEEN, _E.FAIL_TO_READ): _S.UNREADABLE,
@@ -108,8 +141,8 @@ def move(
             Sentence(
                 "the update of {model} is {state}, so it cannot {event}; load the page again",
                 model=update.model.name,
-                state=before.value,
-                event=event.value.replace("_", " "),
+                state=label_of(update),
+                event=EVENTS[event],
             ),
             {"state": before.value, "event": event.value},
         )
@@ -127,6 +160,11 @@ def move(
     audit.record(actor, f"update.{event.value}", "update", update.pk, detail, request_id)
     announce(update)
     return update
+
+
+def label_of(update: Update) -> Sentence:
+    """An update's state, for a sentence."""
+    return STATES[UpdateState(update.state)]
 
 
 def announce(update: Update) -> None:

@@ -50,7 +50,7 @@ class SourceForm(forms.Form):
         label=_("Signed by"),
         max_length=300,
         required=False,
-        help_text=_("The identity, or a public key's name."),
+        help_text=_("A name in SIGNING_KEYS, or a public key. Keyless (Sigstore) signatures are refused."),
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
     probe_budget = forms.IntegerField(label=_("Calls of one live scan"), initial=60, min_value=1, max_value=10_000)

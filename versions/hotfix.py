@@ -42,7 +42,9 @@ def adapt(base: Spec, proposed: Spec, steps: Iterable[Step]) -> HotFix:
     for step in steps:
         do, path = step["do"], step["path"]
         if do not in KINDS or len(path) != 1:
-            words = Sentence("a spec cannot say {do} of {path}", do=do, path=".".join(map(str, path)) or "the body")
+            words = Sentence(
+                "a spec cannot say {do} of {path}", do=do, path=".".join(map(str, path)) or Sentence("the body")
+            )
             left.append((step, words))
             continue
         if do == "rename":

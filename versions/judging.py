@@ -15,7 +15,7 @@ from django.utils import timezone
 from controlplane.base import access
 from controlplane.base.audit import chain as audit
 from controlplane.base.jobs.engine import Lease
-from controlplane.base.messages import Sentence, message_of
+from controlplane.base.messages import Sentence, in_both, message_of
 from controlplane.base.models import Job, JobState
 from controlplane.base.refusals import Conflict, Invalid, Missing
 from registry.catalog import releases
@@ -193,8 +193,10 @@ def _asking(update: Update, tests: Mapping[str, Any]) -> str:
     """Why a person is asked: what would break, else which test failed."""
     if update.verdict != "compatible" or tests["green"]:
         return str(update.reason) if not isinstance(update.reason, Sentence) else update.reason
-    first = next(iter(tests["failed"]), {"kind": "", "name": "", "why": Sentence("nothing was tested")})
-    return Sentence("its tests failed ({kind}, {name}): {why}", **first)
+    first = next(iter(tests["failed"]), None)
+    if first is None:
+        return Sentence("its tests failed: nothing was tested")
+    return Sentence("its tests failed ({name}): {why}", name=first["name"], why=first["why"])
 
 
 def _summary(report: Mapping[str, Any]) -> str:
@@ -204,7 +206,7 @@ def _summary(report: Mapping[str, Any]) -> str:
         count = len(report["plan"])
         return Sentence("compatible after {count} adaptations", count=count) if count else Sentence("compatible")
     first = serious[0].get("message", {})
-    words = first.get("en", "") if isinstance(first, dict) else first
+    words = in_both(first.get("en", ""), first.get("zh") or first.get("en", "")) if isinstance(first, dict) else first
     more = len(serious) - 1
     return Sentence("{first} (and {more} more)", first=words, more=more) if more else words
 
@@ -229,6 +231,8 @@ def _in_review(update_id: uuid.UUID) -> Update:
     if update is None:
         raise Missing("update", Sentence("there is no update {update}", update=repr(str(update_id)[:60])))
     if update.state != UpdateState.REVIEW:
-        words = Sentence("the update of {model} is {state}, not in review", model=update.model.name, state=update.state)
+        words = Sentence(
+            "the update of {model} is {state}, not in review", model=update.model.name, state=flow.label_of(update)
+        )
         raise Conflict("update_state", words, {"state": update.state})
     return update

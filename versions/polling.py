@@ -11,6 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 
 from django.db import DatabaseError, connection, transaction
+from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -24,6 +25,8 @@ from versions.reading.interface import Sighting
 AT_ONCE = 16
 """Sources that one worker asks side by side: a slow upstream holds up one of them."""
 CLAIM_SECONDS = 120.0
+LONGEST = timedelta(days=9)
+"""No source waits longer than that: a due time further ahead was written while the clock was wrong."""
 FULL = timedelta(days=1)
 """How often everything is hashed again, or vouched for again, whatever the revision says."""
 SPREAD = 0.1
@@ -36,7 +39,7 @@ log = logging.getLogger(__name__)
 
 def wake() -> None:
     """Let threads ask whatever is due, as many as there is work for. Returns at once."""
-    due = Source.objects.filter(enabled=True, due_at__lte=Now()).count()
+    due = Source.objects.filter(_due(), enabled=True).count()
     for _ in range(min(due, AT_ONCE)):
         if not _slots.acquire(blocking=False):
             return
@@ -79,11 +82,15 @@ def tell(source: Source) -> None:
 
 def _claim() -> Source | None:
     with transaction.atomic():
-        due = Source.objects.select_for_update(skip_locked=True, of=("self",)).filter(enabled=True, due_at__lte=Now())
+        due = Source.objects.select_for_update(skip_locked=True, of=("self",)).filter(_due(), enabled=True)
         source = due.select_related("credential", "model__release", "model__credential").order_by("due_at").first()
         if source is not None:
             Source.objects.filter(pk=source.pk).update(due_at=Now() + timedelta(seconds=CLAIM_SECONDS))
         return source
+
+
+def _due() -> Q:
+    return Q(due_at__lte=Now()) | Q(due_at__gt=Now() + LONGEST)
 
 
 def _note(row: Source, sighting: Sighting | None) -> None:
@@ -91,7 +98,7 @@ def _note(row: Source, sighting: Sighting | None) -> None:
     now = timezone.now()
     row.due_at = now + timedelta(seconds=row.poll_seconds * _random.uniform(1 - SPREAD, 1 + SPREAD))
     moved = sighting is not None and not _same(row, sighting)
-    full = row.full_at is None or now - row.full_at >= FULL
+    full = row.full_at is None or not timedelta() <= now - row.full_at < FULL
     vouched = DOORS[row.kind].vouched
     if moved:
         scanning.enqueue(row, "poll")

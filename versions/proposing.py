@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from django.db import transaction
@@ -120,10 +121,13 @@ def propose_from_scan(scan_id: int) -> Update | None:
     if scan is None or scan.manifest is None:
         raise Missing("scan", Sentence("there is no finished scan {scan}", scan=scan_id))
     source, model = scan.source, scan.source.model
-    if model.release is None or scan.manifest.digest == model.release.manifest:
+    if model.release is None:
         return None
     earlier = accepted(source)
-    if earlier is None or earlier.digest == scan.manifest.digest or _decided(scan):
+    if scan.manifest.digest in (model.release.manifest, earlier.digest if earlier is not None else ""):
+        _withdraw(scan)
+        return None
+    if earlier is None or _decided(scan):
         return None
     document = _respecified(model.release, earlier, scan.manifest)
     return propose(None, model, document, origin="webhook" if scan.trigger == "webhook" else "scan", scan=scan)
@@ -173,6 +177,15 @@ def _respecified(release: Release, old: Manifest, new: Manifest) -> Document:
         if before is not None and isinstance(document, Mapping):
             document = respec(document, before, after, renames(before, after, document)).proposed
     return document
+
+
+def _withdraw(scan: Scan) -> None:
+    """End what earlier scans of a source proposed and does not roll yet: the files are those that are served again."""
+    stale = Update.objects.filter(source=scan.source, state__in=SUPERSEDED, scan__lt=scan.pk)
+    words = Sentence("its source went back to what {model} serves", model=scan.source.model.name)
+    for row in stale.order_by("created_at"):
+        with suppress(Conflict):
+            flow.move(row.pk, UpdateEvent.SUPERSEDE, reason=words)
 
 
 def _decided(scan: Scan) -> bool:

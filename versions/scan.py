@@ -92,9 +92,7 @@ def read(opened: OpenedSource, reading: ManifestReading, tell: Tell) -> None:
     seen: set[str] = set()
     for listed in opened.files():
         if len(seen) >= MOST_FILES:
-            raise SourceRefused(
-                Sentence("the source has more than {most} files; watch a folder inside it", most=f"{MOST_FILES:,}")
-            )
+            raise too_many_files()
         path = safe_path(listed.path)
         if path in seen:
             raise SourceRefused(Sentence("the source lists {path} twice", path=repr(path)))
@@ -105,6 +103,13 @@ def read(opened: OpenedSource, reading: ManifestReading, tell: Tell) -> None:
     for gone in reading.known.keys() - seen:
         del reading.known[gone]
     reading.lines.sort(key=lambda line: line.path)
+
+
+def too_many_files() -> SourceRefused:
+    """What a source with more files than are read is refused with."""
+    return SourceRefused(
+        Sentence("the source has more than {most} files; watch a folder inside it", most=f"{MOST_FILES:,}")
+    )
 
 
 def safe_path(path: str) -> str:
@@ -205,7 +210,10 @@ def _hashed(
         except SourceUnreachable:
             if attempt + 1 == ATTEMPTS:
                 raise
-        if listed.size < 0 or size >= listed.size:
+        else:
+            if listed.size < 0:
+                break
+        if 0 <= listed.size <= size:
             break
     if listed.size >= 0 and size != listed.size:
         raise SourceUnreachable(

@@ -20,6 +20,8 @@ LONGEST = 4000
 """The most characters of a stored message: the parameters of a longer one are cut."""
 _GAP = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 _NUMBER = 2**61 - 1
+EITHER = "{en}"
+"""The template of a sentence that brings its own Chinese; the catalogue has none for it."""
 CUT = "..."
 """What stands at the end of words that were cut."""
 
@@ -57,6 +59,11 @@ class Sentence(str):
     def mapped(self, change: Callable[[str], str]) -> "Sentence":
         """The same sentence with `change` applied to all words in its gaps, for example to hide secrets."""
         return _made(self.template, {name: _changed(value, change) for name, value in self.params.items()})
+
+
+def in_both(en: str, zh: str) -> Sentence:
+    """A sentence that is written in both languages already, such as a rule's."""
+    return Sentence(EITHER, en=en, zh=zh)
 
 
 def filled(template: str, params: Mapping[str, Filling], tell: Callable[[str], str] = str) -> str:

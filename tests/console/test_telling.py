@@ -9,7 +9,7 @@ import pytest
 from django.conf import settings
 from django.utils import translation
 
-from controlplane.base.messages import Sentence
+from controlplane.base.messages import Sentence, in_both, restored, stored
 from controlplane.base.web.telling import told
 
 FOLDER = Path(settings.BASE_DIR)
@@ -69,6 +69,17 @@ SPEAKING = [
         for name in ("accounts", "access", "config", "egress_rules", "saved_views", "secrets")
     ),
     "controlplane/base/jobs/verbs",
+    *(
+        f"versions/{name}"
+        for name in (
+            *("calendar", "descriptions", "hotfix", "ledger", "objects", "places", "polling", "proposing", "respec"),
+            *("scan", "update_policy", "verdict", "webhooks", "compat/calling", "compat/cases", "compat/golden"),
+            *("compat/replay", "compat/running", "compat/speed", "evidence/manifests", "evidence/pickles"),
+            *("evidence/signatures", "gitops/planning", "gitops/statuses", "impact/callers", "impact/noticing"),
+            *("reading/errors", "review/decisions", "review/queue", "rollout/gates", "rollout/goldens"),
+            *("rollout/plans", "sources/directory", "sources/oci", "sources/ollama"),
+        )
+    ),
     *(f"registry/specfile/{name}" for name in ("errors", "file", "params", "reading", "text", "values")),
 ]
 SENTENCE = re.compile(r"[a-z]{2,} .*[a-z]{2,}|[a-z]{2,} \{|\} [a-z]{2,}")
@@ -143,6 +154,13 @@ def test_a_plain_refusal_is_found() -> None:
 def test_what_is_not_marked_is_found() -> None:
     found = set(unmarked(ast.parse('"""A docstring."""\nraise Wrong(f"{x} is not known")\nsay(Sentence("it is so"))')))
     assert found == {"{} is not known"}
+
+
+def test_a_sentence_in_both_languages_is_told_in_the_readers() -> None:
+    sentence = Sentence("{first} (and {more} more)", first=in_both("size was removed", "size 已被移除"), more=2)
+    assert str(sentence) == "size was removed (and 2 more)"
+    with translation.override("zh-hans"):
+        assert told(restored(stored(sentence))).startswith("size 已被移除")
 
 
 def test_a_sentence_is_told_in_the_language_of_the_reader() -> None:

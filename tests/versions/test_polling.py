@@ -117,3 +117,11 @@ def test_a_worker_that_dies_while_asking_delays_by_one_claim(hub: RunningHub) ->
     assert polling._claim() is None
     source.refresh_from_db()
     assert 0 < (source.due_at - timezone.now()).total_seconds() <= polling.CLAIM_SECONDS
+
+
+def test_a_due_time_that_a_wrong_clock_wrote_keeps_no_source_asleep(hub: RunningHub) -> None:
+    source = a_source("huggingface", f"{hub.url}/org/model")
+    Source.objects.filter(pk=source.pk).update(due_at=timezone.now() + timedelta(days=400))
+    assert polling.work() == 1
+    source.refresh_from_db()
+    assert (source.due_at - timezone.now()).total_seconds() < 1100

@@ -128,6 +128,18 @@ def test_files_that_were_rejected_are_not_proposed_again() -> None:
     assert proposing.propose_from_scan(a_scan(source, {"parameters.json": json.dumps(NEW)}).pk) is None
 
 
+def test_a_source_that_goes_back_takes_its_open_proposal_along() -> None:
+    """Who approved it later would put live what the upstream does not have any more."""
+    source = a_source(a_model())
+    a_scan(source, {"parameters.json": json.dumps(OLD)})
+    update = proposing.propose_from_scan(a_scan(source, {"parameters.json": json.dumps(NEW)}).pk)
+    assert update is not None
+    assert proposing.propose_from_scan(a_scan(source, {"parameters.json": json.dumps(OLD)}).pk) is None
+    update.refresh_from_db()
+    assert update.state == UpdateState.SUPERSEDED
+    assert "went back to what m serves" in update.reason
+
+
 def test_a_spec_among_the_files_is_the_proposal() -> None:
     source = a_source(a_model())
     a_scan(source, {"model.yaml": json.dumps({"models": [document()]})})

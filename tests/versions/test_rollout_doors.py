@@ -51,7 +51,7 @@ def test_the_buttons_do_what_they_say_and_say_why_not(visitor: Visitor) -> None:
         assert answer.status_code == 200
         assert Update.objects.get(pk=update.pk).state == state
     again = browser.post(f"/rollouts/{update.pk}/pause", follow=True).content.decode()
-    assert "so it cannot pause" in again
+    assert "so it cannot be paused" in again
     assert browser.post(f"/rollouts/{update.pk}/fly").status_code == 404
     assert visitor("viewer").post(f"/rollouts/{update.pk}/pause").status_code == 403
 
@@ -126,6 +126,9 @@ def test_flagger_is_answered_by_the_state(person: Callable[..., User]) -> None:
     assert answers() == [200, 403, 403, 403]
     verbs._start(None, update.pk, None, "")
     assert answers() == [200, 200, 403, 403]
+    newer = Update.objects.create(model=update.model, base=update.base, origin="scan", state=UpdateState.REJECTED)
+    assert answers() == [200, 200, 403, 403], "the engine asks of the one that rolls"
+    newer.delete()
     verbs.hold(update.pk, "a person looks")
     assert answers() == [200, 403, 403, 403]
     verbs.go_live(update.pk)

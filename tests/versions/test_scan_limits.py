@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from versions import scan
-from versions.reading.errors import SourceRefused
+from versions.reading.errors import SourceRefused, SourceUnreachable
 from versions.reading.interface import ListedFile
 
 SCAN = """
@@ -100,3 +100,21 @@ def test_paths_that_leave_a_source_are_refused(path: str) -> None:
 @pytest.mark.parametrize("path", ["a", "a/b.json", "..a/b", "a b", "é", "a/..b"])
 def test_paths_that_stay_inside_are_kept(path: str) -> None:
     assert scan.safe_path(path) == path
+
+
+class Breaking:
+    """A source whose one file breaks off in its middle, and says no size beforehand."""
+
+    def files(self) -> Iterator[ListedFile]:
+        yield ListedFile("weights.bin", -1)
+
+    def chunks(self, file: ListedFile, start: int = 0) -> Iterator[bytes]:
+        yield b"0123456789"[start : start + 5]
+        if not start:
+            raise SourceUnreachable("cut")
+
+
+def test_a_file_of_unknown_size_that_breaks_off_is_read_to_its_end() -> None:
+    reading = scan.ManifestReading()
+    scan.read(Breaking(), reading, lambda count: None)
+    assert [line.size for line in reading.lines] == [10]

@@ -1,10 +1,13 @@
 """The watch over rollouts: it steps on, waits, pauses for a person, and goes back by itself, also while paused."""
 
+import re
 import threading
 
 import pytest
 from django.db import connection
+from django.utils import translation
 
+from controlplane.base.web.telling import told
 from tests.versions.rolling import a_model, approved, later, tell, weights
 from versions.models import Rollout, Update
 from versions.rollout import plans, verbs, watch
@@ -49,8 +52,20 @@ def test_a_broken_line_goes_back_at_once_and_says_why() -> None:
     watch.watch()
     found = Update.objects.get(pk=update.pk)
     assert now(update) == ("rolled_back", 0)
-    assert "failed 1" in found.reason
+    assert re.fullmatch(r"guard line broken: failed calls 1\d\.\d+ % \(old 0 %, limit 0\.5 %\)", found.reason)
+    with translation.override("zh-hans"):
+        assert re.fullmatch(r"[^a-z]*失败的调用 1\d\.\d+ %（旧版 0 %，上限 0\.5 %）", told(found.reason))
     assert Rollout.objects.get(update=update).broken_at is not None
+
+
+def test_a_clock_that_was_set_back_stops_no_way_back() -> None:
+    update = begun()
+    tell(update.model, GOOD, {"calls": 50})
+    watch.watch()
+    later(-3600)
+    tell(update.model, {"calls": 1100}, {"calls": 60, "failed": 9, "saved": 9})
+    watch.watch()
+    assert now(update) == ("rolled_back", 0)
 
 
 def test_a_paused_rollout_is_watched_too_and_does_not_step_on() -> None:
@@ -80,7 +95,10 @@ def test_figures_that_speak_against_it_but_prove_nothing_wait_and_then_a_person_
     tell(update.model, {"calls": 381}, {"calls": 20, "failed": 2})
     watch.watch()
     assert now(update) == ("paused", 5)
-    assert "inconclusive" in Update.objects.get(pk=update.pk).reason
+    reason = Update.objects.get(pk=update.pk).reason
+    assert reason == "inconclusive: failed calls; a person must look"
+    with translation.override("zh-hans"):
+        assert not re.search(r"[a-z]", told(reason))
 
 
 def test_without_figures_it_does_not_step_on_and_in_the_end_asks_a_person() -> None:

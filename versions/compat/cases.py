@@ -9,6 +9,7 @@ from typing import Any
 from msgspec import Raw, structs
 from msgspec.json import encode
 
+from controlplane.base.messages import Sentence
 from registry.canon import CONTENT, Request
 from registry.protocols.adapter import Adapter
 from registry.spec import Constraint, Parameter, Spec
@@ -18,6 +19,8 @@ from versions.diff.model.specs import read_spec
 from versions.diff.schema.reading.dialect import Dialect
 from versions.diff.values import parts_of
 from versions.hotfix import callers_side
+
+SMALLEST = Sentence("the smallest call")
 
 
 class Expected(StrEnum):
@@ -48,7 +51,7 @@ def cases(old: Mapping[str, Any], spec: Spec, document: Mapping[str, Any], adapt
     changed = {name for name in {*before, *after} if before.get(name) != after.get(name)}
     bounds = [*_as_before(old, plain), *_as_now(document, plain, changed)]
     return [
-        CompatCase("call", "the smallest call", plain, Expected.ANSWER),
+        CompatCase("call", SMALLEST, plain, Expected.ANSWER),
         *(_streamed(plain, adapter)),
         *(_broken(plain)),
         *(_conditions(spec, plain)),
@@ -65,7 +68,8 @@ def _as_before(old: Mapping[str, Any], plain: Request) -> Iterator[CompatCase]:
     """What callers may send today must be answered tomorrow."""
     for boundary in matrix(read_spec(callers_side(old)).schema, Dialect(siblings=True)):
         if boundary.valid and isinstance(boundary.value, dict):
-            name = f"{_about(boundary.pointer) or 'parameters'}: {boundary.what}, as before"
+            about = _about(boundary.pointer) or Sentence("parameters")
+            name = Sentence("{about}: {what}, as before", about=about, what=boundary.what)
             request = _with(plain, boundary.value)
             yield CompatCase("boundary", name, request, Expected.ANSWER, _about(boundary.pointer))
 
@@ -100,14 +104,16 @@ def _in_turn(found: list[CompatCase], changed: Collection[str]) -> list[CompatCa
 def _streamed(plain: Request, adapter: Adapter) -> Iterator[CompatCase]:
     operation = adapter.operations.get(plain.task)
     if operation is not None and operation.decoder is not None:
-        yield CompatCase("stream", "a streamed answer", structs.replace(plain, stream=True), Expected.ANSWER)
+        yield CompatCase("stream", Sentence("a streamed answer"), structs.replace(plain, stream=True), Expected.ANSWER)
 
 
 def _broken(plain: Request) -> Iterator[CompatCase]:
     """Content of a wrong type, so that an error of the upstream is seen as one."""
     content = next((name for name in CONTENT if name in plain.fields), None)
     if content is not None:
-        yield CompatCase("errors", f"{content}: a number", _with(plain, {content: 7}), Expected.REFUSAL)
+        yield CompatCase(
+            "errors", Sentence("{about}: a number", about=content), _with(plain, {content: 7}), Expected.REFUSAL
+        )
 
 
 def _conditions(spec: Spec, plain: Request) -> Iterator[CompatCase]:
@@ -115,7 +121,7 @@ def _conditions(spec: Spec, plain: Request) -> Iterator[CompatCase]:
     for constraint in spec.constraints:
         values = _breaking(constraint, declared)
         if values is not None:
-            name = f"constraint on {', '.join(constraint.parameters)}"
+            name = Sentence("constraint on {names}", names=list(constraint.parameters))
             expected = Expected.ANSWER if constraint.outside == "clamp" and not spec.strict else Expected.REFUSAL
             yield CompatCase("constraint", name, _with(plain, values), expected)
 

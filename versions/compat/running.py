@@ -25,7 +25,7 @@ from registry.upstreams.binding import Upstream, bind
 from registry.upstreams.exchange import probe_request
 from versions.compat import golden, speed
 from versions.compat.calling import CallBudget, Came, CandidateCaller, CaseOutcome, run_cases, shown
-from versions.compat.cases import CompatCase, cases
+from versions.compat.cases import SMALLEST, CompatCase, cases
 from versions.compat.replay import Replayed, ReplayedCall, recent, replayed
 from versions.compat.speed import SpeedReading
 from versions.models import GoldenAnswer, Update
@@ -63,7 +63,7 @@ def run(update: Update, policy: UpdatePolicy) -> dict[str, Any]:
             list(update.model.golden_answers.order_by("name")), recent(update.model, policy.replay_calls),
         )  # fmt: skip
     except Untestable as error:
-        return result([CaseOutcome("call", "the smallest call", Came.FAILED, message_of(error))], budget, begun)
+        return result([CaseOutcome("call", SMALLEST, Came.FAILED, message_of(error))], budget, begun)
     tried = asyncio.run(_all(trial, guard.egress(), budget))
     more = {} if tried.speed is None else {"speed": tried.speed.data()}
     more |= {} if tried.replay is None else {"replay": tried.replay.data()}

@@ -5,6 +5,7 @@ from typing import Any
 
 import yaml
 
+from controlplane.base.messages import Sentence, message_of
 from controlplane.base.yaml_reader import YamlDialect, YamlInvalid, read_yaml
 
 MAX_BYTES = 50_000_000
@@ -32,7 +33,9 @@ def load(source: Any) -> Any:
     if not isinstance(source, str):
         return source
     if len(source) > MAX_BYTES:
-        raise Unreadable(f"text of {len(source)} characters; at most {MAX_BYTES} are read")
+        raise Unreadable(
+            Sentence("it has {count} characters; at most {most} are read", count=len(source), most=MAX_BYTES)
+        )
     if source.lstrip()[:1] in ("{", "["):
         try:
             return json.loads(source)
@@ -45,6 +48,7 @@ def _load_yaml(text: str) -> Any:
     try:
         return read_yaml(text, PUBLISHED).value
     except YamlInvalid as error:
-        raise Unreadable(f"line {error.line}: {error}") from error
+        raise Unreadable(Sentence("line {line}: {error}", line=error.line, error=message_of(error))) from error
     except yaml.YAMLError as error:
-        raise Unreadable(f"neither JSON nor YAML: {' '.join(str(error).split())[:300]}") from error
+        words = Sentence("neither JSON nor YAML: {error}", error=" ".join(str(error).split())[:300])
+        raise Unreadable(words) from error

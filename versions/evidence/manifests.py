@@ -32,7 +32,13 @@ def findings(old: SeenManifest | None, new: SeenManifest) -> list[FileFinding]:
     """What a person should know of `new`, beside `old` if there was one. At most 200, the worst first."""
     found = [*_code(old, new)]
     if old is not None:
-        found += [*_tampered(old, new), *_owner(old, new), *_impossible(old, new), *_steering(old, new)]
+        found += [
+            *_tampered(old, new),
+            *_owner(old, new),
+            *_impossible(old, new),
+            *_steering(old, new),
+            *_moved_code(old, new),
+        ]
     found.sort(key=lambda one: (one.severity != BREAKING, one.rule, one.path))
     return found[:MOST_FINDINGS]
 
@@ -135,6 +141,16 @@ def _code(old: SeenManifest | None, new: SeenManifest) -> Iterator[FileFinding]:
                     names=", ".join(told)[:300],
                 ),
             )
+
+
+def _moved_code(old: SeenManifest, new: SeenManifest) -> Iterator[FileFinding]:
+    """Python files of a model whose configuration names code: loaders run them, whether or not `auto_map` moved."""
+    if not any(_inner(new, path, "auto_map") for path in new.texts):
+        return
+    for path, line in sorted(new.files.items()):
+        if path.endswith(".py") and (path not in old.files or old.files[path].sha256 != line.sha256):
+            words = Sentence("{path} changed: code that a loader runs if it trusts remote code", path=path)
+            yield FileFinding("code.changed", BREAKING, path, words)
 
 
 def _inner(seen: SeenManifest, path: str, key: str) -> Any:

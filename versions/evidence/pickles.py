@@ -5,12 +5,14 @@ unfolds to more than a bound is read up to it, and said to be.
 """
 
 import io
+import pickletools
+import struct
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
-from picklescan.scanner import SafetyLevel, scan_pickle_bytes
+from picklescan.scanner import Global, SafetyLevel, scan_pickle_bytes
 
 from controlplane.base.messages import Sentence
 from versions.evidence.finding import BREAKING, COMPATIBLE, REVIEW, FileFinding
@@ -23,6 +25,7 @@ MOST_INSIDE = 50
 MOST_FILES = 50
 MOST_NAMES = 8
 WINDOW = 1 << 16
+UNREADABLE = (ValueError, LookupError, ArithmeticError, TypeError, AttributeError, EOFError, struct.error)
 PICKLE_ENDINGS = (".pkl", ".pickle", ".joblib", ".dill")
 
 
@@ -103,7 +106,9 @@ def _pickles(stream: "io.BufferedReader[Any]", path: str) -> Iterator[tuple[byte
             yield from _archived(archive)
         return
     data = stream.read(MOST_PICKLE + 1)
-    if data[:1] == b"\x80" or PurePosixPath(path).suffix in PICKLE_ENDINGS:
+    sure = data[:1] == b"\x80" or PurePosixPath(path).suffix in PICKLE_ENDINGS
+    # The oldest pickles begin with any letter, and loaders of .bin and .pt files run them too.
+    if sure or _globals(data, path):
         yield data[:MOST_PICKLE], len(data) <= MOST_PICKLE
 
 
@@ -118,7 +123,7 @@ def _archived(archive: zipfile.ZipFile) -> Iterator[tuple[bytes, bool]]:
 def _judged(path: str, pickles: list[tuple[bytes, bool]]) -> Iterator[FileFinding]:
     names: dict[SafetyLevel, set[str]] = {level: set() for level in SafetyLevel}
     for data, _ in pickles:
-        for one in scan_pickle_bytes(io.BytesIO(data), path).globals:
+        for one in _globals(data, path):
             names[one.safety].add(f"{one.module}.{one.name}")
     dangerous, odd = (sorted(names[level]) for level in (SafetyLevel.Dangerous, SafetyLevel.Suspicious))
     if dangerous:
@@ -133,9 +138,29 @@ def _judged(path: str, pickles: list[tuple[bytes, bool]]) -> Iterator[FileFindin
         words = Sentence("{path} holds a pickle of more than {most} bytes; the rest was not read",
                          path=path, most=MOST_PICKLE)  # fmt: skip
         yield FileFinding("pickle.not_read", REVIEW, path, words)
+    elif not all(_is_pickle(data) for data, _ in pickles):
+        words = Sentence("{path} is no pickle that can be read to its end: what loading it would run is not known",
+                         path=path)  # fmt: skip
+        yield FileFinding("pickle.not_read", REVIEW, path, words)
     elif pickles and not dangerous and not odd:
         words = Sentence("{path} is a pickle that calls nothing unusual; safetensors would need no trust", path=path)
         yield FileFinding("pickle.plain", COMPATIBLE, path, words)
+
+
+def _globals(data: bytes, path: str) -> "list[Global]":
+    """What a pickle imports, as far as it can be taken apart."""
+    try:
+        return list(scan_pickle_bytes(io.BytesIO(data), path).globals)
+    except UNREADABLE:
+        return []
+
+
+def _is_pickle(data: bytes) -> bool:
+    """Whether the first pickle of some bytes can be taken apart to its end."""
+    try:
+        return any(operation.name == "STOP" for operation, _, _ in pickletools.genops(data))
+    except UNREADABLE:
+        return False
 
 
 def _some(names: list[str]) -> str:

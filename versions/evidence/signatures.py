@@ -31,6 +31,12 @@ HASHES: Mapping[int, hashes.HashAlgorithm] = {256: hashes.SHA256(), 384: hashes.
 MOST_CHAIN = 6
 
 
+KEYLESS = Sentence(
+    "it is a keyless Sigstore signature: a certificate of some minutes and a transparency log, which are not verified"
+    " here. Have the files signed with a key or by a certificate authority of yours, and name that in SIGNING_KEYS"
+)
+
+
 class SignatureInvalid(Exception):
     """A signature that does not hold; the message says why."""
 
@@ -66,10 +72,6 @@ def findings(plan: SignaturePlan, old: SeenManifest | None, new: SeenManifest) -
 
 def verified(text: str, plan: SignaturePlan) -> Mapping[str, str]:
     """The SHA-256 of each file that a bundle signs, if whoever is trusted signed it. Raises SignatureInvalid."""
-    if plan.trusted is None:
-        raise SignatureInvalid(
-            Sentence("there is no key or certificate {identity} in SIGNING_KEYS", identity=repr(plan.identity))
-        )
     try:
         bundle = json.loads(text)
         envelope = bundle["dsseEnvelope"]
@@ -79,6 +81,12 @@ def verified(text: str, plan: SignaturePlan) -> Mapping[str, str]:
         material = bundle["verificationMaterial"]
     except (ValueError, KeyError, TypeError, IndexError, RecursionError, binascii.Error) as error:
         raise SignatureInvalid(Sentence("it is no bundle of OpenSSF Model Signing")) from error
+    if _is_keyless(material):
+        raise SignatureInvalid(KEYLESS)
+    if plan.trusted is None:
+        raise SignatureInvalid(
+            Sentence("there is no key or certificate {identity} in SIGNING_KEYS", identity=repr(plan.identity))
+        )
     key = _key(plan.trusted, material)
     try:
         key.verify(signature, _signed(kind, payload), ec.ECDSA(HASHES[key.curve.key_size]))
@@ -120,6 +128,11 @@ def _is_bundle(path: str) -> bool:
 def _signed(kind: str, payload: bytes) -> bytes:
     """What DSSE signs: type and payload, each with its length."""
     return b"DSSEv1 %d %b %d %b" % (len(kind), kind.encode(), len(payload), payload)
+
+
+def _is_keyless(material: Any) -> bool:
+    """Whether a bundle brings its own short-lived certificate (Fulcio's), to be checked against a transparency log."""
+    return isinstance(material, Mapping) and bool(material.get("certificate") or material.get("tlogEntries"))
 
 
 def _key(trusted: bytes, material: Any) -> ec.EllipticCurvePublicKey:

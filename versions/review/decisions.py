@@ -291,8 +291,8 @@ def _locked(update_id: uuid.UUID, state: UpdateState | None = None) -> Update:
             Sentence(
                 "the update of {model} is {state} and not {expected}; load the page again",
                 model=update.model.name,
-                state=update.state,
-                expected=state.value,
+                state=flow.label_of(update),
+                expected=flow.STATES[state],
             ),
             {"state": update.state},
         )

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.utils.translation import get_language, gettext, ngettext
+from django.utils.translation import gettext, ngettext
 
-from controlplane.base.messages import Sentence
+from controlplane.base.messages import Sentence, in_both
 from controlplane.base.web.telling import told
 from versions.models import Update
 
@@ -139,8 +139,7 @@ def sentence_of(finding: Mapping[str, Any]) -> str:
     """What a finding says, in the reader's language."""
     words = finding.get("message", "")
     if isinstance(words, Mapping):
-        chinese = (get_language() or "").startswith("zh")
-        return str(words.get("zh" if chinese else "en") or words.get("en", ""))
+        return told(in_both(str(words.get("en", "")), str(words.get("zh") or words.get("en", ""))))
     return told(words)
 
 

@@ -97,10 +97,14 @@ def paused(actor: Any) -> QuerySet[Rollout]:
 
 
 def newest(actor: Any, model: str) -> Update | None:
-    """The update of a model that gates ask about: the newest one that is not superseded. Raises Forbidden."""
+    """The update of a model that gates ask about: the one that rolls, else the newest that is not superseded.
+
+    Raises Forbidden.
+    """
     access.require(actor, "update.read")
     rows = Update.objects.filter(model__name=model).exclude(state=UpdateState.SUPERSEDED)
-    return rows.select_related("model", "base", "release").order_by("-created_at").first()
+    rows = rows.select_related("model", "base", "release")
+    return rows.filter(state__in=verbs.ROLLS).first() or rows.order_by("-created_at").first()
 
 
 def _steps(rollout: Rollout, *, over: bool) -> list[RolloutStep]:

@@ -27,6 +27,12 @@ APART_SECONDS = 0.8
 PATIENCE = 3
 SILENT_SECONDS = 30.0
 MOST_POINTS = 240
+LINES = {
+    guards.FAILED: Sentence("failed calls"),
+    guards.REFUSED: Sentence("refused calls"),
+    guards.SLOW: Sentence("p95 to the first byte"),
+    guards.LOSSY: Sentence("lost or clamped parameters"),
+}
 log = logging.getLogger(__name__)
 
 
@@ -98,7 +104,7 @@ def _judged(rollout: Rollout, counts: LiveCounts) -> NextMove:
         broken = guards.read(evidence, found, sticky=rollout.sticky, limits=limits)
         _keep(rollout, readings, evidence, limits, now)
     if broken:
-        words = Sentence("guard line broken: {lines}", lines=", ".join(_in_words(evidence, broken, limits)))
+        words = Sentence("guard line broken: {lines}", lines=_in_words(evidence, broken, limits))
         return NextMove("back", words, broken=True)
     if update.state != UpdateState.ROLLING:
         return NextMove()
@@ -120,7 +126,7 @@ def _next(rollout: Rollout, evidence: GuardEvidence, told: bool, lasted: float) 
         return NextMove("hold", words) if late else NextMove()
     doubts = guards.doubtful(evidence, limits)
     if doubts:
-        words = Sentence("inconclusive: {lines}; a person must look", lines=", ".join(doubts))
+        words = Sentence("inconclusive: {lines}; a person must look", lines=[LINES[name] for name in doubts])
         return NextMove("hold", words) if late else NextMove()
     begun = rollout.readings.get("step_calls", [0, 0])
     blue, green = evidence.seen.blue.calls - begun[0], evidence.seen.green.calls - begun[1]
@@ -155,14 +161,18 @@ def _keep(
     events.publish("updates", {"id": str(rollout.update_id), "model": rollout.update.model.name, "readings": True})
 
 
-def _in_words(evidence: GuardEvidence, broken: tuple[str, ...], limits: GuardLimits) -> list[str]:
+def _in_words(evidence: GuardEvidence, broken: tuple[str, ...], limits: GuardLimits) -> list[Sentence]:
     """Each broken line with both colours' figures."""
     told = {name: guards.told(name, evidence, limits) for name in broken}
-    unit = {name: "ms" if name == guards.SLOW else "%" for name in broken}
-    return [
-        f"{name} {line['green'] or 0:.4g} {unit[name]} (old {line['blue'] or 0:.4g} {unit[name]},"
-        f" limit {line['limit'] or 0:.4g} {unit[name]})"
+    figures = {
+        name: {
+            key: f"{line[key] or 0:.4g} {'ms' if name == guards.SLOW else '%'}" for key in ("blue", "green", "limit")
+        }
         for name, line in told.items()
+    }
+    return [
+        Sentence("{line} {green} (old {blue}, limit {limit})", line=LINES[name], **shown)
+        for name, shown in figures.items()
     ]
 
 
@@ -177,6 +187,6 @@ def _read(number: int) -> Rollout | None:
     """The rollout, unless it ended, or another process looked at it just now."""
     rows = Rollout.objects.select_related("update__model", "update__base", "update__release").annotate(now=Now())
     rollout = rows.filter(pk=number, ended_at=None, update__state__in=verbs.ROLLS).first()
-    if rollout is None or rollout.now.timestamp() - rollout.readings.get("at", 0.0) < APART_SECONDS:
-        return None
-    return rollout
+    # A reading that lies ahead was written before the clock was set back: it holds nothing up.
+    recent = rollout is not None and 0 <= rollout.now.timestamp() - rollout.readings.get("at", 0.0) < APART_SECONDS
+    return None if recent else rollout

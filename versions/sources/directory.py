@@ -12,7 +12,7 @@ from controlplane.base.messages import Sentence
 from versions.reading.errors import SourceGone, SourceMoved, SourceRefused, SourceUnreachable
 from versions.reading.interface import ListedFile, OpenedSource, Sighting, SourcePlace
 from versions.reading.web import CHUNK, Web
-from versions.scan import MOST_FILES
+from versions.scan import MOST_FILES, too_many_files
 
 LEFT_OUT = frozenset({".git", ".cache", "lost+found"})
 DEEPEST = 64
@@ -89,7 +89,7 @@ def _root(place: SourcePlace) -> Path:
 
 
 def _walk(root: Path) -> Iterator[ListedFile]:
-    waiting = [(root, "", 0)]
+    waiting, count = [(root, "", 0)], 0
     while waiting:
         folder, prefix, depth = waiting.pop()
         if depth > DEEPEST:
@@ -97,6 +97,9 @@ def _walk(root: Path) -> Iterator[ListedFile]:
         for entry in _entries(folder, prefix):
             path = f"{prefix}{entry.name}"
             if not entry.is_dir(follow_symlinks=False):
+                count += 1
+                if count > MOST_FILES:
+                    raise too_many_files()
                 yield _listed(root, Path(entry.path), path)
             elif entry.name not in LEFT_OUT:
                 waiting.append((Path(entry.path), f"{path}/", depth + 1))
@@ -111,9 +114,7 @@ def _entries(folder: Path, prefix: str) -> list["os.DirEntry[str]"]:
             Sentence("the folder {path} cannot be read: {error}", path=prefix or ".", error=error.strerror or "")
         ) from error
     if len(found) > MOST_FILES:
-        raise SourceRefused(
-            Sentence("the source has more than {most} files; watch a folder inside it", most=f"{MOST_FILES:,}")
-        )
+        raise too_many_files()
     return sorted(found, key=lambda entry: entry.name)
 
 

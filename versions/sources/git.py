@@ -6,7 +6,7 @@ import tempfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO, Any
 
 from dulwich.client import AbstractHttpGitClient
@@ -21,6 +21,7 @@ from controlplane.base.messages import Sentence
 from versions.reading.errors import SourceGone, SourceMoved, SourceRefused, SourceUnreachable
 from versions.reading.interface import ListedFile, OpenedSource, Sighting, SourcePlace
 from versions.reading.web import MOST_BYTES, Web, shown
+from versions.scan import MOST_FILES, too_many_files
 
 MOST_PACK = 1_000_000_000
 LARGEST_BLOB = 48_000_000
@@ -78,25 +79,35 @@ class CommitTree:
         if not isinstance(found, Commit):
             raise SourceRefused(Sentence("{commit} is no commit", commit=commit[:12]))
         self._tree = found.tree
+        self._read: dict[bytes, ListedFile] = {}
         name, _, mail = found.author.decode("utf-8", "replace").partition("<")
         self.author = (name.strip(), mail.partition(">")[0].strip())
         self.message = found.message.decode("utf-8", "replace").strip().partition("\n")[0]
 
     def files(self) -> Iterator[ListedFile]:
-        """Every file. A symlink is the text of its target and is not followed; a submodule is its commit."""
-        for entry in iter_tree_contents(self._store, self._tree):
+        """Every file. A symlink is the text of its target and is not followed; a submodule is its commit.
+
+        A blob is read once, however many names it has: a tree of a few kilobytes can name one a million times.
+        """
+        for number, entry in enumerate(iter_tree_contents(self._store, self._tree)):
+            if number > MOST_FILES:
+                raise too_many_files()
             if entry.path is None or entry.mode is None or entry.sha is None:
                 continue
             path, stamp = entry.path.decode("utf-8", "surrogateescape"), entry.sha.decode()
             if S_ISGITLINK(entry.mode):
                 yield ListedFile(path, SHA1, hashlib.sha256(entry.sha).hexdigest(), stamp, closed=True)
                 continue
-            data = self._store[entry.sha].as_raw_string()
-            pointer = LFSPointer.from_bytes(data) if len(data) <= LONGEST_POINTER else None
-            if pointer is not None:
-                yield ListedFile(path, pointer.size, pointer.oid, stamp, closed=True)
-            else:
-                yield ListedFile(path, len(data), stamp=stamp, handle=stamp)
+            if entry.sha not in self._read:
+                self._read[entry.sha] = self._blob(entry.sha, stamp)
+            yield replace(self._read[entry.sha], path=path)
+
+    def _blob(self, sha: ObjectID, stamp: str) -> ListedFile:
+        data = self._store[sha].as_raw_string()
+        pointer = LFSPointer.from_bytes(data) if len(data) <= LONGEST_POINTER else None
+        if pointer is not None:
+            return ListedFile("", pointer.size, pointer.oid, stamp, closed=True)
+        return ListedFile("", len(data), hashlib.sha256(data).hexdigest(), stamp, handle=stamp)
 
     def chunks(self, file: ListedFile, start: int = 0) -> Iterator[bytes]:
         """A blob's bytes."""

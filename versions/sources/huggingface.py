@@ -57,6 +57,7 @@ def opened(place: SourcePlace, sighting: Sighting, web: Web) -> Iterator[OpenedS
 class _Repository:
     def __init__(self, hub: HfApi, name: str, commit: str, web: Web) -> None:
         self._hub, self._name, self._commit, self._web = hub, name, commit, web
+        self._hashing, self._hashed = _git_hash(0), 0
 
     def files(self) -> Iterator[ListedFile]:
         """Every file of the commit, page by page."""
@@ -71,23 +72,30 @@ class _Repository:
                 yield ListedFile(entry.path, entry.size, sha256, entry.blob_id)
 
     def chunks(self, file: ListedFile, start: int = 0) -> Iterator[bytes]:
-        """A file's bytes; those of a small file are checked against its git hash."""
+        """A file's bytes; those of a small file are checked against its git hash, also if they come in parts."""
         url = hf_hub_url(self._name, file.path, revision=self._commit, endpoint=self._hub.endpoint)
         headers = {"authorization": f"Bearer {self._hub.token}"} if self._hub.token else {}
         if start:
             headers["range"] = f"bytes={start}-"
-        whole = hashlib.sha1(f"blob {file.size}\0".encode(), usedforsecurity=False)
+        else:
+            self._hashing, self._hashed = _git_hash(file.size), 0
         with self._web.opened("GET", url, headers) as response:
             if start and response.status_code != 206:
                 raise SourceUnreachable(Sentence("{url} does not continue a transfer", url=shown(url)))
             for chunk in self._web.bounded(response, file.size):
-                whole.update(chunk)
+                self._hashing.update(chunk)
+                self._hashed += len(chunk)
                 yield chunk
-        checked = start == 0 and not file.sha256 and len(file.stamp) == 40
-        if checked and whole.hexdigest() != file.stamp:
+        checked = self._hashed == file.size and not file.sha256 and len(file.stamp) == 40
+        if checked and self._hashing.hexdigest() != file.stamp:
             raise SourceRefused(
                 Sentence("{path} is not the file that the commit names: its git hash differs", path=file.path)
             )
+
+
+def _git_hash(size: int) -> "hashlib._Hash":
+    """The hash by which git knows a file of this size, before its bytes."""
+    return hashlib.sha1(f"blob {size}\0".encode(), usedforsecurity=False)
 
 
 class _Unchanged(Exception):

@@ -15,6 +15,8 @@ from versions.scan import MOST_FILES
 
 MOST_PAGE = 8_000_000
 LARGEST = 1 << 50
+MOST_PAGES = 2 * MOST_FILES // 1000
+"""Twice as many as full pages need. Some servers give pages of fewer objects, but none gives empty ones for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ class _Bucket:
 
 def _pages(place: SourcePlace, web: Web, conditions: dict[str, str]) -> Iterator[_Page | None]:
     following, listed = "", 0
-    while True:
+    for _ in range(MOST_PAGES):
         query = {"list-type": "2", "max-keys": "1000", "prefix": place.reference}
         if following:
             query["continuation-token"] = following
@@ -93,6 +95,9 @@ def _pages(place: SourcePlace, web: Web, conditions: dict[str, str]) -> Iterator
         if not page.following or listed > MOST_FILES:
             return
         following = page.following
+    raise SourceRefused(
+        Sentence("the listing of {url} has more than {most} pages", url=shown(place.location), most=MOST_PAGES)
+    )
 
 
 def _read(answer: WebAnswer, place: SourcePlace) -> _Page:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from controlplane.base.messages import Sentence
+from controlplane.base.messages import Sentence, cut, message_of
 from versions.diff.loading import Unreadable, load
 from versions.reading.errors import SourceMoved, SourceRefused
 from versions.reading.interface import ListedFile, OpenedSource, Sighting, SourcePlace
@@ -60,7 +60,9 @@ def canonical(body: bytes) -> bytes:
     try:
         document = load(body)
     except Unreadable as error:
-        raise SourceRefused(Sentence("the specification cannot be read: {error}", error=str(error)[:300])) from error
+        raise SourceRefused(
+            Sentence("the specification cannot be read: {error}", error=cut(message_of(error), 300))
+        ) from error
     if not isinstance(document, dict | list):
         raise SourceRefused(Sentence("the specification is no document: neither a mapping nor a list"))
     try:

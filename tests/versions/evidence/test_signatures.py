@@ -178,3 +178,14 @@ def test_a_certificate_of_the_trusted_authority(tmp_path: Path, days: int, own: 
     stranger = certificate("root", ec.generate_private_key(ec.SECP256R1()), None, 100)
     plan = SignaturePlan("warn", "authority", (root if own else stranger).public_bytes(pem))
     assert [one.rule for one in signatures.findings(plan, None, seen(folder))] == [f"signature.{rule}"]
+
+
+@pytest.mark.parametrize("identity", ["release@example.com", "team"])
+def test_a_keyless_signature_is_refused_by_its_name(signed: Signed, identity: str) -> None:
+    new, plan = signed(ec.SECP256R1())
+    material = {"certificate": {"rawBytes": "AA=="}, "tlogEntries": [{"logIndex": "1"}]}
+    keyless = {**json.loads(new.texts["model.sig"]), "verificationMaterial": material}
+    plan = replace(plan, identity=identity, trusted=None if "@" in identity else plan.trusted)
+    (found,) = signatures.findings(plan, None, replace(new, texts={"model.sig": json.dumps(keyless)}))
+    assert (found.rule, found.severity) == ("signature.invalid", "breaking")
+    assert "keyless Sigstore signature" in found.sentence

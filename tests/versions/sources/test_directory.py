@@ -11,6 +11,7 @@ from versions.kinds import DOORS
 from versions.reading.errors import SourceGone, SourceMoved, SourceRefused
 from versions.reading.interface import SourcePlace
 from versions.reading.web import Web
+from versions.sources import directory
 
 DOOR = DOORS["directory"]
 
@@ -101,3 +102,16 @@ def test_a_link_swapped_in_after_the_listing_is_not_followed(place: SourcePlace,
         (Path(place.location) / "config.json").symlink_to(secret)
         with pytest.raises(SourceRefused, match="leaves the folder"):
             list(opened.chunks(listed))
+
+
+def test_a_folder_of_too_many_files_is_left_while_it_is_walked(
+    place: SourcePlace, web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(directory, "MOST_FILES", 3)
+    for number in range(3):
+        inner = Path(place.location) / f"f{number}"
+        inner.mkdir()
+        for name in "ab":
+            (inner / name).write_bytes(b"x")
+    with pytest.raises(SourceRefused, match="watch a folder inside it"):
+        DOOR.look(place, web)

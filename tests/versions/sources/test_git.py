@@ -115,3 +115,28 @@ def test_a_branch_that_moved_meanwhile_is_noticed(git_server: GitServer, web: We
         DOOR.opened(SourcePlace(git_server.url), Sighting(gone, {}), web) as opened,
     ):
         list(opened.files())
+
+
+def test_a_blob_with_many_names_is_read_once(git_server: GitServer, web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tree of a few kilobytes can name one large blob a hundred thousand times."""
+    git_server.commit({f"copy-{number}": b"w" * 10_000 for number in range(50)})
+    sighting = DOOR.look(SourcePlace(git_server.url), web)
+    assert sighting is not None
+    read: list[object] = []
+    with git.at_commit(SourcePlace(git_server.url), sighting.revision, web) as tree:
+        blob = tree._blob
+        monkeypatch.setattr(tree, "_blob", lambda *given: read.append(given) or blob(*given))
+        assert len({file.path for file in tree.files()}) == 50
+    assert len(read) == 1
+
+
+def test_a_tree_of_too_many_files_is_left_whoever_reads_it(
+    git_server: GitServer, web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(git, "MOST_FILES", 3)
+    commit = git_server.commit({f"part-{number}": b"x" for number in range(5)})
+    with (
+        git.at_commit(SourcePlace(git_server.url), commit, web) as tree,
+        pytest.raises(SourceRefused, match="watch a folder inside it"),
+    ):
+        list(tree.files())

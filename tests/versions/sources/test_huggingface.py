@@ -1,15 +1,17 @@
 """The hub's unmodified client, through the guard, against an emulated hub."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+import httpx
 import pytest
 from huggingface_hub import constants
 
 from registry.transports.egress import Egress
 from tests.versions.sources.conftest import RunningHub, lines, manifest_of, sha256
 from versions.kinds import DOORS
-from versions.reading.errors import SourceGone, SourceLimited, SourceRefused
+from versions.reading.errors import SourceGone, SourceLimited, SourceRefused, SourceUnreachable
 from versions.reading.interface import SourcePlace
 from versions.reading.web import Web
 
@@ -70,6 +72,29 @@ def test_a_small_file_that_is_not_the_commits_is_refused(running_hub: RunningHub
     running_hub.hub.put("org/model", replace(found, files={**found.files, "config.json": lying}))
     with pytest.raises(SourceRefused, match="its git hash differs"):
         manifest_of(DOOR, place_of(running_hub), web)
+
+
+def test_a_small_file_that_comes_in_parts_is_checked_as_a_whole(
+    running_hub: RunningHub, web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running_hub.hub.push("org/model", FILES)
+    found = running_hub.hub.repositories["org/model"]
+    lying = replace(found.files["config.json"], data=b'{"a": 9}')
+    running_hub.hub.put("org/model", replace(found, files={**found.files, "config.json": lying}))
+    bounded, broken = web.bounded, []
+
+    def breaks_off(response: httpx.Response, most: int) -> Iterator[bytes]:
+        for chunk in bounded(response, most):
+            if "resolve" in str(response.url) and not broken:
+                broken.append(chunk)
+                yield chunk[:4]
+                raise SourceUnreachable("cut")
+            yield chunk
+
+    monkeypatch.setattr(web, "bounded", breaks_off)
+    with pytest.raises(SourceRefused, match="its git hash differs"):
+        manifest_of(DOOR, place_of(running_hub), web)
+    assert broken
 
 
 def test_a_name_registered_again_has_another_owner(running_hub: RunningHub, web: Web) -> None:

@@ -10,6 +10,7 @@ from versions.kinds import DOORS
 from versions.reading.errors import SourceMoved, SourceRefused, SourceUnreachable
 from versions.reading.interface import SourcePlace
 from versions.reading.web import Web
+from versions.sources import listing
 
 DOOR = DOORS["listing"]
 
@@ -109,6 +110,16 @@ def test_more_than_a_page_is_listed(place: SourcePlace, bucket: Bucket, web: Web
     assert sighting is not None
     with DOOR.opened(place, sighting, web) as opened:
         assert len(list(opened.files())) == 2100
+
+
+def test_a_listing_without_an_end_is_left(plain_server: PlainServer, web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listing, "MOST_PAGES", 5)
+    page = b"<ListBucketResult><IsTruncated>true</IsTruncated>"
+    page += b"<NextContinuationToken>same</NextContinuationToken></ListBucketResult>"
+    plain_server.answer = lambda *_: (200, {}, page)
+    with pytest.raises(SourceRefused, match="more than 5 pages"):
+        DOOR.look(SourcePlace(f"{plain_server.url}/bucket"), web)
+    assert len(plain_server.asked) == 5
 
 
 @pytest.mark.parametrize(
