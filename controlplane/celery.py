@@ -120,7 +120,10 @@ def recover() -> None:
 
 @task("patchbay.rollouts")
 def move_rollouts() -> None:
-    """Begin what is approved, judge again what was overtaken, and look after rollouts beside the gateways."""
+    """Void approvals that no longer count, begin what is approved, judge again what was overtaken, and look after
+    rollouts beside the gateways.
+    """
+    decisions.lapse()
     rollouts.start_approved()
     judging.catch_up()
     rollout_watch.watch()
@@ -134,8 +137,7 @@ def follow_pushes() -> None:
 
 @task("patchbay.decide")
 def decide() -> None:
-    """Expire what nobody decided in time, write down outages after changes, and help updates on whose job is gone."""
-    decisions.lapse()
+    """Write down outages after changes, and help updates on whose job is gone."""
     ledger.keep()
     judging.recover()
 

@@ -1,5 +1,6 @@
 """Polls: one conditional request a source, claimed once, and a scan only of what moved."""
 
+import hashlib
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -9,13 +10,16 @@ from django.utils import timezone
 
 from controlplane.base.jobs import engine
 from controlplane.base.models import Job
-from tests.versions.sources.conftest import RunningHub
+from tests.versions.git_server import GitServer, git_server
+from tests.versions.sources.conftest import PlainServer, RunningHub, plain_server
 from tests.versions.watched import FILES, a_source, folder, hub, scanned
 from versions import polling, scanning
 from versions.models import Scan, Source
 
 pytestmark = pytest.mark.django_db(transaction=True)
-__all__ = ["folder", "hub"]
+__all__ = ["folder", "git_server", "hub", "plain_server"]
+EMPTY_MANIFEST = b'{"schemaVersion": 2, "layers": []}'
+EMPTY_DIGEST = f"sha256:{hashlib.sha256(EMPTY_MANIFEST).hexdigest()}"
 
 
 def due(source: Source) -> Source:
@@ -125,3 +129,52 @@ def test_a_due_time_that_a_wrong_clock_wrote_keeps_no_source_asleep(hub: Running
     assert polling.work() == 1
     source.refresh_from_db()
     assert (source.due_at - timezone.now()).total_seconds() < 1100
+
+
+@pytest.mark.parametrize("days", [0, 2])
+def test_git_costs_one_request_and_fetches_nothing_also_when_the_daily_scan_is_due(
+    hub: RunningHub, git_server: GitServer, days: int
+) -> None:
+    git_server.commit({"config.json": b"{}"})
+    source = a_source("git", git_server.url)
+    scanned(source)
+    Source.objects.filter(pk=source.pk).update(full_at=timezone.now() - timedelta(days=days))
+    due(source)
+    git_server.requests.clear()
+    jobs = Job.objects.count()
+    assert polling.work() == 1
+    assert [path.rpartition("/models")[2] for path in git_server.requests] == ["/info/refs"]
+    assert Job.objects.count() == jobs
+
+
+@pytest.mark.parametrize("days", [0, 2])
+def test_a_specification_costs_one_conditional_request_also_when_the_daily_scan_is_due(
+    hub: RunningHub, plain_server: PlainServer, days: int
+) -> None:
+    plain_server.document("/openapi.json", {"openapi": "3.1.0"})
+    source = a_source("specification", f"{plain_server.url}/openapi.json")
+    scanned(source)
+    Source.objects.filter(pk=source.pk).update(full_at=timezone.now() - timedelta(days=days))
+    due(source)
+    plain_server.asked.clear()
+    jobs = Job.objects.count()
+    assert polling.work() == 1
+    assert ["if-none-match" in headers for _, headers in plain_server.asked] == [True]
+    assert Job.objects.count() == jobs
+
+
+@pytest.mark.parametrize("days", [0, 2])
+def test_a_registry_costs_one_conditional_request_also_when_the_daily_scan_is_due(
+    hub: RunningHub, plain_server: PlainServer, days: int
+) -> None:
+    for path in ("/v2/org/model/manifests/latest", f"/v2/org/model/manifests/{EMPTY_DIGEST}"):
+        plain_server.bytes(path, EMPTY_MANIFEST)
+    source = a_source("oci", f"{plain_server.url}/org/model")
+    scanned(source)
+    Source.objects.filter(pk=source.pk).update(full_at=timezone.now() - timedelta(days=days))
+    due(source)
+    plain_server.asked.clear()
+    jobs = Job.objects.count()
+    assert polling.work() == 1
+    assert ["if-none-match" in headers for _, headers in plain_server.asked] == [True]
+    assert Job.objects.count() == jobs

@@ -178,6 +178,9 @@ def look_at_emergency(actor: Any, update_id: uuid.UUID, verdict: str, *, request
     first = update.approvals.filter(approves=True).order_by("-at").first()
     if first is not None and first.user_id == actor.id:
         raise Conflict("own_decision", Sentence("you approved it yourself; another person must look at it"))
+    if update.state == UpdateState.APPROVED:
+        # It is approved as any other from now on, and not void because one of two people is missing.
+        _write(actor, update, digests_of(update), "", True, verdict)
     Update.objects.filter(pk=update.pk).update(emergency=False)
     audit.record(
         actor, "update.looked_at", "update", update.pk, {"name": update.model.name, "reason": verdict}, request_id

@@ -166,6 +166,7 @@ class TestOtherWays:
             decisions.look_at_emergency(root, update.pk, "fine")
         decisions.look_at_emergency(ann, update.pk, "it was right")
         assert not Update.objects.get(pk=update.pk).emergency
+        assert decisions.lapse() == 0, "what was looked at is as good as approved by two"
 
     def test_equal_changes_are_decided_once(self) -> None:
         equal = [in_review(callers_hurt=0) for _ in range(3)]

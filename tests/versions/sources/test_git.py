@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 from dulwich import porcelain
-from dulwich.objects import Blob
+from dulwich.objects import Blob, ObjectID
 
 from registry.transports.egress import Egress
 from tests.versions.git_server import GitServer, git_server
 from tests.versions.sources.conftest import lines, manifest_of, sha256
 from versions.kinds import DOORS
 from versions.reading.errors import SourceGone, SourceRefused, SourceUnreachable
-from versions.reading.interface import Sighting, SourcePlace
+from versions.reading.interface import ListedFile, Sighting, SourcePlace
 from versions.reading.web import Web
 from versions.sources import git
 
@@ -125,7 +125,12 @@ def test_a_blob_with_many_names_is_read_once(git_server: GitServer, web: Web, mo
     read: list[object] = []
     with git.at_commit(SourcePlace(git_server.url), sighting.revision, web) as tree:
         blob = tree._blob
-        monkeypatch.setattr(tree, "_blob", lambda *given: read.append(given) or blob(*given))
+
+        def counted(sha: ObjectID, stamp: str) -> ListedFile:
+            read.append(sha)
+            return blob(sha, stamp)
+
+        monkeypatch.setattr(tree, "_blob", counted)
         assert len({file.path for file in tree.files()}) == 50
     assert len(read) == 1
 

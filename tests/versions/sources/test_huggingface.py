@@ -81,7 +81,8 @@ def test_a_small_file_that_comes_in_parts_is_checked_as_a_whole(
     found = running_hub.hub.repositories["org/model"]
     lying = replace(found.files["config.json"], data=b'{"a": 9}')
     running_hub.hub.put("org/model", replace(found, files={**found.files, "config.json": lying}))
-    bounded, broken = web.bounded, []
+    bounded = web.bounded
+    broken: list[bytes] = []
 
     def breaks_off(response: httpx.Response, most: int) -> Iterator[bytes]:
         for chunk in bounded(response, most):
