@@ -8,6 +8,7 @@ from typing import Any
 from versions.diff.findings import Direction, fingerprint
 from versions.diff.rules import fact
 from versions.models import Manifest, Scan
+from versions.scan import is_kept
 
 WEIGHTS = (
     ".safetensors", ".gguf", ".ggml", ".bin", ".pt", ".pth", ".onnx", ".ckpt", ".h5", ".npz", ".tflite", ".engine",
@@ -17,12 +18,16 @@ TOKENIZER = (
     "tokenizer.json", "tokenizer.model", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
     "vocab.json", "vocab.txt", "merges.txt", "chat_template.jinja", "chat_template.json", "template", "system",
 )  # fmt: skip
+DESCRIBING = (".json", ".yaml", ".yml", ".proto")
+TOO_LARGE = "its text is larger than what is read, or lies in an archive"
 MOST_NAMED = 5
 RULES = {"snapshot-changed": "weights", "tokenizer-changed": "tokenizer"}
 
 
 def file_findings(old: Manifest | None, new: Manifest | None, told: Collection[str] = ()) -> list[dict[str, Any]]:
-    """One finding for weights that changed, and one for tokenizer files that were not `told` of."""
+    """One finding for weights that changed, one for tokenizer files that were not `told` of, and one for each
+    description that was never small enough to be read.
+    """
     if old is None or new is None or old.digest == new.digest:
         return []
     before, after = dict(lines(old)), dict(lines(new))
@@ -36,7 +41,15 @@ def file_findings(old: Manifest | None, new: Manifest | None, told: Collection[s
         if paths:
             change = (_digests(before, paths), _digests(after, paths))
             found.append(fact(key, Direction.REQUEST, "model", _named(paths), change).data() | {"source": "files"})
-    return found
+    unread = [path for path in moved if path in after and _is_unread(path, old, new)]
+    told_of = [fact("unreadable", Direction.REQUEST, "model", path, (after[path][:12], TOO_LARGE)) for path in unread]
+    return [*found, *(one.data() | {"source": "files"} for one in told_of)]
+
+
+def _is_unread(path: str, old: Manifest, new: Manifest) -> bool:
+    """Whether a file is named like a description, and neither manifest has its text."""
+    named = is_kept(path) and path.endswith(DESCRIBING) and PurePosixPath(path).name not in TOKENIZER
+    return named and path not in old.contents and path not in new.contents
 
 
 def lines(manifest: Manifest) -> Iterator[tuple[str, str]]:

@@ -27,6 +27,8 @@ from versions.respec import NOTHING, respec
 KIND = "update"
 LONGEST_TEXT = 2_000_000
 LONGEST_REASON = 2000
+LOST = "it is gone, larger than what is read, or no description any more"
+"""Why nothing can be said of a description that an earlier scan had."""
 SUPERSEDED = (
     UpdateState.SEEN, UpdateState.UNREADABLE, UpdateState.TESTING, UpdateState.REVIEW, UpdateState.APPROVED,
     UpdateState.EXPIRED,
@@ -149,11 +151,16 @@ def accepted_scan(source: Source) -> tuple[Scan | None, Update | None]:
 
 
 def changed_descriptions(old: Manifest, new: Manifest) -> list[tuple[Description | None, Description]]:
-    """The interface descriptions that a manifest has otherwise than an earlier one."""
+    """The interface descriptions that a manifest has otherwise than an earlier one, and those that it lost."""
     before, after = old.contents, new.contents
     moved = {path: text for path, text in after.items() if text != before.get(path)}
-    known = descriptions({path: before[path] for path in moved if path in before})
-    return [(known.get(path), found) for path, found in descriptions(moved).items()]
+    known = descriptions({path: text for path, text in before.items() if text != after.get(path)})
+    found = descriptions(moved)
+    lost = [one for path, one in known.items() if one.kind and path not in found]
+    return [
+        *((known.get(path), one) for path, one in found.items()),
+        *((one, Description(one.path, "", None, LOST)) for one in lost),
+    ]
 
 
 def renames(old: Description, new: Description, base: Mapping[str, Any]) -> Mapping[str, str]:
