@@ -89,7 +89,14 @@ def _root(place: SourcePlace) -> Path:
 
 
 def _walk(root: Path) -> Iterator[ListedFile]:
-    waiting, count = [(root, "", 0)], 0
+    for count, listed in enumerate(_found(root), 1):
+        if count > MOST_FILES:
+            raise too_many_files()
+        yield listed
+
+
+def _found(root: Path) -> Iterator[ListedFile]:
+    waiting = [(root, "", 0)]
     while waiting:
         folder, prefix, depth = waiting.pop()
         if depth > DEEPEST:
@@ -97,9 +104,6 @@ def _walk(root: Path) -> Iterator[ListedFile]:
         for entry in _entries(folder, prefix):
             path = f"{prefix}{entry.name}"
             if not entry.is_dir(follow_symlinks=False):
-                count += 1
-                if count > MOST_FILES:
-                    raise too_many_files()
                 yield _listed(root, Path(entry.path), path)
             elif entry.name not in LEFT_OUT:
                 waiting.append((Path(entry.path), f"{path}/", depth + 1))
