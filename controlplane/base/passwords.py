@@ -19,8 +19,8 @@ from controlplane.base.refusals import TryLater
 AT_MOST = 8
 """Hashes that are made or waited for at once; each holds a page's connection to PostgreSQL meanwhile."""
 RETRY_SECONDS = 2
-NICENESS = 12
-"""Below calls and pages; at 19 a sign-in took a minute on a machine whose cores each had eight programs to run."""
+NICENESS = 2
+"""Behind pages, which are ten behind calls: at 19 a sign-in took a minute where eight programs shared a core."""
 Made = TypeVar("Made")
 _room = threading.BoundedSemaphore(AT_MOST)
 
