@@ -4,6 +4,7 @@ from django.conf import settings
 from django.db import models
 
 from controlplane.base.message_fields import SentenceJSONField, SentenceTextField
+from controlplane.base.web.words import word
 from registry.models import Credential, Model, Release
 from routing import adaptations, outcomes
 from routing import energy_tables as energy_tables  # Django looks for tables here.
@@ -214,6 +215,12 @@ class Device(models.Model):
 
     class Meta:
         indexes = [models.Index(fields=["state"], name="device_state")]
+
+    @property
+    def titled(self) -> str:
+        """Its maker and model, as people read them: NVIDIA's own names begin with the maker already."""
+        maker = word("vendor", self.vendor)
+        return self.model if self.model.casefold().startswith(maker.casefold()) else f"{maker} {self.model}"
 
 
 class EndpointState(models.TextChoices):

@@ -1,6 +1,7 @@
 """Addresses of routing: `pages` for people, `api` for programs (under /api/). The roof includes both."""
 
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, register_converter
+from django.urls.converters import StringConverter
 
 from controlplane.base.rest.generics import routes
 from routing.api import agents as agents_api
@@ -29,6 +30,14 @@ from routing.views import (
     telemetry,
 )
 
+
+class WordConverter(StringConverter):
+    """A word of letters: /gpus/692219000710/0 is the page of a device, and no move of the device 692219000710."""
+
+    regex = "[a-z]+"
+
+
+register_converter(WordConverter, "word")
 pages: list[URLPattern] = [
     path("alerts", alerts.alerts, name="alerts"),
     path("alerts/silences/new", alerts.silence_create, name="alert-silence-create"),
@@ -62,7 +71,7 @@ pages: list[URLPattern] = [
     path("gpus/<int:device_id>/edit", inventory.device_edit, name="gpus-edit"),
     path("gpus/nodes/<int:node_id>/<str:move>", fleet.node_move, name="gpus-node-move"),
     path("gpus/<int:device_id>/labels", fleet.device_labels, name="gpus-labels"),
-    path("gpus/<int:device_id>/<str:move>", fleet.device_move, name="gpus-move"),
+    path("gpus/<int:device_id>/<word:move>", fleet.device_move, name="gpus-move"),
     path("gpus/models", hosted.hosted, name="hosted"),
     path("gpus/telemetry", telemetry.sources, name="gpus-telemetry"),
     path("gpus/telemetry/add", telemetry.source_add, name="gpus-telemetry-add"),

@@ -80,7 +80,7 @@ def board(
 def cell(row: Device, reading: LiveReading, metric: HeatMetric, called: str) -> HeatCell:
     """A device's cell; `called` is the metric's word. static/js/fleet.js keeps it up to date in the same words."""
     state = row.state if row.state != STATES[0] else row.node.held
-    name, about = name_of(row), f"{word('vendor', row.vendor)} {row.model}"
+    name, about = name_of(row), row.titled
     if row.node.emulated:
         about += f" · {gettext('emulated')}"
     marks = ["stale"] if reading.stale else []
@@ -127,7 +127,7 @@ def metric_hint(name: str) -> str:
 
 def _keys(rows: Sequence[Device], group: str) -> Mapping[int, Sequence[str]]:
     if group == "kind":
-        return {row.pk: (f"{word('vendor', row.vendor)} {row.model}",) for row in rows}
+        return {row.pk: (row.titled,) for row in rows}
     if group == "model":
         return _models(row.pk for row in rows)
     if group.startswith(LABEL):

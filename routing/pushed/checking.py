@@ -44,7 +44,11 @@ def check(push: AgentPush, source: str, owned: Set[str], now: float) -> CheckedP
         others = set(frame.subjects) - owned
         foreign |= others
         frame = frames.of_subjects(frame, owned)
-        complaints = [*frame.complaints, *(("foreign device", "", uuid, "") for uuid in sorted(others))]
+        complaints = [
+            *frame.complaints,
+            *frames.impossible(frame),
+            *(("foreign device", "", uuid, "") for uuid in sorted(others)),
+        ]
         complaints += [("clock off", "", "", clock)] if clock else []
         at = frame.at + off if clock else frame.at
         found.frames.append(

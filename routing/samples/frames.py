@@ -141,6 +141,17 @@ def _possible(values: Array, positions: list[int]) -> Array:
     return np.where((values >= low) & (values <= high), values, np.nan)
 
 
+def impossible(frame: Frame) -> list[tuple[str, str, str, str]]:
+    """Values that their unit rules out, as complaints. NaN is none: it is absent."""
+    found: list[tuple[str, str, str, str]] = []
+    for values, positions in zip(_blocks(frame), (frame.gauges, frame.counters), strict=True):
+        low, high = [_LOW[one] for one in positions], [_HIGH[one] * (1 + 1e-6) for one in positions]
+        for row, column in np.argwhere((values < low) | (values > high)).tolist():
+            series, value = BY_POSITION[positions[column]], float(values[row, column])
+            found.append((series.fault(value), series.name, frame.subjects[row], repr(value)))
+    return found
+
+
 def unpack(frame: Frame) -> dict[str, dict[str, float]]:
     """Each subject's values by the name of the series; what was not given is absent."""
     names = [BY_POSITION[one].name for one in frame.gauges + frame.counters]

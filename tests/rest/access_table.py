@@ -147,7 +147,7 @@ GET    gpus/events/<path:uuid>                     viewer   -
 GET    gpus/<path:uuid>                            viewer   -
 POST   gpus/nodes/<int:node_id>/<str:move>         engineer -
 POST   gpus/<int:device_id>/labels                 engineer -
-POST   gpus/<int:device_id>/<str:move>             engineer -
+POST   gpus/<int:device_id>/<word:move>            engineer -
 GET    routing/lab                                 viewer   -
 POST   routing/lab/start                           engineer -
 GET    routing/lab/compare                         viewer   -

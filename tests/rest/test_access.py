@@ -22,7 +22,7 @@ from tests.rest.access_table import TABLE
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 SCOPES = ("call", "read", "manage")
 CATCH_ALL = r"^api/(?P<rest>(?s:.*))$"
-SAMPLES = {"uuid": str(uuid.UUID(int=7)), "int": "987654", "str": "zzz", "path": "zzz"}
+SAMPLES = {"uuid": str(uuid.UUID(int=7)), "int": "987654", "str": "zzz", "word": "zzz", "path": "zzz"}
 
 Row = tuple[str, ...]
 ROWS: list[Row] = [tuple(line.split()) for line in TABLE.strip().splitlines()]

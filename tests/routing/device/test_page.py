@@ -65,6 +65,14 @@ def test_what_was_fed_is_on_the_page_and_in_rest_alike(visitor: Visitor, device:
         assert word in body
 
 
+def test_a_device_that_is_called_by_numbers_has_its_page(visitor: Visitor, device: Device) -> None:
+    Device.objects.filter(pk=device.pk).update(uuid="692219000710/0")
+    assert "692219000710/0" in page(visitor, "/gpus/692219000710/0")
+    assert "NVIDIA NVIDIA" not in page(visitor, "/gpus/692219000710/0")
+    moved = visitor("engineer").post(f"/gpus/{device.pk}/cordon")
+    assert moved.status_code in (200, 204, 302)
+
+
 def test_what_the_source_does_not_give_is_absent_and_not_zero(visitor: Visitor, device: Device) -> None:
     feeding.tell()
     body = page(visitor, f"/gpus/{BARE}")

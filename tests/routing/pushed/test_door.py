@@ -125,6 +125,16 @@ def test_more_frames_than_an_agent_can_have_kept_are_refused(door: Knocking, age
     assert door.push(secret, run=run, frames=[*body, body[0]])[0] == 400
 
 
+def test_a_value_that_cannot_be_is_absent_and_told(door: Knocking, agent: Agent) -> None:
+    secret = agent("node-a")
+    run = door.begin(secret, "G1", "G2", "G3")
+    door.push(secret, run=run, frames=[packed(1, G1=-5.0, G2=float("inf"), G3=float("nan"))])
+    assert stored() == {"G1": {}, "G2": {}, "G3": {}}
+    assert [(one.fault, one.subject, one.value) for one in news(["node-a"])["node-a"].complaints] == [
+        ("negative", "G1", "-5.0"), ("not a number", "G2", "inf"),
+    ]  # fmt: skip
+
+
 def test_what_an_agent_may_push_is_counted_over_all_consoles(door: Knocking, agent: Agent) -> None:
     secret, other = agent("node-a"), Knocking()
     run = door.begin(secret, "G1")
