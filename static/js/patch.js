@@ -115,7 +115,7 @@ export function startPatches() {
   for (const topic of live()) on(topic, later);
   on("calls", () => { counting ||= setTimeout(() => { counting = 0; countNewer(); }, PAUSE_MS); });
   let ticks = 0;
-  on("tick", () => { ticks += 1; if (ticks % 12 === 0 && wanted("minute")) later(); });
+  on("tick", () => { ticks += 1; if (ticks % 12 === 0 && live().includes("minute")) later(); });
   let first = true;
   on("snapshot", ({ last }) => {
     if (first ? missed(last) : live().length) later();
