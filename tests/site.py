@@ -224,6 +224,7 @@ def furnish_updates(model: Model, owner: User) -> None:
     spec = spec_of(model)
     spec["params"] = {"temperature": {"type": "float", "default": 0.7, "range": [0, 1]}}
     release = Release.objects.create(model=model, number=2, spec=spec, digest="c" * 64)
+    assert model.release is not None
     ReleaseAlias.objects.create(name="old-chat", release=model.release)
     hurt = {
         "key_id": 1,

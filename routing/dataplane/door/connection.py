@@ -80,11 +80,11 @@ class CallerProtocol(asyncio.Protocol):
         """asyncio: bytes from the caller."""
         self.turn.gather()
         try:
-            self._take(data)
+            self._receive(data)
         finally:
             self.turn.gathered()
 
-    def _take(self, data: bytes) -> None:
+    def _receive(self, data: bytes) -> None:
         if self._lingers_until or self.closed:
             self._drop(len(data))
             return
