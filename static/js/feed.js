@@ -19,11 +19,13 @@ function condition(rows, words) {
   return ["is-live", words.live, false];
 }
 
-// `board` holds the badge and the button; `live` gives the rows that are known, or null. Returns what shows their state.
-export function badgeOf(board, words, live) {
-  const badge = board.querySelector("[data-fleet-state]");
-  const pauser = board.querySelector("[data-fleet-pause]");
+// `find` gives the board with the badge and the button, which a sorted list brings anew; `live` the rows that are known,
+// or null. Returns what shows their state.
+export function badgeOf(find, words, live) {
   function show() {
+    const board = find();
+    const badge = board.querySelector("[data-fleet-state]");
+    const pauser = board.querySelector("[data-fleet-pause]");
     const [css, text, allStale] = condition(live(), words);
     if (badge.textContent !== text) badge.textContent = text;
     if (badge.className !== `state ${css}`) badge.className = `state ${css}`;
@@ -31,7 +33,11 @@ export function badgeOf(board, words, live) {
     const action = isPaused() ? words.resume : words.pause;
     if (pauser.textContent !== action) pauser.textContent = action;
   }
-  pauser.addEventListener("click", () => { pause(); show(); });
+  document.addEventListener("click", (event) => {
+    if (!event.target.closest("[data-fleet-pause]")) return;
+    pause();
+    show();
+  });
   on("paused", show);
   return show;
 }

@@ -226,7 +226,7 @@ function startHeat() {
 
 if (badge) {
   if (heat) startHeat();
-  show = badgeOf(board, words, () => rows);
+  show = badgeOf(() => board, words, () => rows);
   const place = document.getElementById("fleet-news");
   if (place) keepOpen(place);
   for (const topic of ["fleet", "alerts"]) on(topic, renew);

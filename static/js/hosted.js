@@ -2,8 +2,8 @@
 import { DASH, badgeOf, isOld } from "./feed.js";
 import { subscribe, watchAges } from "./stream.js";
 
-const board = document.querySelector("[data-hosted]");
-const { stream, formats, words } = JSON.parse(board.dataset.script);
+const board = () => document.querySelector("[data-hosted]");
+const { stream, formats, words } = JSON.parse(board().dataset.script);
 let rows = null;
 let drawing = 0;
 
@@ -15,10 +15,11 @@ function text(spot) {
   return unit ? `${told} ${unit}` : told;
 }
 
-// Cells are looked for each time: a page that was read again may have changed them.
+// Board and cells are looked for each time: a page that was read again or sorted has others.
 function draw() {
   drawing = 0;
-  for (const spot of board.querySelectorAll("[data-of]")) {
+  if (!rows) return;
+  for (const spot of board().querySelectorAll("[data-of]")) {
     if (!rows.at.has(Number(spot.dataset.of))) continue;
     const now = text(spot);
     if (spot.textContent.trim() !== now) spot.textContent = now;
@@ -34,5 +35,6 @@ function take(live) {
   if (rows) drawing ||= requestAnimationFrame(draw);
 }
 
+document.addEventListener("htmx:afterSwap", () => { show(); draw(); });
 subscribe(stream, null, ({ rows: live }) => take(live));
 watchAges(stream, take);

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 from playwright.sync_api import Browser, Page, expect
 
-from controlplane.base import events
+from controlplane.base import advisory_locks, events
 from controlplane.base.models import User
 from tests.browser.conftest import Notes, Site, enter
 from tests.browser.test_axe import signed_in, violations
@@ -26,12 +27,20 @@ def furnished() -> Update:
     update = approved(a_model("vision-large"), description="new")
     verbs._start(None, update.pk, plans.plan({"steps": [5, 25, 100], "bake_seconds": [300, 600, 600]}), "")
     verbs.advance(verbs.found(update.pk))
+    keep_watch_away(update)
     write_readings(update, saved=3)
     return update
 
 
+def keep_watch_away(update: Update) -> None:
+    """Look at the rollout as the one process that does, so that the worker leaves the readings as they are."""
+    with connection.cursor() as cursor:
+        number = Rollout.objects.get(update=update.pk).pk % 2**31
+        cursor.execute("select pg_advisory_lock(%s, %s)", [advisory_locks.ROLLOUT, number])
+
+
 def write_readings(update: Update, saved: int) -> None:
-    """Readings as the watch writes them. Of a minute ahead, so that the worker's own watch leaves them alone."""
+    """Readings as the watch writes them."""
     now = timezone.now().timestamp()
     series = [
         [now - 120 + n, 5 if n < 60 else 25, 0.3, 0.3 + n / 200, 420.0 + n % 7, 430.0 + n % 11] for n in range(120)
@@ -40,7 +49,7 @@ def write_readings(update: Update, saved: int) -> None:
         name: {"blue": 0.31, "green": 0.42, "limit": 0.81, "state": "kept"} for name in ("failed", "refused", "lossy")
     }
     lines["slow"] = {"blue": 420.0, "green": 433.0, "limit": 630.0, "state": "doubtful"}
-    readings = {"series": series, "lines": lines, "calls": [12_400, 3_100], "saved": saved, "at": now + 60}
+    readings = {"series": series, "lines": lines, "calls": [12_400, 3_100], "saved": saved, "at": now}
     Rollout.objects.filter(update=update.pk).update(readings=readings)
 
 
