@@ -23,7 +23,7 @@ from tests.services.running import Running
 
 pytestmark = pytest.mark.slow
 CALLERS = 64
-ROUNDS = 4
+ROUNDS = 6
 """Of callers who come at once: a busy machine may hold one gateway up through one of them."""
 LATE_SECONDS = 1.0
 """Records leave a gateway after 0.2 s; a busy machine takes longer."""
@@ -123,7 +123,7 @@ async def test_both_gateways_take_callers(running: Running) -> None:
     for _, writer in callers:
         writer.close()
     assert sum(shares) == ROUNDS * CALLERS
-    assert max(shares) <= 0.8 * ROUNDS * CALLERS, shares
+    assert max(shares) <= 0.9 * ROUNDS * CALLERS, shares
 
 
 def test_a_killed_gateway_costs_its_calls_in_flight_and_no_new_one(running: Running) -> None:
