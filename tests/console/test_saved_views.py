@@ -113,7 +113,7 @@ def test_what_is_no_list_or_no_column_is_refused(visitor: Visitor) -> None:
 def test_the_list_of_calls_is_kept_the_same_way(visitor: Visitor) -> None:
     ada = visitor("engineer")
     furnish(User.objects.get())
-    every = ["When", "Model", "Status", "Task", "Time", "First byte", "Tokens", "Key", "Detail"]
+    every = ["When", "Model", "Status", "Task", "Time", "First byte", "Tokens", "Energy", "Key", "Detail"]
     assert heads(ada, "/calls") == every[1:]
     ada.post("/lists/calls/layout", {"columns": ["when", "model", "time"]})
     body = ada.get("/calls").content.decode()
