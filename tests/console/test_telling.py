@@ -95,6 +95,8 @@ UNSEEN = {
     "inputs {}; outputs {}",
     "adapter {} {}",
     "_Worker | None",
+    "practice callers (emulated)",
+    "it is gone, larger than what is read, or no description any more",
 }
 """Not told as sentences: units, names, types, what the system says, what is sent."""
 MARKED = {"Sentence", "gettext", "ngettext", "gettext_lazy", "ngettext_lazy", "re.compile"}
