@@ -147,20 +147,25 @@ def test_git_costs_one_request_and_fetches_nothing_also_when_the_daily_scan_is_d
     assert Job.objects.count() == jobs
 
 
+def costs_one_conditional_request(source: Source, server: PlainServer, days: int) -> None:
+    """Scan the source, then poll it as if its last full scan were so many days ago."""
+    scanned(source)
+    Source.objects.filter(pk=source.pk).update(full_at=timezone.now() - timedelta(days=days))
+    due(source)
+    server.asked.clear()
+    jobs = Job.objects.count()
+    assert polling.work() == 1
+    assert ["if-none-match" in headers for _, headers in server.asked] == [True]
+    assert Job.objects.count() == jobs
+
+
 @pytest.mark.parametrize("days", [0, 2])
 def test_a_specification_costs_one_conditional_request_also_when_the_daily_scan_is_due(
     hub: RunningHub, plain_server: PlainServer, days: int
 ) -> None:
     plain_server.document("/openapi.json", {"openapi": "3.1.0"})
     source = a_source("specification", f"{plain_server.url}/openapi.json")
-    scanned(source)
-    Source.objects.filter(pk=source.pk).update(full_at=timezone.now() - timedelta(days=days))
-    due(source)
-    plain_server.asked.clear()
-    jobs = Job.objects.count()
-    assert polling.work() == 1
-    assert ["if-none-match" in headers for _, headers in plain_server.asked] == [True]
-    assert Job.objects.count() == jobs
+    costs_one_conditional_request(source, plain_server, days)
 
 
 @pytest.mark.parametrize("days", [0, 2])
@@ -170,11 +175,4 @@ def test_a_registry_costs_one_conditional_request_also_when_the_daily_scan_is_du
     for path in ("/v2/org/model/manifests/latest", f"/v2/org/model/manifests/{EMPTY_DIGEST}"):
         plain_server.bytes(path, EMPTY_MANIFEST)
     source = a_source("oci", f"{plain_server.url}/org/model")
-    scanned(source)
-    Source.objects.filter(pk=source.pk).update(full_at=timezone.now() - timedelta(days=days))
-    due(source)
-    plain_server.asked.clear()
-    jobs = Job.objects.count()
-    assert polling.work() == 1
-    assert ["if-none-match" in headers for _, headers in plain_server.asked] == [True]
-    assert Job.objects.count() == jobs
+    costs_one_conditional_request(source, plain_server, days)
